@@ -1,1 +1,17 @@
+// Package agent is the device: one desk of a practice, online or offline.
+//
+// It promises:
+//
+//   - Write returns when the change is safe: online, on the broker's disk; offline,
+//     in this device's outbox. A change that meets a newer version of its record
+//     while online is refused, and nothing is written; one that was made offline
+//     becomes a conflict that a person settles. Nothing accepted is ever lost.
+//   - A read never waits for the network.
+//   - The light tells the truth: green only while everything is on the server, our
+//     last event is the server's last by hash, and no other device contradicts it.
+//   - Run ends when its context does, with nothing accepted unsaved; a kill at any
+//     moment loses nothing either.
+//
+// It knows nothing of FHIR's rules, HTTP, or pages: those are its doors, in the
+// packages below it. It is also the package that a Go program embeds.
 package agent

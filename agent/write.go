@@ -20,6 +20,15 @@ type Draft struct {
 	Create  bool   // the record must not exist yet
 	Delete  bool   // Body is then ignored
 	Body    []byte // the whole resource after the change, kept byte for byte
+
+	first bool // the device registers itself: goes into the outbox before anything is connected
+}
+
+func (d Draft) body() []byte {
+	if d.Delete {
+		return nil
+	}
+	return d.Body
 }
 
 // Written is a change that is safe on this device.
@@ -36,6 +45,7 @@ var (
 	ErrExists   = errors.New("the record exists already: read it and change that version")
 	ErrNotFound = errors.New("there is no such record here")
 	ErrGone     = errors.New("the record was deleted")
+	ErrNoChoice = errors.New("nothing was chosen: name one of the heads to keep, or give the content to keep")
 )
 
 // StaleError says that the record changed since the author read it: nothing was

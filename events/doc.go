@@ -6,6 +6,8 @@
 //   - One canonical wire form. Encode gives the same bytes for the same event,
 //     Decode accepts those bytes and nothing else, and Digest is a function of
 //     them alone. A golden file of every form ever written stays in testdata.
+//   - One hash of a log, whatever version reads it: Message.Fingerprint does not
+//     depend on what Decode understands.
 //   - Ids that sort causally: Clock.Next returns an id greater than every parent,
 //     however wrong the clock of the PC is.
 //   - Content that only the practice can read: Seal compresses and encrypts under

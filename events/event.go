@@ -2,8 +2,6 @@ package events
 
 import (
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -46,37 +44,6 @@ const (
 	MaxSealed = 1<<20 - 96<<10
 )
 
-// Digest is a SHA-256.
-type Digest [sha256.Size]byte
-
-// String returns the digest in lower-case hexadecimal.
-func (d Digest) String() string { return hex.EncodeToString(d[:]) }
-
-// IsZero reports whether d was never set.
-func (d Digest) IsZero() bool { return d == Digest{} }
-
-// MarshalText writes the digest as String does.
-func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (d *Digest) UnmarshalText(text []byte) error {
-	parsed, err := ParseDigest(string(text))
-	if err != nil {
-		return err
-	}
-	*d = parsed
-	return nil
-}
-
-// ParseDigest reads 64 lower-case hexadecimal digits.
-func ParseDigest(s string) (d Digest, err error) {
-	n, err := hex.Decode(d[:], []byte(s[:min(len(s), 2*len(d))]))
-	if err != nil || n != len(d) || len(s) != 2*len(d) || d.String() != s {
-		return Digest{}, fmt.Errorf("%q is no digest: want 64 digits of 0-9 and a-f", clip(s))
-	}
-	return d, nil
-}
-
 // Chain ties an event to the one that the same device made before it.
 type Chain struct {
 	Counter  uint64 // 1 for the device's first event, then one more each time
@@ -98,7 +65,8 @@ type Event struct {
 	Author   string    // id of the Practitioner
 	Parents  []ID      // sorted, without repeats: all heads the author saw
 	Chain    Chain
-	// Replaces is the Link of the event that a SetAside stands for; zero in all others.
+	// Replaces is the digest of the event that a SetAside stands for, in the chain and
+	// in the log; zero in all others.
 	Replaces    Digest
 	ContentType string
 	Extra       []Attribute // attributes of a newer version: signed, kept and passed on as they came
@@ -108,8 +76,11 @@ type Event struct {
 
 // Link is what the device's next event names as its previous one: the digest of
 // this event or, in a SetAside, of the event that it stands for.
+//
+// The rule goes by the attribute and not by the type, so that it holds for types of
+// a newer version as well.
 func (e *Event) Link() Digest {
-	if e.Type == SetAside {
+	if !e.Replaces.IsZero() {
 		return e.Replaces
 	}
 	return e.Digest()
@@ -127,7 +98,7 @@ func (e *Event) Sign(key ed25519.PrivateKey) {
 // Verify reports whether the device that holds the key of pub signed this event.
 func (e *Event) Verify(pub ed25519.PublicKey) error {
 	d := e.Digest()
-	if !ed25519.Verify(pub, d[:], e.Signature[:]) {
+	if !verify(pub, d[:], e.Signature[:]) {
 		return &BrokenError{ID: e.ID.String(), Reason: fmt.Sprintf("its signature is not that of device %s", e.Device)}
 	}
 	return nil
@@ -144,5 +115,14 @@ func (e *BrokenError) Error() string {
 	if e.ID == "" {
 		return "an event without a readable id is broken: " + e.Reason
 	}
+	if !all(e.ID, idByte) { // it came from outside, and may hold what a log must not
+		return fmt.Sprintf("event %q is broken: %s", clip(e.ID), e.Reason)
+	}
 	return "event " + clip(e.ID) + " is broken: " + e.Reason
+}
+
+// verify is ed25519.Verify, but false and no panic for a key of a wrong length: keys
+// come out of Device records, which anybody may have written.
+func verify(pub ed25519.PublicKey, message, signature []byte) bool {
+	return len(pub) == ed25519.PublicKeySize && ed25519.Verify(pub, message, signature)
 }

@@ -17,6 +17,15 @@ type ID [16]byte
 // String returns the 26 characters of the ULID, in capitals.
 func (id ID) String() string { return ulid.ULID(id).String() }
 
+// append appends what String returns.
+func (id ID) append(b []byte) []byte {
+	b = append(b, make([]byte, ulid.EncodedSize)...)
+	if err := ulid.ULID(id).MarshalTextTo(b[len(b)-ulid.EncodedSize:]); err != nil {
+		panic(err) // only a buffer of another size is an error
+	}
+	return b
+}
+
 // IsZero reports whether id was never set.
 func (id ID) IsZero() bool { return id == ID{} }
 
@@ -43,7 +52,8 @@ func (id *ID) UnmarshalText(text []byte) error {
 // two spellings of one id would be two versions to a cache and one to us.
 func ParseID(s string) (ID, error) {
 	u, err := ulid.ParseStrict(s)
-	if err != nil || u.String() != s {
+	var space [ulid.EncodedSize]byte
+	if err != nil || string(ID(u).append(space[:0])) != s {
 		return ID{}, fmt.Errorf("%q is no event id: want the 26 capitals and digits of a ULID", clip(s))
 	}
 	return ID(u), nil

@@ -6,8 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"strconv"
 )
 
 // Position says how far a reader has read the log and what it found there: two
@@ -17,38 +16,14 @@ type Position struct {
 	Hash     Digest `json:"hash"`     // over all messages read, in order
 }
 
-// Next is the position after one more message. fingerprint is Event.Fingerprint or,
-// for a message that is no event, Message.Fingerprint.
+// Next is the position after one more message. fingerprint is Message.Fingerprint or,
+// where the message was decoded already, Event.Fingerprint: they are the same.
 func (p Position) Next(sequence uint64, fingerprint Digest) Position {
 	var buf [len(p.Hash) + 8 + len(fingerprint)]byte
 	copy(buf[:], p.Hash[:])
 	binary.BigEndian.PutUint64(buf[len(p.Hash):], sequence)
 	copy(buf[len(p.Hash)+8:], fingerprint[:])
 	return Position{Sequence: sequence, Hash: sha256.Sum256(buf[:])}
-}
-
-// Fingerprint is the SHA-256 of the event's digest and its signature: all that the
-// log holds of it.
-func (e *Event) Fingerprint() Digest { return FingerprintOf(e.Digest(), e.Signature) }
-
-// FingerprintOf is Fingerprint for a digest already known.
-func FingerprintOf(d Digest, signature [ed25519.SignatureSize]byte) Digest {
-	return sha256.Sum256(append(d[:], signature[:]...))
-}
-
-// Fingerprint stands for a message that is no event, so that the log's hash covers
-// what nobody can read as well. It takes in the subject, the headers that are not
-// the broker's own in sorted order, and the data.
-func (m Message) Fingerprint() Digest {
-	h := sha256.New()
-	fmt.Fprintf(h, "carelog message v1\n%q\n", m.Subject)
-	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
-		if len(name) < 5 || name[:5] != "Nats-" {
-			fmt.Fprintf(h, "%q %q\n", name, m.Header[name])
-		}
-	}
-	h.Write(m.Data)
-	return Digest(h.Sum(nil))
 }
 
 // SignedPosition is a device's word on where it stands, for the other devices of
@@ -66,14 +41,17 @@ func (p *SignedPosition) Sign(key ed25519.PrivateKey) { p.Signature = ed25519.Si
 
 // Verify reports whether the device that holds the key of pub signed it.
 func (p *SignedPosition) Verify(pub ed25519.PublicKey) error {
-	if !ed25519.Verify(pub, p.text(), p.Signature) {
+	if !verify(pub, p.text(), p.Signature) {
 		return fmt.Errorf("the position of device %q at %d is not signed by it", clip(p.Device), p.Sequence)
 	}
 	return nil
 }
 
 func (p *SignedPosition) text() []byte {
-	return fmt.Appendf(nil, "carelog position v1\n%q\n%q\n%q\n%d %s\n", p.Practice, p.Device, p.Stream, p.Sequence, p.Hash)
+	b := []byte("carelog position v1\n")
+	b = appendField(appendField(appendField(b, p.Practice), p.Device), p.Stream)
+	b = appendField(b, strconv.FormatUint(p.Sequence, 10))
+	return appendField(b, string(p.Hash[:]))
 }
 
 // Certify signs a device's public key with the practice's root key, which stands
@@ -87,13 +65,13 @@ var ErrNotCertified = errors.New("the device's key carries no valid certificate 
 
 // VerifyCertificate checks what Certify made.
 func VerifyCertificate(root ed25519.PublicKey, practice, device string, pub ed25519.PublicKey, certificate []byte) error {
-	if len(pub) != ed25519.PublicKeySize || len(root) != ed25519.PublicKeySize ||
-		!ed25519.Verify(root, certificateText(practice, device, pub), certificate) {
+	if len(pub) != ed25519.PublicKeySize || !verify(root, certificateText(practice, device, pub), certificate) {
 		return fmt.Errorf("device %q: %w", clip(device), ErrNotCertified)
 	}
 	return nil
 }
 
 func certificateText(practice, device string, pub ed25519.PublicKey) []byte {
-	return fmt.Appendf(nil, "carelog device v1\n%q\n%q\n%x\n", practice, device, []byte(pub))
+	b := []byte("carelog device v1\n")
+	return appendField(appendField(appendField(b, practice), device), string(pub))
 }

@@ -18,7 +18,7 @@ import (
 // A sealed body is
 //
 //	1 byte   version, 1
-//	8 bytes  id of the key
+//	16 bytes id of the key
 //	12 bytes nonce
 //	rest     AES-256-GCM of a zstd frame, with 16 bytes of tag
 //
@@ -31,46 +31,49 @@ const (
 	sealHead    = 1 + keyIDSize + nonceSize
 	sealTag     = 16
 	keySize     = 32
-	keyIDSize   = 8
+	keyIDSize   = 16
 )
 
-// The dictionary is part of the format: a frame names it, and it stays for ever.
-const dictionaryID = 1
-
-//go:embed dictionary-1.txt
+// The dictionary is part of the format: a frame names it by its id, and it stays for
+// ever. It is in zstd's own form, so that any zstd tool opens a frame with it.
+//
+//go:embed dictionary-1.zdict
 var dictionary []byte
 
 var (
+	// The fastest level: with the dictionary a typical body is 1 % larger than at the
+	// default one, and takes a third of the time.
 	encoder = sync.OnceValue(func() *zstd.Encoder {
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderDictRaw(dictionaryID, dictionary),
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderDict(dictionary), zstd.WithEncoderLevel(zstd.SpeedFastest),
 			zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
 		if err != nil {
-			panic(err) // the options are constants
+			panic(err) // options and dictionary are constants
 		}
 		return e
 	})
 	decoderOf = sync.OnceValue(func() *zstd.Decoder {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderDictRaw(dictionaryID, dictionary),
-			zstd.WithDecoderMaxMemory(MaxPlain), zstd.WithDecoderConcurrency(0))
+		d, err := zstd.NewReader(nil, zstd.WithDecoderDicts(dictionary),
+			zstd.WithDecoderConcurrency(0))
 		if err != nil {
-			panic(err) // the options are constants
+			panic(err) // options and dictionary are constants
 		}
 		return d
 	})
 )
 
-// KeyID names a key without telling it: the first bytes of its SHA-256.
+// KeyID names a key without telling it: the first bytes of its SHA-256. Sixteen of
+// them, since AES-GCM does not bind a text to its key: with two keys of one id, a
+// device could make a body that says one thing here and another thing there.
 type KeyID [keyIDSize]byte
 
 // String returns the key id in lower-case hexadecimal.
 func (k KeyID) String() string { return hex.EncodeToString(k[:]) }
 
 func parseKeyID(s string) (id KeyID, err error) {
-	raw, err := hex.DecodeString(s)
-	if err != nil || len(raw) != keyIDSize || hex.EncodeToString(raw) != s {
-		return KeyID{}, fmt.Errorf("%q is no key id: want 16 digits of 0-9 and a-f", clip(s))
+	if !unhex(id[:], s) {
+		return KeyID{}, fmt.Errorf("%q is no key id: want %d digits of 0-9 and a-f", clip(s), 2*keyIDSize)
 	}
-	return KeyID(raw), nil
+	return id, nil
 }
 
 // Key is a secret of 32 bytes that seals: a patient's, or the practice's.
@@ -108,6 +111,12 @@ func KeyFrom(raw []byte) (Key, error) {
 	sum := sha256.Sum256(append([]byte("carelog key id v1\n"), raw...))
 	return Key{id: KeyID(sum[:keyIDSize]), aead: aead, raw: [keySize]byte(raw)}, nil
 }
+
+// String names the key and does not tell it, so that no log and no error can.
+func (k Key) String() string { return "key " + k.id.String() }
+
+// GoString does as String.
+func (k Key) GoString() string { return k.String() }
 
 // ID names the key.
 func (k Key) ID() KeyID { return k.id }

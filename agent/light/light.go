@@ -47,23 +47,19 @@ type State struct {
 // Light holds the state. The zero value is not usable; see New. Safe for use by
 // several goroutines.
 type Light struct {
-	now     func() time.Time
-	mu      sync.Mutex
-	state   State
-	changed chan struct{} // closed and replaced at every change
+	now   func() time.Time
+	mu    sync.Mutex
+	state State
 }
 
 // New returns a light that is off: nothing is known to be safe yet.
 func New(now func() time.Time, reason string) *Light {
-	return &Light{
-		now:     now,
-		state:   State{Color: Offline, Since: now(), Reason: reason},
-		changed: make(chan struct{}),
-	}
+	return &Light{now: now, state: State{Color: Offline, Since: now(), Reason: reason}}
 }
 
-// Set sets the state. Since moves only when the color does.
-func (l *Light) Set(c Color, reason string, activity *Activity) {
+// Set sets the state and reports whether that changed anything. Since moves only
+// when the color does.
+func (l *Light) Set(c Color, reason string, activity *Activity) (changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := State{Color: c, Since: l.state.Since, Reason: reason}
@@ -74,18 +70,17 @@ func (l *Light) Set(c Color, reason string, activity *Activity) {
 		next.Since = l.now()
 	}
 	if same(next, l.state) {
-		return
+		return false
 	}
 	l.state = next
-	close(l.changed)
-	l.changed = make(chan struct{})
+	return true
 }
 
-// State returns the state and a channel that is closed when it has changed.
-func (l *Light) State() (State, <-chan struct{}) {
+// State returns the state.
+func (l *Light) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.state, l.changed
+	return l.state
 }
 
 func same(a, b State) bool {

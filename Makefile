@@ -1,0 +1,55 @@
+# Everything here needs Go alone, but for what says otherwise. `make help` lists it.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The race detector needs a C compiler; without one, Go itself says so here.
+RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# How long each fuzz target runs: a time (30s) or a number of inputs (5000x).
+FUZZTIME ?= 30s
+# How many histories the long simulation plays, and from which seed on.
+RUNS ?= 1000
+SEED ?= 1
+
+.PHONY: help build demo test lint vuln bench fuzz simulate clean
+
+help: ## List what can be made.
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+build: ## Build the binary, static, as bin/carelog.
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/carelog ./cmd/carelog
+
+demo: build ## Start a broker and two desks with sample patients; Ctrl-C ends all.
+	./bin/carelog demo
+
+test: ## Vet and test everything, with the race detector where there is a C compiler.
+	$(GO) vet ./...
+	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
+	$(GO) test $(RACE) -timeout 9m ./...
+
+lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
+	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+vuln: ## Look for known vulnerabilities; needs the network.
+	$(GO) run $(GOVULNCHECK) ./...
+
+bench: build ## Measure this machine beside its raw limits.
+	./bin/carelog bench
+
+fuzz: ## Run each fuzz target for FUZZTIME, one after the other.
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+	    echo "fuzz $$(dirname "$$file") $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	  done; \
+	done
+
+simulate: ## Play RUNS seeded histories of several desks with faults, from SEED on.
+	CARELOG_SIMULATE_RUNS=$(RUNS) CARELOG_SIMULATE_SEED=$(SEED) $(GO) test -run Simulat -count 1 -timeout 0 -v ./agent/...
+
+clean: ## Remove what was built.
+	rm -rf bin

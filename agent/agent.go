@@ -1,0 +1,268 @@
+package agent
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/outbox"
+	"github.com/carelog/carelog/agent/replica"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// Files of the data folder.
+const (
+	OutboxFile     = "outbox.db"
+	ProjectionFile = "record.db"
+	lockFile       = "lock"
+)
+
+// Agent is one desk. Open it, Run it, Close it.
+type Agent struct {
+	config  Config
+	log     *slog.Logger
+	clock   *events.Clock
+	lock    *folderLock
+	ring    *events.Keyring
+	store   *projections.Store
+	outbox  *outbox.Outbox
+	replica *replica.Replica
+	light   *light.Light
+	changed *signal // light, store or outbox
+	choice  *signal // to work offline or online
+	work    *signal // something waits in the outbox, or somebody wants a proof
+	proved  *signal // the light was found green once more
+
+	// writing is held while a change is made, since the chain has one end. It is a
+	// channel so that a caller whose context ends stops waiting.
+	writing chan struct{}
+	live    *session // guarded by writing: the session that takes writes; nil: they are queued
+
+	mu       sync.Mutex
+	server   ServerStatus
+	warnings map[string]Warning
+	offline  bool // the user's choice
+}
+
+// Open opens a desk without a network. What the outbox holds is in the projection
+// when it returns.
+func Open(ctx context.Context, c Config) (*Agent, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open the agent: %w", err)
+	}
+	a := &Agent{
+		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
+		clock: events.NewClock(c.Now, nil), light: light.New(c.Now, "starting"),
+		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
+		writing: make(chan struct{}, 1), warnings: make(map[string]Warning),
+	}
+	a.server.URL = c.Enrolment.URLs[0]
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, err), a.Close())
+	}
+	return a, nil
+}
+
+func (a *Agent) open(ctx context.Context) (err error) {
+	c := a.config
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return err
+	}
+	if a.lock, err = lockFolder(filepath.Join(c.Data, lockFile)); err != nil {
+		return err
+	}
+	if a.outbox, err = outbox.Open(ctx, filepath.Join(c.Data, OutboxFile), c.Enrolment.Practice, c.Enrolment.Device); err != nil {
+		return err
+	}
+	practiceKey, err := events.KeyFrom(c.Enrolment.PracticeKey)
+	if err != nil {
+		return err
+	}
+	a.ring = events.NewKeyring(practiceKey)
+	if err := a.openStore(ctx); err != nil {
+		return err
+	}
+	if err := a.loadKeys(ctx); err != nil {
+		return err
+	}
+	if a.offline, err = a.outbox.Offline(ctx); err != nil {
+		return err
+	}
+	if a.replica, err = replica.Open(ctx, replica.Config{
+		Practice: c.Enrolment.Practice, Root: c.Enrolment.Root,
+		Store: a.store, Ring: a.ring, Applied: a.applied,
+	}); err != nil {
+		return err
+	}
+	if err := a.replayOutbox(ctx); err != nil {
+		return err
+	}
+	return a.register(ctx)
+}
+
+// openStore opens the projection. A damaged one is put aside and built anew from the
+// log: nothing that the server does not have is only there.
+func (a *Agent) openStore(ctx context.Context) (err error) {
+	path := filepath.Join(a.config.Data, ProjectionFile)
+	options := projections.Options{Practice: a.config.Enrolment.Practice, Opener: a.ring.Open, Now: a.config.Now}
+	a.store, err = projections.Open(ctx, path, options)
+	var corrupt *projections.CorruptError
+	if !errors.As(err, &corrupt) {
+		return err
+	}
+	aside := path + ".damaged-" + a.config.Now().UTC().Format("20060102T150405.000")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("put the damaged projection aside: %w", err)
+		}
+	}
+	a.warn("projection-rebuilt", "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
+	a.log.Warn("projection damaged, rebuilding", "err", corrupt, "kept", aside)
+	a.store, err = projections.Open(ctx, path, options)
+	return err
+}
+
+func (a *Agent) loadKeys(ctx context.Context) error {
+	for k, err := range a.store.Keys(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := a.ring.Add(k); err != nil {
+			return err
+		}
+	}
+	made, err := a.outbox.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range made {
+		if err := a.ring.Add(k); err != nil {
+			return err
+		}
+	}
+	return a.store.PutKeys(ctx, made...)
+}
+
+// replayOutbox shows what is queued, also where the projection was lost, or the
+// program was killed between the two.
+func (a *Agent) replayOutbox(ctx context.Context) error {
+	entries, err := a.outbox.All(ctx)
+	if err != nil {
+		return err
+	}
+	queued := make([]*events.Event, len(entries))
+	for i, e := range entries {
+		queued[i] = e.Event
+	}
+	return a.applyQueued(ctx, queued...)
+}
+
+func (a *Agent) applyQueued(ctx context.Context, list ...*events.Event) error {
+	var b projections.Batch
+	for _, e := range list {
+		body, err := a.ring.Open(e)
+		if err != nil {
+			return err
+		}
+		b.Entries = append(b.Entries, projections.Entry{Event: e, Body: body})
+	}
+	if len(b.Entries) == 0 {
+		return nil
+	}
+	_, err := a.store.Apply(ctx, b)
+	return err
+}
+
+// register makes the device's own record, with its certificate, the first event of
+// its chain.
+func (a *Agent) register(ctx context.Context) error {
+	if a.outbox.Next().Counter != 1 {
+		return nil
+	}
+	e := a.config.Enrolment
+	key := e.SigningKey()
+	body := fhirjson.DeviceResource(e.Device, fhirjson.DeviceKey{
+		Public: key.Public().(ed25519.PublicKey), Certificate: e.Certificate, Name: e.DeviceName, Active: true,
+	})
+	_, err := a.Write(ctx, Draft{Record: events.Record{Type: "Device", ID: e.Device}, Body: body, Create: true, first: true})
+	if err != nil {
+		return fmt.Errorf("register the device: %w", err)
+	}
+	return nil
+}
+
+// Close closes the files and frees the data folder. Run must have returned.
+func (a *Agent) Close() error {
+	var errs []error
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.outbox != nil {
+		errs = append(errs, a.outbox.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Store is the projection, for reading.
+func (a *Agent) Store() *projections.Store { return a.store }
+
+// Changed returns a channel that is closed at the next change of the light, the
+// projection or the outbox. Take it before reading what may change.
+func (a *Agent) Changed() <-chan struct{} { return a.changed.wait() }
+
+// Status is the state of the desk now.
+func (a *Agent) Status(ctx context.Context) (Status, error) {
+	counts, err := a.store.Counts(ctx)
+	if err != nil {
+		return Status{}, fmt.Errorf("read the status: %w", err)
+	}
+	entries, err := a.outbox.All(ctx)
+	if err != nil {
+		return Status{}, fmt.Errorf("read the status: %w", err)
+	}
+	position, _, _ := a.replica.Position()
+	s := Status{
+		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: 0, Conflicts: counts.Conflicts,
+		Position: position, Practice: a.config.Enrolment.Practice,
+		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
+		Doubts: counts.Doubts, Warnings: a.currentWarnings(),
+	}
+	for _, e := range entries {
+		if e.SetAside {
+			s.SetAside++
+		}
+	}
+	a.mu.Lock()
+	s.Server = a.server
+	a.mu.Unlock()
+	s.Server.Sequence = max(s.Server.Sequence, position.Sequence)
+	return s, nil
+}
+
+// Outbox lists the events of this device that the server does not have.
+func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
+	entries, err := a.outbox.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Queued, len(entries))
+	for i, e := range entries {
+		list[i] = Queued{
+			ID: e.Event.ID, Type: e.Event.Record.Type, RecordID: e.Event.Record.ID, Patient: e.Event.Patient,
+			Author: e.Event.Author, Time: e.Event.Time, Deleted: e.Event.Type == events.Deleted,
+			Attempts: e.Attempts, LastError: e.LastError, SetAside: e.SetAside,
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/replica"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
+)
+
+// Log is what the agent needs of the server: a *broker.Log, or a stand-in.
+type Log interface {
+	replica.Log
+	Append(ctx context.Context, m events.Message) (uint64, error)
+	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
+	PutPosition(context.Context, events.SignedPosition) error
+	Positions(context.Context) ([]events.SignedPosition, error)
+	Close() error
+}
+
+// Config is how a desk is set up.
+type Config struct {
+	// Data is the folder of this device: outbox, projection, lock. One agent has it
+	// at a time. It is made where it is not there.
+	Data string
+	// Enrolment says of which practice and device this is.
+	Enrolment enrolment.Enrolment
+	// Connect opens the connection and returns at once, whether or not the server
+	// can be reached; report is told, without blocking, when it comes and goes.
+	// Nil connects to the broker that the enrolment names.
+	Connect func(ctx context.Context, report func(up bool, err error)) (Log, error)
+	// Now is the PC's clock; nil means time.Now.
+	Now func() time.Time
+	// Logger gets what happens; nil drops it.
+	Logger *slog.Logger
+	// Patience is how long an online write waits for the server before the change
+	// counts as queued; 0 means 5 s.
+	Patience time.Duration
+	// Interval is how often the agent compares its log with the server's; 0 means 2 s.
+	Interval time.Duration
+}
+
+// Validate reports what is wrong and fills in what was left out.
+func (c *Config) Validate() error {
+	if c.Data == "" {
+		return errors.New("no data folder: say where this desk keeps its files")
+	}
+	if err := c.Enrolment.Validate(); err != nil {
+		return err
+	}
+	if c.Patience < 0 || c.Interval < 0 {
+		return fmt.Errorf("patience %v and interval %v: neither can be negative", c.Patience, c.Interval)
+	}
+	if c.Patience == 0 {
+		c.Patience = 5 * time.Second
+	}
+	if c.Interval == 0 {
+		c.Interval = 2 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Connect == nil {
+		c.Connect = c.connect
+	}
+	return nil
+}
+
+func (c *Config) connect(ctx context.Context, report func(bool, error)) (Log, error) {
+	return broker.Connect(ctx, broker.Config{
+		Practice: c.Enrolment.Practice, Device: c.Enrolment.Device, URLs: c.Enrolment.URLs,
+		JWT: c.Enrolment.JWT, Seed: c.Enrolment.Seed,
+		OnConnection: report, Logger: c.Logger, Timeout: c.Patience,
+	})
+}

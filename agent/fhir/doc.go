@@ -1,0 +1,23 @@
+// Package fhir is the EHR's own door to a desk: FHIR R4 as REST in JSON.
+//
+// It promises:
+//
+//   - Exact bytes. What was written is read back byte for byte, but for the id and
+//     the members of meta that belong to the server (see package fhirjson).
+//   - Versions are events: meta.versionId and ETag are the event's id, If-Match names
+//     the versions that the author had before them, and a stale one is answered with
+//     412 and nothing written. Several ETags in If-Match name several heads, and so
+//     settle a conflict over plain REST.
+//   - A conflict is seen: the record carries fhirjson.ConflictTag wherever it is read,
+//     `_tag` lists all such records, $conflicts returns every head with the ancestor
+//     and who wrote what, $resolve settles.
+//   - A search is never wider than what was asked, in silence: what is not supported
+//     is refused or named in the answer and left out of its self link.
+//   - Every error is an OperationOutcome that says what to do.
+//   - A write that returns 200, 201 or 204 is safe; where the server does not have it
+//     yet, the header Carelog-Queued says so.
+//
+// It does not promise that what it stores is valid FHIR beyond what package fhirjson
+// checks, it knows no transactions, patches or conditional creates, and it does not
+// ask who the caller is: package guard stands before it. It starts no goroutine.
+package fhir

@@ -1,0 +1,167 @@
+package fhir
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Desk makes changes. An error of either means that nothing was written.
+type Desk interface {
+	// Write answers agent.ErrExists, agent.ErrNotFound, agent.ErrGone, *agent.StaleError,
+	// *agent.MovedError, events.ErrTooLarge or *events.RefusedError, possibly wrapped.
+	Write(ctx context.Context, d agent.Draft) (agent.Written, error)
+	// Resolve answers *agent.StaleError where the heads are not those given any more.
+	Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error)
+}
+
+// Records is what is read. Errors wrap projections.ErrNotFound where there is no such
+// record or version.
+type Records interface {
+	Record(ctx context.Context, r events.Record) (projections.State, error)
+	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)
+	// History returns all versions, the one that came here last first.
+	History(ctx context.Context, r events.Record) ([]projections.Version, error)
+	// Ancestor returns the latest version that all heads descend from, if there is one.
+	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
+	// Search answers projections.ErrCursor or projections.ErrQuery for what it cannot understand.
+	Search(ctx context.Context, q projections.Query) (projections.Page, error)
+}
+
+// Config says what stands behind the door.
+type Config struct {
+	Desk    Desk
+	Records Records
+	// Author returns the id of the Practitioner who makes a request, as the guard
+	// knows them; empty where nobody is named. Nil: nobody ever is.
+	Author func(*http.Request) string
+	// Version is that of the program, for the CapabilityStatement.
+	Version string
+	// Started dates the CapabilityStatement.
+	Started time.Time
+	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
+	Logger *slog.Logger
+}
+
+// Root is the path under which the door stands.
+const Root = "/fhir"
+
+// QueuedHeader stands, as "true", on the answer to a write that is safe on this device
+// and that the server does not have yet.
+const QueuedHeader = "Carelog-Queued"
+
+// Handler answers requests to Root and below. Safe for use by several goroutines.
+type Handler struct {
+	desk         Desk
+	records      Records
+	author       func(*http.Request) string
+	log          *slog.Logger
+	capabilities []byte
+}
+
+// New returns the handler. It reads and starts nothing.
+func New(c Config) *Handler {
+	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
+	if h.author == nil {
+		h.author = func(*http.Request) string { return "" }
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-cache") // may be kept, and must be asked about: see If-None-Match
+	if err := h.serve(w, r); err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+// answer serves a request to one place, or says why it cannot.
+type answer func(w http.ResponseWriter, r *http.Request, record events.Record) error
+
+// serve finds the answer to a request: by its path, then by its method.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	path := strings.Trim(strings.TrimPrefix(r.URL.Path, Root), "/")
+	var steps []string
+	if path != "" {
+		steps = strings.Split(path, "/")
+	}
+	methods, record, err := h.route(steps)
+	if err != nil {
+		return err
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves out the body
+	}
+	serve, ok := methods[method]
+	if !ok {
+		return notAllowed(methods, r.Method)
+	}
+	if err := acceptable(r); err != nil {
+		return err
+	}
+	return serve(w, r, record)
+}
+
+// route finds what stands at a path.
+func (h *Handler) route(steps []string) (methods map[string]answer, record events.Record, err error) {
+	var unknown = notFound("there is nothing at %s/%s: see %s/metadata", Root, strings.Join(steps, "/"), Root)
+	if len(steps) == 0 || len(steps) > 4 {
+		return nil, record, unknown
+	}
+	if len(steps) == 1 && steps[0] == "metadata" {
+		return map[string]answer{"GET": h.metadata}, record, nil
+	}
+	record.Type = steps[0]
+	if _, ok := resourceTypes[record.Type]; !ok {
+		return nil, record, notFound("%q is no resource type of FHIR R4 that can be a record", steps[0])
+	}
+	switch {
+	case len(steps) == 1:
+		return map[string]answer{"GET": h.search, "POST": h.create}, record, nil
+	case len(steps) == 2 && steps[1] == "_search":
+		return map[string]answer{"POST": h.search}, record, nil
+	}
+	record.ID = steps[1]
+	if err := events.ValidateID("id", record.ID); err != nil {
+		return nil, record, notFound("%v", err)
+	}
+	switch {
+	case len(steps) == 2:
+		return map[string]answer{"GET": h.read, "PUT": h.update, "DELETE": h.delete}, record, nil
+	case len(steps) == 3 && steps[2] == "_history":
+		return map[string]answer{"GET": h.history}, record, nil
+	case len(steps) == 3 && steps[2] == "$conflicts":
+		return map[string]answer{"GET": h.conflicts}, record, nil
+	case len(steps) == 3 && steps[2] == "$resolve":
+		return map[string]answer{"POST": h.resolve}, record, nil
+	case len(steps) == 4 && steps[2] == "_history":
+		return map[string]answer{"GET": h.vread(steps[3])}, record, nil
+	}
+	return nil, record, unknown
+}
+
+// base is the absolute URL of Root as the caller wrote it. The guard has checked Host.
+func base(r *http.Request) string {
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + r.Host + Root
+}
+
+// newID makes the id of a new record. It is written in small letters, so that it is
+// not taken for the id of an event.
+func newID() string { return strings.ToLower(ulid.Make().String()) }

@@ -1,0 +1,105 @@
+package fhir
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/carelog/carelog/events"
+)
+
+const contentType = "application/fhir+json; charset=utf-8"
+
+// send writes an answer. An error means that the caller went away.
+func send(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// isJSON reports whether a media type is FHIR's JSON or may pass for it.
+func isJSON(mediaType string) bool {
+	switch mediaType {
+	case "application/fhir+json", "application/json", "text/json", "application/json+fhir", "json":
+		return true
+	}
+	return false
+}
+
+// acceptable checks that the caller takes JSON. `_format` goes before Accept.
+func acceptable(r *http.Request) error {
+	if format := r.URL.Query().Get("_format"); format != "" {
+		mediaType, _, _ := strings.Cut(format, ";")
+		if isJSON(strings.ReplaceAll(mediaType, " ", "+")) { // an unescaped + in a URL
+			return nil
+		}
+		return problemf(http.StatusNotAcceptable, "not-supported", "there is JSON only, not _format=%s", format)
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		mediaType, params, err := mime.ParseMediaType(part)
+		if err != nil || params["q"] == "0" || !versionFits(params) {
+			continue
+		}
+		if isJSON(mediaType) || mediaType == "*/*" || mediaType == "application/*" {
+			return nil
+		}
+	}
+	return problemf(http.StatusNotAcceptable, "not-supported", "there is application/fhir+json of FHIR 4.0 only, not %s", accept)
+}
+
+// versionFits reports whether a media type asks for our version of FHIR, or for none.
+func versionFits(params map[string]string) bool {
+	v, ok := params["fhirversion"]
+	return !ok || v == "4.0" || strings.HasPrefix(v, "4.0.")
+}
+
+// resourceBody reads a resource that was sent, up to what a record may have. One that
+// is larger is refused without being read.
+func resourceBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err != nil || !isJSON(mediaType) || !versionFits(params) || charset != "" && charset != "utf-8" {
+		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported",
+			"send application/fhir+json of FHIR 4.0 in UTF-8, not %q", r.Header.Get("Content-Type"))
+	}
+	return readBody(w, r, events.MaxPlain)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported", "send the body as it is, not in %q", encoding)
+	}
+	tooLarge := problemf(http.StatusRequestEntityTooLarge, "too-long",
+		"the body is over %d bytes: letters and scans belong in an attachment", limit)
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // what is on its way is not read
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case err != nil:
+		return nil, badRequest("incomplete", "the body ended too early: %v", err)
+	}
+	return body, nil
+}
+
+// preference returns what a Prefer header says of one thing, such as return=minimal.
+func preference(r *http.Request, name string) string {
+	for _, header := range r.Header.Values("Prefer") {
+		for part := range strings.FieldsFuncSeq(header, func(c rune) bool { return c == ',' || c == ';' }) {
+			if key, value, ok := strings.Cut(strings.TrimSpace(part), "="); ok && strings.EqualFold(key, name) {
+				return strings.Trim(value, `"`)
+			}
+		}
+	}
+	return ""
+}

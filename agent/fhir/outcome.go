@@ -1,0 +1,162 @@
+package fhir
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// problem is an answer that is not what was asked for.
+type problem struct {
+	status int
+	code   string // of FHIR's issue-type
+	text   string
+	path   string      // FHIRPath of the place in the body; empty where it is the whole
+	header http.Header // beside the usual ones
+	heads  []events.ID // what stands now, where the caller's is stale
+}
+
+// Error is the text.
+func (p *problem) Error() string { return p.text }
+
+func problemf(status int, code, format string, args ...any) *problem {
+	return &problem{status: status, code: code, text: fmt.Sprintf(format, args...)}
+}
+
+func notFound(format string, args ...any) *problem {
+	return problemf(http.StatusNotFound, "not-found", format, args...)
+}
+
+func badRequest(code, format string, args ...any) *problem {
+	return problemf(http.StatusBadRequest, code, format, args...)
+}
+
+func notAllowed(methods map[string]answer, method string) *problem {
+	allowed := slices.Sorted(maps.Keys(methods))
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	p := problemf(http.StatusMethodNotAllowed, "not-supported", "%s is not possible here: only %s", method, strings.Join(allowed, ", "))
+	p.header = http.Header{"Allow": {strings.Join(allowed, ", ")}}
+	return p
+}
+
+// fail answers with the OperationOutcome of an error.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.status >= http.StatusInternalServerError {
+		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	maps.Copy(w.Header(), p.header)
+	issues := []issue{{Severity: "error", Code: p.code, Diagnostics: p.text}}
+	if p.path != "" {
+		issues[0].Expression = []string{p.path}
+	}
+	for _, head := range p.heads {
+		issues = append(issues, issue{Severity: "information", Code: "informational", Details: &concept{
+			Coding: []coding{{System: fhirjson.ConflictTag.System, Code: "head"}}, Text: head.String(),
+		}})
+	}
+	send(w, p.status, outcome(issues...))
+}
+
+// problemOf says over HTTP what an error says in Go.
+func problemOf(err error) *problem {
+	var (
+		p       *problem
+		body    *fhirjson.Error
+		stale   *agent.StaleError
+		moved   *agent.MovedError
+		refused *events.RefusedError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &body) && body.TooLarge, errors.Is(err, events.ErrTooLarge):
+		return problemf(http.StatusRequestEntityTooLarge, "too-long", "%v", err)
+	case errors.As(err, &body):
+		p = badRequest("structure", "%v", body)
+		p.path = body.Path
+		return p
+	case errors.As(err, &stale):
+		return staleProblem(stale)
+	case errors.Is(err, agent.ErrExists):
+		return problemf(http.StatusPreconditionFailed, "conflict", "%v", err)
+	case errors.Is(err, agent.ErrNotFound), errors.Is(err, projections.ErrNotFound):
+		return notFound("%v", err)
+	case errors.Is(err, agent.ErrGone):
+		return problemf(http.StatusGone, "deleted", "%v", err)
+	case errors.As(err, &moved):
+		return problemf(http.StatusUnprocessableEntity, "business-rule", "%v", err)
+	case errors.Is(err, agent.ErrNoChoice):
+		return badRequest("required", "%v", err)
+	case errors.As(err, &refused):
+		return problemf(http.StatusUnprocessableEntity, "processing", "%v", err)
+	case errors.Is(err, projections.ErrCursor), errors.Is(err, projections.ErrQuery):
+		return badRequest("value", "%v", err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		p = problemf(http.StatusServiceUnavailable, "timeout", "%v: try again", err)
+		p.header = http.Header{"Retry-After": {"1"}}
+		return p
+	}
+	return problemf(http.StatusInternalServerError, "exception", "%v", err)
+}
+
+// staleProblem carries what stands now, so that the caller can read it and decide.
+func staleProblem(stale *agent.StaleError) *problem {
+	p := problemf(http.StatusPreconditionFailed, "conflict", "%v", stale)
+	p.heads = stale.Heads
+	if len(stale.Heads) > 0 {
+		p.header = http.Header{"Etag": {etag(stale.Heads[0])}}
+	}
+	return p
+}
+
+type coding struct {
+	System string `json:"system,omitempty"`
+	Code   string `json:"code,omitempty"`
+}
+
+type concept struct {
+	Coding []coding `json:"coding,omitempty"`
+	Text   string   `json:"text,omitempty"`
+}
+
+// issue is one of an OperationOutcome.
+type issue struct {
+	Severity    string   `json:"severity"`
+	Code        string   `json:"code"`
+	Details     *concept `json:"details,omitempty"`
+	Diagnostics string   `json:"diagnostics,omitempty"`
+	Expression  []string `json:"expression,omitempty"`
+}
+
+func outcome(issues ...issue) []byte {
+	return encode(struct {
+		ResourceType string  `json:"resourceType"`
+		Issue        []issue `json:"issue"`
+	}{"OperationOutcome", issues})
+}
+
+// encode writes what we made ourselves as JSON. It is not for resources of others:
+// encoding/json would set their white space anew.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // our own types all have a JSON form
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,146 @@
+package fhir
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// instant is FHIR's type of that name.
+const instant = "2006-01-02T15:04:05.000Z07:00"
+
+// read answers with the version shown.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	unless, err := parseCondition(r, "If-None-Match")
+	if err != nil {
+		return err
+	}
+	v := state.Shown
+	setVersion(w, v)
+	switch {
+	case v.Deleted():
+		return deleted(record)
+	case unreadable(v):
+		return sealed(record, v)
+	case state.Conflict:
+		// Never 304: what the caller has kept may not have the conflict's tag, and the
+		// version's ETag does not tell.
+	case unless.any || slices.Contains(unless.ids, v.Event.ID):
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	send(w, http.StatusOK, stamp(v, state.Conflict))
+	return nil
+}
+
+// vread answers with one version, head or not.
+func (h *Handler) vread(version string) answer {
+	return func(w http.ResponseWriter, r *http.Request, record events.Record) error {
+		id, err := events.ParseID(version)
+		if err != nil {
+			return notFound("%s has no version %q", record, version)
+		}
+		v, err := h.records.Version(r.Context(), record, id)
+		if err != nil {
+			return err
+		}
+		setVersion(w, v)
+		switch {
+		case v.Deleted():
+			return deleted(record)
+		case unreadable(v):
+			return sealed(record, v)
+		}
+		conflict := false
+		if v.Head {
+			state, err := h.records.Record(r.Context(), record)
+			if err != nil {
+				return err
+			}
+			conflict = state.Conflict
+		}
+		send(w, http.StatusOK, stamp(v, conflict))
+		return nil
+	}
+}
+
+// history answers with all versions, the latest to arrive first.
+func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	versions, err := h.records.History(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	b := newBundle("history", len(versions))
+	b.link("self", base(r)+"/"+record.String()+"/_history")
+	for _, v := range versions {
+		e := entry{
+			FullURL: base(r) + "/" + record.String(),
+			Request: &entryRequest{Method: http.MethodPut, URL: record.String()},
+			Response: &entryResponse{
+				Status: "200 OK", ETag: etag(v.Event.ID), LastModified: v.Arrived.UTC().Format(instant),
+				Location: versionURL(r, record, v.Event.ID),
+			},
+		}
+		switch {
+		case v.Deleted():
+			e.Request.Method, e.Response.Status = http.MethodDelete, "204 No Content"
+		case len(v.Event.Parents) == 0:
+			e.Response.Status = "201 Created"
+		}
+		switch {
+		case unreadable(v):
+			e.Response.Outcome = outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(record, v).text})
+		case !v.Deleted():
+			e.Resource = stamp(v, state.Conflict && v.Head)
+		}
+		b.add(e)
+	}
+	send(w, http.StatusOK, b.bytes())
+	return nil
+}
+
+// stamp is the version as it is read.
+func stamp(v projections.Version, conflict bool) []byte {
+	if conflict {
+		return fhirjson.Stamp(v.Body, v.Event.ID.String(), v.Arrived, fhirjson.ConflictTag)
+	}
+	return fhirjson.Stamp(v.Body, v.Event.ID.String(), v.Arrived)
+}
+
+// setVersion names the version in the header. Last-Modified is when it came here, so
+// that a caller who polls misses nothing that arrived late.
+func setVersion(w http.ResponseWriter, v projections.Version) {
+	w.Header().Set("ETag", etag(v.Event.ID))
+	if !v.Arrived.IsZero() {
+		w.Header().Set("Last-Modified", v.Arrived.UTC().Format(http.TimeFormat))
+	}
+}
+
+func versionURL(r *http.Request, record events.Record, id events.ID) string {
+	return base(r) + "/" + record.String() + "/_history/" + id.String()
+}
+
+func deleted(record events.Record) *problem {
+	return problemf(http.StatusGone, "deleted", "%s was deleted: its versions are in %s/_history", record, record)
+}
+
+// unreadable reports whether a version is known and its content is not.
+func unreadable(v projections.Version) bool { return !v.Deleted() && v.Doubt != "" }
+
+func sealed(record events.Record, v projections.Version) *problem {
+	p := problemf(http.StatusServiceUnavailable, "incomplete",
+		"version %s of %s is here, but its content cannot be opened: its key has not arrived yet, or was erased", v.Event.ID, record)
+	p.header = http.Header{"Retry-After": {"5"}}
+	return p
+}

@@ -1,0 +1,99 @@
+package fhir
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+)
+
+// parametersResource is what $resolve takes.
+type parametersResource struct {
+	Parameter []struct {
+		Name        string
+		ValueID     string          `json:"valueId"`
+		ValueString string          `json:"valueString"`
+		Resource    json.RawMessage // its bytes as they were sent
+	}
+}
+
+// resolve answers $resolve: Parameters with every head that the person saw (head, by
+// its version id) and the choice: the head to keep (keep), or the content that stands
+// from now on (resource). Where the heads have changed since, nothing is written and
+// the answer is 412 with those that stand now.
+func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	body, err := resourceBody(w, r)
+	if err != nil {
+		return err
+	}
+	if _, err := headOf(body, "Parameters"); err != nil {
+		return err
+	}
+	var sent parametersResource
+	if err := json.Unmarshal(body, &sent); err != nil {
+		return badRequest("structure", "the Parameters cannot be read: %v", err)
+	}
+	choice := agent.Resolution{Record: record, Author: h.author(r)}
+	for _, p := range sent.Parameter {
+		switch p.Name {
+		case "head", "keep":
+			id, err := events.ParseID(p.ValueID + p.ValueString)
+			if err != nil {
+				return badRequest("value", "%s: %v: want it as valueId", p.Name, err)
+			}
+			if p.Name == "head" {
+				choice.Heads = append(choice.Heads, id)
+				continue
+			}
+			if !choice.Keep.IsZero() && choice.Keep != id {
+				return badRequest("invariant", "keep names two heads: only one can stand")
+			}
+			choice.Keep = id
+		case "resource":
+			if choice.Body != nil {
+				return badRequest("invariant", "two resources are given: only one can stand")
+			}
+			if choice.Body, err = h.merged(r, record, p.Resource); err != nil {
+				return err
+			}
+		default:
+			return badRequest("not-supported", "$resolve knows no parameter %q: want head, keep, resource", p.Name)
+		}
+	}
+	switch {
+	case len(choice.Heads) == 0:
+		return badRequest("required", "no head is named: send the version id of each head that was seen as a parameter head")
+	case choice.Keep.IsZero() == (choice.Body == nil):
+		return badRequest("required", "send one choice: keep with the version id of a head, or resource with the content")
+	}
+	written, err := h.desk.Resolve(r.Context(), choice)
+	if err != nil {
+		return err
+	}
+	return h.wrote(w, r, record, written, http.StatusOK)
+}
+
+// merged checks the content that a person chose: it must be of this record and stay in
+// its dossier.
+func (h *Handler) merged(r *http.Request, record events.Record, body []byte) ([]byte, error) {
+	head, err := headOf(body, record.Type)
+	if err != nil {
+		return nil, err
+	}
+	if head.ID != "" && head.ID != record.ID {
+		return nil, badRequest("value", "the resource's id is %q: it must be that of the URL, %q", head.ID, record.ID)
+	}
+	d, err := h.draft(r, record, body)
+	if err != nil {
+		return nil, err
+	}
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		return nil, err
+	}
+	if d.Patient != state.Patient {
+		return nil, &agent.MovedError{Record: record, From: state.Patient, To: d.Patient}
+	}
+	return d.Body, nil
+}

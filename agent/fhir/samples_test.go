@@ -1,0 +1,104 @@
+package fhir_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// resources calls f with the resources of the shared samples, each once; of bundles
+// only every n-th.
+func resources(t testing.TB, n int, f func(body []byte)) {
+	t.Helper()
+	root := filepath.Join("..", "..", "..", "shared", "fhir-samples")
+	if _, err := os.Stat(root); err != nil {
+		t.Skip("the shared samples are not beside this repository")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "*", "*.json*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, ".gz") {
+			f(raw)
+			continue
+		}
+		if i%n != 0 {
+			continue
+		}
+		z, err := gzip.NewReader(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bundle struct {
+			Entry []struct{ Resource json.RawMessage }
+		}
+		body, err := io.ReadAll(z)
+		if err == nil {
+			err = json.Unmarshal(body, &bundle)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range bundle.Entry {
+			f(e.Resource)
+		}
+	}
+}
+
+// urns are references that only a transaction resolves; here they are made ids, as an
+// importer would do.
+var urns = regexp.MustCompile(`urn:uuid:([0-9a-f-]{36})`)
+
+// TestSamples: what is written comes back byte for byte, by read, vread and search.
+func TestSamples(t *testing.T) {
+	d := newDesk(t)
+	n := 25
+	if testing.Short() {
+		n = 100
+	}
+	count := 0
+	resources(t, n, func(body []byte) {
+		body = urns.ReplaceAll(body, []byte("Patient/$1"))
+		head, err := fhirjson.Check(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head.ResourceType == "Parameters" || head.ResourceType == "OperationOutcome" {
+			return // only ever sent, never a record
+		}
+		count++
+		where := "/fhir/" + head.ResourceType + "/" + head.ID
+		written := d.do("PUT", where, string(body))
+		if written.Code != 200 && written.Code != 201 {
+			t.Fatalf("%s: %d %s", where, written.Code, written.Body)
+		}
+		want, err := fhirjson.Prepare(body, head.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{where, where + "/_history/" + written.version().String()} {
+			got := d.do("GET", path, "").want(200).Body.Bytes()
+			back, err := fhirjson.Prepare(got, head.ID)
+			if err != nil || !bytes.Equal(back, want) || !fhirjson.Equal(got, body) {
+				t.Errorf("%s does not come back as it was written: %v", path, err)
+			}
+			if found := d.do("GET", "/fhir/"+head.ResourceType+"?_id="+head.ID, "").Body.Bytes(); !bytes.Contains(found, got) {
+				t.Errorf("%s is not found byte for byte", where)
+			}
+		}
+	})
+	t.Logf("%d resources", count)
+}

@@ -1,0 +1,144 @@
+package intake
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// Line is one resource on its way to a desk, as a line of JSON. Body is a string, so
+// that the bytes of the resource arrive as they are.
+type Line struct {
+	Source string `json:"source"`
+	Type   string `json:"type"`
+	ID     string `json:"id"`
+	Body   string `json:"body"`
+}
+
+// Result says what became of the lines of one request.
+type Result struct {
+	Written   int       `json:"written"`
+	Unchanged int       `json:"unchanged"`
+	Refused   []Refusal `json:"refused"`
+}
+
+// Refusal is a resource that was not taken in.
+type Refusal struct {
+	Source string `json:"source"`
+	Error  string `json:"error"`
+}
+
+// Writer is what the door needs of an agent.
+type Writer interface {
+	WriteMany(ctx context.Context, drafts []agent.Draft) ([]agent.Outcome, error)
+}
+
+// Bounds of one request, in bytes; a client splits what is more.
+const (
+	maxRequest = 64 << 20
+	maxLine    = 2*events.MaxPlain + 1<<10
+)
+
+// NewDoor answers POST /api/import: NDJSON of Line in, a Result out. It is the way of
+// a bulk load: what it takes is in the outbox when it answers, and goes to the server
+// from there.
+func NewDoor(w Writer, author func(*http.Request) string) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			rw.Header().Set("Allow", http.MethodPost)
+			refuse(rw, http.StatusMethodNotAllowed, "method", "want POST")
+			return
+		}
+		result, err := take(r.Context(), w, http.MaxBytesReader(rw, r.Body, maxRequest), author(r))
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			refuse(rw, http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("more than %d MiB in one request: send it in parts", maxRequest>>20))
+		case errors.Is(err, errLine):
+			refuse(rw, http.StatusBadRequest, "line", err.Error())
+		case err != nil:
+			refuse(rw, http.StatusInternalServerError, "failed", err.Error())
+		default:
+			rw.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(rw).Encode(result)
+		}
+	})
+}
+
+var errLine = errors.New("the request is no NDJSON of resources")
+
+func take(ctx context.Context, w Writer, body io.Reader, author string) (result Result, err error) {
+	result.Refused = []Refusal{}
+	var drafts []agent.Draft
+	var sources []string
+	lines := bufio.NewScanner(body)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for n := 1; lines.Scan(); n++ {
+		var line Line
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return result, fmt.Errorf("line %d: %w: %w", n, errLine, err)
+		}
+		d, err := draftOf(line, author)
+		if err != nil {
+			result.Refused = append(result.Refused, Refusal{line.Source, err.Error()})
+			continue
+		}
+		drafts, sources = append(drafts, d), append(sources, line.Source)
+	}
+	if err := lines.Err(); err != nil {
+		return result, err
+	}
+	outcomes, err := w.WriteMany(ctx, drafts)
+	if err != nil {
+		return result, err
+	}
+	for i, o := range outcomes {
+		switch {
+		case o.Err != nil:
+			result.Refused = append(result.Refused, Refusal{sources[i], o.Err.Error()})
+		case o.Unchanged:
+			result.Unchanged++
+		default:
+			result.Written++
+		}
+	}
+	return result, nil
+}
+
+// draftOf checks a resource as every door does.
+func draftOf(line Line, author string) (agent.Draft, error) {
+	body := []byte(line.Body)
+	head, err := fhirjson.Check(body)
+	if err != nil {
+		return agent.Draft{}, err
+	}
+	if head.ResourceType != line.Type {
+		return agent.Draft{}, fmt.Errorf("it is a %s, not a %s", head.ResourceType, line.Type)
+	}
+	if body, err = fhirjson.Prepare(body, line.ID); err != nil {
+		return agent.Draft{}, err
+	}
+	patient, err := fhirjson.PatientOf(body)
+	if err != nil {
+		return agent.Draft{}, err
+	}
+	record := events.Record{Type: line.Type, ID: line.ID}
+	if err := record.Validate(); err != nil {
+		return agent.Draft{}, err
+	}
+	return agent.Draft{Record: record, Patient: patient, Author: author, Body: body}, nil
+}
+
+func refuse(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": code, "text": text}})
+}

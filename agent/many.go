@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// Outcome is what became of one draft of WriteMany.
+type Outcome struct {
+	Written
+	Unchanged bool  // the record says just this already: nothing was written
+	Err       error // this draft was not written; the others do not depend on it
+}
+
+// WriteMany makes many changes at the price of one: they are in the outbox when it
+// returns, and go to the server from there. A draft without parents goes on top of
+// what stands. The error is for what keeps all from being written.
+func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error) {
+	if err := a.lockWriting(ctx); err != nil {
+		return nil, err
+	}
+	defer a.unlockWriting()
+	outcomes := make([]Outcome, len(drafts))
+	for from := 0; from < len(drafts); {
+		to := from + distinct(drafts[from:])
+		if err := a.writeDistinct(ctx, drafts[from:to], outcomes[from:to]); err != nil {
+			return nil, fmt.Errorf("write %d records: %w", to-from, err)
+		}
+		from = to
+	}
+	return outcomes, nil
+}
+
+// distinct counts the drafts before one whose record came already: that one builds
+// on what the first makes of it.
+func distinct(drafts []Draft) int {
+	seen := make(map[events.Record]bool, len(drafts))
+	for i, d := range drafts {
+		if seen[d.Record] {
+			return i
+		}
+		seen[d.Record] = true
+	}
+	return len(drafts)
+}
+
+func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Outcome) error {
+	var list []*events.Event
+	var keys []events.WrappedKey
+	var batch projections.Batch
+	chain := a.outbox.Next()
+	for i, d := range drafts {
+		e, made, unchanged, err := a.composeOne(ctx, d, chain)
+		outcomes[i] = Outcome{Unchanged: unchanged, Err: err}
+		if e == nil {
+			continue
+		}
+		outcomes[i].ID = e.ID
+		chain = e.Follows()
+		list, keys = append(list, e), append(keys, made...)
+		batch.Entries = append(batch.Entries, projections.Entry{Event: e, Body: d.body()})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if err := a.outbox.Enqueue(ctx, keys, list...); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	a.live = nil // what comes next must not overtake the queue
+	defer a.work.fire()
+	defer a.changed.fire()
+	if err := a.store.PutKeys(ctx, keys...); err != nil {
+		return err
+	}
+	_, err := a.store.Apply(ctx, batch)
+	return err
+}
+
+func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain) (e *events.Event, keys []events.WrappedKey, unchanged bool, err error) {
+	parents, err := a.parents(ctx, d)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if len(parents) > 0 && !d.Delete {
+		state, err := a.store.Record(ctx, d.Record)
+		if err != nil && !errors.Is(err, projections.ErrNotFound) {
+			return nil, nil, false, err
+		}
+		if err == nil && !state.Shown.Deleted() && fhirjson.Equal(state.Shown.Body, d.Body) {
+			return nil, nil, true, nil
+		}
+	}
+	e, keys, err = a.compose(d, parents, chain)
+	return e, keys, false, err
+}

@@ -1,0 +1,192 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Loss says in what the server's log is not the one that was read before.
+type Loss string
+
+// Agree asks the server for its log and compares it with what was read of it: same
+// stream, not shorter, same event by hash at our position. Where it is another, loss
+// says in what.
+func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, loss Loss, err error) {
+	position, stream, _ := r.Position()
+	if state, err = log.State(ctx); err != nil {
+		return state, "", fmt.Errorf("ask the server for its log: %w", err)
+	}
+	switch {
+	case position.Sequence == 0:
+		return state, "", nil
+	case state.Identity != stream:
+		return state, "it is another log under the same name", nil
+	case state.Last < position.Sequence:
+		return state, Loss(fmt.Sprintf("it ends at %d, and was read here up to %d", state.Last, position.Sequence)), nil
+	}
+	same, err := r.same(ctx, log, position)
+	if err != nil {
+		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
+	}
+	if !same {
+		return state, Loss(fmt.Sprintf("it has another event at %d than was read here", position.Sequence)), nil
+	}
+	return state, "", nil
+}
+
+func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, error) {
+	m, err := log.Get(ctx, p.Sequence)
+	if errors.Is(err, events.ErrNoMessage) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	before := events.Position{Sequence: p.Sequence - 1}
+	if before.Sequence > 0 {
+		hash, ok, err := r.config.Store.HashAt(ctx, before.Sequence)
+		if err != nil || !ok {
+			return false, err
+		}
+		before.Hash = hash
+	}
+	fingerprint := m.Message.Fingerprint()
+	if e, err := events.Decode(m.Message); err == nil {
+		fingerprint = e.Fingerprint()
+	}
+	return before.Next(p.Sequence, fingerprint) == p, nil
+}
+
+// Begin prepares a read of the stream that the server has now. After a loss the
+// whole log is read again; what it no longer has stays here until Heal.
+func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) error {
+	if loss != "" {
+		if err := r.config.Store.Distrust(ctx); err != nil {
+			return fmt.Errorf("stop trusting the position: %w", err)
+		}
+	}
+	if _, err := r.config.Store.Apply(ctx, projections.Batch{Stream: state.Identity}); err != nil {
+		return fmt.Errorf("begin to read the log: %w", err)
+	}
+	return r.reload(ctx)
+}
+
+// FetchKeys takes over the keys that the server has, opens what waited for them,
+// and returns those that only this device has.
+func (r *Replica) FetchKeys(ctx context.Context, log Log) (missing []events.WrappedKey, err error) {
+	there := make(map[string]bool)
+	var fetched []events.WrappedKey
+	for k, err := range log.Keys(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+		}
+		there[k.Name()] = true
+		fetched = append(fetched, k)
+	}
+	for k, err := range r.config.Store.Keys(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+		}
+		if !there[k.Name()] {
+			missing = append(missing, k)
+		}
+	}
+	if err := r.keep(ctx, fetched...); err != nil {
+		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	return missing, r.reopen(ctx)
+}
+
+// reopen opens events that came before their keys.
+func (r *Replica) reopen(ctx context.Context) error {
+	doubtful, err := r.config.Store.Doubts(ctx)
+	if err != nil {
+		return fmt.Errorf("open what waited for its key: %w", err)
+	}
+	tried := make(map[string]bool)
+	for _, d := range doubtful {
+		if d.Kind != projections.DoubtUnopened || tried[d.Patient] {
+			continue
+		}
+		tried[d.Patient] = true
+		if _, err := r.config.Store.Reopen(ctx, d.Patient); err != nil {
+			return fmt.Errorf("open what waited for its key: %w", err)
+		}
+	}
+	return nil
+}
+
+// Heal pushes back what the server no longer has, keys first, each event once: an
+// event is stored only at the very end of what was read, so that of two devices that
+// heal at the same time one is told to read first. Follow must be running.
+func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (pushed int, err error) {
+	for _, k := range keys {
+		if err := log.PutKey(ctx, k); err != nil {
+			return 0, fmt.Errorf("give the server back a key: %w", err)
+		}
+	}
+	for {
+		position, _, _ := r.Position()
+		n, last, err := r.pushBack(ctx, log, position.Sequence)
+		pushed += n
+		var stale *events.StaleError
+		switch {
+		case errors.As(err, &stale):
+			last = max(last, stale.Sequence)
+		case err != nil:
+			return pushed, fmt.Errorf("give the server back what it lost: %w", err)
+		case n == 0:
+			return pushed, nil
+		}
+		if err := r.Reach(ctx, last); err != nil {
+			return pushed, err
+		}
+	}
+}
+
+func (r *Replica) pushBack(ctx context.Context, log Log, last uint64) (n int, end uint64, err error) {
+	for m, err := range r.config.Store.Unconfirmed(ctx) {
+		if err != nil {
+			return n, last, err
+		}
+		sequence, err := log.AppendAtEnd(ctx, m.Message, last)
+		if err != nil {
+			return n, last, err
+		}
+		last = sequence
+		n++
+	}
+	return n, last, nil
+}
+
+// Contradiction looks for a device whose signed position cannot be of the log that
+// was read here, which ends at last. It names the first, in words, or nothing.
+func (r *Replica) Contradiction(ctx context.Context, stated []events.SignedPosition, last uint64) (string, error) {
+	position, stream, _ := r.Position()
+	for _, s := range stated {
+		r.trusting.Lock()
+		public, ok := r.trust.key(s.Device)
+		r.trusting.Unlock()
+		if !ok || s.Stream != stream || s.Verify(public) != nil {
+			continue
+		}
+		if s.Sequence > last {
+			return fmt.Sprintf("the server's log ends at %d, but device %s has read up to %d: the server lost what that device will give back when it connects", last, s.Device, s.Sequence), nil
+		}
+		if s.Sequence > position.Sequence || s.Sequence == 0 {
+			continue
+		}
+		hash, ok, err := r.config.Store.HashAt(ctx, s.Sequence)
+		if err != nil {
+			return "", fmt.Errorf("compare positions: %w", err)
+		}
+		if ok && hash != s.Hash {
+			return fmt.Sprintf("device %s has read another log than this one up to %d: let it connect, or revoke it", s.Device, s.Sequence), nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,276 @@
+package replica
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Log is what the replica needs of the server.
+type Log interface {
+	State(context.Context) (events.LogState, error)
+	Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
+	Get(ctx context.Context, sequence uint64) (events.Stored, error)
+	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
+	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
+	Keys(context.Context) iter.Seq2[events.WrappedKey, error]
+	PutKey(context.Context, events.WrappedKey) error
+}
+
+// Bounds of the pipeline: messages read ahead, and events in one transaction.
+const (
+	readAhead = 4096
+	batchSize = 2000
+)
+
+// Config is what a replica works with.
+type Config struct {
+	Practice string
+	Root     ed25519.PublicKey // of the practice: certifies devices
+	Store    *projections.Store
+	Ring     *events.Keyring
+	// Applied is called after every commit and before the position is told, from the
+	// goroutine of Follow, with the events that the log has and the records that changed.
+	Applied func(ctx context.Context, confirmed []*events.Event, changed []events.Record) error
+}
+
+// Replica is the device's copy of the log.
+type Replica struct {
+	config Config
+
+	trusting sync.Mutex // the trust, between Follow and Contradiction
+	trust    trust
+
+	mu       sync.Mutex
+	position events.Position
+	stream   string
+	moved    chan struct{} // closed and replaced when the position moves
+}
+
+// Open learns where the copy stands and which devices it knows.
+func Open(ctx context.Context, c Config) (*Replica, error) {
+	r := &Replica{config: c, trust: trust{practice: c.Practice, root: c.Root}, moved: make(chan struct{})}
+	if err := r.reload(ctx); err != nil {
+		return nil, fmt.Errorf("open the replica: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Replica) reload(ctx context.Context) error {
+	position, stream, err := r.config.Store.Position(ctx)
+	if err != nil {
+		return err
+	}
+	r.trusting.Lock()
+	err = r.trust.load(ctx, r.config.Store)
+	r.trusting.Unlock()
+	if err != nil {
+		return err
+	}
+	r.move(position, stream)
+	return nil
+}
+
+func (r *Replica) move(p events.Position, stream string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.position, r.stream = p, stream
+	close(r.moved)
+	r.moved = make(chan struct{})
+}
+
+// Position returns how far the log was read, the identity of its stream, and a
+// channel that is closed when that has changed.
+func (r *Replica) Position() (events.Position, string, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.position, r.stream, r.moved
+}
+
+// Reach waits until the log was read up to a sequence.
+func (r *Replica) Reach(ctx context.Context, sequence uint64) error {
+	for {
+		p, _, moved := r.Position()
+		if p.Sequence >= sequence {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for event %d of the log: %w", sequence, context.Cause(ctx))
+		}
+	}
+}
+
+// Follow reads the log from the position on and applies it, until ctx ends or
+// something fails. It is three stages side by side: read, check and open, apply.
+func (r *Replica) Follow(ctx context.Context, log Log) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	start, stream, _ := r.Position()
+	read := make(chan events.Stored, readAhead)
+	ready := make(chan []*prepared, 1)
+
+	var stages sync.WaitGroup
+	run := func(stage func() error) {
+		stages.Go(func() {
+			if err := stage(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	run(func() error { defer close(read); return r.read(ctx, log, start.Sequence, read) })
+	run(func() error { defer close(ready); return r.prepare(ctx, log, start, read, ready) })
+	run(func() error { return r.apply(ctx, stream, ready) })
+	stages.Wait()
+	return context.Cause(ctx)
+}
+
+func (r *Replica) read(ctx context.Context, log Log, after uint64, out chan<- events.Stored) error {
+	for m, err := range log.Read(ctx, after+1) {
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		select {
+		case out <- m:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return errors.New("read the log: the server ended it")
+}
+
+func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-chan events.Stored, out chan<- []*prepared) error {
+	for first := range in {
+		batch := r.open(ctx, log, gather(first, in))
+		for _, m := range batch {
+			fingerprint := m.entry.Message.Fingerprint
+			if e := m.entry.Event; e != nil {
+				fingerprint = func() events.Digest { return events.FingerprintOf(m.digest, e.Signature) }
+			}
+			p = p.Next(m.entry.Sequence, fingerprint())
+			m.entry.Hash = p.Hash
+		}
+		r.trusting.Lock()
+		r.trust.judge(batch)
+		r.trusting.Unlock()
+		select {
+		case out <- batch:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// gather takes what has arrived already: one event when current, many when behind.
+func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
+	batch := []events.Stored{first}
+	for len(batch) < batchSize {
+		select {
+		case m, ok := <-in:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// open decodes and opens a batch, on all cores where it is large.
+func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) []*prepared {
+	batch := make([]*prepared, len(messages))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/64)
+	var wg sync.WaitGroup
+	for w := range workers {
+		work := func() {
+			for i := w; i < len(messages); i += workers {
+				batch[i] = r.openOne(ctx, log, messages[i])
+			}
+		}
+		if w == workers-1 {
+			work()
+			break
+		}
+		wg.Go(work)
+	}
+	wg.Wait()
+	return batch
+}
+
+func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepared {
+	p := &prepared{entry: projections.Entry{Sequence: m.Sequence, Stored: m.Time}}
+	e, err := events.Decode(m.Message)
+	if err != nil {
+		p.entry.Message, p.entry.Reason = m.Message, err.Error()
+		return p
+	}
+	p.entry.Event, p.digest = e, e.Digest()
+	body, err := r.config.Ring.Open(e)
+	if errors.Is(err, events.ErrNoKey) && r.fetchKey(ctx, log, e) == nil {
+		body, err = r.config.Ring.Open(e)
+	}
+	switch {
+	case !e.Type.Known():
+		p.doubt(projections.DoubtUnknownType, "it is of type %s, which this carelog does not know", e.Type)
+	case err != nil:
+		p.doubt(projections.DoubtUnopened, "%v", err)
+	default:
+		p.entry.Body = body
+	}
+	return p
+}
+
+func (r *Replica) fetchKey(ctx context.Context, log Log, e *events.Event) error {
+	id, err := events.SealedBy(e.Sealed)
+	if err != nil {
+		return err
+	}
+	k, err := log.Key(ctx, e.Patient, id)
+	if err != nil {
+		return err
+	}
+	return r.keep(ctx, k)
+}
+
+func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
+	for _, k := range keys {
+		if err := r.config.Ring.Add(k); err != nil {
+			return err
+		}
+	}
+	return r.config.Store.PutKeys(ctx, keys...)
+}
+
+func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepared) error {
+	for batch := range in {
+		b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
+		var confirmed []*events.Event
+		for i, p := range batch {
+			b.Entries[i] = p.entry
+			b.Position = events.Position{Sequence: p.entry.Sequence, Hash: p.entry.Hash}
+			if p.entry.Event != nil {
+				confirmed = append(confirmed, p.entry.Event)
+			}
+		}
+		changed, err := r.config.Store.Apply(ctx, b)
+		if err != nil {
+			return fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
+		}
+		if err := r.config.Applied(ctx, confirmed, changed); err != nil {
+			return err
+		}
+		r.move(b.Position, stream)
+	}
+	return nil
+}

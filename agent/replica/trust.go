@@ -1,0 +1,169 @@
+package replica
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// prepared is a message on its way into the projection.
+type prepared struct {
+	entry  projections.Entry
+	digest events.Digest // of the event
+}
+
+func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
+	p.entry.Doubt, p.entry.Body, p.entry.Reason = d, nil, fmt.Sprintf(format, args...)
+}
+
+func (p *prepared) link() events.Digest {
+	if p.entry.Event.Type == events.SetAside {
+		return p.entry.Event.Replaces
+	}
+	return p.digest
+}
+
+// devices tells the trust which devices the store knows and where their chains end.
+type devices interface {
+	Devices(context.Context) ([]projections.Device, error)
+	ChainInLog(context.Context, string) (events.Chain, error)
+}
+
+// trust decides who may sign. It is used by one goroutine at a time.
+type trust struct {
+	practice string
+	root     ed25519.PublicKey
+	known    map[string]*signer
+}
+
+// signer is a certified device.
+type signer struct {
+	public  ed25519.PublicKey
+	revoked uint64       // sequence from which on its events are not accepted; 0: never
+	next    events.Chain // that its next event should carry
+	run     []*prepared  // events that fit the chain and wait for one signature to vouch for them
+}
+
+// load learns the devices that earlier reads registered.
+func (t *trust) load(ctx context.Context, store devices) error {
+	list, err := store.Devices(ctx)
+	if err != nil {
+		return fmt.Errorf("learn the devices of the practice: %w", err)
+	}
+	t.known = make(map[string]*signer, len(list))
+	for _, d := range list {
+		if events.VerifyCertificate(t.root, t.practice, d.ID, d.PublicKey, d.Certificate) != nil {
+			continue
+		}
+		next, err := store.ChainInLog(ctx, d.ID)
+		if err != nil {
+			return fmt.Errorf("learn the devices of the practice: %w", err)
+		}
+		t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), revoked: d.RevokedAt, next: next}
+	}
+	return nil
+}
+
+// judge sets the doubt of every event of a batch, in the order of the log.
+func (t *trust) judge(batch []*prepared) {
+	for _, p := range batch {
+		if p.entry.Event == nil {
+			continue
+		}
+		t.admit(p)
+		if p.entry.Event.Record.Type == "Device" {
+			t.settle() // whom it lets in or shuts out must be known for the next event
+			t.learn(p)
+		}
+	}
+	t.settle()
+}
+
+// admit puts an event where its signature will be looked at.
+func (t *trust) admit(p *prepared) {
+	e := p.entry.Event
+	t.register(p)
+	s := t.known[e.Device]
+	switch {
+	case s == nil:
+		p.doubt(projections.DoubtSignature, "device %q is not enrolled in this practice", e.Device)
+	case s.revoked != 0 && p.entry.Sequence > s.revoked:
+		p.doubt(projections.DoubtRevoked, "device %q was revoked before it sent this", e.Device)
+	case e.Chain == s.next:
+		s.run = append(s.run, p)
+		s.next = events.Chain{Counter: e.Chain.Counter + 1, Previous: p.link()}
+	default:
+		s.settle()
+		if s.verify(p) && e.Chain.Counter >= s.next.Counter {
+			s.next = events.Chain{Counter: e.Chain.Counter + 1, Previous: p.link()}
+		}
+	}
+}
+
+// register lets a device in whose first event carries its certificate.
+func (t *trust) register(p *prepared) {
+	e := p.entry.Event
+	if e.Chain.Counter != 1 || e.Type != events.Written || e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
+		return
+	}
+	key, err := fhirjson.DeviceOf(p.entry.Body)
+	if err != nil || events.VerifyCertificate(t.root, t.practice, e.Device, key.Public, key.Certificate) != nil {
+		return
+	}
+	t.known[e.Device] = &signer{public: key.Public, next: events.Chain{Counter: 1}}
+}
+
+// learn takes note of a device that was shut out.
+func (t *trust) learn(p *prepared) {
+	e := p.entry.Event
+	s := t.known[e.Record.ID]
+	if s == nil || p.entry.Doubt != "" || s.revoked != 0 || p.entry.Sequence == 0 {
+		return
+	}
+	key, err := fhirjson.DeviceOf(p.entry.Body)
+	if e.Type == events.Deleted || err == nil && !key.Active {
+		s.revoked = p.entry.Sequence
+	}
+}
+
+func (t *trust) settle() {
+	for _, s := range t.known {
+		s.settle()
+	}
+}
+
+// settle looks at the signature of the last event of the run, which through the
+// chain stands for all; where it is wrong, each is looked at on its own.
+func (s *signer) settle() {
+	if n := len(s.run); n > 0 && !s.valid(s.run[n-1]) {
+		for _, p := range s.run {
+			s.verify(p)
+		}
+	}
+	s.run = s.run[:0]
+}
+
+func (s *signer) verify(p *prepared) bool {
+	if s.valid(p) {
+		return true
+	}
+	p.doubt(projections.DoubtSignature, "it is not signed by device %q, whose name it bears", p.entry.Event.Device)
+	return false
+}
+
+func (s *signer) valid(p *prepared) bool {
+	return ed25519.Verify(s.public, p.digest[:], p.entry.Event.Signature[:])
+}
+
+// key returns the public key of a device that is let in.
+func (t *trust) key(device string) (ed25519.PublicKey, bool) {
+	s := t.known[device]
+	if s == nil || s.revoked != 0 {
+		return nil, false
+	}
+	return s.public, true
+}

@@ -1,0 +1,289 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/replica"
+	"github.com/carelog/carelog/events"
+)
+
+// Bounds of a session.
+const (
+	// liveLag is how many events behind a desk may be before its light blinks.
+	liveLag = 100
+	// positionEvery is how often a device states its position to the others.
+	positionEvery = 10 * time.Second
+)
+
+// session is one meeting with the server: agree, read, heal, push, then live.
+type session struct {
+	agent *Agent
+	log   Log
+	fail  func(error) // ends the session
+
+	stated   events.Position // that the others were told
+	statedAt time.Time
+}
+
+func (s *session) run(ctx context.Context) error {
+	state, loss, err := s.agent.replica.Agree(ctx, s.log)
+	if err != nil {
+		return err
+	}
+	if loss != "" {
+		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
+	}
+	s.noteServer(state)
+	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
+		return err
+	}
+	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
+	if err != nil {
+		return err
+	}
+	if loss == "" {
+		missing = nil // a key that the server lost is found with what else it lost; one that was purged stays gone
+	}
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	var following sync.WaitGroup
+	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.log)) })
+	err = s.meet(ctx, state, loss, missing)
+	s.agent.leaveLive(s)
+	cause := context.Cause(ctx)
+	cancel(err)
+	following.Wait()
+	if cause != nil {
+		return cause
+	}
+	return err
+}
+
+// meet brings both sides to the same state and keeps them there.
+func (s *session) meet(ctx context.Context, state events.LogState, loss replica.Loss, missing []events.WrappedKey) error {
+	if err := s.catchUp(ctx, state, loss); err != nil {
+		return err
+	}
+	if loss != "" {
+		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
+		n, err := s.agent.replica.Heal(ctx, s.log, missing)
+		if err != nil {
+			return err
+		}
+		s.agent.log.Warn("server healed", "events", n, "keys", len(missing))
+		s.agent.clearWarning("server-lost")
+	}
+	if err := s.agent.align(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := s.agent.push(ctx, s.log); err != nil {
+			return err
+		}
+		if err := s.live(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// catchUp waits until all is read that was in the log when the session began.
+func (s *session) catchUp(ctx context.Context, state events.LogState, loss replica.Loss) error {
+	a := s.agent
+	start, _, _ := a.replica.Position()
+	kind, reason := light.CatchUp, "reading what is new"
+	switch {
+	case loss != "":
+		kind, reason = light.Heal, "reading the server's log again"
+	case start.Sequence == 0:
+		kind, reason = light.Initial, "reading the practice's log for the first time"
+	}
+	began := a.config.Now()
+	for {
+		position, _, moved := a.replica.Position()
+		if position.Sequence >= state.Last {
+			return nil
+		}
+		done, total := position.Sequence-start.Sequence, state.Last-start.Sequence
+		a.setLight(light.Synchronising, reason, &light.Activity{
+			Kind: kind, Done: done, Total: total, ETASeconds: remaining(a.config.Now().Sub(began), done, total),
+		})
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// remaining estimates the seconds left from the rate so far; -1 where there is none.
+func remaining(spent time.Duration, done, total uint64) int64 {
+	if done == 0 || spent <= 0 {
+		return -1
+	}
+	left := spent.Seconds() / float64(done) * float64(total-done)
+	return int64(left + 0.5)
+}
+
+// live takes writes online for as long as both sides are the same. It returns nil
+// when something waits in the outbox.
+func (s *session) live(ctx context.Context) error {
+	a := s.agent
+	tick := time.NewTicker(a.config.Interval)
+	defer tick.Stop()
+	for {
+		work := a.work.wait()
+		took, err := a.enterLive(ctx, s)
+		if err != nil || !took {
+			return err
+		}
+		if err := s.prove(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-work:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// enterLive lets writes go online, unless something is queued.
+func (a *Agent) enterLive(ctx context.Context, s *session) (bool, error) {
+	if err := a.lockWriting(ctx); err != nil {
+		return false, err
+	}
+	defer a.unlockWriting()
+	if a.outbox.Len() > 0 || a.chosenOffline() || ctx.Err() != nil {
+		a.live = nil
+		return false, context.Cause(ctx)
+	}
+	a.live = s
+	return true, nil
+}
+
+// leaveLive makes writes go to the outbox. A change on its way is waited for: it
+// ends within the agent's patience.
+func (a *Agent) leaveLive(s *session) {
+	a.writing <- struct{}{}
+	defer a.unlockWriting()
+	if a.live == s {
+		a.live = nil
+	}
+}
+
+// prove compares both ends and sets the light accordingly: green is a proof.
+func (s *session) prove(ctx context.Context) error {
+	a := s.agent
+	began := a.config.Now().UTC()
+	stated, err := s.log.Positions(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the positions of the other devices: %w", err)
+	}
+	state, loss, err := a.replica.Agree(ctx, s.log)
+	if err != nil {
+		return err
+	}
+	if loss != "" {
+		return fmt.Errorf("the server's log changed while it was read: %s", loss)
+	}
+	s.noteServer(state)
+	s.noteClock(state)
+	position, stream, _ := a.replica.Position()
+	contradiction, err := a.replica.Contradiction(ctx, stated, state.Last)
+	if err != nil {
+		return err
+	}
+	switch {
+	case contradiction != "":
+		a.warn("positions-differ", "%s.", contradiction)
+		a.setLight(light.Synchronising, contradiction, &light.Activity{Kind: light.Heal, ETASeconds: -1})
+		return nil
+	case position.Sequence < state.Last:
+		return s.lag(ctx, state)
+	}
+	a.clearWarning("positions-differ")
+	a.mu.Lock()
+	a.server.Agreed = began
+	a.mu.Unlock()
+	a.setLight(light.Online, reasonSafe, nil)
+	a.proved.fire()
+	return s.state(ctx, position, stream)
+}
+
+// lag handles a desk that is behind while live: a few events are on their way and
+// do not make the light blink; more do; and none arriving is a failure.
+func (s *session) lag(ctx context.Context, state events.LogState) error {
+	a := s.agent
+	position, _, _ := a.replica.Position()
+	if state.Last-position.Sequence > liveLag {
+		a.setLight(light.Synchronising, "reading what is new", &light.Activity{
+			Kind: light.CatchUp, Total: state.Last - position.Sequence, ETASeconds: -1,
+		})
+	}
+	for position.Sequence < state.Last {
+		p, _, moved := a.replica.Position()
+		if p.Sequence >= state.Last {
+			break
+		}
+		stalled := time.NewTimer(a.config.Patience)
+		select {
+		case <-moved:
+		case <-stalled.C:
+			return fmt.Errorf("the server has events up to %d, but sends none after %d", state.Last, p.Sequence)
+		case <-ctx.Done():
+			stalled.Stop()
+			return context.Cause(ctx)
+		}
+		stalled.Stop()
+		position, _, _ = a.replica.Position()
+	}
+	if a.light.State().Color != light.Online {
+		a.work.fire() // look again at once: the light should not wait for the next tick
+	}
+	return nil
+}
+
+// state tells the other devices, at most every positionEvery, where this one stands.
+func (s *session) state(ctx context.Context, p events.Position, stream string) error {
+	now := s.agent.config.Now()
+	if p == s.stated || p.Sequence == 0 || now.Sub(s.statedAt) < positionEvery {
+		return nil
+	}
+	e := s.agent.config.Enrolment
+	signed := events.SignedPosition{Position: p, Practice: e.Practice, Device: e.Device, Stream: stream}
+	signed.Sign(e.SigningKey())
+	if err := s.log.PutPosition(ctx, signed); err != nil {
+		return fmt.Errorf("tell the other devices our position: %w", err)
+	}
+	s.stated, s.statedAt = p, now
+	return nil
+}
+
+func (s *session) noteServer(state events.LogState) {
+	s.agent.mu.Lock()
+	defer s.agent.mu.Unlock()
+	s.agent.server.Sequence = state.Last
+}
+
+// clockTolerance is how far a PC's clock may be off before it is said.
+const clockTolerance = 2 * time.Minute
+
+// noteClock compares the PC's clock with the server's. Nothing is decided by it, but
+// the times that people read are wrong until somebody sets it.
+func (s *session) noteClock(state events.LogState) {
+	off := s.agent.config.Now().Sub(state.Now)
+	if off.Abs() <= clockTolerance {
+		s.agent.clearWarning("clock-wrong")
+		return
+	}
+	way := "ahead of"
+	if off < 0 {
+		way = "behind"
+	}
+	s.agent.warn("clock-wrong", "The clock of this PC is %v %s the server's: set it, since the times shown with what is written here are wrong. The order of changes is not harmed.", off.Abs().Round(time.Minute), way)
+}

@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Status is the state of a desk, as /api/status and `carelog status --json` give it.
+type Status struct {
+	light.State
+	Outbox       int             `json:"outbox"`        // events that the server does not have yet
+	SetAside     int             `json:"set_aside"`     // events that the server refused for good
+	Conflicts    int             `json:"conflicts"`     // records
+	SumehrBehind int             `json:"sumehr_behind"` // patients
+	Position     events.Position `json:"position"`
+	Server       ServerStatus    `json:"server"`
+	Practice     string          `json:"practice"`
+	Device       string          `json:"device"`
+	DeviceName   string          `json:"device_name"`
+	Doubts       Doubts          `json:"doubts"`
+	Warnings     []Warning       `json:"warnings"` // what somebody should look at
+}
+
+// Doubts counts the events that were kept but are not trusted in full, by kind.
+type Doubts map[projections.Doubt]int
+
+// ServerStatus is what the desk last heard of the server.
+type ServerStatus struct {
+	Sequence uint64    `json:"sequence"` // end of the log
+	URL      string    `json:"url"`
+	Agreed   time.Time `json:"agreed"` // last time that both ends of the log were the same by hash
+}
+
+// Warning is something that a person should know, with words ready to be shown.
+type Warning struct {
+	Code  string    `json:"code"` // stable, for scripts
+	Text  string    `json:"text"` // what is wrong, and what to do
+	Since time.Time `json:"since"`
+}
+
+// Queued is an event of this device that the server does not have.
+type Queued struct {
+	ID        events.ID `json:"event"`
+	Type      string    `json:"type"` // of the record
+	RecordID  string    `json:"id"`
+	Patient   string    `json:"patient"`
+	Author    string    `json:"author"`
+	Time      time.Time `json:"time"`
+	Deleted   bool      `json:"deleted"`
+	Attempts  int       `json:"attempts"`
+	LastError string    `json:"last_error,omitempty"`
+	SetAside  bool      `json:"set_aside"` // the server refused it for good
+}
+
+// Resolution is a person's choice between the heads of a record.
+type Resolution struct {
+	Record events.Record
+	Heads  []events.ID // all heads that the person saw
+	Keep   events.ID   // the head to keep; zero where Body is the choice
+	Body   []byte      // a merge
+	Author string
+}

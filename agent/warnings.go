@@ -1,0 +1,45 @@
+package agent
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// warn keeps a warning until it is cleared; its time is that of the first.
+func (a *Agent) warn(code, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.mu.Lock()
+	old, had := a.warnings[code]
+	if !had {
+		old.Since = a.config.Now().UTC()
+	}
+	a.warnings[code] = Warning{Code: code, Text: text, Since: old.Since}
+	a.mu.Unlock()
+	if !had || old.Text != text {
+		a.log.Warn(code, "text", text)
+		a.changed.fire()
+	}
+}
+
+func (a *Agent) clearWarning(code string) {
+	a.mu.Lock()
+	_, had := a.warnings[code]
+	delete(a.warnings, code)
+	a.mu.Unlock()
+	if had {
+		a.changed.fire()
+	}
+}
+
+func (a *Agent) currentWarnings() []Warning {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := slices.Collect(maps.Values(a.warnings))
+	slices.SortFunc(list, func(x, y Warning) int { return cmp.Compare(x.Code, y.Code) })
+	if list == nil {
+		list = []Warning{}
+	}
+	return list
+}

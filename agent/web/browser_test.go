@@ -1,0 +1,191 @@
+package web_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser is a real Chromium that is logged in at a desk.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+	url string
+}
+
+// openBrowser starts a browser of its own for the test. Without Chromium the test is
+// skipped, but not in CI, where its absence would go unseen.
+func openBrowser(t *testing.T, d *desk) *browser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes seconds; -short leaves it out")
+	}
+	chromium := findChromium()
+	if chromium == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no Chromium, and CI must look at the pages")
+		}
+		t.Skip("there is no Chromium on this machine, so nobody can look at the pages")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels"))
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		cancel() // closes the browser and waits for it
+		cancelAllocator()
+	})
+	b := &browser{t: t, ctx: ctx, url: d.url}
+	b.do(chromedp.Navigate(d.guard.Link(d.url)))
+	b.see("#light", "Online")
+	return b
+}
+
+func findChromium() string {
+	for _, path := range []string{"/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/opt/google/chrome/chrome"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// tab opens another page of the same browser.
+func (b *browser) tab(path string) *browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	other := &browser{t: b.t, ctx: ctx, url: b.url}
+	other.visit(path)
+	return other
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) visit(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.url + path))
+}
+
+// see waits until an element that matches shows the text.
+func (b *browser) see(selector, text string) {
+	b.t.Helper()
+	b.until(`[...document.querySelectorAll(`+quote(selector)+`)].some((e) => e.checkVisibility() && e.innerText.includes(`+quote(text)+`))`,
+		selector+" with "+text)
+}
+
+// missing waits until no element that matches shows the text.
+func (b *browser) missing(selector, text string) {
+	b.t.Helper()
+	b.until(`![...document.querySelectorAll(`+quote(selector)+`)].some((e) => e.checkVisibility() && e.innerText.includes(`+quote(text)+`))`,
+		selector+" without "+text)
+}
+
+// until waits until the script is true. It asks again and again from here, since a
+// script that waits within the page does not survive a navigation.
+func (b *browser) until(script, what string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	var last error
+	for {
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
+		if yes {
+			return
+		}
+		if err != nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.pathname + "\n" + document.body.innerText`))
+			b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
+			b.t.Fatalf("waited in vain for %s (%v); the page says:\n%s", what, last, text)
+		case <-again.C:
+		}
+	}
+}
+
+// click clicks the first visible element that matches and shows the text.
+func (b *browser) click(selector, text string) {
+	b.t.Helper()
+	b.see(selector, text)
+	b.run(`[...document.querySelectorAll(` + quote(selector) + `)].find((e) => e.checkVisibility() && e.innerText.includes(` + quote(text) + `)).click()`)
+}
+
+// fill types into the field of that name, in the last form that is open.
+func (b *browser) fill(name, text string) {
+	b.t.Helper()
+	b.until(`document.querySelector('.form [name="`+name+`"]')`, "a field "+name)
+	b.run(`(() => {
+		const field = [...document.querySelectorAll('.form [name="` + name + `"]')].pop();
+		field.value = ` + quote(text) + `;
+		field.dispatchEvent(new Event('input', {bubbles: true}));
+	})()`)
+}
+
+// run runs a script and waits for what it promises.
+func (b *browser) run(script string) {
+	b.t.Helper()
+	if err := b.evaluate(script); err != nil {
+		b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) evaluate(script string) error {
+	_, err := chromedp.Run(b.ctx, chromedp.Evaluate[any]("Promise.resolve("+script+").then(() => true)", chromedp.EvalAwaitPromise))
+	return err
+}
+
+// text is the text that the script gives.
+func (b *browser) text(script string) string {
+	b.t.Helper()
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return text
+}
+
+// shoot keeps a picture of the page where CARELOG_PICTURES names a folder.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	folder := os.Getenv("CARELOG_PICTURES")
+	if folder == "" {
+		return
+	}
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Logf("no picture of %s: %v", name, err)
+		return
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// size sets what the page has for itself, in CSS pixels, and how large each is drawn.
+func (b *browser) size(width, height int64, scale float64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale)))
+}
+
+func quote(s string) string {
+	return "`" + strings.ReplaceAll(s, "`", "\\`") + "`"
+}

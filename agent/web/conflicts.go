@@ -1,0 +1,186 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// maxResolve bounds a resolution, in bytes: a resource, and the ids of its heads.
+const maxResolve = events.MaxPlain + events.MaxParents*32 + 1<<10
+
+// conflict is a line of the conflict table.
+type conflict struct {
+	Type    string     `json:"type"`
+	ID      string     `json:"id"`
+	Patient string     `json:"patient"`
+	Since   *time.Time `json:"since,omitempty"`
+	Heads   []head     `json:"heads"`
+}
+
+// comparison is a conflict behind the magnifying glass.
+type comparison struct {
+	conflict
+	Conflict bool  `json:"conflict"` // false: it was settled
+	Ancestor *head `json:"ancestor"` // the latest version that all heads build on; null where there is none
+	// Differences compares each head with the first one, which is the one shown. Heads
+	// that cannot be read are left out; a deletion lacks every field.
+	Differences []headDifference `json:"differences"`
+}
+
+// headDifference is how one head (b) differs from the first one (a).
+type headDifference struct {
+	A      events.ID             `json:"a"`
+	B      events.ID             `json:"b"`
+	Fields []fhirjson.Difference `json:"fields"`
+}
+
+func newConflict(s projections.State, withContent bool) conflict {
+	c := conflict{Type: s.Record.Type, ID: s.Record.ID, Patient: s.Patient, Heads: newHeads(s.Heads, withContent)}
+	if !s.Since.IsZero() {
+		c.Since = &s.Since
+	}
+	return c
+}
+
+// conflicts answers GET /api/conflicts.
+func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request) error {
+	states, err := h.records.Conflicts(r.Context())
+	if err != nil {
+		return err
+	}
+	list := make([]conflict, len(states))
+	for i, s := range states {
+		list[i] = newConflict(s, false)
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"conflicts": list})
+}
+
+// conflict answers GET /api/conflicts/<Type>/<id>. A record that is not in conflict
+// is answered as well, with its one version: whoever had it open wants to know.
+func (h *Handler) conflict(w http.ResponseWriter, r *http.Request) error {
+	record, err := recordOf(r)
+	if err != nil {
+		return err
+	}
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	answer := comparison{conflict: newConflict(state, true), Conflict: state.Conflict}
+	ancestor, ok, err := h.records.Ancestor(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	if ok {
+		shared := newHead(ancestor, true)
+		answer.Ancestor = &shared
+	}
+	answer.Differences = compare(ancestor.Body, state.Heads)
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// compare sets each head beside the first one that can be read: the cost is linear in
+// the heads, also where there are a thousand.
+func compare(ancestor []byte, heads []projections.Version) []headDifference {
+	differences := []headDifference{}
+	first := -1
+	for i, head := range heads {
+		if head.Body == nil && !head.Deleted() {
+			continue
+		}
+		if first < 0 {
+			first = i
+			continue
+		}
+		differences = append(differences, headDifference{
+			A: heads[first].Event.ID, B: head.Event.ID,
+			Fields: fhirjson.Compare(ancestor, heads[first].Body, head.Body),
+		})
+	}
+	return differences
+}
+
+// choice is the request of a resolution.
+type choice struct {
+	Heads   []events.ID     `json:"heads"`
+	Keep    *events.ID      `json:"keep"`
+	Content json.RawMessage `json:"content"` // kept byte for byte
+}
+
+// resolve answers POST /api/conflicts/<Type>/<id>/resolve.
+func (h *Handler) resolve(w http.ResponseWriter, r *http.Request) error {
+	record, err := recordOf(r)
+	if err != nil {
+		return err
+	}
+	var c choice
+	if err := readJSON(w, r, maxResolve, &c); err != nil {
+		return err
+	}
+	resolution, err := c.resolution(record, guard.Author(r))
+	if err != nil {
+		return err
+	}
+	written, err := h.desk.Resolve(r.Context(), resolution)
+	if stale(err) {
+		return h.changedMeanwhile(r, record, err)
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{
+		"event": written.ID, "sequence": written.Sequence, "queued": written.Queued(),
+	})
+}
+
+// resolution checks the request as far as it can be without the record.
+func (c choice) resolution(record events.Record, author string) (agent.Resolution, error) {
+	resolution := agent.Resolution{Record: record, Heads: c.Heads, Author: author}
+	switch {
+	case len(c.Heads) == 0:
+		return resolution, badRequest(`"heads" must name all versions that were seen`)
+	case c.Keep != nil && c.Content != nil:
+		return resolution, badRequest(`want either "keep" or "content", not both`)
+	case c.Content != nil:
+		if c.Content[0] != '{' {
+			return resolution, badRequest(`"content" must be a resource`)
+		}
+		resolution.Body = c.Content
+		return resolution, nil
+	case c.Keep == nil:
+		return resolution, badRequest(`want "keep", the version to keep, or "content", a resource`)
+	}
+	for _, id := range c.Heads {
+		if id == *c.Keep {
+			resolution.Keep = id
+			return resolution, nil
+		}
+	}
+	return resolution, badRequest(`"keep" must be one of "heads"`)
+}
+
+// stale reports whether the heads were no longer those that the person saw.
+func stale(err error) bool {
+	var here *agent.StaleError
+	var there *events.StaleError
+	return errors.As(err, &here) || errors.As(err, &there)
+}
+
+// changedMeanwhile answers 412 with the heads as they are now.
+func (h *Handler) changedMeanwhile(r *http.Request, record events.Record, why error) error {
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		return err
+	}
+	return &apiError{http.StatusPreconditionFailed, "stale", why.Error(), map[string]any{
+		"heads": newHeads(state.Heads, true), "conflict": state.Conflict,
+	}}
+}

@@ -1,0 +1,351 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/web"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk is a desk without an outbox and a broker: a real store, the real doors and the
+// real guard, and an agent of which the test decides whether the server takes its writes.
+type desk struct {
+	t     testing.TB
+	token string
+	guard *guard.Guard
+	pages *web.Handler
+	store *projections.Store
+	url   string
+
+	mu       sync.Mutex // of all below
+	practice *eventstest.Practice
+	here     *eventstest.Device
+	other    *eventstest.Device
+	last     uint64
+	status   agent.Status
+	queue    []agent.Queued
+	retried  []events.ID
+	gone     []string // discards: event, author, reason
+	drop     int      // so many writes are made, and their answer is lost
+	changed  chan struct{}
+}
+
+func newDesk(t testing.TB) *desk {
+	t.Helper()
+	p := eventstest.New(t, nil)
+	d := &desk{t: t, token: guard.NewToken(), practice: p, here: p.Stranger("desk-1"), other: p.Stranger("desk-2"), changed: make(chan struct{})}
+	now := eventstest.Epoch.AddDate(0, 1, 0)
+	var err error
+	d.store, err = projections.Open(t.Context(), filepath.Join(t.TempDir(), "record.db"), projections.Options{
+		Practice: p.ID, Opener: p.Ring.Open, Now: func() time.Time { now = now.Add(time.Second); return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.guard, err = guard.Open(guard.Config{Token: d.token, Author: "dr-1"}); err != nil {
+		t.Fatal(err)
+	}
+	d.status = agent.Status{
+		State:    light.State{Color: light.Online, Since: eventstest.Epoch, Reason: "this PC has all that the server has"},
+		Practice: p.ID, Device: "desk-1", DeviceName: "Consultation room 1",
+		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
+	}
+	d.pages = web.New(web.Config{Desk: d, Records: d.store, Heartbeat: 50 * time.Millisecond})
+	mux := http.NewServeMux()
+	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
+	mux.Handle("/", d.pages)
+	server := httptest.NewUnstartedServer(d.guard.Handler(d.losing(mux)))
+	server.Config.RegisterOnShutdown(d.pages.Close)
+	server.Start()
+	d.url = server.URL
+	t.Cleanup(func() {
+		d.pages.Close()
+		server.CloseClientConnections()
+		server.Close()
+		if err := d.store.Check(context.Background()); err != nil {
+			t.Errorf("the store is not what its events make of it: %v", err)
+		}
+		if err := d.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// losing loses the answer to a write that was made.
+func (d *desk) losing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		lose := r.Method == http.MethodPut && d.drop > 0
+		if lose {
+			d.drop--
+		}
+		d.mu.Unlock()
+		if lose {
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// signal wakes whoever waits on Changed. d.mu is held.
+func (d *desk) signal() {
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// set changes the desk under its lock, and says so.
+func (d *desk) set(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+	d.signal()
+}
+
+func (d *desk) Changed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changed
+}
+
+func (d *desk) Status(ctx context.Context) (agent.Status, error) {
+	counts, err := d.store.Counts(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.Conflicts, s.Outbox = counts.Conflicts, len(d.queue)
+	s.Position.Sequence, s.Server.Sequence = d.last, max(d.last, s.Server.Sequence)
+	return s, err
+}
+
+func (d *desk) WorkOffline(context.Context) error {
+	d.set(func() { d.status.Color, d.status.Reason = light.Offline, "you chose to work offline" })
+	return nil
+}
+
+func (d *desk) WorkOnline(context.Context) error {
+	d.set(func() { d.status.Color, d.status.Reason = light.Online, "this PC has all that the server has" })
+	return nil
+}
+
+func (d *desk) Outbox(context.Context) ([]agent.Queued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.queue), nil
+}
+
+func (d *desk) Retry(_ context.Context, id events.ID) error {
+	return d.unqueue(id, func() { d.retried = append(d.retried, id) })
+}
+
+func (d *desk) Discard(_ context.Context, id events.ID, author, reason string) error {
+	return d.unqueue(id, func() { d.gone = append(d.gone, fmt.Sprintf("%s by %s: %s", id, author, reason)) })
+}
+
+func (d *desk) unqueue(id events.ID, then func()) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := slices.IndexFunc(d.queue, func(q agent.Queued) bool { return q.ID == id && q.SetAside })
+	if at < 0 {
+		return agent.ErrNotFound
+	}
+	d.queue = slices.Delete(d.queue, at, at+1)
+	then()
+	d.signal()
+	return nil
+}
+
+// Write does what agent.Agent does, as far as the doors can see.
+func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	state, err := d.store.Record(ctx, draft.Record)
+	parents := draft.Parents
+	switch {
+	case errors.Is(err, projections.ErrNotFound):
+		if len(parents) > 0 || draft.Delete {
+			return agent.Written{}, agent.ErrNotFound
+		}
+	case err != nil:
+		return agent.Written{}, err
+	case state.Patient != draft.Patient:
+		return agent.Written{}, &agent.MovedError{Record: draft.Record, From: state.Patient, To: draft.Patient}
+	case draft.Create && !state.Shown.Deleted():
+		return agent.Written{}, agent.ErrExists
+	case len(parents) == 0:
+		parents = []events.ID{state.Shown.Event.ID}
+	}
+	heads := headsOf(state)
+	for _, p := range parents {
+		if !slices.Contains(heads, p) {
+			return agent.Written{}, &agent.StaleError{Record: draft.Record, Heads: heads}
+		}
+	}
+	c := eventstest.Change{Record: draft.Record.String(), Patient: draft.Patient, Author: draft.Author, Body: string(draft.Body), Parents: parents}
+	if draft.Delete {
+		c.Type, c.Body = events.Deleted, ""
+	}
+	e := d.here.Make(c)
+	if d.status.Color == light.Offline {
+		d.queue = append(d.queue, agent.Queued{ID: e.ID, Type: e.Record.Type, RecordID: e.Record.ID, Patient: e.Patient, Author: e.Author, Time: e.Time, Deleted: draft.Delete})
+		return agent.Written{ID: e.ID}, d.apply(e, c.Body, 0)
+	}
+	d.last++
+	return agent.Written{ID: e.ID, Sequence: d.last}, d.apply(e, c.Body, d.last)
+}
+
+func (d *desk) Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error) {
+	state, err := d.store.Record(ctx, r.Record)
+	if err != nil {
+		return agent.Written{}, err
+	}
+	heads, seen := headsOf(state), slices.Clone(r.Heads)
+	slices.SortFunc(heads, events.ID.Compare)
+	slices.SortFunc(seen, events.ID.Compare)
+	if !slices.Equal(heads, seen) {
+		return agent.Written{}, &agent.StaleError{Record: r.Record, Heads: heads}
+	}
+	draft := agent.Draft{Record: r.Record, Patient: state.Patient, Author: r.Author, Parents: r.Heads, Body: r.Body}
+	for _, h := range state.Heads {
+		if h.Event.ID == r.Keep {
+			draft.Body, draft.Delete = h.Body, h.Deleted()
+		}
+	}
+	return d.Write(ctx, draft)
+}
+
+func headsOf(s projections.State) (ids []events.ID) {
+	for _, h := range s.Heads {
+		ids = append(ids, h.Event.ID)
+	}
+	return ids
+}
+
+// apply puts an event into the store. d.mu is held.
+func (d *desk) apply(e *events.Event, body string, sequence uint64) error {
+	entry := projections.Entry{Sequence: sequence, Event: e}
+	if e.Type == events.Written {
+		entry.Body = []byte(body)
+	}
+	if sequence > 0 {
+		entry.Stored = e.Time.Add(time.Second)
+	}
+	_, err := d.store.Apply(context.Background(), projections.Batch{Entries: []projections.Entry{entry}})
+	d.signal()
+	return err
+}
+
+// arrives is a change that another desk made, as the log brings it; an empty body deletes.
+func (d *desk) arrives(record, patient, author, body string, parents ...events.ID) events.ID {
+	d.t.Helper()
+	return d.arrivesFrom(d.other, record, patient, author, body, parents...)
+}
+
+func (d *desk) arrivesFrom(from *eventstest.Device, record, patient, author, body string, parents ...events.ID) events.ID {
+	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := eventstest.Change{Record: record, Patient: patient, Author: author, Body: body, Parents: parents}
+	if body == "" {
+		c.Type = events.Deleted
+	}
+	e := from.Make(c)
+	d.last++
+	if err := d.apply(e, body, d.last); err != nil {
+		d.t.Fatal(err)
+	}
+	return e.ID
+}
+
+// ask sends a request with the token. Headers are "Name: value".
+func (d *desk) ask(method, path, body string, headers ...string) (*http.Response, string) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+d.token)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return answer, string(text)
+}
+
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// get asks for JSON and reads it into v.
+func (d *desk) get(path string, v any) {
+	d.t.Helper()
+	answer, text := d.ask("GET", path, "")
+	if answer.StatusCode != http.StatusOK {
+		d.t.Fatalf("GET %s: %s %s", path, answer.Status, text)
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		d.t.Fatalf("GET %s: %v in %s", path, err, text)
+	}
+}
+
+func stateOf(t *testing.T, d *desk, record string) projections.State {
+	t.Helper()
+	state, err := d.store.Record(t.Context(), recordOf(t, record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func shown(t *testing.T, d *desk, record string) string {
+	t.Helper()
+	return string(stateOf(t, d, record).Shown.Body)
+}
+
+func shownID(t *testing.T, d *desk, record string) events.ID {
+	t.Helper()
+	return stateOf(t, d, record).Shown.Event.ID
+}
+
+func headIDs(t *testing.T, d *desk, record string) []events.ID {
+	t.Helper()
+	return headsOf(stateOf(t, d, record))
+}
+
+func patientOf(t *testing.T, d *desk, record string) string {
+	t.Helper()
+	return stateOf(t, d, record).Patient
+}

@@ -1,0 +1,100 @@
+package web_test
+
+import (
+	"os"
+	"testing"
+)
+
+// moduleNames are the files of the pages' script, but for the one that HTML itself names.
+func moduleNames(t *testing.T) []string {
+	t.Helper()
+	files, err := os.ReadDir("pages/js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	return names
+}
+
+// moduleTests runs in the browser and returns what is wrong, a line each.
+const moduleTests = `(async () => {
+	const wrong = [];
+	const want = (name, got, expected) => {
+		if (JSON.stringify(got) !== JSON.stringify(expected)) wrong.push(name + ': got ' + JSON.stringify(got) + ', want ' + JSON.stringify(expected));
+	};
+	const { setAt, removeAt, namesAt } = await import('/assets/js/splice.js');
+	const text = '{\n  "a" : 1.00,\n  "b": {"c\\u0041":[1e400, "}]\\"", {"x":9007199254740993}]} ,"d":null\n}';
+	want('set a member', setAt(text, ['d'], 'é'), text.replace('null', '"é"'));
+	want('set by an escaped name', setAt(text, ['b', 'cA', 0], 2), text.replace('1e400', '2'));
+	want('set within a list', setAt(text, ['b', 'cA', 2, 'x'], 2), text.replace('9007199254740993', '2'));
+	want('add a member', setAt(text, ['e'], 1), text.replace('null\n', 'null,"e":1\n'));
+	want('add an item', setAt(text, ['b', 'cA', 3], 1), text.replace('}]}', '},1]}'));
+	want('add into nothing', setAt('{}', ['a', 0, 'b'], 1), '{"a":[{"b":1}]}');
+	want('add into an empty list', setAt('{"a": [ ]}', ['a', 0], 1), '{"a": [1 ]}');
+	want('replace what cannot hold it', setAt('{"a":1.50}', ['a', 'b'], 1), '{"a":{"b":1}}');
+	want('remove the first', removeAt('{ "a":1, "b":2.0 }', ['a']), '{ "b":2.0 }');
+	want('remove the last', removeAt('{ "a":1.0, "b":2 }', ['b']), '{ "a":1.0 }');
+	want('remove between', removeAt('[1,[2],3]', [1]), '[1,3]');
+	want('remove the only one', removeAt('{"a":1,"b":[{"c":"x"}]}', ['b', 0, 'c']), '{"a":1}');
+	want('remove all', removeAt('{ "a":1 }', ['a']), '{  }');
+	want('remove nothing', removeAt(text, ['b', 'zz', 1]), text);
+	want('names', namesAt(text, ['b']), ['cA']);
+	for (const broken of ['{"a"', '{"a":}', '{"a" 1}', '["x]', '{"a":[1,2}']) {
+		let failed = false;
+		try { setAt(broken, ['b', 'c'], 1); namesAt(broken, ['a']); setAt(broken, [0, 'c'], 1); } catch { failed = true; }
+		want('broken text ' + broken, failed, true);
+	}
+
+	const { validSSIN, writeSSIN, age, toBase64, fromBase64, value } = await import('/assets/js/resource.js');
+	want('check digits before 2000', validSSIN('85073003328'), true);
+	want('check digits since 2000', validSSIN('17073003384'), true);
+	want('wrong check digits', validSSIN('85073003329'), false);
+	want('the number as on the card', writeSSIN('85073003328'), '85.07.30-033.28');
+	want('a birthday tomorrow', age('1957-03-12', new Date(2026, 2, 11)), '68 years');
+	want('a birthday today', age('1957-03-12', new Date(2026, 2, 12)), '69 years');
+	want('a baby', age('2026-01-31', new Date(2026, 2, 1)), '1 month');
+	want('text there and back', fromBase64(toBase64('Éé 😀\n')), 'Éé 😀\n');
+	want('bytes that are no text', fromBase64('//79'), null);
+	want('a quantity', value({ value: '1.00', unit: 'mg' }), '1.00 mg');
+
+	const { parse } = await import('/assets/js/api.js');
+	want('digits', parse('{"a":1.00,"b":5,"c":9007199254740993}'), { a: '1.00', b: 5, c: '9007199254740993' });
+
+	const search = (await import('/assets/js/patients.js')).parse;
+	want('a name', search('de smet, griet'), { name: 'de smet griet' });
+	want('a name and a date', search('jan 12.3.1957'), { birthdate: '1957-03-12', name: 'jan' });
+	want('a number', search('57.03.12-113.31'), { identifier: '57031211331' });
+	want('nothing to look for', search(' , - '), {});
+
+	const { writeValues, readValues, newText } = await import('/assets/js/kinds.js');
+	const statement = '{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"coding":[{"code":"1"}],"text":"A"},"dosage":[{"text":"x","doseAndRate":[{"doseQuantity":{"value":1.00}}]}],"effectiveDateTime":"2020"}';
+	const values = readValues('MedicationStatement', JSON.parse(statement));
+	want('nothing changed', writeValues('MedicationStatement', statement, values), statement);
+	want('the dose alone', writeValues('MedicationStatement', statement, { ...values, dose: 'y' }), statement.replace('"x"', '"y"'));
+	want('other words drop the code', writeValues('MedicationStatement', statement, { ...values, medicine: 'B' }), statement.replace('{"coding":[{"code":"1"}],"text":"A"}', '{"text":"B"}'));
+	want('one form of a date', JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '2021' })).effectiveDateTime, undefined);
+	const person = '{"resourceType":"Patient","name":[{"use":"old","family":"X"},{"use":"official","family":"Y","given":["A"],"_given":[null]}],"identifier":[{"system":"s","value":"1"}]}';
+	const changed = JSON.parse(writeValues('Patient', person, { ...readValues('Patient', JSON.parse(person)), given: 'A  B', ssin: '85.07.30-033.28' }));
+	want('the name in use', changed.name[1], { use: 'official', family: 'Y', given: ['A', 'B'] });
+	want('a second identifier', changed.identifier.length, 2);
+	want('a new one names its type first', newText('Condition', 'c', 'p').startsWith('{"resourceType":"Condition","id":"c"'), true);
+
+	const { marked } = await import('/assets/js/textdiff.js');
+	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
+	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
+	want('words that are the same', marks('same', 'same'), 'same');
+	const { rowsOf } = await import('/assets/js/comparison.js');
+	const three = [{ event: 'a', content: { note: [{ text: 'A' }] } }, { event: 'b', content: { note: [{ text: 'B' }] } }, { event: 'c', content: {} }];
+	const overlapping = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
+		{ a: 'a', b: 'b', fields: [{ path: 'Condition.note[0].text', label: 'x', a: 'A', b: 'B' }] },
+		{ a: 'a', b: 'c', fields: [{ path: 'Condition.note', label: 'x', a: [{ text: 'A' }] }] }] });
+	want('rows that overlap become one', overlapping.map((r) => r.values.map((v) => v?.[0].text ?? null)), [['A', 'B', null]]);
+	const apart = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
+		{ a: 'a', b: 'b', fields: [{ path: 'Condition.x', label: 'x', a: 1, b: 2 }] },
+		{ a: 'a', b: 'c', fields: [{ path: 'Condition.xy', label: 'y', b: 3 }] }] });
+	want('rows that do not', apart.map((r) => r.values.map((v) => v ?? null)), [[1, 2, 1], [null, null, 3]]);
+	return wrong.join('\n');
+})()`

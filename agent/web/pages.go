@@ -1,0 +1,124 @@
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed pages
+var embedded embed.FS
+
+// policy lets the pages use their own files and this desk, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// asset is a file of the pages.
+type asset struct {
+	content     string
+	contentType string
+	etag        string
+}
+
+// assets are all files by their path under pages/; made once, since they never change.
+var assets = readAssets()
+
+func readAssets() map[string]asset {
+	found := make(map[string]asset)
+	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := embedded.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		digest := sha256.Sum256(content)
+		found[strings.TrimPrefix(name, "pages/")] = asset{
+			content: string(content), contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
+		}
+		return nil
+	})
+	if err != nil {
+		panic("web: the binary was built without its pages: " + err.Error())
+	}
+	return found
+}
+
+// typeOf does not ask the PC, whose own table may call a script anything.
+func typeOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	return mime.TypeByExtension(path.Ext(name))
+}
+
+// servePage answers every page with the same frame; the script in it reads the address.
+func servePage(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusOK
+	if !isPage(r.URL.Path) {
+		status = http.StatusNotFound
+	}
+	serve(w, r, assets["index.html"], status)
+}
+
+// serveAsset answers the files that a page is made of.
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	file, ok := assets[strings.TrimPrefix(r.URL.Path, "/assets/")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	serve(w, r, file, http.StatusOK)
+}
+
+func serve(w http.ResponseWriter, r *http.Request, file asset, status int) {
+	h := w.Header()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "a page can only be read", http.StatusMethodNotAllowed)
+		return
+	}
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Type", file.contentType)
+	// Asked again each time, and answered without a byte where nothing has changed: after
+	// an update of carelog no browser mixes old files with new ones.
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", file.etag)
+	if status == http.StatusOK && r.Header.Get("If-None-Match") == file.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.WriteHeader(status)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write([]byte(file.content)) // a browser that went away misses nothing
+	}
+}
+
+// isPage knows the addresses of the pages, so that a wrong one is answered as not found.
+func isPage(address string) bool {
+	parts := strings.Split(strings.Trim(address, "/"), "/")
+	switch parts[0] {
+	case "":
+		return len(parts) == 1
+	case "sync", "new-patient":
+		return len(parts) == 1
+	case "patients":
+		return len(parts) == 2
+	case "conflicts":
+		return len(parts) == 1 || len(parts) == 3
+	}
+	return false
+}

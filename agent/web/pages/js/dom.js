@@ -1,0 +1,55 @@
+// Building the page: elements without strings of HTML, so nothing that is shown can be code.
+
+/**
+ * h makes an element. Props whose name begins with "on" listen, "class" and "dataset" do
+ * what they say, true and false set or leave out an attribute, all others are attributes.
+ * Children are nodes, text, or lists of them; null, undefined and false leave nothing.
+ */
+export function h(tag, props = {}, ...children) {
+  return fill(document.createElement(tag), props, children);
+}
+
+/** s makes an SVG element, as h does. */
+export function s(tag, props = {}, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), props, children);
+}
+
+/** show replaces all children of an element. */
+export function show(parent, ...children) {
+  parent.replaceChildren(...flat(children));
+  return parent;
+}
+
+/** later calls f once, when no call has come for that many milliseconds. */
+export function later(f, milliseconds) {
+  let timer = 0;
+  const call = (...args) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => f(...args), milliseconds);
+  };
+  call.cancel = () => clearTimeout(timer);
+  return call;
+}
+
+/** announce lets a screen reader say something. */
+export function announce(text) {
+  const region = document.getElementById('spoken');
+  if (region.textContent === text) region.textContent = '';
+  region.textContent = text;
+}
+
+function fill(element, props, children) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'dataset') Object.assign(element.dataset, value);
+    else if (name === 'value') element.value = value;
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...flat(children));
+  return element;
+}
+
+function flat(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== '');
+}

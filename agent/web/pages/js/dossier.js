@@ -1,0 +1,216 @@
+// The dossier of one patient.
+
+import { deleteRecord, get, readRecord } from './api.js';
+import { announce, h, later, show } from './dom.js';
+import { ask } from './dialog.js';
+import { draftsOf } from './drafts.js';
+import { editDraft, form, newDraft } from './forms.js';
+import { editable, kinds } from './kinds.js';
+import { titled } from './light.js';
+import { onLive, status } from './live.js';
+import { forget, practitioners } from './names.js';
+import { entryRow, otherRegistrations } from './registrations.js';
+import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
+import { date, kind, words } from './words.js';
+
+const left = ['DocumentReference'];
+const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
+
+/** dossier is the page of one patient. */
+export function dossier(main, { id }, current) {
+  const page = new Dossier(id, main, current);
+  page.load();
+  return { title: words.loading, leave: () => page.leave() };
+}
+
+class Dossier {
+  constructor(id, main, current) {
+    this.id = id;
+    this.main = main;
+    this.current = current;
+    this.queued = new Map();
+    this.names = new Map();
+    this.forms = new Map(); // by place: the form that is open there
+    this.head = h('header', { class: 'dossier-head' });
+    this.places = Object.fromEntries(['Patient', ...left, ...right].map((type) => [type, h('div', { class: 'place' })]));
+    this.lists = Object.fromEntries([...left, ...right].map((type) => [type, h('div', { class: 'entries' })]));
+    this.others = h('div', { class: 'others' });
+    this.again = later(() => this.load(), 120);
+    this.stop = onLive((message) => this.hear(message));
+    show(main, h('p', { class: 'loading' }, words.loading));
+  }
+
+  leave() {
+    this.stop();
+    this.again.cancel();
+  }
+
+  hear(message) {
+    if (message.kind === 'change') {
+      forget(message.change);
+      if (message.change.patient === this.id || (message.change.type === 'Patient' && message.change.id === this.id)) this.again();
+    }
+    // What waits may have left the queue without any record having changed.
+    if (message.kind === 'reset' || (message.kind === 'status' && (this.queued.size > 0 || message.status.outbox > 0))) this.again();
+  }
+
+  async load() {
+    let answer;
+    let outbox;
+    try {
+      [answer, outbox, this.names] = await Promise.all([
+        get(`/api/dossiers/${encodeURIComponent(this.id)}`), get('/api/outbox'), practitioners().catch(() => new Map())]);
+    } catch (cause) {
+      if (this.current()) this.fail(cause);
+      return;
+    }
+    if (!this.current()) return;
+    this.queued = new Map(outbox.outbox.map((q) => [`${q.type}/${q.id}`, q]));
+    this.records = answer.records.map((r) => ({ ...r, content: r.heads[0].content, ...this.queueState(r) }));
+    this.render();
+  }
+
+  queueState(r) {
+    const q = this.queued.get(`${r.type}/${r.id}`);
+    return { queued: Boolean(q) && !q.set_aside, setAside: Boolean(q?.set_aside) };
+  }
+
+  fail(cause) {
+    if (this.head.isConnected) {
+      announce(cause.message); // what is on the page stays; the banner says that it may be old
+      return;
+    }
+    show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, cause.message),
+      h('button', { type: 'button', class: 'button', onclick: () => this.load() }, words.retry)));
+  }
+
+  render() {
+    const person = this.records.find((r) => r.type === 'Patient' && r.id === this.id);
+    if (!person && this.records.length === 0) {
+      show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.dossier.notHere),
+        status()?.activity?.kind === 'initial' && h('p', {}, words.patients.arriving),
+        h('a', { class: 'button', href: '/' }, words.toPatients)));
+      return;
+    }
+    if (!this.head.isConnected) this.frame();
+    show(this.head, this.header(person));
+    for (const type of [...left, ...right]) this.list(type);
+    const shown = new Set(['Patient', ...left, ...right]);
+    show(this.others, otherRegistrations(this.records.filter((r) => !shown.has(r.type) || (r.type === 'Patient' && r.id !== this.id)), this.names));
+  }
+
+  // frame is made once, so that a form keeps its text and its cursor while lists change.
+  frame() {
+    const section = (type) => h('section', { class: `card section section-${type}`, 'aria-labelledby': `title-${type}` },
+      h('div', { class: 'section-head' }, h('h2', { id: `title-${type}` }, words.sections[type]),
+        h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(kind(type)), onclick: () => this.open(type, newDraft(type, this.id)) },
+          words.dossier.addShort)),
+      this.places[type], this.lists[type]);
+    show(this.main, this.head, this.places.Patient, h('div', { class: 'columns' },
+      h('div', { class: 'column' }, left.map(section), this.others), h('div', { class: 'column' }, right.map(section))));
+    for (const draft of draftsOf(this.id)) this.open(draft.type, draft, true);
+  }
+
+  header(person) {
+    const p = person?.content ?? {};
+    const gone = p.deceasedDateTime || p.deceasedBoolean;
+    const facts = [
+      p.birthDate && [words.dossier.born, `${date(p.birthDate)}${gone ? '' : ` (${age(p.birthDate)})`}`],
+      gone && [words.dossier.deceased, p.deceasedDateTime ? date(p.deceasedDateTime) : ''],
+      p.gender && [words.patients.gender, words.gender[p.gender] ?? p.gender],
+      ssinOf(p) && [words.patients.number, writeSSIN(ssinOf(p))],
+    ].filter(Boolean);
+    const name = person ? personName(p) : words.patients.unnamed;
+    titled(name);
+    return [
+      h('div', { class: 'who' }, h('h1', {}, name),
+        h('dl', { class: 'inline-facts' }, facts.map(([term, text]) => h('div', {}, h('dt', {}, term), h('dd', {}, text)))),
+        h('div', { class: 'who-tools' }, person?.queued && h('span', { class: 'badge queued' }, words.dossier.queued),
+          person?.conflict && h('a', { class: 'badge conflict', href: `/conflicts/Patient/${this.id}` }, words.dossier.conflict(person.heads.length)),
+          person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit))),
+      this.allergies(),
+    ];
+  }
+
+  // allergies are those of every version that is in conflict: one that stands on one side
+  // only is an allergy until somebody has decided that it is not.
+  allergies() {
+    const list = this.records.filter((r) => r.type === 'AllergyIntolerance');
+    const unreadable = list.some((r) => r.heads.some((version) => version.doubt && !version.deleted));
+    const found = new Map();
+    for (const r of list) {
+      r.heads.forEach((version) => {
+        const said = version.content && describe(version.content);
+        const verified = concept(version.content?.verificationStatus);
+        if (!said?.title || said.past || ['refuted', 'entered-in-error'].includes(verified)) return;
+        const known = found.get(said.title);
+        // Of two versions the more dangerous one is shown.
+        if (!known || (said.high && !known.high)) found.set(said.title, { ...said, href: r.conflict && `/conflicts/${r.type}/${r.id}` });
+      });
+    }
+    const items = [...found.values()].sort((a, b) => Boolean(b.high) - Boolean(a.high));
+    return h('section', { class: items.length + unreadable > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.allergies },
+      h('strong', { class: 'safety-title' }, items.length > 0 ? words.dossier.allergies : unreadable ? words.dossier.allergies : words.dossier.noAllergies),
+      items.length > 0 && h('ul', {}, items.map((a) => h('li', { class: a.high ? 'high' : '' }, a.title,
+        a.state && h('small', {}, ` ${a.state}`), a.href && [' ', h('a', { class: 'badge conflict', href: a.href }, words.dossier.alsoIn)]))),
+      unreadable && h('p', {}, words.dossier.allergiesUnreadable));
+  }
+
+  list(type) {
+    const entries = this.records.filter((r) => r.type === type)
+      .map((r) => ({ ...r, said: describe(r.content) }))
+      .sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? '') || b.id.localeCompare(a.id));
+    const now = entries.filter((r) => !r.said.past);
+    const past = entries.filter((r) => r.said.past);
+    const row = (r) => entryRow(r, this.names, { edit: editable(r.content) && (() => this.edit(r)), remove: () => this.remove(r) });
+    const open = this.lists[type].querySelector('details.past')?.open;
+    show(this.lists[type],
+      now.length > 0 ? h('ul', { class: 'registrations' }, now.map(row)) : past.length === 0 && h('p', { class: 'nothing' }, words.dossier.empty[type]),
+      past.length > 0 && h('details', { class: 'past', open }, h('summary', {}, words.dossier.past(past.length)), h('ul', { class: 'registrations' }, past.map(row))));
+  }
+
+  open(type, draft, restored = false) {
+    const place = this.places[type];
+    if (!place || !kinds[type]) return;
+    if (this.forms.has(draft.key)) {
+      this.forms.get(draft.key).focus();
+      return;
+    }
+    const close = () => {
+      this.forms.delete(draft.key);
+      made.element.remove();
+      this.load();
+    };
+    const conflict = this.records.some((r) => r.type === type && r.id === draft.id && r.conflict);
+    const made = form(draft, { done: close, closed: close, restored, conflict });
+    this.forms.set(draft.key, made);
+    place.append(made.element);
+    made.focus();
+    if (!restored) made.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  async edit(r) {
+    try {
+      this.open(r.type, await editDraft(r.type, r.id, this.id));
+    } catch (cause) {
+      announce(cause.message);
+      this.load();
+    }
+  }
+
+  async remove(r) {
+    const { etag } = await readRecord(r.type, r.id);
+    const sure = await ask({
+      title: words.dossier.removeTitle(kind(r.type)), action: words.dossier.remove, danger: true,
+      text: [describe(r.content).title, r.conflict ? words.dossier.removeConflict : words.dossier.removeText].filter(Boolean).join('. '),
+    });
+    if (!sure) return;
+    try {
+      await deleteRecord(r.type, r.id, etag);
+      announce(words.dossier.removed);
+    } catch (cause) {
+      await ask({ title: words.form.failed, text: cause.status === 412 ? words.dossier.changedFirst : cause.message, action: words.close });
+    }
+    this.load();
+  }
+}

@@ -1,0 +1,75 @@
+// The fields of a form.
+
+import { h } from './dom.js';
+import { validSSIN } from './resource.js';
+import { words } from './words.js';
+
+const dateForm = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])(T.*)?)?)?$/;
+
+/**
+ * field makes one field: {element, get value, set value, check()}. check returns whether the
+ * value can be saved, and says why where it cannot.
+ */
+export function field(definition, resource, id, changed) {
+  const input = make(definition, id, changed);
+  const message = h('span', { class: 'field-error', id: `${id}-error`, role: 'alert' });
+  const hint = h('span', { class: 'hint', id: `${id}-hint` }, hintOf(definition, resource));
+  input.setAttribute('aria-describedby', `${id}-hint ${id}-error`);
+  const element = h('div', { class: `field field-${definition.input}` },
+    h('label', { class: 'label', for: id }, words.form.fields[definition.name],
+      definition.required && h('span', { class: 'required', 'aria-hidden': 'true' }, ' *')),
+    input, hint, message);
+  const say = (text) => {
+    message.textContent = text;
+    input.setAttribute('aria-invalid', text ? 'true' : 'false');
+  };
+  return {
+    element,
+    input,
+    get value() { return input.value; },
+    set value(text) {
+      // A code that the list does not offer stays what it is.
+      if (definition.input === 'choice' && text && ![...input.options].some((o) => o.value === text)) input.append(h('option', { value: text }, text));
+      input.value = text;
+    },
+    check() {
+      const text = input.value.trim();
+      if (definition.required && !text) say(words.form.required);
+      else if (definition.input === 'date' && text && !realDate(text)) say(words.form.date);
+      else {
+        say('');
+        if (definition.input === 'ssin' && text && !validSSIN(text.replace(/\D/g, ''))) message.textContent = words.form.number;
+        return true;
+      }
+      return false;
+    },
+  };
+}
+
+function make(definition, id, changed) {
+  const common = { id, name: definition.name, oninput: changed, required: definition.required, autocomplete: 'off' };
+  switch (definition.input) {
+    case 'long':
+      return h('textarea', { ...common, rows: 7 });
+    case 'text':
+      return h('textarea', { ...common, rows: 2 });
+    case 'choice':
+      return h('select', common, !definition.required && h('option', { value: '' }, words.form.choose),
+        Object.entries(definition.options).map(([value, text]) => h('option', { value }, text)));
+    default:
+      return h('input', { ...common, type: 'text', inputmode: definition.input === 'ssin' ? 'numeric' : null, placeholder: definition.input === 'date' ? 'YYYY-MM-DD' : null });
+  }
+}
+
+function hintOf(definition, resource) {
+  const code = definition.coded?.(resource);
+  if (code) return words.form.coded(code);
+  return definition.input === 'date' ? words.form.dateHint : '';
+}
+
+function realDate(text) {
+  if (!dateForm.test(text)) return false;
+  const [, year, month, day] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(text);
+  if (!day) return true;
+  return new Date(Date.UTC(+year, +month - 1, +day)).getUTCDate() === +day;
+}

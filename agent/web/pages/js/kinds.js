@@ -1,0 +1,235 @@
+// The kinds of registration that the pages can make and change: their fields, and how
+// each field stands in the resource.
+
+import { current } from './user.js';
+import { words } from './words.js';
+import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
+import { namesAt, removeAt, setAt } from './splice.js';
+
+const clinicalSystem = {
+  Condition: 'http://terminology.hl7.org/CodeSystem/condition-clinical',
+  AllergyIntolerance: 'http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical',
+};
+
+// A field is {name, input, options, required, check, read(resource) -> text, write(text, resource, value) -> text}.
+
+/** A field that is one string at a path. */
+function plain(name, path, more = {}) {
+  return {
+    name, input: 'line', ...more,
+    read: (r) => at(r, path) ?? '',
+    write: (text, _, value) => (value ? setAt(text, path, value) : removeAt(text, path)),
+  };
+}
+
+/** A field that is a date, perhaps without its day or month; other forms of the choice give way to it. */
+function when(name, path, choice, more = {}) {
+  const own = path[0];
+  return {
+    name, input: 'date', ...more,
+    read: (r) => at(r, path) ?? '',
+    write: (text, _, value) => {
+      if (!value) return removeAt(text, path);
+      const others = choice ? namesAt(text, []).filter((n) => n.replace(/^_/, '').startsWith(choice) && n !== own) : [];
+      return setAt(others.reduce((t, n) => removeAt(t, [n]), text), path, value);
+    },
+  };
+}
+
+/** A field that is a concept in words. Other words make the codes of the old ones untrue, so these go. */
+function inWords(name, path, more = {}) {
+  return {
+    name, input: 'line', ...more,
+    read: (r) => concept(at(r, path)),
+    coded: (r) => code(at(r, path)),
+    write: (text, _, value) => (value ? setAt(text, path, { text: value }) : removeAt(text, path)),
+  };
+}
+
+/** A field that is one code out of a few, as a concept of a fixed system. */
+function coded(name, path, system, options, more = {}) {
+  return {
+    name, input: 'choice', options, ...more,
+    read: (r) => code(at(r, path)),
+    write: (text, _, value) => (value ? setAt(text, path, { coding: [{ system, code: value }] }) : removeAt(text, path)),
+  };
+}
+
+/** A field that is one code out of a few, as it stands. */
+function picked(name, path, options, more = {}) {
+  return { ...plain(name, path, more), input: 'choice', options };
+}
+
+const remark = { ...plain('remark', ['note', 0, 'text'], { input: 'text' }) };
+remark.write = (text, _, value) => (value ? setAt(text, ['note', 0, 'text'], value) : removeAt(text, ['note', 0]));
+
+const noteData = ['content', 0, 'attachment', 'data'];
+
+const note = {
+  type: 'DocumentReference',
+  patient: 'subject',
+  fields: [
+    plain('title', ['description']),
+    {
+      name: 'text', input: 'long', required: true,
+      read: (r) => fromBase64(at(r, noteData) ?? '') ?? '',
+      // A hash or size of the old text would be a lie about the new one.
+      write: (text, _, value) => ['hash', 'size'].reduce(
+        (t, n) => removeAt(t, ['content', 0, 'attachment', n]), setAt(text, noteData, toBase64(value))),
+    },
+  ],
+  make: (subject) => ({
+    resourceType: 'DocumentReference', status: 'current', type: { text: 'Note' }, subject,
+    date: now(), ...authored('author', true), content: [{ attachment: { contentType: 'text/plain', data: '' } }],
+  }),
+};
+
+const problem = {
+  type: 'Condition',
+  patient: 'subject',
+  fields: [
+    inWords('problem', ['code'], { required: true }),
+    coded('clinical', ['clinicalStatus'], clinicalSystem.Condition, words.form.clinical),
+    when('since', ['onsetDateTime'], 'onset'),
+    remark,
+  ],
+  make: (subject) => ({
+    resourceType: 'Condition', clinicalStatus: status('Condition', 'active'), subject, recordedDate: now(), ...authored('recorder'),
+  }),
+};
+
+const allergy = {
+  type: 'AllergyIntolerance',
+  patient: 'patient',
+  fields: [
+    inWords('substance', ['code'], { required: true }),
+    picked('criticality', ['criticality'], words.form.criticality),
+    inWords('reaction', ['reaction', 0, 'manifestation', 0]),
+    coded('clinical', ['clinicalStatus'], clinicalSystem.AllergyIntolerance, pick(words.form.clinical, 'active', 'inactive', 'resolved')),
+    when('since', ['onsetDateTime'], 'onset'),
+    remark,
+  ],
+  make: (patient) => ({
+    resourceType: 'AllergyIntolerance', clinicalStatus: status('AllergyIntolerance', 'active'), patient, recordedDate: now(), ...authored('recorder'),
+  }),
+};
+// A reaction is nothing without its manifestation.
+allergy.fields[2].write = (text, _, value) => (value
+  ? setAt(text, ['reaction', 0, 'manifestation', 0], { text: value }) : removeAt(text, ['reaction', 0]));
+
+const medication = {
+  type: 'MedicationStatement',
+  patient: 'subject',
+  fields: [
+    inWords('medicine', ['medicationCodeableConcept'], { required: true }),
+    plain('dose', ['dosage', 0, 'text'], { input: 'text' }),
+    picked('taking', ['status'], words.form.taking, { required: true }),
+    {
+      ...when('start', ['effectivePeriod', 'start'], 'effective'),
+      read: (r) => r.effectivePeriod?.start ?? r.effectiveDateTime ?? '',
+    },
+    remark,
+  ],
+  make: (subject) => ({ resourceType: 'MedicationStatement', status: 'active', subject, dateAsserted: now() }),
+};
+medication.fields[0].write = (text, _, value) => setAt(removeAt(text, ['medicationReference']), ['medicationCodeableConcept'], { text: value });
+
+const patient = {
+  type: 'Patient',
+  patient: null,
+  fields: [
+    {
+      name: 'family', input: 'line', required: true,
+      read: (r) => nameOf(r).family,
+      write: (text, r, value) => setAt(text, ['name', nameIndex(r), 'family'], value),
+    },
+    {
+      name: 'given', input: 'line',
+      read: (r) => nameOf(r).given,
+      write: (text, r, value) => {
+        const path = ['name', nameIndex(r)];
+        const bare = removeAt(text, [...path, '_given']); // belongs to the old names, one by one
+        return value ? setAt(bare, [...path, 'given'], value.split(/\s+/)) : removeAt(bare, [...path, 'given']);
+      },
+    },
+    when('birthDate', ['birthDate'], null),
+    picked('gender', ['gender'], words.gender),
+    {
+      name: 'ssin', input: 'ssin',
+      read: (r) => writeSSIN(ssinOf(r)),
+      write: (text, r, value) => {
+        const list = r.identifier ?? [];
+        const found = list.findIndex((i) => i.system === SSIN);
+        const digits = value.replace(/\D/g, '');
+        if (!digits) return found < 0 ? text : removeAt(text, ['identifier', found]);
+        return found < 0 ? setAt(text, ['identifier', list.length], { system: SSIN, value: digits }) : setAt(text, ['identifier', found, 'value'], digits);
+      },
+    },
+  ],
+  make: () => ({ resourceType: 'Patient', name: [{ use: 'official' }] }),
+};
+
+/** kinds are all of them, by resource type. */
+export const kinds = Object.fromEntries([note, problem, allergy, medication, patient].map((k) => [k.type, k]));
+
+/** newText is the text of a new record, before its fields are filled in. */
+export function newText(kind, id, patientID) {
+  const { resourceType, ...rest } = kinds[kind].make({ reference: `Patient/${patientID}` });
+  return JSON.stringify({ resourceType, id, ...rest });
+}
+
+/** readValues are the fields of a resource as the form shows them. */
+export function readValues(kind, resource) {
+  return Object.fromEntries(kinds[kind].fields.map((f) => [f.name, f.read(resource)]));
+}
+
+/** writeValues puts the fields that differ from the text into it, and touches nothing else. */
+export function writeValues(kind, text, values) {
+  const before = readValues(kind, JSON.parse(text));
+  return kinds[kind].fields.reduce((t, f) => {
+    const wanted = (values[f.name] ?? '').trim();
+    return wanted === before[f.name].trim() ? t : f.write(t, JSON.parse(t), wanted);
+  }, text);
+}
+
+/** editable reports whether the pages have a form for what a resource holds. */
+export function editable(resource) {
+  if (!kinds[resource?.resourceType]) return false;
+  if (resource.resourceType !== 'DocumentReference') return true;
+  const attachment = resource.content?.[0]?.attachment;
+  return (attachment?.contentType ?? '').startsWith('text/plain') && fromBase64(attachment.data ?? '') !== null;
+}
+
+function at(resource, path) {
+  return path.reduce((v, key) => v?.[key], resource);
+}
+
+function nameIndex(person) {
+  const names = Array.isArray(person.name) ? person.name : [];
+  const official = names.findIndex((n) => n.use === 'official');
+  return Math.max(0, official >= 0 ? official : names.findIndex((n) => n.use !== 'old'));
+}
+
+function status(type, value) {
+  return { coding: [{ system: clinicalSystem[type], code: value }] };
+}
+
+function authored(name, list = false) {
+  const id = current();
+  if (!id) return {};
+  const reference = { reference: `Practitioner/${id}` };
+  return { [name]: list ? [reference] : reference };
+}
+
+function pick(object, ...names) {
+  return Object.fromEntries(names.map((n) => [n, object[n]]));
+}
+
+// now is this moment with the offset of this PC, to the second, as FHIR writes it.
+function now() {
+  const time = new Date();
+  const offset = -time.getTimezoneOffset();
+  const two = (n) => String(Math.floor(Math.abs(n))).padStart(2, '0');
+  const local = new Date(time.getTime() + offset * 60000).toISOString().slice(0, 19);
+  return `${local}${offset < 0 ? '-' : '+'}${two(offset / 60)}:${two(offset % 60)}`;
+}

@@ -1,0 +1,149 @@
+// The light: the one thing that every user sees, on every page and in the title.
+
+import { post } from './api.js';
+import { announce, h, s, show } from './dom.js';
+import { onLive, refreshStatus, status } from './live.js';
+import { moment, number, words } from './words.js';
+
+let contact = 'connecting';
+let pageTitle = '';
+
+/** colour is what the light shows: the desk's state, or that it is not known. */
+export function colour() {
+  return contact === 'live' && status() ? status().light : contact === 'connecting' ? '' : 'unknown';
+}
+
+/** titled gives the page its title, behind the mark of the light. */
+export function titled(title) {
+  pageTitle = title;
+  retitle();
+}
+
+/** light makes the light and its details. */
+export function light() {
+  const button = h('button', {
+    class: 'light', type: 'button', id: 'light', 'aria-expanded': 'false', 'aria-controls': 'light-details', onclick: () => toggle(),
+  });
+  const panel = h('section', { class: 'panel', id: 'light-details', 'aria-label': words.light.details, hidden: true });
+  const box = h('div', { class: 'light-box' }, button, panel);
+
+  const toggle = (open = panel.hidden) => {
+    panel.hidden = !open;
+    button.setAttribute('aria-expanded', String(open));
+    if (open) show(panel, details());
+  };
+  document.addEventListener('click', (event) => {
+    if (!panel.hidden && !event.composedPath().includes(box)) toggle(false);
+  });
+  box.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !panel.hidden) {
+      toggle(false);
+      button.focus();
+    }
+  });
+
+  let shown = null;
+  const update = () => {
+    const now = colour();
+    if (now !== shown) {
+      button.dataset.light = now;
+      button.title = words.light.meaning[now] ?? '';
+      button.setAttribute('aria-label', words.light.open(words.light[now] ?? words.loading));
+      show(button, lamp(now), h('span', { class: 'light-word' }, words.light[now] ?? words.loading));
+      if (shown) announce(words.light[now]);
+      shown = now;
+      retitle();
+    }
+    if (!panel.hidden && !panel.contains(document.activeElement)) show(panel, details());
+  };
+  onLive((message) => {
+    if (message.kind === 'contact') contact = message.contact;
+    if (message.kind === 'status' || message.kind === 'contact') update();
+  });
+  update();
+  return box;
+}
+
+/** lamp draws the light: a full disc with a tick, a half disc, an empty ring, or a question. */
+export function lamp(now) {
+  const inside = {
+    online: () => [s('circle', { cx: 10, cy: 10, r: 9, class: 'disc' }), s('path', { d: 'M5.8 10.4l2.9 2.9 5.5-6', class: 'tick' })],
+    synchronising: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring' }), s('path', { d: 'M10 2a8 8 0 0 1 0 16z', class: 'half' })],
+    offline: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring' }), s('path', { d: 'M6.5 10h7', class: 'bar' })],
+    unknown: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring dashed' }), s('path', { d: 'M7.8 8a2.2 2.2 0 1 1 3.2 2c-.7.4-1 .8-1 1.6M10 14v.2', class: 'bar' })],
+  }[now];
+  return s('svg', { class: 'lamp', viewBox: '0 0 20 20', 'aria-hidden': 'true', focusable: 'false' }, inside?.() ?? []);
+}
+
+/** details is what is behind the light. */
+export function details() {
+  const now = status();
+  if (!now) return [h('p', {}, words.light.meaning[colour()] ?? words.loading)];
+  return [
+    h('p', { class: 'panel-lead' }, words.light.meaning[colour()]),
+    colour() === 'unknown' ? null : activity(now.activity),
+    facts(now),
+    warnings(now.warnings),
+    h('div', { class: 'actions' }, switcher(now), h('a', { class: 'button quiet', href: '/sync' }, words.light.details)),
+  ];
+}
+
+/** activity is the bar of what is being done. */
+export function activity(doing) {
+  if (!doing) return null;
+  const known = doing.total > 0;
+  return h('div', { class: 'activity' },
+    h('div', { class: 'activity-line' }, h('strong', {}, words.light.activity[doing.kind] ?? doing.kind),
+      h('span', {}, known ? words.light.progress(doing.done, doing.total) : '')),
+    h('progress', known ? { max: doing.total, value: doing.done } : {}),
+    h('small', {}, words.light.eta(doing.eta_seconds)));
+}
+
+/** facts are the figures of a status. */
+export function facts(now, all = false) {
+  const rows = [
+    [words.light.since, moment(now.since)],
+    now.reason && [words.light.reason, now.reason],
+    [words.light.server, now.server.url],
+    [words.light.agreed, moment(now.server.agreed)],
+    [words.light.queue, number(now.outbox)],
+    now.set_aside > 0 && [words.light.setAside, number(now.set_aside)],
+    all && [words.light.position, words.light.of(now.position.sequence, now.server.sequence)],
+    all && [words.light.conflicts, number(now.conflicts)],
+    all && [words.light.practice, now.practice],
+    [words.light.device, now.device_name || now.device],
+  ].filter(Boolean);
+  return h('dl', { class: 'facts' }, rows.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+}
+
+/** warnings are what somebody should look at. */
+export function warnings(list) {
+  if (!list?.length) return null;
+  return h('ul', { class: 'warnings' }, list.map((w) => h('li', {}, w.text, h('small', {}, ` ${moment(w.since)}`))));
+}
+
+/** switcher is the button to work offline or online. */
+export function switcher(now) {
+  const off = now.light === 'offline';
+  const button = h('button', {
+    type: 'button', class: off ? 'button primary' : 'button',
+    onclick: async () => {
+      button.disabled = true;
+      try {
+        await post(off ? '/api/online' : '/api/offline');
+        button.blur();
+        await refreshStatus();
+      } catch (cause) {
+        button.after(h('p', { class: 'error', role: 'alert' }, cause.message));
+      } finally {
+        button.disabled = false;
+      }
+    },
+  }, off ? words.light.workOnline : words.light.workOffline);
+  return button;
+}
+
+function retitle() {
+  const mark = words.light.marks[colour()];
+  document.title = `${mark ? `${mark} ` : ''}${pageTitle ? `${pageTitle} · ` : ''}${words.product}`;
+}

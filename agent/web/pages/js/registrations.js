@@ -1,0 +1,88 @@
+// Registrations in a list.
+
+import { h } from './dom.js';
+import { describe, value } from './resource.js';
+import { date, kind, number, words } from './words.js';
+
+const firstOnes = 5;
+
+/** entryRow is one registration, with what can be done with it. */
+export function entryRow(r, names, { edit, remove }) {
+  const said = r.said;
+  const name = said.title || said.detail.slice(0, 60) || kind(r.type);
+  return h('li', { class: `registration${r.conflict ? ' in-conflict' : ''}`, dataset: { record: `${r.type}/${r.id}` } },
+    h('div', { class: 'registration-body' },
+      r.content
+        ? [said.title && h('p', { class: 'registration-title' }, said.title, said.state && h('span', { class: said.high ? 'chip high' : 'chip' }, said.state)),
+          said.detail && h('p', { class: r.type === 'DocumentReference' ? 'registration-text' : 'registration-detail' }, said.detail)]
+        : h('p', { class: 'registration-detail' }, words.dossier.unread),
+      h('p', { class: 'registration-meta' }, meta(r, said, names), badges(r))),
+    h('div', { class: 'registration-tools' },
+      edit && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.edit}: ${name}`, onclick: edit }, words.dossier.edit),
+      r.content && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.remove}: ${name}`, onclick: remove }, words.dossier.remove)));
+}
+
+/** badges are what sets a registration apart: not yet on the server, refused, in conflict. */
+export function badges(r) {
+  return [
+    r.queued && h('span', { class: 'badge queued' }, words.dossier.queued),
+    r.setAside && h('a', { class: 'badge aside', href: '/sync' }, words.dossier.setAside),
+    r.conflict && h('a', { class: 'badge conflict', href: `/conflicts/${r.type}/${r.id}`, title: words.dossier.decide }, words.dossier.conflict(r.heads.length)),
+  ];
+}
+
+/** otherRegistrations lists what the pages have no form for, by kind. */
+export function otherRegistrations(records, names) {
+  if (records.length === 0) return null;
+  const groups = Map.groupBy ? Map.groupBy(records, (r) => r.type) : group(records);
+  return h('section', { class: 'card section', 'aria-labelledby': 'title-other' },
+    h('div', { class: 'section-head' }, h('h2', { id: 'title-other' }, words.dossier.other)),
+    [...groups].sort((a, b) => kind(a[0]).localeCompare(kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
+      h('summary', {}, kind(type), h('span', { class: 'figure' }, number(list.length)), list.some((r) => r.conflict) && h('span', { class: 'badge conflict' }, '!')),
+      groupList(list, names))));
+}
+
+function groupList(list, names) {
+  const sorted = list.map((r) => ({ ...r, said: describe(r.content) })).sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? ''));
+  const box = h('ul', { class: 'registrations' }, sorted.slice(0, firstOnes).map((r) => otherRow(r, names)));
+  const rest = sorted.slice(firstOnes);
+  if (rest.length === 0) return box;
+  const more = h('button', {
+    type: 'button', class: 'button small quiet', onclick: () => {
+      box.append(...rest.map((r) => otherRow(r, names)));
+      more.remove();
+    },
+  }, words.patients.more);
+  return [box, more];
+}
+
+function otherRow(r, names) {
+  return h('li', { class: 'registration' }, h('div', { class: 'registration-body' },
+    h('p', { class: 'registration-title' }, r.content ? r.said.title || kind(r.type) : words.dossier.unread, r.said.detail && h('span', { class: 'plain' }, ` ${r.said.detail}`)),
+    h('p', { class: 'registration-meta' }, meta(r, r.said, names), badges(r)),
+    r.content && h('details', { class: 'all-fields' }, h('summary', {}, words.dossier.fields), fieldList(r.content))));
+}
+
+/** fieldList is a resource member by member, but for what is ours or stands elsewhere. */
+export function fieldList(resource, without = new Set()) {
+  const hidden = new Set(['resourceType', 'id', 'meta', 'text', 'contained']);
+  const rows = Object.entries(resource).filter(([name]) => !hidden.has(name) && !without.has(name) && !name.startsWith('_'));
+  return h('dl', { class: 'fields' }, rows.map(([name, v]) => h('div', {}, h('dt', {}, label(name)), h('dd', {}, value(v, name)))));
+}
+
+/** label takes the name of a member apart. */
+export function label(name) {
+  const spaced = name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}
+
+function meta(r, said, names) {
+  const author = r.heads[0].author;
+  return h('span', {}, [date(said.when), author && `${words.dossier.by} ${names.get(author) ?? author}`].filter(Boolean).join(' '));
+}
+
+function group(records) {
+  const groups = new Map();
+  for (const r of records) groups.set(r.type, [...(groups.get(r.type) ?? []), r]);
+  return groups;
+}

@@ -1,0 +1,80 @@
+// Addresses. Every page has one that can be opened, bookmarked and gone back to.
+
+import { h, show } from './dom.js';
+import { titled } from './light.js';
+import { words } from './words.js';
+
+let routes = [];
+let leave = () => {};
+let turn = 0;
+
+/**
+ * start shows the page of the address and follows links. A route is [pattern, view]; a view
+ * is called with (main, parameters) and returns {title, leave}; both may be missing.
+ */
+export function start(list) {
+  routes = list;
+  window.addEventListener('popstate', () => open());
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[href^="/"]');
+    if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+    event.preventDefault();
+    go(link.getAttribute('href'));
+  });
+  open();
+}
+
+/** go opens an address. */
+export function go(address) {
+  if (address !== location.pathname + location.search) history.pushState(null, '', address);
+  open();
+  window.scrollTo(0, 0);
+}
+
+/** rewrite changes the address without opening it, for a search that is being typed. */
+export function rewrite(address) {
+  history.replaceState(null, '', address);
+}
+
+function open() {
+  const mine = ++turn;
+  leave();
+  leave = () => {};
+  const main = document.getElementById('main');
+  const found = routes.map(([pattern, view]) => [view, match(pattern, location.pathname)]).find(([, parameters]) => parameters);
+  for (const link of document.querySelectorAll('nav a')) {
+    const here = link.getAttribute('href') === '/' ? !/^\/(conflicts|sync)/.test(location.pathname) : location.pathname.startsWith(link.getAttribute('href'));
+    if (here) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (!found) {
+    titled(words.nothingFound);
+    show(main, h('section', { class: 'empty' }, h('h1', {}, words.nothingFound), h('a', { class: 'button', href: '/' }, words.toPatients)));
+    return;
+  }
+  const [view, parameters] = found;
+  const page = view(main, parameters, () => mine === turn) ?? {};
+  leave = page.leave ?? leave;
+  if (page.title) titled(page.title);
+  main.focus({ preventScroll: true });
+}
+
+function match(pattern, path) {
+  const wanted = pattern.split('/');
+  const given = path.replace(/(.)\/$/, '$1').split('/');
+  if (wanted.length !== given.length) return null;
+  const parameters = {};
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i].startsWith(':')) parameters[wanted[i].slice(1)] = decode(given[i]);
+    else if (wanted[i] !== given[i]) return null;
+  }
+  return parameters;
+}
+
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

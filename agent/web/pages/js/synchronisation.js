@@ -1,0 +1,118 @@
+// Where this desk stands: the light in full, what waits, and what somebody should look at.
+
+import { get, post } from './api.js';
+import { ask } from './dialog.js';
+import { announce, h, later, show } from './dom.js';
+import { activity, colour, facts, lamp, switcher, warnings } from './light.js';
+import { onLive, status } from './live.js';
+import { patient, practitioners } from './names.js';
+import { personName } from './resource.js';
+import { kind, moment, number, words } from './words.js';
+
+const mostRows = 100;
+
+/** synchronisation is the page of the light. */
+export function synchronisation(main, _, current) {
+  const state = h('section', { class: 'card state', 'aria-label': words.synchronisation.title });
+  const doubts = h('div', { class: 'stack' });
+  const queue = h('div', { class: 'stack' });
+  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.synchronisation.title)), h('div', { class: 'stack' }, state, doubts, queue));
+
+  const drawState = () => {
+    const now = status();
+    if (!now || state.contains(document.activeElement)) return;
+    show(state,
+      h('div', { class: 'state-head', dataset: { light: colour() } }, lamp(colour()), h('div', {},
+        h('h2', {}, words.light[colour()] ?? words.loading), h('p', {}, words.light.meaning[colour()] ?? ''))),
+      activity(now.activity), facts(now, true), h('div', { class: 'actions' }, switcher(now)));
+    show(doubts, lookAt(now));
+  };
+  const drawQueue = async () => {
+    try {
+      const { outbox } = await get('/api/outbox');
+      const names = await practitioners().catch(() => new Map());
+      const shown = await rows(outbox, names, again);
+      if (current()) show(queue, shown);
+    } catch (cause) {
+      if (current() && !queue.firstChild) show(queue, h('p', { class: 'error' }, cause.message));
+    }
+  };
+  const again = later(drawQueue, 200);
+  const stop = onLive((message) => {
+    if (message.kind === 'status' || message.kind === 'contact') drawState();
+    if (message.kind !== 'contact') again();
+  });
+  drawState();
+  drawQueue();
+  return {
+    title: words.synchronisation.title,
+    leave: () => {
+      stop();
+      again.cancel();
+    },
+  };
+}
+
+function lookAt(now) {
+  const w = words.synchronisation;
+  const inDoubt = Object.entries(now.doubts ?? {}).filter(([, n]) => n > 0);
+  return [
+    now.warnings?.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.warnings), warnings(now.warnings)),
+    inDoubt.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.doubts), h('p', {}, w.doubtsText),
+      h('dl', { class: 'facts' }, inDoubt.map(([name, n]) => h('div', {}, h('dt', {}, w.doubtNames[name] ?? name), h('dd', {}, number(n)))))),
+  ];
+}
+
+async function rows(outbox, names, again) {
+  const w = words.synchronisation;
+  const aside = outbox.filter((q) => q.set_aside);
+  const waiting = outbox.filter((q) => !q.set_aside);
+  const patients = new Map(await Promise.all(
+    [...new Set([...aside, ...waiting].slice(0, 2 * mostRows).map((q) => q.patient).filter(Boolean))].map(async (id) => [id, await patient(id)])));
+  const line = (q) => row(q, patients.get(q.patient), names, again);
+  return [
+    aside.length > 0 && section(w.aside, aside, line, w.asideText),
+    waiting.length > 0 ? section(w.queue, waiting, line) : h('section', { class: 'card section' }, h('h2', {}, w.queue), h('p', { class: 'nothing' }, w.queueEmpty)),
+  ];
+}
+
+function section(title, list, line, text = '') {
+  const w = words.synchronisation;
+  return h('section', { class: 'card flush' },
+    h('div', { class: 'section-head' }, h('h2', {}, title, ' ', h('span', { class: 'figure' }, number(list.length)))),
+    text && h('p', { class: 'section-text' }, text),
+    h('div', { class: 'scroll' }, h('table', { class: 'list' },
+      h('thead', {}, h('tr', {}, [words.conflicts.patient, w.record, w.who, w.when, w.attempts, w.error].map((t) => h('th', { scope: 'col' }, t)))),
+      h('tbody', {}, list.slice(0, mostRows).map(line)))),
+    list.length > mostRows && h('p', { class: 'section-text' }, w.more(list.length - mostRows)));
+}
+
+function row(q, person, names, again) {
+  const w = words.synchronisation;
+  return h('tr', {},
+    h('th', { scope: 'row' }, q.patient ? h('a', { href: `/patients/${q.patient}` }, person ? personName(person) : q.patient) : words.conflicts.practice),
+    h('td', {}, kind(q.type), q.deleted && h('span', { class: 'chip' }, words.conflicts.deleted)),
+    h('td', {}, names.get(q.author) ?? q.author),
+    h('td', { class: 'figures' }, moment(q.time)),
+    h('td', { class: 'figures' }, number(q.attempts)),
+    h('td', {}, q.last_error ?? '', q.set_aside && h('div', { class: 'actions' },
+      h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => post(`/api/outbox/${q.event}/retry`), w.retried, again) }, w.retry),
+      h('button', { type: 'button', class: 'button small danger', onclick: (e) => discard(q, e.target, again) }, w.discard))));
+}
+
+async function discard(q, button, again) {
+  const w = words.synchronisation;
+  const reason = await ask({ title: w.discardTitle, text: w.discardText, field: w.reason, action: w.discard, danger: true });
+  if (reason) await act(button, () => post(`/api/outbox/${q.event}/discard`, { reason }), w.discarded, again);
+}
+
+async function act(button, f, said, again) {
+  button.disabled = true;
+  try {
+    await f();
+    announce(said);
+  } catch (cause) {
+    button.after(h('span', { class: 'error', role: 'alert' }, cause.message));
+  }
+  again();
+}

@@ -1,0 +1,56 @@
+// Which words of a text differ from those of another.
+
+import { h } from './dom.js';
+
+// A longer text is compared as a whole: the table below grows with the square.
+const mostWords = 1500;
+
+/** marked returns the nodes of text, with <mark> around the words that other does not have there. */
+export function marked(text, other) {
+  if (text === other || !other) return [text];
+  const a = pieces(text);
+  const b = pieces(other);
+  if (a.length > mostWords || b.length > mostWords) return [h('mark', {}, text)];
+  const common = shared(a, b);
+  const nodes = [];
+  let run = { text: '', differs: false };
+  const close = () => run.text && nodes.push(run.differs ? h('mark', {}, run.text) : run.text);
+  a.forEach((piece, i) => {
+    // A space between two words that differ belongs to the difference.
+    const differs = !common.has(i) || (!piece.trim() && run.differs && i + 1 < a.length && !common.has(i + 1));
+    if (differs !== run.differs) {
+      close();
+      run = { text: '', differs };
+    }
+    run.text += piece;
+  });
+  close();
+  return nodes;
+}
+
+function pieces(text) {
+  return text.match(/\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
+}
+
+// shared are the places in a of a longest common subsequence with b.
+function shared(a, b) {
+  const width = b.length + 1;
+  const table = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      table[i * width + j] = a[i] === b[j]
+        ? table[(i + 1) * width + j + 1] + 1
+        : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
+    }
+  }
+  const places = new Set();
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    if (a[i] === b[j]) {
+      places.add(i);
+      i++;
+      j++;
+    } else if (table[(i + 1) * width + j] >= table[i * width + j + 1]) i++;
+    else j++;
+  }
+  return places;
+}

@@ -1,0 +1,263 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/carelog/carelog/events"
+)
+
+func TestPagesAndAssets(t *testing.T) {
+	d := newDesk(t)
+	for path, want := range map[string]int{
+		"/": 200, "/patients/p1": 200, "/new-patient": 200, "/patients/new": 200, "/conflicts": 200, "/conflicts/Condition/c1": 200, "/sync": 200,
+		"/nothing": 404, "/patients": 404, "/patients/p1/x": 404, "/conflicts/Condition": 404,
+		"/assets/js/main.js": 200, "/assets/css/base.css": 200, "/assets/index.html": 200, "/assets/nothing.js": 404, "/assets/": 404, "/assets/../web.go": 404,
+	} {
+		answer, text := d.ask("GET", path, "")
+		if answer.StatusCode != want {
+			t.Errorf("GET %s: got %s, want %d", path, answer.Status, want)
+		}
+		if csp := answer.Header.Get("Content-Security-Policy"); want == 200 && (!strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe")) {
+			t.Errorf("GET %s: got policy %q, want a strict one", path, csp)
+		}
+		if strings.Contains(text, "style=") || strings.Contains(text, "onclick=") {
+			t.Errorf("GET %s: there is code or style inside the HTML", path)
+		}
+	}
+	answer, _ := d.ask("GET", "/assets/js/main.js", "")
+	again, text := d.ask("GET", "/assets/js/main.js", "", "If-None-Match: "+answer.Header.Get("ETag"))
+	if again.StatusCode != http.StatusNotModified || text != "" {
+		t.Errorf("the same file again: got %s and %d bytes, want 304 and none", again.Status, len(text))
+	}
+	if answer, _ := d.ask("POST", "/", ""); answer.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST /: got %s, want 405", answer.Status)
+	}
+}
+
+// TestEveryModuleIsPreloaded keeps the list in index.html whole: a module that is not in
+// it is found only when the one that needs it has come.
+func TestEveryModuleIsPreloaded(t *testing.T) {
+	d := newDesk(t)
+	_, index := d.ask("GET", "/", "")
+	for _, name := range moduleNames(t) {
+		if !strings.Contains(index, `"/assets/js/`+name+`"`) {
+			t.Errorf("index.html does not name %s", name)
+		}
+	}
+}
+
+func TestJavaScriptModules(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d)
+	if wrong := b.text(moduleTests); wrong != "" {
+		t.Errorf("wrong:\n%s", wrong)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.see("tbody", "Bogaert")
+	b.shoot("patients")
+	for typed, want := range map[string]string{
+		"jan jans": "Janssens Jan", "peeters, JAN": "Peeters Jan", "amelie": "Fontaine Amélie", "12/03/1957": "Janssens Jan",
+		"1961": "Bogaert", "57.03.12-113.66": "Janssens Jan", "57031211366": "Janssens Jan",
+	} {
+		b.run(search(typed))
+		b.until(`document.querySelectorAll('tbody tr').length === 1 && document.querySelector('tbody').innerText.includes(`+quote(want)+`)`, want+" alone for "+typed)
+	}
+	b.run(search("nobody at all"))
+	b.see(".count", "Nobody found")
+	b.visit("/?q=janssens")
+	b.see(".count", "2 patients")
+	d.arrives("Patient/new", "new", "dr-2", person("new", "Janssens", "Zoë", "2001-01-01", "female", 201))
+	b.see("tbody", "Zoë")
+	b.click("a.row-link", "Zoë")
+	b.see("h1", "Zoë Janssens")
+	b.see(".safety", "No allergies registered")
+}
+
+func search(text string) string {
+	return `(() => { const i = document.getElementById('search'); i.value = ` + quote(text) + `; i.dispatchEvent(new Event('input')); })()`
+}
+
+// TestDossierPage writes each kind of registration, and looks at what stands in the store.
+func TestDossierPage(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.see("h1", "Jan Janssens")
+	b.see(".safety", "Penicillin")
+	b.see(".safety", "Ibuprofen")
+	b.until(`document.title.includes('Jan Janssens') && document.title.startsWith('●')`, "the name and the light in the title")
+	b.shoot("dossier")
+
+	add := func(section string) { b.click(".section-"+section+" .section-head button", "Add") }
+	add("DocumentReference")
+	b.fill("text", "Éénmalig: wound dressed.\nCome back Thursday.")
+	b.shoot("dossier-form")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".registration-text", "Come back Thursday.")
+	add("Condition")
+	b.fill("problem", "Laceration of the hand")
+	b.fill("since", "2026-13-01")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".field-error", "Write a date as")
+	b.fill("since", "2026-11")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".section-Condition .registrations", "Laceration")
+	add("AllergyIntolerance")
+	b.fill("substance", "Latex")
+	b.fill("criticality", "high")
+	b.fill("reaction", "Wheals")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".safety", "Latex")
+	add("MedicationStatement")
+	b.fill("medicine", "Paracetamol 1 g")
+	b.fill("dose", "At most 3 a day")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".section-MedicationStatement", "Paracetamol")
+	b.missing(".form", "Save")
+
+	// A change keeps every byte that the form does not show.
+	b.click("[data-record='MedicationStatement/m1'] button", "Edit")
+	b.fill("dose", "1 tablet with supper")
+	b.click(".form button[type=submit]", "Save")
+	b.see("[data-record='MedicationStatement/m1']", "1 tablet with supper")
+	body := shown(t, d, "MedicationStatement/m1")
+	if !strings.Contains(body, `"value":1.00`) || !strings.Contains(body, "1 tablet with supper") {
+		t.Errorf("got %s, want the new words and the old digits", body)
+	}
+	state, err := d.store.Dossier(t.Context(), "p7", "AllergyIntolerance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range state {
+		if strings.Contains(string(s.Shown.Body), "Latex") && !strings.Contains(string(s.Shown.Body), `"patient":{"reference":"Patient/p7"}`) {
+			t.Errorf("got %s, want an allergy of the patient", s.Shown.Body)
+		}
+	}
+
+	b.click("[data-record='AllergyIntolerance/a2'] button", "Delete")
+	b.see("dialog", "Grass pollen")
+	b.click("dialog button", "Cancel")
+	b.until(`!document.querySelector('dialog')`, "no dialog")
+	b.click("[data-record='AllergyIntolerance/a2'] button", "Delete")
+	b.click("dialog button[type=submit]", "Delete")
+	b.missing(".safety", "Grass pollen")
+}
+
+func TestNewPatientAndUser(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.until(`document.querySelectorAll('#user option').length === 4`, "three people to choose from")
+	b.run(`(() => { const s = document.getElementById('user'); s.value = 'nurse-1'; s.dispatchEvent(new Event('change')); })()`)
+	b.click("a.button", "New patient")
+	b.fill("family", "Nguyen")
+	b.fill("given", "Linh Mai")
+	b.fill("ssin", "90.01.01-001.00")
+	b.fill("birthDate", "1990-01-01")
+	b.click(".form button[type=submit]", "Save")
+	b.see("h1", "Linh Mai Nguyen")
+	id := b.text(`location.pathname.split('/')[2]`)
+	if body := shown(t, d, "Patient/"+id); !strings.Contains(body, `"given":["Linh","Mai"]`) || !strings.Contains(body, "90010100100") {
+		t.Errorf("got %s, want both names and the number as digits", body)
+	}
+	state, err := d.store.Record(t.Context(), events.Record{Type: "Patient", ID: id})
+	if err != nil || state.Shown.Event.Author != "nurse-1" {
+		t.Errorf("got author %q (%v), want the one who was chosen", state.Shown.Event.Author, err)
+	}
+}
+
+func TestDraftsSurvive(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click(".section-DocumentReference .section-head button", "Add")
+	b.fill("text", "Half a sentence")
+	b.until(`Object.keys(sessionStorage).length === 1`, "the draft to be kept")
+	b.visit("/patients/p7")
+	b.see(".form .note", "has not been saved yet")
+	b.until(`document.querySelector('.form [name=text]').value === 'Half a sentence'`, "the text")
+
+	// The answer is lost, the write is made: pressing Save again must not make two.
+	d.set(func() { d.drop = 100 }) // a browser tries again by itself
+	b.click(".form button[type=submit]", "Save")
+	b.see(".trouble", "does not answer")
+	d.set(func() { d.drop = 0 })
+	b.click(".form button[type=submit]", "Save")
+	b.missing(".form", "Save")
+	b.see(".registration-text", "Half a sentence")
+	b.until(`document.querySelectorAll('.registration-text').length === 4 && Object.keys(sessionStorage).length === 0`, "one note more, and no draft")
+}
+
+func TestEditMeetsAnotherEdit(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click("[data-record='Condition/d2'] button", "Edit")
+	b.fill("remark", "Measures at home")
+	was := shownID(t, d, "Condition/d2")
+	d.arrives("Condition/d2", "p7", "dr-2", strings.Replace(shown(t, d, "Condition/d2"), "High blood pressure", "Hypertension, grade 2", 1), was)
+	b.see("[data-record='Condition/d2']", "Hypertension")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".stale", "Hypertension, grade 2")
+	b.shoot("stale")
+	b.click(".stale button", "Save mine on top")
+	b.see("[data-record='Condition/d2']", "Measures at home")
+	if body := shown(t, d, "Condition/d2"); !strings.Contains(body, "Hypertension, grade 2") || !strings.Contains(body, "Measures at home") {
+		t.Errorf("got %s, want both changes", body)
+	}
+
+	b.click("[data-record='Condition/d1'] button", "Edit")
+	b.see(".hint", "carries a code (T90)")
+	b.fill("remark", "Diet")
+	d.arrives("Condition/d1", "p7", "dr-2", "", shownID(t, d, "Condition/d1"))
+	b.click(".form button[type=submit]", "Save")
+	b.see(".stale", "Somebody deleted this")
+	b.click(".stale button", "as a new registration")
+	b.see(".section-Condition .registrations", "Diet")
+	b.see(".section-Condition .registrations", "Type 2 diabetes")
+}
+
+func TestOfflineAndQueue(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click("#light", "Online")
+	b.see("#light-details", "Last agreement")
+	b.shoot("light")
+	b.click("#light-details button", "Work offline")
+	b.see("#light", "Offline")
+	b.until(`document.title.startsWith('○')`, "the mark of the light in the title")
+	b.see("#light-details button", "Work online")
+	b.run(`document.querySelector('h1').click()`)
+	b.click(".section-DocumentReference .section-head button", "Add")
+	b.fill("text", "Written without a server")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".registration", "Written without a server")
+	b.see(".badge.queued", "Not yet on the server")
+	b.shoot("dossier-offline")
+	d.set(func() { d.queue = nil })
+	b.missing(".badge.queued", "Not yet on the server")
+
+	waiting(d)
+	b.visit("/sync")
+	b.see("h2", "Set aside")
+	b.shoot("sync")
+	b.click("button", "Discard")
+	b.run(`(() => { document.getElementById('dialog-field').value = 'typed twice'; })()`)
+	b.click("dialog button[type=submit]", "Discard")
+	b.missing("h2", "Set aside")
+	if len(d.gone) != 1 || !strings.HasSuffix(d.gone[0], "by dr-1: typed twice") {
+		t.Errorf("got discards %q, want one with its reason", d.gone)
+	}
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Desk is what the pages need of an agent.
+type Desk interface {
+	Status(ctx context.Context) (agent.Status, error)
+	WorkOffline(ctx context.Context) error
+	WorkOnline(ctx context.Context) error
+	// Resolve answers *agent.StaleError where Resolution.Heads are not the heads any more.
+	Resolve(ctx context.Context, choice agent.Resolution) (agent.Written, error)
+	Outbox(ctx context.Context) ([]agent.Queued, error)
+	// Retry sends a set-aside event again. agent.ErrNotFound: there is none of that id.
+	Retry(ctx context.Context, id events.ID) error
+	// Discard ends the waiting of a set-aside event, in author's name and for the reason
+	// given. agent.ErrNotFound: there is none of that id.
+	Discard(ctx context.Context, id events.ID, author, reason string) error
+	// Changed returns a channel that is closed at the next change of light, store or outbox.
+	Changed() <-chan struct{}
+}
+
+// Records is what the pages need of the store. Errors wrap projections.ErrNotFound
+// where there is no such record.
+type Records interface {
+	Record(ctx context.Context, r events.Record) (projections.State, error)
+	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
+	Conflicts(ctx context.Context) ([]projections.State, error)
+	Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error)
+	// Changes returns what came after that arrival, in order, at most limit.
+	Changes(ctx context.Context, after int64, limit int) ([]projections.Change, error)
+}
+
+// Config says what the pages show.
+type Config struct {
+	Desk    Desk
+	Records Records
+	// Heartbeat is the longest silence of the stream; 0 means 15 seconds. The pages call
+	// themselves stale after 40 seconds without a byte.
+	Heartbeat time.Duration
+	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
+	Logger *slog.Logger
+}
+
+// Handler answers /api and the pages.
+type Handler struct {
+	desk      Desk
+	records   Records
+	heartbeat time.Duration
+	log       *slog.Logger
+	mux       *http.ServeMux
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+// New returns the handler. It reads and starts nothing.
+func New(c Config) *Handler {
+	h := &Handler{
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, log: c.Logger,
+		mux: http.NewServeMux(), closed: make(chan struct{}),
+	}
+	if h.heartbeat == 0 {
+		h.heartbeat = 15 * time.Second
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	h.route("/api/status", methods{"GET": h.status})
+	h.route("/api/changes", methods{"GET": h.changes})
+	h.route("/api/offline", methods{"POST": h.offline})
+	h.route("/api/online", methods{"POST": h.online})
+	h.route("/api/conflicts", methods{"GET": h.conflicts})
+	h.route("/api/conflicts/{type}/{id}", methods{"GET": h.conflict})
+	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
+	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
+	h.route("/api/outbox", methods{"GET": h.outbox})
+	h.route("/api/outbox/{event}/retry", methods{"POST": h.retry})
+	h.route("/api/outbox/{event}/discard", methods{"POST": h.discard})
+	h.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		h.fail(w, r, notFound("there is no %s", r.URL.Path))
+	})
+	h.mux.HandleFunc("/", servePage)
+	h.mux.HandleFunc("/assets/", serveAsset)
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// Close ends all streams of changes, which would otherwise hold up the end of a server:
+// give it to http.Server.RegisterOnShutdown. It may be called again.
+func (h *Handler) Close() { h.closeOnce.Do(func() { close(h.closed) }) }
+
+// methods are the answers of one path.
+type methods map[string]func(http.ResponseWriter, *http.Request) error

@@ -1,0 +1,133 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/events"
+)
+
+// errIdle says that nothing came within a delivery's patience, or not all of it
+// that should have come.
+var errIdle = errors.New("the server delivers nothing more")
+
+// Bounds of one delivery. What is under way to a slow reader is bounded by bytes
+// as well as by number, since a message can have up to 1 MiB.
+const (
+	pullMessages   = 500
+	pullBytes      = 8 << 20
+	pullExpiry     = 30 * time.Second
+	pullHeartbeat  = 5 * time.Second
+	consumerExpiry = time.Minute // without a pull: the server then removes the consumer
+)
+
+// delivery is what a consumer is to deliver.
+type delivery struct {
+	stream, subject string
+	from            uint64
+	patience        time.Duration // 0: for ever
+}
+
+// consume makes a consumer and gives its messages to each until each wants no more
+// (then the error is that of each) or the delivery breaks: by the end of ctx or of
+// the session, by a gap, by the loss of the consumer. The consumer is removed again.
+//
+// Its name is random and long: a device may remove consumers, and must not be able
+// to guess those of another.
+func (l *Log) consume(ctx, session context.Context, d delivery, each func(events.Stored) (more bool, err error)) error {
+	live, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(session, func() { cancel(fmt.Errorf("%w: %w", events.ErrOffline, errDisconnected)) })()
+
+	name := l.device + "_" + rand.Text()
+	asking, done := context.WithCancelCause(live)
+	defer done(nil)
+	defer l.link.onDenied(l.api+"CONSUMER.CREATE."+d.stream+"."+name+"."+d.subject, done)()
+	timer := time.AfterFunc(l.timeout, func() { done(fmt.Errorf("%w: no answer within %v", events.ErrOffline, l.timeout)) })
+	defer timer.Stop()
+	consumer, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
+		Name:              name,
+		FilterSubject:     d.subject,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       max(d.from, 1),
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: consumerExpiry,
+	})
+	if err != nil {
+		if cause := context.Cause(asking); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("make a consumer of %s: %w", d.stream, err)
+	}
+	defer l.removeConsumer(session, d.stream, name)
+	return deliver(live, consumer, d, each)
+}
+
+// deliver passes on what a consumer delivers.
+func deliver(live context.Context, consumer jetstream.Consumer, d delivery, each func(events.Stored) (bool, error)) error {
+	messages, err := consumer.Messages(
+		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
+		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	if err != nil {
+		return fmt.Errorf("pull from a consumer of %s: %w", d.stream, err)
+	}
+	defer messages.Stop()
+	for count := uint64(1); ; count++ {
+		m, err := next(live, messages, d.patience)
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("a delivery of %s without its place: %w", d.stream, err)
+		}
+		if meta.Sequence.Consumer != count {
+			return fmt.Errorf("%w: delivery %d of %s came where %d was due", errIdle, meta.Sequence.Consumer, d.stream, count)
+		}
+		more, err := each(events.Stored{
+			Sequence: meta.Sequence.Stream,
+			Time:     meta.Timestamp.UTC(),
+			Message:  events.Message{Subject: m.Subject(), Header: asGiven(m.Headers()), Data: m.Data()},
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// next waits for one message.
+func next(live context.Context, messages jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
+	waiting := live
+	if patience > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeoutCause(live, patience, errIdle)
+		defer cancel()
+	}
+	m, err := messages.Next(jetstream.NextContext(waiting))
+	if err != nil && waiting.Err() != nil {
+		return nil, context.Cause(waiting)
+	}
+	return m, err
+}
+
+// removeConsumer removes a consumer that is not needed any more, as long as the
+// session lasts; otherwise the server removes it after consumerExpiry.
+func (l *Log) removeConsumer(session context.Context, stream, name string) {
+	if session.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(session), min(l.timeout, time.Second))
+	defer cancel()
+	var answer struct{}
+	if err := l.request(ctx, "CONSUMER.DELETE."+stream+"."+name, nil, &answer); err != nil {
+		l.logger.Debug("a consumer is left to expire", slog.String("stream", stream), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,63 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/carelog/carelog/broker/internal/writing"
+	"github.com/carelog/carelog/events"
+)
+
+// Errors of a log that its reader or writer must act upon, beside those of package
+// events. A memlog.Log gives the same ones.
+var (
+	// ErrInconsistent ends Read: the log has another identity, or ends before the
+	// place from which Read was to go on. The reader must not trust its position.
+	ErrInconsistent = writing.ErrInconsistent
+	// ErrNotAtEnd is the answer of AppendAtEnd where the log has grown: nothing was stored.
+	ErrNotAtEnd = writing.ErrNotAtEnd
+)
+
+// Answers of JetStream that mean something to an append or a read (nats-server 2.15.2).
+const (
+	codeStreamNotFound    = 10059
+	codeNoMessage         = 10037
+	codeConsumerNotFound  = 10014
+	codeWrongLastSequence = 10071 // with the sequence that there is
+	codeWrongLastInFlight = 10164 // the same, where another message is under way
+	codeStreamNameInUse   = 10058
+	codeTooLarge          = 10054
+	codeHeaderTooLarge    = 10097
+	codeExpectedStream    = 10060
+)
+
+// apiError is JetStream's own form of an error.
+type apiError struct {
+	Status      int    `json:"code"`
+	Code        int    `json:"err_code"`
+	Description string `json:"description"`
+}
+
+// Error gives the server's words and number.
+func (e *apiError) Error() string {
+	return fmt.Sprintf("the server answers %d: %s", e.Code, e.Description)
+}
+
+// appendError says what the answer to a publish means for the message. Only what
+// can never succeed is refused for good: a full disk or a missing leader passes,
+// and whether such a message was stored is for a read to tell.
+func appendError(e *apiError) error {
+	switch e.Code {
+	case codeWrongLastSequence, codeWrongLastInFlight:
+		return fmt.Errorf("%w: %w", writing.ErrConflict, e)
+	case codeTooLarge, codeHeaderTooLarge, codeExpectedStream:
+		return &events.RefusedError{Code: e.Code, Reason: e.Description}
+	}
+	return fmt.Errorf("%w: %w", events.ErrUnknownOutcome, e)
+}
+
+// isCode reports whether err is that answer of JetStream.
+func isCode(err error, code int) bool {
+	var e *apiError
+	return errors.As(err, &e) && e.Code == code
+}

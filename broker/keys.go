@@ -1,0 +1,96 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/events"
+)
+
+// keyAttempts bounds how often a key is sent whose outcome is unknown.
+const keyAttempts = 3
+
+// PutKey stores a wrapped key, once and for ever: the same again is no error,
+// another one under its name is a *events.RefusedError. Further errors as in Append.
+func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
+	var doubt error
+	for range keyAttempts {
+		_, err := l.publish(ctx, &nats.Msg{
+			Subject: wrappedKeySubject(k),
+			Header:  nats.Header{expectSubject: []string{"0"}},
+			Data:    k.Wrapped,
+		})
+		var refused *events.RefusedError
+		switch {
+		case err == nil:
+			return nil
+		case doubt == nil && (errors.Is(err, events.ErrOffline) || errors.As(err, &refused)):
+			return fmt.Errorf("store key %s: %w", k.Name(), err)
+		case errors.Is(err, events.ErrUnknownOutcome):
+			doubt = err
+		}
+		there, err := l.Key(ctx, k.Patient, k.ID)
+		switch {
+		case err == nil && bytes.Equal(there.Wrapped, k.Wrapped):
+			return nil
+		case err == nil:
+			return fmt.Errorf("store key %s: %w", k.Name(), &events.RefusedError{Reason: "another wrapped key stands under its name"})
+		case !errors.Is(err, events.ErrNoMessage):
+			return fmt.Errorf("store key %s: %w: it cannot be read back: %v", k.Name(), events.ErrUnknownOutcome, err)
+		}
+	}
+	return fmt.Errorf("store key %s: %w: it was sent %d times and is not there (%v)", k.Name(), events.ErrUnknownOutcome, keyAttempts, doubt)
+}
+
+// Key reads one wrapped key from the leader; events.ErrNoMessage where there is none.
+func (l *Log) Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error) {
+	k := events.WrappedKey{Patient: patient, ID: id}
+	s, err := l.get(ctx, streamKeys, getRequest{LastFor: wrappedKeySubject(k)})
+	if err != nil {
+		return events.WrappedKey{}, fmt.Errorf("read key %s: %w", k.Name(), err)
+	}
+	k.Wrapped = s.Data
+	return k, nil
+}
+
+// Keys reads all wrapped keys that there are now, in the order they came. An entry
+// whose name is none of a key is passed over: it cannot be asked for either.
+func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
+	return func(yield func(events.WrappedKey, error) bool) {
+		for s, err := range l.all(ctx, streamKeys, keySubject+"*.*") {
+			if err != nil {
+				yield(events.WrappedKey{}, fmt.Errorf("read the keys: %w", err))
+				return
+			}
+			k, err := events.ParseWrappedKey(strings.TrimPrefix(s.Subject, keySubject), s.Data)
+			if err != nil {
+				l.logger.Warn("an entry of the key bucket is no key", "subject", s.Subject, "error", err)
+				continue
+			}
+			if !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+// all reads all messages of a stream's subject (wildcards allowed) that its leader has now.
+func (l *Log) all(ctx context.Context, stream, subject string) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		last, err := l.get(ctx, stream, getRequest{LastFor: subject})
+		if errors.Is(err, events.ErrNoMessage) {
+			return
+		}
+		if err != nil {
+			yield(events.Stored{}, err)
+			return
+		}
+		l.span(ctx, stream, subject, 1, last.Sequence)(yield)
+	}
+}

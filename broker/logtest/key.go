@@ -1,0 +1,109 @@
+package logtest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/events"
+)
+
+func keyCases() map[string]func(*testing.T, World) {
+	return map[string]func(*testing.T, World){"Keys": testKeys, "Positions": testPositions}
+}
+
+// wrapped makes a new key of a patient.
+func wrapped(t testing.TB, patient string) events.WrappedKey {
+	t.Helper()
+	practice, err := events.NewKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := events.NewKeyring(practice).Make(patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func wantKeys(t testing.TB, l Log, want ...events.WrappedKey) {
+	t.Helper()
+	var got []events.WrappedKey
+	for k, err := range l.Keys(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, k)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the keys differ (-want +got):\n%s", diff)
+	}
+}
+
+func testKeys(t *testing.T, w World) {
+	d := w.Device("desk-1")
+	wantKeys(t, d)
+	list := []events.WrappedKey{wrapped(t, "pat.1"), wrapped(t, ""), wrapped(t, "pat.1"), wrapped(t, "pat-2")}
+	for _, k := range list {
+		for range 2 { // the same again is no error
+			if err := d.PutKey(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantKeys(t, d, list...)
+	for _, want := range list {
+		got, err := d.Key(t.Context(), want.Patient, want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("key %s differs (-want +got):\n%s", want.Name(), diff)
+		}
+	}
+	_, err := d.Key(t.Context(), "pat-3", list[0].ID)
+	wantError(t, err, events.ErrNoMessage)
+
+	forged := list[0]
+	forged.Wrapped = []byte("another")
+	var refused *events.RefusedError
+	if err := d.PutKey(t.Context(), forged); !errors.As(err, &refused) {
+		t.Errorf("another key under the same name: %v, want that it is refused", err)
+	}
+	wantKeys(t, d, list...)
+
+	w.EraseKeys("pat.1")
+	wantKeys(t, d, list[1], list[3])
+	_, err = d.Key(t.Context(), "pat.1", list[0].ID)
+	wantError(t, err, events.ErrNoMessage)
+}
+
+func testPositions(t *testing.T, w World) {
+	one, two := w.Device("desk-1"), w.Device("desk-2")
+	at := func(device string, sequence uint64) events.SignedPosition {
+		return events.SignedPosition{Position: events.Position{Sequence: sequence}, Practice: Practice, Device: device, Stream: "s", Signature: []byte("signed")}
+	}
+	if got, err := one.Positions(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("positions %v, %v; want none", got, err)
+	}
+	for _, put := range []struct {
+		d Log
+		p events.SignedPosition
+	}{{two, at("desk-2", 1)}, {one, at("desk-1", 5)}, {two, at("desk-2", 7)}} {
+		if err := put.d.PutPosition(t.Context(), put.p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var refused *events.RefusedError
+	if err := one.PutPosition(t.Context(), at("desk-2", 9)); !errors.As(err, &refused) {
+		t.Errorf("another device's position: %v, want that it is refused", err)
+	}
+	got, err := one.Positions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]events.SignedPosition{at("desk-1", 5), at("desk-2", 7)}, got); diff != "" {
+		t.Errorf("the positions differ (-want +got):\n%s", diff)
+	}
+}

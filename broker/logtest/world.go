@@ -1,0 +1,72 @@
+package logtest
+
+import (
+	"context"
+	"iter"
+	"testing"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Log is what broker.Log and memlog.Log have in common.
+type Log interface {
+	State(ctx context.Context) (events.LogState, error)
+	Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
+	Get(ctx context.Context, sequence uint64) (events.Stored, error)
+	Dossier(ctx context.Context, patient string, after uint64) iter.Seq2[events.Stored, error]
+	Append(ctx context.Context, m events.Message) (uint64, error)
+	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
+	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
+	PutKey(ctx context.Context, k events.WrappedKey) error
+	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
+	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
+	PutPosition(ctx context.Context, p events.SignedPosition) error
+	Positions(ctx context.Context) ([]events.SignedPosition, error)
+	Connected() bool
+	Close() error
+}
+
+// Faults breaks one device's line; Mend ends all of them.
+type Faults interface {
+	Cut()
+	CutIncoming()
+	CutOutgoing()
+	LoseAcks(n int)
+	LoseSends(n int)
+	CutAfterStoring()
+	Mend()
+}
+
+// Device is one device of the practice and its line.
+type Device interface {
+	Log
+	Faults
+	Await(connected bool) // until Connected says so
+}
+
+// World is a server with one practice, p1. Its methods fail the test themselves.
+type World interface {
+	Device(name string) Device // connected
+	Stop()
+	Start()
+	Restart()
+	Mark()     // remembers the log as it is
+	RollBack() // to the last Mark
+	Wipe()
+	EraseKeys(patient string)
+	Inconsistent() error // the log's sentinel for it
+	NotAtEnd() error
+	Stored() []events.Stored // the whole log, past all lines
+}
+
+// Practice is the practice of every World.
+const Practice = "p1"
+
+// Run runs the suite. setup calls test once with a new world, and ends it then.
+func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), faultCases(), readCases(), keyCases()} {
+		for name, test := range group {
+			t.Run(name, func(t *testing.T) { setup(t, test) })
+		}
+	}
+}

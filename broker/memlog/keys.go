@@ -1,0 +1,107 @@
+package memlog
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+)
+
+// PutKey stores a wrapped key, once and for ever; see broker.Log.PutKey.
+func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
+	s := l.server
+	k.Wrapped = slices.Clone(k.Wrapped)
+	err := l.submit(ctx, false, func() error {
+		for _, other := range s.keys {
+			if other.Name() != k.Name() {
+				continue
+			}
+			if bytes.Equal(other.Wrapped, k.Wrapped) {
+				return nil
+			}
+			return &events.RefusedError{Reason: "another wrapped key stands under its name"}
+		}
+		s.keys = append(s.keys, storedKey{k, s.last()})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store key %s: %w", k.Name(), err)
+	}
+	return nil
+}
+
+// Key reads one wrapped key; events.ErrNoMessage where there is none.
+func (l *Log) Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error) {
+	k := events.WrappedKey{Patient: patient, ID: id}
+	err := l.request(ctx, func() error {
+		for _, other := range l.server.keys {
+			if other.Name() == k.Name() {
+				k.Wrapped = slices.Clone(other.Wrapped)
+				return nil
+			}
+		}
+		return events.ErrNoMessage
+	})
+	if err != nil {
+		return events.WrappedKey{}, fmt.Errorf("read key %s: %w", k.Name(), err)
+	}
+	return k, nil
+}
+
+// Keys reads all wrapped keys that there are now, in the order they came.
+func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
+	return func(yield func(events.WrappedKey, error) bool) {
+		var list []events.WrappedKey
+		err := l.request(ctx, func() error {
+			for _, k := range l.server.keys {
+				k.Wrapped = slices.Clone(k.Wrapped)
+				list = append(list, k.WrappedKey)
+			}
+			return nil
+		})
+		if err != nil {
+			yield(events.WrappedKey{}, fmt.Errorf("read the keys: %w", err))
+			return
+		}
+		for _, k := range list {
+			if !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+// PutPosition publishes where this device stands; see broker.Log.PutPosition.
+func (l *Log) PutPosition(ctx context.Context, p events.SignedPosition) error {
+	if p.Practice != l.server.practice || p.Device != l.device {
+		return fmt.Errorf("publish the position of %s/%s: %w", p.Practice, p.Device,
+			&events.RefusedError{Reason: "a device publishes its own position only, and this one is " + l.device})
+	}
+	err := l.submit(ctx, false, func() error {
+		l.server.positions[p.Device] = p
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("publish the position of %s: %w", p.Device, err)
+	}
+	return nil
+}
+
+// Positions returns the latest position of every device, sorted by device.
+func (l *Log) Positions(ctx context.Context) ([]events.SignedPosition, error) {
+	var list []events.SignedPosition
+	err := l.request(ctx, func() error {
+		for _, device := range slices.Sorted(maps.Keys(l.server.positions)) {
+			list = append(list, l.server.positions[device])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the positions: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,89 @@
+package memlog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/broker/internal/writing"
+	"github.com/carelog/carelog/events"
+)
+
+// maxPayload is what the real broker takes by default, header included.
+const maxPayload = 1 << 20
+
+// store is what the real broker does with a publish, in the same order: what is
+// expected of the log first, the window of duplicates after that. s.mu is held.
+func (s *Server) store(m events.Message, x writing.Expectation) (uint64, error) {
+	if err := s.allowed(m); err != nil {
+		return 0, err
+	}
+	sequences := s.subjects[m.Subject]
+	var dossier uint64
+	if len(sequences) > 0 {
+		dossier = sequences[len(sequences)-1]
+	}
+	if x.Log != nil && *x.Log != s.last() {
+		return 0, fmt.Errorf("%w: it ends at %d", writing.ErrConflict, s.last())
+	}
+	if x.Dossier != nil && *x.Dossier != dossier {
+		return 0, fmt.Errorf("%w: the dossier ends at %d", writing.ErrConflict, dossier)
+	}
+	now := time.Now().UTC()
+	if id := m.Header[events.HeaderMsgID]; len(id) > 0 {
+		if sequence := s.ids[id[0]]; sequence != 0 && now.Sub(s.messages[sequence-1].Time) < DuplicateWindow {
+			return sequence, nil
+		}
+	}
+	stored := events.Stored{Sequence: s.last() + 1, Time: now, Message: copyOf(m)}
+	s.messages = append(s.messages, stored)
+	s.enter(stored)
+	return stored.Sequence, nil
+}
+
+// allowed says whether the broker would take the message at all.
+func (s *Server) allowed(m events.Message) error {
+	practice, _, err := events.ParseSubject(m.Subject)
+	if err != nil || practice != s.practice {
+		return &events.RefusedError{Reason: fmt.Sprintf("permissions violation for publish to %q", m.Subject)}
+	}
+	size := len(m.Data)
+	for name, values := range m.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	if size > maxPayload {
+		return &events.RefusedError{Reason: "maximum payload exceeded"}
+	}
+	return nil
+}
+
+// subject returns the messages of one subject after a sequence; s.mu is held.
+func (s *Server) subject(subject string, after uint64) []events.Stored {
+	sequences := s.subjects[subject]
+	at, _ := slices.BinarySearch(sequences, after+1)
+	list := make([]events.Stored, 0, len(sequences)-at)
+	for _, sequence := range sequences[at:] {
+		list = append(list, s.get(sequence))
+	}
+	return list
+}
+
+// get returns a message that nobody else holds; s.mu is held.
+func (s *Server) get(sequence uint64) events.Stored {
+	stored := s.messages[sequence-1]
+	stored.Message = copyOf(stored.Message)
+	return stored
+}
+
+// copyOf keeps the log apart from what its readers and writers do with a message.
+func copyOf(m events.Message) events.Message {
+	header := maps.Clone(m.Header)
+	for name, values := range header {
+		header[name] = slices.Clone(values)
+	}
+	return events.Message{Subject: strings.Clone(m.Subject), Header: header, Data: slices.Clone(m.Data)}
+}

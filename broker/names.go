@@ -1,0 +1,35 @@
+package broker
+
+import "github.com/carelog/carelog/events"
+
+// The streams of a practice, within its own account. Their names are part of the
+// permissions of every device, so they do not change.
+const (
+	streamRecords   = "RECORDS"
+	streamTrail     = "TRAIL"
+	bucketKeys      = "KEYS"
+	streamKeys      = "KV_" + bucketKeys
+	bucketSnapshots = "SNAPSHOTS"
+	streamSnapshots = "OBJ_" + bucketSnapshots
+
+	keySubject   = "$KV." + bucketKeys + "."
+	trailSubject = "carelogtrail."
+	identityKey  = "carelog-identity" // in the metadata of RECORDS
+	inboxPrefix  = "_INBOX."
+)
+
+// The two names of JetStream's API: the server's own, and the one under which the
+// devices' account imports the few requests that they may make.
+const (
+	apiPrefix     = "$JS.API."
+	desksPrefix   = "carelogapi."
+	desksAPIToken = "carelogapi"
+)
+
+// positionSubject carries the signed positions of one device; "*" stands for all.
+func positionSubject(practice, device string) string {
+	return trailSubject + practice + ".position." + device
+}
+
+// wrappedKeySubject carries one wrapped key.
+func wrappedKeySubject(k events.WrappedKey) string { return keySubject + k.Name() }

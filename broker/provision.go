@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Access says how to reach a server as one who may make streams: an embedded
+// broker by Operator.Access, an existing server or cluster by a credentials file of
+// the practice's account, or by its URL alone where it has no accounts.
+type Access struct {
+	URLs        []string
+	JWT, Seed   string // of a user; or
+	Credentials string // path of a .creds file
+}
+
+// connect opens a connection that is closed by the caller.
+func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
+	options := []nats.Option{nats.Name("carelog provision"), nats.NoReconnect()}
+	if deadline, ok := ctx.Deadline(); ok {
+		options = append(options, nats.Timeout(max(time.Until(deadline), time.Millisecond)))
+	}
+	switch {
+	case a.JWT != "":
+		options = append(options, nats.UserJWTAndSeed(a.JWT, a.Seed))
+	case a.Credentials != "":
+		options = append(options, nats.UserCredentials(a.Credentials))
+	}
+	conn, err := nats.Connect(strings.Join(a.URLs, ","), options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", strings.Join(a.URLs, ", "), err)
+	}
+	return conn, nil
+}
+
+// Provision makes the streams and buckets of a practice that are absent, and
+// changes none that is there: where one is not as it should be, the error is a
+// *DriftError that lists every difference, and nothing is made. It may be called
+// again at any time. replicas is 1, or 3 or 5 on a cluster.
+func Provision(ctx context.Context, a Access, practice string, replicas int) error {
+	if err := provision(ctx, a, practice, replicas); err != nil {
+		return fmt.Errorf("provision practice %s: %w", practice, err)
+	}
+	return nil
+}
+
+func provision(ctx context.Context, a Access, practice string, replicas int) error {
+	if err := events.ValidateName("practice", practice); err != nil {
+		return err
+	}
+	if replicas < 1 || replicas > 5 {
+		return fmt.Errorf("%d replicas: want 1 to 5", replicas)
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	var absent []jetstream.StreamConfig
+	var drift DriftError
+	for _, want := range streams(practice, replicas) {
+		got, err := js.Stream(ctx, want.Name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			absent = append(absent, want)
+		case err != nil:
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		default:
+			drift.Drifts = append(drift.Drifts, compare(want, got.CachedInfo().Config)...)
+		}
+	}
+	if len(drift.Drifts) > 0 {
+		return &drift
+	}
+	for _, want := range absent {
+		// Two that provision at once ask for the same, and the server says yes to both;
+		// but for the identity of the log, which only the first one gives.
+		if _, err := js.CreateStream(ctx, want); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return fmt.Errorf("make stream %s: %w", want.Name, err)
+		}
+	}
+	return nil
+}
+
+// ProvisionAll provisions every practice of this operator at the given broker.
+func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) error {
+	practices, err := o.Practices()
+	if err != nil {
+		return err
+	}
+	for _, practice := range practices {
+		access, err := o.Access(practice, url)
+		if err != nil {
+			return err
+		}
+		if err := Provision(ctx, access, practice, replicas); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EraseKeys removes every wrapped key of a patient, so that nobody can open the
+// patient's events again, and returns how many there were. It cannot be undone.
+func EraseKeys(ctx context.Context, a Access, practice, patient string) (int, error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return 0, err
+	}
+	stream, err := js.Stream(ctx, streamKeys)
+	if err != nil {
+		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
+	}
+	before := stream.CachedInfo().State.Msgs
+	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(keySubject+events.SubjectToken(patient)+".*")); err != nil {
+		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
+	}
+	return int(before - info.State.Msgs), nil
+}
+
+// duplicateWindow is how long the broker knows the id of an event it has stored.
+// It helps where one message arrives twice in short succession, and is not what
+// keeps the log free of repeats: see package writing.
+const duplicateWindow = 2 * time.Minute
+
+// streams returns the streams of a practice as they should be.
+func streams(practice string, replicas int) []jetstream.StreamConfig {
+	base := func(name, description string, subjects ...string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Description: description, Subjects: subjects,
+			Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+			Replicas: replicas, Duplicates: duplicateWindow,
+			MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxConsumers: -1, MaxMsgSize: -1,
+		}
+	}
+	records := base(streamRecords, "the log of practice "+practice, events.Subjects(practice))
+	records.DenyDelete, records.DenyPurge, records.AllowAtomicPublish = true, true, true
+	records.Metadata = map[string]string{identityKey: rand.Text()}
+
+	trail := base(streamTrail, "where the devices of practice "+practice+" stand", positionSubject(practice, "*"))
+	trail.MaxMsgsPerSubject, trail.DenyDelete, trail.DenyPurge = 1, true, true
+
+	// A key is written once: a second message on its subject is refused, and there
+	// is no rollup that could replace it. A purge, by its subject, is the operator's.
+	keys := base(streamKeys, "the wrapped patient keys of practice "+practice, keySubject+">")
+	keys.MaxMsgsPerSubject, keys.Discard, keys.DiscardNewPerSubject, keys.DenyDelete = 1, jetstream.DiscardNew, true, true
+
+	snapshots := base(streamSnapshots, "sealed snapshots of practice "+practice,
+		"$O."+bucketSnapshots+".C.>", "$O."+bucketSnapshots+".M.>")
+	snapshots.Discard, snapshots.AllowRollup, snapshots.AllowDirect, snapshots.Replicas = jetstream.DiscardNew, true, true, 1
+	return []jetstream.StreamConfig{records, trail, keys, snapshots}
+}

@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/events"
+)
+
+// errNotSent says that a message did not leave this process.
+var errNotSent = errors.New("nothing was sent")
+
+// exchange sends one message and waits for its answer: as long as the session
+// lasts, and no longer than the timeout. It never sends twice. Errors: errNotSent
+// (wrapping why), *events.RefusedError where the server does not allow it,
+// otherwise the message may have arrived.
+func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotSent, err)
+	}
+	session := l.link.current()
+	if session == nil {
+		return nil, fmt.Errorf("%w: there is no connection", errNotSent)
+	}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer l.link.onDenied(m.Subject, cancel)()
+	defer context.AfterFunc(session, func() { cancel(errDisconnected) })()
+	timer := time.AfterFunc(l.timeout, func() { cancel(fmt.Errorf("no answer within %v", l.timeout)) })
+	defer timer.Stop()
+	answer, err := l.link.conn.RequestMsgWithContext(waiting, m)
+	return answer, sendError(err, waiting)
+}
+
+// sendError sorts the errors of nats.go: what certainly did not leave, and the rest.
+func sendError(err error, waiting context.Context) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed),
+		errors.Is(err, nats.ErrConnectionDraining), errors.Is(err, nats.ErrInvalidConnection):
+		return fmt.Errorf("%w: %w", errNotSent, err)
+	case errors.Is(err, nats.ErrNoResponders):
+		// It arrived, and the server says that nobody took it.
+		return fmt.Errorf("%w: no stream answers: the broker is starting, or the practice is not provisioned on it", errNotSent)
+	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrBadSubject), errors.Is(err, nats.ErrBadHeaderMsg):
+		return &events.RefusedError{Reason: err.Error()}
+	case waiting.Err() != nil:
+		return context.Cause(waiting)
+	}
+	return err
+}
+
+// request asks JetStream. Where no answer comes the error is events.ErrOffline,
+// or that of ctx; an answer that is an error is an *apiError.
+func (l *Log) request(ctx context.Context, subject string, question, answer any) error {
+	var data []byte
+	if question != nil {
+		var err error
+		if data, err = json.Marshal(question); err != nil {
+			return err
+		}
+	}
+	msg, err := l.exchange(ctx, &nats.Msg{Subject: l.api + subject, Data: data})
+	var refused *events.RefusedError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &refused):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", events.ErrOffline, err)
+	}
+	return decodeAnswer(msg.Data, answer)
+}
+
+// decodeAnswer reads an answer of JetStream's API, or the error in it.
+func decodeAnswer(data []byte, answer any) error {
+	var failure struct {
+		Error *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(data, &failure); err != nil {
+		return fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	if failure.Error != nil {
+		return failure.Error
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	return nil
+}
+
+// getRequest asks for one message of a stream, from the stream's leader.
+type getRequest struct {
+	Sequence uint64 `json:"seq,omitempty"`
+	LastFor  string `json:"last_by_subj,omitempty"`
+	NextFor  string `json:"next_by_subj,omitempty"`
+}
+
+// get reads one message from the leader of a stream; events.ErrNoMessage where
+// there is none. A direct get would be faster and can be answered by a replica
+// that lags behind, which would turn "not there yet" into "not stored".
+func (l *Log) get(ctx context.Context, stream string, r getRequest) (events.Stored, error) {
+	var answer struct {
+		Message struct {
+			Subject  string    `json:"subject"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := l.request(ctx, "STREAM.MSG.GET."+stream, r, &answer); err != nil {
+		if isCode(err, codeNoMessage) {
+			return events.Stored{}, events.ErrNoMessage
+		}
+		return events.Stored{}, err
+	}
+	m := answer.Message
+	s := events.Stored{Sequence: m.Sequence, Time: m.Time.UTC(), Message: events.Message{Subject: m.Subject, Data: m.Data}}
+	if len(m.Header) > 0 {
+		h, err := nats.DecodeHeadersMsg(m.Header)
+		if err != nil {
+			return events.Stored{}, fmt.Errorf("message %d of %s: %w", m.Sequence, stream, err)
+		}
+		s.Header = asGiven(h)
+	}
+	return s, nil
+}

@@ -1,0 +1,240 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Defaults of ServerConfig.
+const (
+	DefaultHost = "127.0.0.1"
+	DefaultPort = 4222
+	AnyPort     = -1
+)
+
+// ServerConfig says where and how the embedded broker runs.
+type ServerConfig struct {
+	Data     string // folder of the streams; made where it is absent; one broker at a time
+	Operator string // folder of OpenOperator; "" means Data/operator
+	Host     string // "" means DefaultHost: this machine only
+	Port     int    // AnyPort: any free one; 0 means DefaultPort
+	// MonitorPort serves the broker's own monitoring on Host; 0 is off, AnyPort any
+	// free one. It names practices and devices to whoever can reach it.
+	MonitorPort int
+	Logger      *slog.Logger // nil discards
+}
+
+// Validate says what is wrong with the configuration.
+func (c ServerConfig) Validate() error {
+	if c.Data == "" {
+		return errors.New("no data folder for the broker")
+	}
+	for name, port := range map[string]int{"port": c.Port, "monitor port": c.MonitorPort} {
+		if port < AnyPort || port > 65535 {
+			return fmt.Errorf("%s %d: want 1 to 65535, or %d for any free one", name, port, AnyPort)
+		}
+	}
+	return nil
+}
+
+// PortInUseError says that another process listens where the broker should.
+type PortInUseError struct{ Address string }
+
+// Error says what to do.
+func (e *PortInUseError) Error() string {
+	return fmt.Sprintf("%s is in use: another broker may be running; stop it, or choose another port", e.Address)
+}
+
+// Server is an embedded broker: one node, streams on disk, every message synced
+// before it is acknowledged, one account per practice.
+type Server struct {
+	operator *Operator
+	nats     *server.Server
+	lock     *folderLock
+	stop     chan struct{}
+	watching sync.WaitGroup
+	close    func() error
+}
+
+// readyTimeout bounds how long Start waits for recovered streams: five million
+// messages took 17 s after a kill.
+const readyTimeout = 5 * time.Minute
+
+// Start starts the broker and returns when it answers. ctx bounds the start only;
+// the broker runs until Close. After a kill or a power cut it recovers by itself
+// what it had acknowledged.
+//
+// Errors: *FolderInUseError, *PortInUseError, and others that name the folder.
+func Start(ctx context.Context, c ServerConfig) (*Server, error) {
+	s, err := start(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("start the broker: %w", err)
+	}
+	return s, nil
+}
+
+func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Operator == "" {
+		c.Operator = filepath.Join(c.Data, "operator")
+	}
+	if c.Host == "" {
+		c.Host = DefaultHost
+	}
+	if c.Port == 0 {
+		c.Port = DefaultPort
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, err
+	}
+	s := &Server{stop: make(chan struct{})}
+	if s.lock, err = lockFolder(c.Data); err != nil {
+		return nil, err
+	}
+	s.close = sync.OnceValue(s.shutdown)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.operator, err = OpenOperator(c.Operator); err != nil {
+		return nil, err
+	}
+	if err := portFree(ctx, c.Host, c.Port); err != nil {
+		return nil, err
+	}
+	return s, s.run(ctx, c)
+}
+
+// run starts nats-server and waits until it answers or says why it will not.
+func (s *Server) run(ctx context.Context, c ServerConfig) error {
+	log := newServerLog(c.Logger)
+	accounts := newResolver(s.operator, c.Logger)
+	var err error
+	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
+		return err
+	}
+	s.nats.SetLoggerV2(log, false, false, false)
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		s.nats.Start()
+	}()
+	deadline := time.Now().Add(readyTimeout)
+	for {
+		select {
+		case err := <-log.fatal:
+			<-started
+			return err
+		case <-ctx.Done():
+			<-started
+			return ctx.Err()
+		case <-started:
+		default:
+		}
+		if s.nats.ReadyForConnections(10 * time.Millisecond) {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("it does not answer after %v", readyTimeout)
+		}
+	}
+	<-started
+	if err := s.healthy(); err != nil {
+		return err
+	}
+	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
+	c.Logger.Info("the broker runs", slog.String("url", s.URL()), slog.String("data", c.Data))
+	return nil
+}
+
+// options are those of nats-server. They cannot be used twice.
+func options(c ServerConfig, o *Operator, accounts *resolver) *server.Options {
+	return &server.Options{
+		ServerName:             "carelog",
+		Host:                   c.Host,
+		Port:                   c.Port,
+		HTTPHost:               c.Host,
+		HTTPPort:               c.MonitorPort,
+		NoSigs:                 true, // signals belong to the program, not to one part of it
+		JetStream:              true,
+		StoreDir:               c.Data,
+		SyncAlways:             true, // fsync before every acknowledgement
+		DisableJetStreamBanner: true,
+		TrustedOperators:       []*jwt.OperatorClaims{o.claims},
+		SystemAccount:          o.system,
+		AccountResolver:        accounts,
+		JetStreamLimits:        server.JSLimitOpts{DefaultMaxConsumers: -1}, // each reader has one for a while
+	}
+}
+
+// portFree reports a port that is taken before nats-server does in its own way.
+func portFree(ctx context.Context, host string, port int) error {
+	if port == AnyPort {
+		return nil
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &PortInUseError{Address: address}
+	case err != nil:
+		return fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return listener.Close()
+}
+
+// healthy asks the broker itself: a stream that cannot be recovered does not keep
+// nats-server from starting.
+func (s *Server) healthy() error {
+	if h := s.nats.Healthz(&server.HealthzOptions{}); h.StatusCode != 200 {
+		return fmt.Errorf("it is not healthy: %s %s", h.Status, h.Error)
+	}
+	return nil
+}
+
+// URL is where clients connect, with the real port.
+func (s *Server) URL() string { return s.nats.ClientURL() }
+
+// Operator is the folder of the broker's accounts.
+func (s *Server) Operator() *Operator { return s.operator }
+
+// Healthy reports why the broker does not work as it should, such as a disk that
+// cannot be written; nil when all is well.
+func (s *Server) Healthy() error { return s.healthy() }
+
+// Provision provisions every practice that has an account on this broker.
+func (s *Server) Provision(ctx context.Context) error {
+	return s.operator.ProvisionAll(ctx, s.URL(), 1)
+}
+
+// Close stops the broker and waits until all is on disk and the folder is free.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shutdown() error {
+	close(s.stop)
+	s.watching.Wait()
+	if s.nats != nil {
+		s.nats.Shutdown()
+		s.nats.WaitForShutdown()
+	}
+	return s.lock.release()
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/web"
+)
+
+// Files of a desk's data folder, beside the agent's own.
+const (
+	enrolmentFile = "enrolment.json"
+	tokenFile     = "token"
+	addressFile   = "url"
+	sessionsFile  = "sessions"
+)
+
+// agentCommand runs a desk.
+type agentCommand struct {
+	Data      string        `help:"Folder of this desk." required:"" placeholder:"DIR" type:"path"`
+	Enrolment string        `help:"Enrolment of this device; needed at the first start only." placeholder:"FILE" type:"path"`
+	Listen    string        `help:"Loopback address of the pages and of the FHIR door." default:"127.0.0.1:7878"`
+	Headless  bool          `help:"Offer no pages and no doors: a copy of the practice's records on a server."`
+	User      string        `help:"Practitioner id in whose name changes are made that name nobody." placeholder:"ID"`
+	Broker    []string      `help:"Where the broker is, instead of what the enrolment says." placeholder:"URL"`
+	Interval  time.Duration `help:"How often the desk compares its log with the server's." default:"2s"`
+	Patience  time.Duration `help:"How long a change waits for the server before it is queued." default:"5s"`
+	JSON      bool          `help:"Print one line of JSON when the desk is ready." name:"json"`
+}
+
+// Run runs the desk until it is told to stop.
+func (c *agentCommand) Run(env *environment) (err error) {
+	e, err := takeEnrolment(c.Data, c.Enrolment)
+	if err != nil {
+		return err
+	}
+	if len(c.Broker) > 0 {
+		e.URLs = c.Broker
+	}
+	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience}
+	var listener net.Listener
+	if !c.Headless {
+		// Before the data is opened: that a port is taken should be known first.
+		if listener, err = listenLoopback(c.Listen); err != nil {
+			return err
+		}
+		defer listener.Close()
+	}
+	a, err := agent.Open(env.ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if c.Headless {
+		fmt.Fprintf(env.stdout, "headless desk %s of practice %s\n", e.DeviceName, e.Practice)
+		return a.Run(env.ctx)
+	}
+	return c.serve(env, a, e, listener)
+}
+
+// serve runs the agent and its doors side by side; each ends the other.
+func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrolment, listener net.Listener) error {
+	base := "http://" + listener.Addr().String()
+	token, err := ownToken(filepath.Join(c.Data, tokenFile))
+	if err != nil {
+		return err
+	}
+	watch, err := guard.Open(guard.Config{
+		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
+		NewLink: "Run `carelog link --data " + c.Data + "` on this PC: it prints one that can be opened once.",
+	})
+	if err != nil {
+		return err
+	}
+	pages := web.New(web.Config{Desk: a, Records: a.Store(), Logger: env.log})
+	mux := http.NewServeMux()
+	mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Store(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+	mux.Handle("/api/link", linkHandler(watch, base))
+	mux.Handle("/api/import", importHandler(a))
+	mux.Handle("/", pages)
+	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
+	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
+	server := &http.Server{Handler: watch.Handler(mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server.RegisterOnShutdown(pages.Close)
+
+	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
+		return fmt.Errorf("note the desk's address: %w", err)
+	}
+	if err := c.announce(env, e, base, token, watch); err != nil {
+		return err
+	}
+	return runTogether(env.ctx, a.Run, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
+}
+
+func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {
+	if c.JSON {
+		return printJSON(env.stdout, map[string]any{"name": e.DeviceName, "url": base, "token": token, "link": g.Link(base)})
+	}
+	_, err := fmt.Fprintf(env.stdout, "desk %s of practice %s is ready; open it once with\n  %s\n", e.DeviceName, e.Practice, g.Link(base))
+	return err
+}
+
+// serveUntil serves until ctx ends, then lets the requests under way finish.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve the doors: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := server.Shutdown(grace)
+	<-failed
+	return err
+}
+
+// runTogether runs parts until one returns, ends the others, and waits for all.
+func runTogether(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() {
+			defer cancel()
+			results <- part(ctx)
+		}()
+	}
+	var errs []error
+	for range parts {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
+}
+
+// takeEnrolment reads the desk's enrolment, after putting it into the folder at the
+// first start.
+func takeEnrolment(data, file string) (enrolment.Enrolment, error) {
+	kept := filepath.Join(data, enrolmentFile)
+	if file == "" {
+		return enrolment.Load(kept)
+	}
+	given, err := enrolment.Load(file)
+	if err != nil {
+		return enrolment.Enrolment{}, err
+	}
+	have, err := enrolment.Load(kept)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			return enrolment.Enrolment{}, fmt.Errorf("make the data folder: %w", err)
+		}
+		return given, given.Save(kept)
+	case err != nil:
+		return enrolment.Enrolment{}, err
+	case have.Practice != given.Practice || have.Device != given.Device:
+		return enrolment.Enrolment{}, codedError{exitForeign, fmt.Errorf("%s belongs to device %s of practice %s, and the enrolment is for device %s of practice %s: use another folder",
+			data, have.Device, have.Practice, given.Device, given.Practice)}
+	}
+	return have, nil
+}
+
+// listenLoopback listens, on loopback only.
+func listenLoopback(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--listen %s: want address:port", address))
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, usage(fmt.Errorf("--listen %s: the doors are for this PC only; use 127.0.0.1 or [::1]", address))
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, codedError{exitForeign, fmt.Errorf("%w: is another desk running? choose another port with --listen", err)}
+	}
+	return l, nil
+}
+
+// ownToken reads the desk's token, and makes it at the first start.
+func ownToken(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		token := guard.NewToken()
+		return token, enrolment.WriteSecret(path, []byte(token+"\n"))
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the desk's token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+func linkHandler(g *guard.Guard, base string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "want POST", http.StatusMethodNotAllowed)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = printJSON(w, map[string]string{"url": g.Link(base)})
+	})
+}
+
+func probeHandler(check func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := check(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}

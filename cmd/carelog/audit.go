@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/audit"
+)
+
+type auditCommand struct {
+	Log    auditLogCommand    `cmd:"" help:"List the events of the log."`
+	Show   auditShowCommand   `cmd:"" help:"Show a record or a dossier as the log had it."`
+	Verify auditVerifyCommand `cmd:"" help:"Verify chains, signatures, parents, bodies and hashes of the whole log, and the projection."`
+}
+
+// auditFlags say which log is read: the broker's, or a device's copy.
+type auditFlags struct {
+	Data      string   `help:"Data folder of a desk: its enrolment opens the log." placeholder:"DIR" type:"path"`
+	Enrolment string   `help:"An enrolment, where there is no data folder." placeholder:"FILE" type:"path"`
+	File      bool     `help:"Read the desk's own copy of the log, not the broker's."`
+	Broker    []string `help:"Where the broker is, instead of what the enrolment says." placeholder:"URL"`
+	JSON      bool     `help:"Print JSON lines." name:"json"`
+}
+
+// auditSource is an open log.
+type auditSource struct {
+	enrolment enrolment.Enrolment
+	keys      audit.Keys
+	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
+	last      uint64
+	close     func() error
+}
+
+// open opens the log that the flags name.
+func (f auditFlags) open(env *environment) (*auditSource, error) {
+	path := f.Enrolment
+	if path == "" {
+		if f.Data == "" {
+			return nil, usage(errors.New("which log? give --data DIR of a desk, or --enrolment FILE"))
+		}
+		path = filepath.Join(f.Data, enrolmentFile)
+	}
+	e, err := enrolment.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Broker) > 0 {
+		e.URLs = f.Broker
+	}
+	practiceKey, err := events.KeyFrom(e.PracticeKey)
+	if err != nil {
+		return nil, err
+	}
+	ring := events.NewKeyring(practiceKey)
+	s := &auditSource{enrolment: e, keys: audit.Keys{Practice: e.Practice, Root: e.Root, Open: ring.Open}}
+	if f.File {
+		return s, s.openFile(env.ctx, filepath.Join(f.Data, agent.ProjectionFile), ring)
+	}
+	return s, s.openBroker(env, ring)
+}
+
+func (s *auditSource) openFile(ctx context.Context, path string, ring *events.Keyring) error {
+	store, err := projections.Open(ctx, path, projections.Options{Practice: s.enrolment.Practice, Opener: ring.Open})
+	if err != nil {
+		return err
+	}
+	position, _, err := store.Position(ctx)
+	if err == nil {
+		err = addKeys(ring, store.Keys(ctx))
+	}
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	s.read, s.last, s.close = store.Log, position.Sequence, store.Close
+	return nil
+}
+
+// reachPatience is how long a tool waits for the broker before it gives up.
+const reachPatience = 10 * time.Second
+
+func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
+	e := s.enrolment
+	connection := make(chan error, 1)
+	log, err := broker.Connect(env.ctx, broker.Config{
+		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed, Logger: env.log,
+		OnConnection: func(up bool, err error) {
+			if up {
+				err = nil
+			}
+			select {
+			case connection <- err:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	err = awaitConnection(env.ctx, connection)
+	var state events.LogState
+	if err == nil {
+		state, err = log.State(env.ctx)
+	}
+	if err == nil {
+		err = addKeys(ring, log.Keys(env.ctx))
+	}
+	if err != nil {
+		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
+	}
+	s.read, s.last, s.close = log.Read, state.Last, log.Close
+	return nil
+}
+
+func awaitConnection(ctx context.Context, connection <-chan error) error {
+	timer := time.NewTimer(reachPatience)
+	defer timer.Stop()
+	var last error = events.ErrOffline
+	for {
+		select {
+		case err := <-connection:
+			if err == nil {
+				return nil
+			}
+			last = err
+		case <-timer.C:
+			return last
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func addKeys(ring *events.Keyring, keys iter.Seq2[events.WrappedKey, error]) error {
+	for k, err := range keys {
+		if err != nil {
+			return err
+		}
+		if err := ring.Add(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f auditFlags) printer(env *environment) audit.Printer {
+	if f.JSON {
+		return audit.NewLines(env.stdout)
+	}
+	return audit.NewTable(env.stdout)
+}
+
+// auditLogCommand lists events.
+type auditLogCommand struct {
+	auditFlags `embed:""`
+	Follow     bool      `help:"Wait for more, until interrupted." short:"f"`
+	Patient    string    `help:"Only the dossier of this patient." placeholder:"ID"`
+	Record     string    `help:"Only this record." placeholder:"TYPE/ID"`
+	User       string    `help:"Only what this Practitioner wrote." placeholder:"ID"`
+	Device     string    `help:"Only what this device wrote." placeholder:"ID"`
+	Since      time.Time `help:"Only what the broker stored at this time or later." placeholder:"RFC3339"`
+	Before     time.Time `help:"Only what the broker stored before this time." placeholder:"RFC3339"`
+	From       uint64    `help:"Only from this sequence on." placeholder:"N"`
+	To         uint64    `help:"Only up to this sequence." placeholder:"N"`
+}
+
+// Run lists them.
+func (c *auditLogCommand) Run(env *environment) (err error) {
+	filter := audit.Filter{Patient: c.Patient, Author: c.User, Device: c.Device, Since: c.Since, Before: c.Before, First: c.From, Last: c.To}
+	if c.Record != "" {
+		if filter.Record, err = events.ParseRecord(c.Record); err != nil {
+			return usage(err)
+		}
+	}
+	source, err := c.open(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	log := source.read(env.ctx, max(c.From, 1))
+	if !c.Follow {
+		log = audit.Until(log, source.last)
+	}
+	printer := c.printer(env)
+	for row, err := range audit.Rows(log, filter, source.keys.Open) {
+		if err != nil {
+			if c.Follow && env.ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if err := printer.Row(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditShowCommand shows a dossier as it was.
+type auditShowCommand struct {
+	auditFlags `embed:""`
+	What       string `arg:"" help:"Type/id of a record, or the id of a patient for the whole dossier."`
+	At         string `help:"Sequence or RFC 3339 time; by default now." placeholder:"WHEN"`
+}
+
+// Run shows it.
+func (c *auditShowCommand) Run(env *environment) (err error) {
+	question, err := c.question()
+	if err != nil {
+		return usage(err)
+	}
+	source, err := c.open(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	view, err := audit.Show(env.ctx, audit.Until(source.read(env.ctx, 1), source.last), question, source.keys)
+	if err != nil {
+		return err
+	}
+	return c.printer(env).View(view)
+}
+
+func (c *auditShowCommand) question() (q audit.Question, err error) {
+	if r, err := events.ParseRecord(c.What); err == nil {
+		q.Record = r
+	} else if events.ValidateID("patient", c.What) == nil {
+		q.Patient = c.What
+	} else {
+		return q, err
+	}
+	if c.At == "" {
+		return q, nil
+	}
+	if q.Time, err = time.Parse(time.RFC3339, c.At); err == nil {
+		return q, nil
+	}
+	if _, err := fmt.Sscanf(c.At, "%d", &q.At); err != nil || fmt.Sprint(q.At) != c.At {
+		return q, fmt.Errorf("--at %s: want a sequence, or a time like 2026-11-02T15:04:05Z", c.At)
+	}
+	return q, nil
+}
+
+// auditVerifyCommand verifies the log.
+type auditVerifyCommand struct {
+	auditFlags `embed:""`
+}
+
+// errFound says that verify found something.
+var errFound = codedError{exitFound, errors.New("the log is not clean: see the findings")}
+
+// Run verifies, and fails with an exit code of its own where something is found.
+func (c *auditVerifyCommand) Run(env *environment) (err error) {
+	source, err := c.open(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	printer := c.printer(env)
+	check := audit.Check{Keys: source.keys, Total: source.last}
+	if progress := progressOn(env, c.JSON); progress != nil {
+		check.Progress = func(p audit.Progress) { progress.show("verify", p.Done, p.Total, p.Rate) }
+		defer progress.end()
+	}
+	summary, err := audit.Verify(env.ctx, audit.Until(source.read(env.ctx, 1), source.last), check, printer.Finding)
+	if err != nil {
+		return err
+	}
+	if err := printer.Summary(summary); err != nil {
+		return err
+	}
+	if !summary.Clean() {
+		return errFound
+	}
+	return nil
+}

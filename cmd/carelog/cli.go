@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
+)
+
+// cli is the grammar. Every flag is also an environment variable (CARELOG_ and the
+// flag's name in capitals) and a line "name value" of the file that --config names.
+type cli struct {
+	Config  configFlag  `help:"File with one \"name value\" per line; the names are those of the flags." placeholder:"FILE" env:"CARELOG_CONFIG"`
+	Verbose bool        `help:"Log what happens in more detail."`
+	Version versionFlag `help:"Print the version and exit."`
+
+	Demo     demoCommand     `cmd:"" help:"Start a broker and two desks of one practice with sample patients."`
+	Broker   brokerCommand   `cmd:"" help:"Run the broker that keeps the logs of practices."`
+	Practice practiceCommand `cmd:"" help:"Let a practice in, and print its recovery sheet."`
+	Device   deviceCommand   `cmd:"" help:"Enrol or revoke a device of a practice."`
+	Agent    agentCommand    `cmd:"" help:"Run a desk."`
+
+	Link      linkCommand      `cmd:"" help:"Print a link that logs a browser in to a running desk, once."`
+	Status    statusCommand    `cmd:"" help:"Show the light of a desk, and what is behind it."`
+	Offline   offlineCommand   `cmd:"" help:"Work offline until told otherwise."`
+	Online    onlineCommand    `cmd:"" help:"Work online again."`
+	Conflicts conflictsCommand `cmd:"" help:"List, show and resolve conflicts."`
+	Outbox    outboxCommand    `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
+	Wait      waitCommand      `cmd:"" help:"Wait until something is a fact."`
+
+	Audit    auditCommand    `cmd:"" help:"Replay the log: list it, show a dossier as it was, verify all."`
+	Import   importCommand   `cmd:"" help:"Take FHIR Bundles and NDJSON in."`
+	Generate generateCommand `cmd:"" help:"Write a synthetic Belgian practice as NDJSON."`
+}
+
+// environment is what a command has of the world.
+type environment struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// run parses the command line, runs the command and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := interruptible(stderr)
+	defer stop()
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("carelog"),
+		kong.Description("A practice's records on every desk, online and offline.\n\n"+exitHelp),
+		kong.DefaultEnvars("CARELOG"),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(n int) { code = n }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "carelog:", err)
+		return exitFailed
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 {
+		return code // --help or --version was answered
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "carelog: %v\nTry carelog --help.\n", err)
+		return exitUsage
+	}
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
+		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
+	err = k.Run(env)
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	fmt.Fprintln(stderr, "carelog:", err)
+	return exitCode(err)
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM ends, so that the
+// command can finish what it holds. The second means now.
+func interruptible(stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, unix.SIGTERM)
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		select {
+		case <-signals:
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case <-signals:
+			fmt.Fprintln(stderr, "carelog: stopped at once; what was accepted is safe")
+			os.Exit(exitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		<-finished
+		cancel()
+	}
+}
+
+// versionFlag prints the version.
+type versionFlag bool
+
+// BeforeReset runs before anything else is checked.
+func (versionFlag) BeforeReset(k *kong.Kong) error {
+	fmt.Fprintln(k.Stdout, "carelog", version())
+	k.Exit(exitOK)
+	return nil
+}
+
+// version is that of the module, as it was built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}

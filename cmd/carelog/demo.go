@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/agent/synthetic"
+)
+
+// demoCommand starts a whole practice on this machine, each part its own process.
+type demoCommand struct {
+	Data     string   `help:"Folder of the demo; a new temporary one, removed at the end, by default." placeholder:"DIR" type:"path"`
+	Port     int      `help:"Port of the first desk; the next ones follow. 0 for any free ones." default:"7878"`
+	Desks    int      `help:"How many desks." default:"2"`
+	Patients int      `help:"Patients of the generated practice that the demo starts with." default:"200"`
+	Seed     uint64   `help:"Seed of the generated practice." default:"1"`
+	Bundles  []string `help:"FHIR Bundles to start with as well." placeholder:"FILE" type:"existingfile"`
+	JSON     bool     `help:"Print one line of JSON when all is ready." name:"json"`
+}
+
+const demoPractice = "demo"
+
+// demoReady is the line that --json prints.
+type demoReady struct {
+	Broker demoPart   `json:"broker"`
+	Hub    *demoPart  `json:"hub"`
+	Desks  []demoDesk `json:"desks"`
+}
+
+type demoPart struct {
+	URL string `json:"url"`
+	PID int    `json:"pid"`
+}
+
+type demoDesk struct {
+	Name  string `json:"name"`
+	URL   string `json:"url"`
+	Token string `json:"token"`
+	Link  string `json:"link"`
+	Data  string `json:"data"`
+	PID   int    `json:"pid"`
+}
+
+// Run starts everything, waits to be told to stop, and stops everything.
+func (c *demoCommand) Run(env *environment) (err error) {
+	if c.Desks < 1 || c.Desks > 9 {
+		return usage(fmt.Errorf("--desks %d: want 1 to 9", c.Desks))
+	}
+	if c.Data == "" {
+		if c.Data, err = os.MkdirTemp("", "carelog-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(c.Data)) }()
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(env.ctx)
+	defer cancel()
+	parts := &processes{env: env}
+	defer parts.stop()
+	ready, err := c.start(ctx, parts)
+	if err == nil {
+		err = c.fill(ctx, env, ready.Desks[0])
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.announce(env, ready); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case name := <-parts.ended:
+		return fmt.Errorf("the %s of the demo ended; its log is in %s", name, c.Data)
+	}
+}
+
+func (c *demoCommand) start(ctx context.Context, parts *processes) (ready demoReady, err error) {
+	brokerData := filepath.Join(c.Data, "broker")
+	var at struct{ URL string }
+	pid, err := parts.start(ctx, "broker", filepath.Join(c.Data, "broker.log"), &at,
+		"broker", "--data", brokerData, "--port="+c.brokerPort(), "--json")
+	if err != nil {
+		return ready, err
+	}
+	ready.Broker = demoPart{at.URL, pid}
+	sheet, err := c.practice(ctx, parts.env, brokerData, at.URL)
+	if err != nil {
+		return ready, err
+	}
+	for n := range c.Desks {
+		d, err := c.startDesk(ctx, parts, sheet, n)
+		if err != nil {
+			return ready, err
+		}
+		ready.Desks = append(ready.Desks, d)
+	}
+	return ready, nil
+}
+
+// brokerPort keeps the broker's port over a restart on the same folder, since the
+// enrolments name it.
+func (c *demoCommand) brokerPort() string {
+	if c.Port == 0 {
+		return "-1"
+	}
+	return strconv.Itoa(c.Port + 100)
+}
+
+// practice makes the demo's practice at the first start, and reads its sheet later.
+func (c *demoCommand) practice(ctx context.Context, env *environment, brokerData, url string) (enrolment.Sheet, error) {
+	path := filepath.Join(c.Data, "recovery-sheet.txt")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		quiet := *env
+		quiet.ctx, quiet.stdout = ctx, io.Discard
+		add := practiceAddCommand{Practice: demoPractice, Name: "Demo practice", Data: brokerData, URL: []string{url}, Sheet: path, Running: true, Replicas: 1}
+		if err := add.Run(&quiet); err != nil {
+			return enrolment.Sheet{}, err
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return enrolment.Sheet{}, err
+	}
+	defer f.Close()
+	return enrolment.ParseSheet(f)
+}
+
+func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, n int) (d demoDesk, err error) {
+	id := "desk-" + strconv.Itoa(n+1)
+	data := filepath.Join(c.Data, id)
+	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--json", "--user", "practitioner-1"}
+	if _, err := os.Stat(filepath.Join(data, enrolmentFile)); errors.Is(err, os.ErrNotExist) {
+		e, err := sheet.Enrol(id, "Desk "+strconv.Itoa(n+1))
+		if err != nil {
+			return d, err
+		}
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			return d, err
+		}
+		if err := e.Save(filepath.Join(data, enrolmentFile)); err != nil {
+			return d, err
+		}
+	}
+	d.PID, err = parts.start(ctx, id, filepath.Join(c.Data, id+".log"), &d, args...)
+	d.Data = data
+	return d, err
+}
+
+func (c *demoCommand) deskAddress(n int) string {
+	if c.Port == 0 {
+		return "127.0.0.1:0"
+	}
+	return "127.0.0.1:" + strconv.Itoa(c.Port+n)
+}
+
+// fill gives an empty practice its patients.
+func (c *demoCommand) fill(ctx context.Context, env *environment, first demoDesk) error {
+	d := &desk{url: first.URL, token: first.Token, http: httpClient()}
+	var s struct {
+		Position struct{ Sequence uint64 }
+	}
+	if err := d.get(ctx, "/api/status", &s); err != nil {
+		return err
+	}
+	marker := filepath.Join(c.Data, "filled")
+	if _, err := os.Stat(marker); err == nil {
+		return nil
+	}
+	in := newImporter(d)
+	for r := range synthetic.Generate(ctx, synthetic.Options{Patients: c.Patients, Seed: c.Seed}) {
+		if err := in.add(ctx, intake.Item{Source: "generated", Type: r.Type, ID: r.ID, Body: r.Body}); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Bundles {
+		if err := in.file(ctx, name, nil); err != nil {
+			return err
+		}
+	}
+	if err := in.flush(ctx); err != nil {
+		return err
+	}
+	wait := waitCommand{deskFlags: deskFlags{Agent: first.URL, Token: first.Token}, For: "current", Timeout: 5 * time.Minute}
+	quiet := *env
+	quiet.ctx = ctx
+	if err := wait.Run(&quiet); err != nil {
+		return err
+	}
+	return os.WriteFile(marker, nil, 0o600)
+}
+
+func (c *demoCommand) announce(env *environment, ready demoReady) error {
+	if c.JSON {
+		return printJSON(env.stdout, ready)
+	}
+	fmt.Fprintf(env.stdout, "One practice, %d desks, %d patients. Open each link in its own window:\n\n", c.Desks, c.Patients)
+	for _, d := range ready.Desks {
+		fmt.Fprintf(env.stdout, "  %s  %s\n", d.Name, d.Link)
+	}
+	_, err := fmt.Fprintf(env.stdout, "\nType at one desk and look at the other; click the light to work offline.\nThe broker is at %s, the files in %s. Ctrl-C ends all.\n", ready.Broker.URL, c.Data)
+	return err
+}
+
+// processes are the parts of a demo.
+type processes struct {
+	env     *environment
+	running []*exec.Cmd
+	waiting sync.WaitGroup
+	ended   chan string
+}
+
+// start starts a part and waits for the line of JSON with which it says that it is
+// ready.
+func (p *processes) start(ctx context.Context, name, logFile string, ready any, args ...string) (pid int, err error) {
+	if p.ended == nil {
+		p.ended = make(chan string, 16)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Stderr = log
+	cmd.SysProcAttr = ownGroup() // the terminal's Ctrl-C is for the demo, which stops its parts in order
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, errors.Join(err, log.Close())
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, errors.Join(fmt.Errorf("start the %s: %w", name, err), log.Close())
+	}
+	p.running = append(p.running, cmd)
+	line := make(chan error, 1)
+	p.waiting.Go(func() {
+		lines := bufio.NewReader(out)
+		text, err := lines.ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(text, ready)
+		}
+		line <- err
+		_, _ = io.Copy(io.Discard, lines)
+		_ = cmd.Wait()
+		log.Close()
+		p.ended <- name
+	})
+	select {
+	case err := <-line:
+		if err != nil {
+			return 0, fmt.Errorf("the %s did not start: see %s", name, logFile)
+		}
+		return cmd.Process.Pid, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// stop ends the parts, the desks before the broker, and waits.
+func (p *processes) stop() {
+	for i := len(p.running) - 1; i >= 0; i-- {
+		_ = p.running[i].Process.Signal(unix.SIGTERM)
+	}
+	p.waiting.Wait()
+}

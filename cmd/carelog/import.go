@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/intake"
+)
+
+// importCommand takes records in.
+type importCommand struct {
+	deskFlags `embed:""`
+	Files     []string `arg:"" help:"FHIR Bundles, resources or NDJSON; plain, .gz or .zip." type:"existingfile"`
+	JSON      bool     `help:"Print the result as one line of JSON." name:"json"`
+}
+
+// Run reads the files and gives their resources to the desk.
+func (c *importCommand) Run(env *environment) error {
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	in := newImporter(d)
+	line := progressOn(env, c.JSON)
+	defer line.end()
+	for _, name := range c.Files {
+		if err := in.file(env.ctx, name, line); err != nil {
+			return err
+		}
+	}
+	if err := in.flush(env.ctx); err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := printJSON(env.stdout, in.total); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(env.stdout, "%d records written, %d were there already, %d refused\n", in.total.Written, in.total.Unchanged, len(in.total.Refused))
+		for _, r := range in.total.Refused {
+			fmt.Fprintf(env.stderr, "carelog: %s: %s\n", r.Source, r.Error)
+		}
+	}
+	if len(in.total.Refused) > 0 {
+		return fmt.Errorf("%d records were not taken in", len(in.total.Refused))
+	}
+	return nil
+}
+
+// importer gathers resources and sends them to a desk, many at a time.
+type importer struct {
+	desk  *desk
+	batch bytes.Buffer
+	count int
+	total intake.Result
+}
+
+func newImporter(d *desk) *importer { return &importer{desk: d} }
+
+func httpClient() *http.Client { return &http.Client{Timeout: 5 * time.Minute} }
+
+// Bounds of one request.
+const (
+	importRecords = 500
+	importBytes   = 4 << 20
+)
+
+func (in *importer) file(ctx context.Context, name string, line *progress) error {
+	f, err := intake.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	began := time.Now()
+	for item, err := range f.Items(ctx) {
+		if err != nil {
+			in.total.Refused = append(in.total.Refused, intake.Refusal{Source: item.Source, Error: err.Error()})
+			continue
+		}
+		if err := in.add(ctx, item); err != nil {
+			return err
+		}
+		p := f.Progress()
+		line.show(name, uint64(p.Bytes), uint64(p.Total), float64(p.Bytes)/time.Since(began).Seconds())
+	}
+	return ctx.Err()
+}
+
+func (in *importer) add(ctx context.Context, item intake.Item) error {
+	text, err := json.Marshal(intake.Line{Source: item.Source, Type: item.Type, ID: item.ID, Body: string(item.Body)})
+	if err != nil {
+		return err
+	}
+	in.batch.Write(append(text, '\n'))
+	if in.count++; in.count >= importRecords || in.batch.Len() >= importBytes {
+		return in.flush(ctx)
+	}
+	return nil
+}
+
+func (in *importer) flush(ctx context.Context) error {
+	if in.count == 0 {
+		return nil
+	}
+	var result intake.Result
+	if err := in.desk.do(ctx, http.MethodPost, "/api/import", bytes.NewReader(in.batch.Bytes()), &result); err != nil {
+		return err
+	}
+	in.batch.Reset()
+	in.count = 0
+	in.total.Written += result.Written
+	in.total.Unchanged += result.Unchanged
+	in.total.Refused = append(in.total.Refused, result.Refused...)
+	return nil
+}
+
+func importHandler(a *agent.Agent) http.Handler { return intake.NewDoor(a, guard.Author) }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
+)
+
+type practiceCommand struct {
+	Add practiceAddCommand `cmd:"" help:"Make a practice's account and streams, and its recovery sheet."`
+}
+
+// practiceAddCommand lets a practice in.
+type practiceAddCommand struct {
+	Practice string   `arg:"" help:"Id of the practice: letters, digits and hyphens."`
+	Name     string   `help:"Name of the practice, for people."`
+	Data     string   `help:"Folder of the broker." required:"" placeholder:"DIR" type:"path"`
+	URL      []string `help:"Where devices reach the broker." default:"nats://127.0.0.1:4222" name:"url"`
+	Sheet    string   `help:"File for the recovery sheet: print it, then delete it." required:"" placeholder:"FILE" type:"path"`
+	Running  bool     `help:"Make the streams now on the running broker; else they are made when it starts." default:"true" negatable:""`
+	Replicas int      `help:"Copies of the log, in a cluster." default:"1"`
+}
+
+// Run makes the account, the sheet and, where the broker runs, the streams.
+func (c *practiceAddCommand) Run(env *environment) error {
+	if err := events.ValidateName("practice", c.Practice); err != nil {
+		return usage(err)
+	}
+	secret := enrolment.NewSecret()
+	signing, err := secret.AccountKey()
+	if err != nil {
+		return err
+	}
+	public, err := signing.PublicKey()
+	if err != nil {
+		return err
+	}
+	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	if err != nil {
+		return err
+	}
+	account, err := operator.AddPractice(env.ctx, broker.AddPractice{ID: c.Practice, SigningKey: public})
+	if err != nil {
+		return err
+	}
+	sheet := enrolment.Sheet{Practice: c.Practice, Name: c.Name, Account: account.PublicKey, URLs: c.URL, Secret: secret}
+	var text bytes.Buffer
+	if _, err := sheet.WriteTo(&text); err != nil {
+		return err
+	}
+	if err := enrolment.WriteSecret(c.Sheet, text.Bytes()); err != nil {
+		return err
+	}
+	if c.Running {
+		if err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas); err != nil {
+			return fmt.Errorf("the practice has its account and sheet, but not its streams (they are made when the broker starts): %w", err)
+		}
+	}
+	fmt.Fprintf(env.stdout, "practice %s added; its recovery sheet is %s\n", c.Practice, c.Sheet)
+	return nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+)
+
+// linkCommand prints a one-time link.
+type linkCommand struct {
+	deskFlags `embed:""`
+}
+
+// Run asks the desk for a link.
+func (c *linkCommand) Run(env *environment) error {
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var answer struct{ URL string }
+	if err := d.post(env.ctx, "/api/link", struct{}{}, &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.stdout, answer.URL)
+	return err
+}
+
+// statusCommand shows the light.
+type statusCommand struct {
+	deskFlags `embed:""`
+	JSON      bool `help:"Print what /api/status says." name:"json"`
+}
+
+// Run prints the status.
+func (c *statusCommand) Run(env *environment) error {
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var s agent.Status
+	if err := d.get(env.ctx, "/api/status", &s); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(env.stdout, s)
+	}
+	return printStatus(env.stdout, s)
+}
+
+func printStatus(w io.Writer, s agent.Status) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(t, "light\t%s, since %s\n", s.Color, s.Since.Local().Format(time.DateTime))
+	fmt.Fprintf(t, "\t%s\n", s.Reason)
+	if a := s.Activity; a != nil && a.Total > 0 {
+		fmt.Fprintf(t, "\t%s: %d of %d events", a.Kind, a.Done, a.Total)
+		if a.ETASeconds >= 0 {
+			fmt.Fprintf(t, ", about %s left", time.Duration(a.ETASeconds)*time.Second)
+		}
+		fmt.Fprintln(t)
+	}
+	fmt.Fprintf(t, "practice\t%s\ndevice\t%s (%s)\n", s.Practice, s.DeviceName, s.Device)
+	fmt.Fprintf(t, "server\t%s\n", s.Server.URL)
+	fmt.Fprintf(t, "position\t%d of %d\n", s.Position.Sequence, s.Server.Sequence)
+	if !s.Server.Agreed.IsZero() {
+		fmt.Fprintf(t, "agreed\t%s\n", s.Server.Agreed.Local().Format(time.DateTime))
+	}
+	fmt.Fprintf(t, "queued\t%d\nset aside\t%d\nconflicts\t%d\n", s.Outbox, s.SetAside, s.Conflicts)
+	for kind, n := range s.Doubts {
+		if n > 0 {
+			fmt.Fprintf(t, "in doubt\t%d %s\n", n, kind)
+		}
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(t, "warning\t%s\n", warning.Text)
+	}
+	return t.Flush()
+}
+
+// offlineCommand lets the user work offline.
+type offlineCommand struct {
+	deskFlags `embed:""`
+}
+
+// Run tells the desk.
+func (c *offlineCommand) Run(env *environment) error { return c.choose(env, "offline") }
+
+// onlineCommand ends working offline.
+type onlineCommand struct {
+	deskFlags `embed:""`
+}
+
+// Run tells the desk.
+func (c *onlineCommand) Run(env *environment) error { return c.choose(env, "online") }
+
+func (f deskFlags) choose(env *environment, how string) error {
+	d, err := f.connect()
+	if err != nil {
+		return err
+	}
+	if err := d.post(env.ctx, "/api/"+url.PathEscape(how), struct{}{}, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "the desk works %s\n", how)
+	return err
+}

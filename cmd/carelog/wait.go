@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/light"
+)
+
+// waitCommand blocks until something is a fact.
+type waitCommand struct {
+	deskFlags `embed:""`
+	For       string        `help:"What to wait for: current (the light is green), pushed (the server has everything), offline, or conflicts=N." required:"" placeholder:"WHAT"`
+	Timeout   time.Duration `help:"How long to wait before failing." default:"60s"`
+}
+
+// pollEvery is how often wait asks the desk. It asks over loopback; a stream would
+// have to be asked again anyway after each of its events. The desk in turn asks the
+// server each time before it answers.
+const pollEvery = 20 * time.Millisecond
+
+// Run waits, and fails loudly where it does not become a fact in time.
+func (c *waitCommand) Run(env *environment) error {
+	fact, err := factOf(c.For)
+	if err != nil {
+		return usage(err)
+	}
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(env.ctx, c.Timeout)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	var s agent.Status
+	for {
+		switch err := d.get(ctx, "/api/status?prove=1s", &s); {
+		case err == nil && fact(s):
+			return nil
+		case err != nil && ctx.Err() == nil:
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if env.ctx.Err() != nil {
+				return env.ctx.Err()
+			}
+			return fmt.Errorf("%s is no fact after %s: the light is %s (%s), %d queued, %d conflicts, position %d of %d",
+				c.For, c.Timeout, s.Color, s.Reason, s.Outbox, s.Conflicts, s.Position.Sequence, s.Server.Sequence)
+		}
+	}
+}
+
+// factOf reads what to wait for.
+func factOf(what string) (func(agent.Status) bool, error) {
+	switch what {
+	case "current":
+		return func(s agent.Status) bool {
+			return s.Color == light.Online && s.Outbox == 0 && s.Position.Sequence == s.Server.Sequence
+		}, nil
+	case "pushed":
+		return func(s agent.Status) bool { return s.Outbox == 0 }, nil
+	case "offline":
+		return func(s agent.Status) bool { return s.Color == light.Offline }, nil
+	}
+	if number, ok := strings.CutPrefix(what, "conflicts="); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("conflicts=%s: want a number", number)
+		}
+		return func(s agent.Status) bool { return s.Conflicts == n }, nil
+	}
+	return nil, errors.New("--for: want current, pushed, offline or conflicts=N")
+}

@@ -1,0 +1,110 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+)
+
+var updatePosition = &statement{`UPDATE store SET
+	sequence = iif(?1, ?2, sequence), hash = iif(?1, ?3, hash), stream = iif(?4 = '', stream, ?4)`}
+
+// Apply takes in a batch and the position that it leads to, all of it or nothing, and
+// returns the records that changed. What is here already changes nothing, save that
+// the better of two verdicts counts, and the first of two places in the log: so
+// batches may come in any order, of any size, and more than once.
+func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
+	var changed []events.Record
+	err := s.change(ctx, fmt.Sprintf("apply %d entries", len(in.Entries)), func(b *batch) error {
+		for i := range in.Entries {
+			if err := b.alive(i); err != nil {
+				return err
+			}
+			if err := b.take(&in.Entries[i]); err != nil {
+				return fmt.Errorf("entry at %d of the log: %w", in.Entries[i].Sequence, err)
+			}
+		}
+		if in.Position != (events.Position{}) || in.Stream != "" {
+			moved := in.Position != (events.Position{})
+			if _, err := b.exec(updatePosition, moved, int64(in.Position.Sequence), in.Position.Hash[:], in.Stream); err != nil {
+				return err
+			}
+		}
+		changed = b.changed()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
+var errNoPlace = errors.New("a message that is no event has no place in the log, so it came from nowhere")
+
+// take takes in one entry.
+func (b *batch) take(e *Entry) error {
+	switch {
+	case e.Event == nil && e.Sequence == 0:
+		return errNoPlace
+	case e.Event == nil:
+		return b.takeBroken(e, e.Message)
+	case e.Event.Practice != b.store.options.Practice:
+		m, err := events.Encode(e.Event)
+		if err != nil {
+			return err
+		}
+		return b.takeBroken(&Entry{Sequence: e.Sequence, Stored: e.Stored, Hash: e.Hash, Reason: "it is an event of another practice"}, m)
+	}
+	r, err := b.record(e.Event.Record)
+	if err != nil {
+		return err
+	}
+	arrival, err := b.insert(e, r)
+	if err != nil {
+		return err
+	}
+	if arrival == 0 {
+		return b.again(e)
+	}
+	r.touched, r.gone = true, false
+	if err := b.extend(e.Event, e.Doubt); err != nil {
+		return err
+	}
+	v := newVersion(e, arrival)
+	if !v.inGraph() {
+		r.empty = false
+		return nil
+	}
+	return b.grow(r, v)
+}
+
+func newVersion(e *Entry, arrival int64) *version {
+	return &version{
+		row:  row{place: placeOf(e), arrival: arrival, doubt: e.Doubt, event: e.Event},
+		body: e.Body, opened: e.Body != nil,
+	}
+}
+
+// insert writes the row of an event. It returns 0 where its id stands already.
+func (b *batch) insert(e *Entry, r *record) (arrival int64, err error) {
+	d, err := b.dossier(e.Event.Patient)
+	if err != nil {
+		return 0, err
+	}
+	v, err := b.device(e.Event.Device)
+	if err != nil {
+		return 0, err
+	}
+	p, ev := placeOf(e), e.Event
+	n, err := b.exec(insertEvent, b.arrival+1, ev.ID[:], r.key, d.key, v.key, int64(ev.Chain.Counter),
+		p.sequence, p.stored, bytesOf(p.hash), b.arrived, string(e.Doubt), e.Reason,
+		string(ev.Type), ev.Time.UnixMilli(), ev.Author, joinParents(ev.Parents), bytesOf(ev.Chain.Previous), bytesOf(ev.Replaces),
+		ev.ContentType, joinExtra(ev.Extra), ev.Signature[:], nonNil(ev.Sealed))
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	d.reach(p.sequence)
+	return b.next(), nil
+}

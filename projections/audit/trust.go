@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// Standing says whether an event counts: only one that stands, or that could not be
+// judged at all, is a version of its record.
+type Standing string
+
+// How an event can stand.
+const (
+	Stands        Standing = ""              // signed by a certified device that was not revoked
+	NotJudged     Standing = "not-judged"    // there were no keys to judge it by
+	NotCertified  Standing = "not-certified" // no certified key is known for its device
+	NotSigned     Standing = "not-signed"    // the signature is not its device's
+	SignedRevoked Standing = "revoked"       // its device was revoked by then
+)
+
+// Counts reports whether such an event is a version of its record.
+func (s Standing) Counts() bool { return s == Stands || s == NotJudged }
+
+// deviceType is the resource type of the records that say who may sign.
+const deviceType = "Device"
+
+// trust is what the log so far says of its devices. A device is let in by the first
+// event of its own chain, with the key that it has for ever, and shut out for ever by
+// the first version of its record that is inactive or deleted: a PC that is set up
+// again is a new device, so no later version has to be believed.
+type trust struct {
+	practice string
+	root     ed25519.PublicKey
+	devices  map[string]*deviceTrust
+}
+
+type deviceTrust struct {
+	key     ed25519.PublicKey
+	revoked bool
+}
+
+func newTrust(k Keys) *trust {
+	return &trust{practice: k.Practice, root: k.Root, devices: make(map[string]*deviceTrust)}
+}
+
+// of returns the key of a device, nil where none is certified, and whether it is
+// revoked at this point of the log.
+func (t *trust) of(device string) (key ed25519.PublicKey, revoked bool) {
+	if d := t.devices[device]; d != nil {
+		return d.key, d.revoked
+	}
+	return nil, false
+}
+
+// introduces reports whether an event is a version of a record that can say who may
+// sign: one of the practice's own. A patient's pacemaker is a Device too.
+func introduces(e *events.Event) bool {
+	return e.Record.Type == deviceType && e.Patient == "" && e.Type.InGraph()
+}
+
+// isFirst reports whether an event is how a device comes into the practice.
+func isFirst(e *events.Event) bool {
+	return e.Chain.Counter == 1 && e.Type == events.Written && e.Patient == "" &&
+		e.Record == events.Record{Type: deviceType, ID: e.Device}
+}
+
+// problem is what is wrong with a Device record, or new in it.
+type problem struct {
+	code Code
+	text string
+}
+
+// learn judges an event that introduces and takes in what it says. body is nil where
+// it is a deletion or does not open.
+func (t *trust) learn(e *events.Event, body []byte) (Standing, []problem) {
+	d := t.devices[e.Record.ID]
+	if d == nil {
+		if !isFirst(e) {
+			key, revoked := t.of(e.Device)
+			return judge(e, key, revoked), nil // some other apparatus of the practice
+		}
+		key, err := t.certified(body, e.Device)
+		if err != nil {
+			return NotCertified, []problem{{BadCertificate, fmt.Sprintf("the practice does not vouch for this device: %v", err)}}
+		}
+		standing := judge(e, key, false)
+		if standing == Stands {
+			t.devices[e.Device] = &deviceTrust{key: key}
+		}
+		return standing, nil
+	}
+	key, revoked := t.of(e.Device)
+	if standing := judge(e, key, revoked); standing != Stands {
+		return standing, nil
+	}
+	return Stands, d.change(e, body)
+}
+
+// certified returns the key in the body of a Device record that the practice vouches for.
+func (t *trust) certified(body []byte, device string) (ed25519.PublicKey, error) {
+	said, err := fhirjson.DeviceOf(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := events.VerifyCertificate(t.root, t.practice, device, said.Public, said.Certificate); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(said.Public), nil
+}
+
+// change takes in a later version of the record of a device that is in.
+func (d *deviceTrust) change(e *events.Event, body []byte) (problems []problem) {
+	shut := e.Type == events.Deleted
+	if body != nil {
+		said, err := fhirjson.DeviceOf(body)
+		if err != nil || !bytes.Equal(said.Public, d.key) {
+			problems = append(problems, problem{OtherKey, fmt.Sprintf("this version of device %s does not have its key; the first one stays", e.Record.ID)})
+		}
+		shut = err == nil && !said.Active
+	}
+	if shut && !d.revoked {
+		d.revoked = true
+		problems = append(problems, problem{DeviceRevoked, fmt.Sprintf("device %s is revoked: what it adds to the log from here on does not count", e.Record.ID)})
+	}
+	return problems
+}
+
+// judge says how an event stands under its device's key.
+func judge(e *events.Event, key ed25519.PublicKey, revoked bool) Standing {
+	switch {
+	case key == nil:
+		return NotCertified
+	case e.Verify(key) != nil:
+		return NotSigned
+	case revoked:
+		return SignedRevoked
+	}
+	return Stands
+}

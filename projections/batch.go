@@ -1,0 +1,149 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// batch is one change of the store, from BEGIN to COMMIT. Nothing of it outlives the
+// transaction, so a rollback leaves no memory of what was undone, and another program
+// that writes the same file does no harm.
+type batch struct {
+	ctx   context.Context
+	store *Store
+	*writer
+
+	arrival int64 // last number given
+	arrived int64 // time of this change
+
+	records  map[events.Record]*record
+	names    map[int64]*record // by key
+	order    []*record         // in the order in which they were met
+	dossiers map[string]*dossier
+	devices  map[string]*device
+
+	lastRecord, lastDossier, lastDevice int64 // keys given
+}
+
+// dossier is the row of a dossier while a batch changes it.
+type dossier struct {
+	key      int64
+	sequence int64
+	dirty    bool
+}
+
+var (
+	selectStore   = &statement{"SELECT arrival, arrived FROM store"}
+	updateStore   = &statement{"UPDATE store SET arrival = ?, arrived = ?"}
+	selectLasts   = &statement{"SELECT (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device)"}
+	selectDossier = &statement{"SELECT key, sequence FROM dossier WHERE patient = ?"}
+	insertDossier = &statement{"INSERT INTO dossier (key, patient, sequence) VALUES (?, ?, 0)"}
+	updateDossier = &statement{"UPDATE dossier SET sequence = ? WHERE key = ?"}
+	insertNotice  = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed)
+		VALUES (?,?,?,?,?,?,?,?,?,?)`}
+)
+
+func newBatch(ctx context.Context, s *Store) (*batch, error) {
+	b := &batch{
+		ctx: ctx, store: s, writer: s.writer,
+		records: make(map[events.Record]*record), names: make(map[int64]*record),
+		dossiers: make(map[string]*dossier), devices: make(map[string]*device),
+	}
+	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived); err != nil {
+		return nil, err
+	}
+	if _, err := b.one(selectLasts, nil, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
+		return nil, err
+	}
+	// A clock that is set back must not let something arrive before what is here.
+	b.arrived = max(b.arrived, s.options.Now().UnixMilli())
+	return b, nil
+}
+
+// next gives the number of something that comes in.
+func (b *batch) next() int64 {
+	b.arrival++
+	return b.arrival
+}
+
+// dossier finds the dossier of a patient, or makes it.
+func (b *batch) dossier(patient string) (*dossier, error) {
+	if d := b.dossiers[patient]; d != nil {
+		return d, nil
+	}
+	d := &dossier{}
+	found, err := b.one(selectDossier, []any{patient}, &d.key, &d.sequence)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		b.lastDossier++
+		d.key = b.lastDossier
+		if _, err := b.exec(insertDossier, d.key, patient); err != nil {
+			return nil, err
+		}
+	}
+	b.dossiers[patient] = d
+	return d, nil
+}
+
+// reach notes that a dossier has a message at a place of the log.
+func (d *dossier) reach(sequence int64) {
+	if sequence > d.sequence {
+		d.sequence, d.dirty = sequence, true
+	}
+}
+
+// notice puts a change of an event that had come before into the feed.
+func (b *batch) notice(e *events.Event, removed bool) error {
+	_, err := b.exec(insertNotice, b.next(), b.arrived, e.Record.Type, e.Record.ID, e.Patient, e.ID[:], string(e.Type), e.Device, e.Author, removed)
+	return err
+}
+
+// flush writes what the batch has kept in memory.
+func (b *batch) flush() error {
+	for _, r := range b.order {
+		if err := b.settle(r); err != nil {
+			return fmt.Errorf("settle %s: %w", r.name, err)
+		}
+	}
+	for _, d := range b.dossiers {
+		if d.dirty {
+			if _, err := b.exec(updateDossier, d.sequence, d.key); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range b.devices {
+		if err := b.saveDevice(d); err != nil {
+			return err
+		}
+	}
+	_, err := b.exec(updateStore, b.arrival, b.arrived)
+	return err
+}
+
+// changed lists the records that the batch touched, in the order in which it met them.
+func (b *batch) changed() []events.Record {
+	var list []events.Record
+	for _, r := range b.order {
+		if r.touched {
+			list = append(list, r.name)
+		}
+	}
+	return list
+}
+
+// alive asks now and then whether anybody still waits for the batch.
+func (b *batch) alive(n int) error {
+	if n%256 != 0 {
+		return nil
+	}
+	return b.ctx.Err()
+}
+
+// moment is a time of arrival as the outside sees it.
+func moment(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }

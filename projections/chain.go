@@ -1,0 +1,166 @@
+package projections
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+)
+
+// device is the row of a device while a batch changes it.
+type device struct {
+	key     int64
+	id      string
+	counter uint64        // of the end of its chain; 0: it has none
+	link    events.Digest // of the event there
+	end     *events.Event // the same, until its digest is needed
+	dirty   bool
+}
+
+var (
+	selectDevice  = &statement{"SELECT key, counter, link FROM device WHERE id = ?"}
+	insertDevice  = &statement{"INSERT INTO device (key, id, counter, link) VALUES (?, ?, 0, x'')"}
+	updateDevice  = &statement{"UPDATE device SET counter = ?, link = ? WHERE key = ?"}
+	selectLinks   = &statement{"SELECT " + eventColumns + eventTables + "WHERE e.device = ? AND e.counter = ? AND e.doubt <> 'signature'"}
+	selectEnd     = &statement{"SELECT ifnull(max(counter), 0) FROM event WHERE device = ? AND doubt <> 'signature'"}
+	insertFork    = &statement{"INSERT OR IGNORE INTO fork (device, counter) VALUES (?, ?)"}
+	deleteFork    = &statement{"DELETE FROM fork WHERE device = ? AND counter = ?"}
+	selectChainAt = "SELECT counter, link FROM device WHERE id = ?"
+)
+
+// device finds a device, or makes it.
+func (b *batch) device(id string) (*device, error) {
+	if d := b.devices[id]; d != nil {
+		return d, nil
+	}
+	d := &device{id: id}
+	var counter int64
+	var link []byte
+	found, err := b.one(selectDevice, []any{id}, &d.key, &counter, &link)
+	if err != nil {
+		return nil, err
+	}
+	d.counter = uint64(counter)
+	copy(d.link[:], link)
+	if !found {
+		b.lastDevice++
+		d.key = b.lastDevice
+		if _, err := b.exec(insertDevice, d.key, id); err != nil {
+			return nil, err
+		}
+	}
+	b.devices[id] = d
+	return d, nil
+}
+
+// extend takes an event into its device's chain. What the device did not sign is not
+// of its chain. In the usual order of things that is a comparison; an event at or
+// before the end fills a gap or makes a fork.
+func (b *batch) extend(e *events.Event, doubt Doubt) error {
+	if doubt == DoubtSignature {
+		return nil
+	}
+	d, err := b.device(e.Device)
+	if err != nil {
+		return err
+	}
+	if e.Chain.Counter > d.counter {
+		d.counter, d.end, d.dirty = e.Chain.Counter, e, true
+		return nil
+	}
+	return b.relink(d, e.Chain.Counter)
+}
+
+// relink looks at all events of a device under one counter anew. Two with different
+// links are a fork; the end of the chain is then the smaller link, on every device.
+func (b *batch) relink(d *device, counter uint64) error {
+	var links []events.Digest
+	err := b.each(selectLinks, []any{d.key, int64(counter)}, func(scan func(...any) error) error {
+		var r row
+		if err := r.scan(b.store.options.Practice, scan); err != nil {
+			return err
+		}
+		if known := b.names[r.record]; known != nil {
+			r.event.Record = known.name
+		}
+		links = append(links, r.event.Link())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	least, fork := least(links)
+	if counter == d.counter {
+		d.link, d.end, d.dirty = least, nil, true
+	}
+	st := deleteFork
+	if fork {
+		st = insertFork
+	}
+	_, err = b.exec(st, d.key, int64(counter))
+	return err
+}
+
+// least returns the smallest link, and whether there are others.
+func least(links []events.Digest) (least events.Digest, fork bool) {
+	for i, link := range links {
+		if i == 0 {
+			least = link
+			continue
+		}
+		if c := bytes.Compare(link[:], least[:]); c != 0 {
+			fork = true
+			if c < 0 {
+				least = link
+			}
+		}
+	}
+	return least, fork
+}
+
+// shrink makes the chain of a device anew after an event of it was taken out.
+func (b *batch) shrink(e *events.Event) error {
+	d, err := b.device(e.Device)
+	if err != nil {
+		return err
+	}
+	if err := b.relink(d, e.Chain.Counter); err != nil {
+		return err
+	}
+	var end int64
+	if _, err := b.one(selectEnd, []any{d.key}, &end); err != nil {
+		return err
+	}
+	d.counter = uint64(end)
+	return b.relink(d, d.counter)
+}
+
+func (b *batch) saveDevice(d *device) error {
+	if !d.dirty {
+		return nil
+	}
+	if d.end != nil {
+		d.link = d.end.Link()
+	}
+	_, err := b.exec(updateDevice, int64(d.counter), bytesOf(d.link), d.key)
+	return err
+}
+
+// ChainEnd is the chain that the next event of a device carries, after all that is
+// here of it, queued ones included. With a fork at the end it goes on from one of the
+// two, the same on every device.
+func (s *Store) ChainEnd(ctx context.Context, device string) (events.Chain, error) {
+	next := events.Chain{Counter: 1}
+	err := s.view(ctx, fmt.Sprintf("find the end of the chain of device %s", device), func(v *view) error {
+		var counter int64
+		var link []byte
+		if _, err := v.one(selectChainAt, []any{device}, &counter, &link); err != nil {
+			return err
+		}
+		next.Counter = uint64(counter) + 1
+		copy(next.Previous[:], link)
+		return nil
+	})
+	return next, err
+}

@@ -1,0 +1,136 @@
+package fhirjson_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+func TestPatientOf(t *testing.T) {
+	for name, row := range map[string]struct {
+		body, want string
+		wantErr    bool
+	}{
+		"itself":             {`{"resourceType":"Patient","id":"p1"}`, "p1", false},
+		"itself, no id":      {`{"resourceType":"Patient"}`, "", true},
+		"subject":            {`{"resourceType":"Condition","subject":{"reference":"Patient/p1"}}`, "p1", false},
+		"patient":            {`{"resourceType":"AllergyIntolerance","patient":{"reference":"Patient/p1"}}`, "p1", false},
+		"a version":          {`{"resourceType":"Condition","subject":{"reference":"Patient/p1/_history/3"}}`, "p1", false},
+		"for":                {`{"resourceType":"Task","for":{"reference":"Patient/p1"}}`, "p1", false},
+		"beneficiary":        {`{"resourceType":"Coverage","beneficiary":{"reference":"Patient/p1"}}`, "p1", false},
+		"in a list":          {`{"resourceType":"Appointment","participant":[{"actor":{"reference":"Practitioner/a"}},{"actor":{"reference":"Patient/p1"}}]}`, "p1", false},
+		"of a list":          {`{"resourceType":"Account","subject":[{"reference":"Patient/p1"}]}`, "p1", false},
+		"implanted":          {`{"resourceType":"Device","patient":{"reference":"Patient/p1"}}`, "p1", false},
+		"newer type":         {`{"resourceType":"Whatever","subject":{"reference":"Patient/p1"}}`, "p1", false},
+		"practice's own":     {`{"resourceType":"Practitioner","id":"a"}`, "", false},
+		"of a group":         {`{"resourceType":"Observation","subject":{"reference":"Group/g"}}`, "", false},
+		"contained":          {`{"resourceType":"Observation","subject":{"reference":"#p"}}`, "", false},
+		"by number only":     {`{"resourceType":"Observation","subject":{"identifier":{"value":"1"}}}`, "", false},
+		"odd shape":          {`{"resourceType":"Observation","subject":"Patient/p1"}`, "", false},
+		"unresolved":         {`{"resourceType":"Observation","subject":{"reference":"urn:uuid:1"}}`, "", true},
+		"elsewhere":          {`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Patient/p1"}}`, "", false},
+		"this desk":          {`{"resourceType":"Observation","subject":{"reference":"http://127.0.0.1:7878/fhir/Patient/p1"}}`, "p1", false},
+		"localhost":          {`{"resourceType":"Observation","subject":{"reference":"http://localhost:1/fhir/Patient/p1/_history/2"}}`, "p1", false},
+		"not quite a desk":   {`{"resourceType":"Observation","subject":{"reference":"http://127.0.0.1.evil/fhir/Patient/p1"}}`, "", false},
+		"a device elsewhere": {`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Device/d"}}`, "", false},
+		"no id":              {`{"resourceType":"Observation","subject":{"reference":"Patient/a/b"}}`, "", true},
+		"no JSON":            {`{`, "", true},
+	} {
+		got, err := fhirjson.PatientOf([]byte(row.body))
+		if got != row.want || (err != nil) != row.wantErr {
+			t.Errorf("%s: got %q, %v; want %q, error %v", name, got, err, row.want, row.wantErr)
+		}
+	}
+}
+
+func TestIndexOf(t *testing.T) {
+	got, err := fhirjson.IndexOf([]byte(`{"resourceType":"Patient",
+		"identifier":[{"system":"s","value":"2"},{"system":"s","value":"1"},{"system":"s","value":"2"},{"system":"none"}],
+		"name":[{"use":"official","text":"Mme. Zoë D’Hondt","family":"D'Hondt","given":["Zoë","Anne-Marie"],"prefix":["Mme."]},{"family":"Van der Linden"}],
+		"contact":[{"name":{"family":"Other"}}],"birthDate":"1985-07","_birthDate":{"id":"a"}}`))
+	want := fhirjson.Index{
+		Names:       []string{"anne", "der", "dhondt", "linden", "marie", "mme", "van", "zoe"},
+		Family:      []string{"der", "dhondt", "linden", "van"},
+		Given:       []string{"anne", "marie", "zoe"},
+		BirthDate:   "1985-07",
+		Identifiers: []fhirjson.Identifier{{"s", "1"}, {"s", "2"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("(-want +got) %v\n%s", err, diff)
+	}
+	got, err = fhirjson.IndexOf([]byte(`{"resourceType":"Organization","name":"Huisartsen Élan","alias":["HE"],"identifier":1,"birthDate":2}`))
+	if diff := cmp.Diff(fhirjson.Index{Names: []string{"elan", "he", "huisartsen"}}, got); diff != "" || err != nil {
+		t.Errorf("(-want +got) %v\n%s", err, diff)
+	}
+}
+
+// TestHostileIndex guards against a record that would hold up every device that reads it.
+func TestHostileIndex(t *testing.T) {
+	var b strings.Builder
+	for i := range 400_000 {
+		b.WriteString(string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26)) + string(rune('a'+i/17576%26)) + " ")
+	}
+	x, err := fhirjson.IndexOf([]byte(`{"resourceType":"Organization","name":"` + b.String() + `"}`))
+	if err != nil || len(x.Names) != 400_000 {
+		t.Errorf("got %d words, %v", len(x.Names), err)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                 "",
+		"  Jan\tPEETERS ":  "jan peeters",
+		"D'Hondt":          "dhondt",
+		"D’Hondt":          "dhondt",
+		"Müller-Łukasz":    "muller lukasz",
+		"Mu\u0308ller":     "muller",
+		"Straße Œuvre Ærø": "strasse oeuvre aero",
+		"İstanbul":         "istanbul",
+		"ΣΊΣΥΦΟΣ Σίσυφος":  "σισυφοσ σισυφοσ",
+		"Иванов":           "иванов",
+		"ﬁn ２":             "fin 2",
+		"(Van) den. Berg,": "van den berg",
+		"王 小明":             "王 小明",
+	} {
+		if got := fhirjson.Fold(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+		if got := fhirjson.Fold(fhirjson.Fold(in)); got != want {
+			t.Errorf("%q folded twice: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestDevice(t *testing.T) {
+	for _, want := range []fhirjson.DeviceKey{
+		{Public: bytes.Repeat([]byte{1}, 32), Certificate: bytes.Repeat([]byte{2}, 64), Name: `Desk "1" 😀`, Active: true},
+		{Public: bytes.Repeat([]byte{3}, 32)},
+	} {
+		body := fhirjson.DeviceResource("desk-1", want)
+		if head, err := fhirjson.Check(body); err != nil || head != (fhirjson.Head{ResourceType: "Device", ID: "desk-1"}) {
+			t.Errorf("%s: %v, %v", body, head, err)
+		}
+		got, err := fhirjson.DeviceOf(body)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("(-want +got) %v\n%s", err, diff)
+		}
+	}
+	for name, body := range map[string]string{
+		"another type": strings.Replace(string(fhirjson.DeviceResource("d", fhirjson.DeviceKey{Public: make([]byte, 32)})), `"Device"`, `"Basic"`, 1),
+		"a pacemaker":  `{"resourceType":"Device","extension":[{"url":"x"}]}`,
+		"no extension": `{"resourceType":"Device"}`,
+	} {
+		if _, err := fhirjson.DeviceOf([]byte(body)); !errors.Is(err, fhirjson.ErrNoDeviceKey) {
+			t.Errorf("%s: got %v, want ErrNoDeviceKey", name, err)
+		}
+	}
+	var e *fhirjson.Error
+	if _, err := fhirjson.DeviceOf(fhirjson.DeviceResource("d", fhirjson.DeviceKey{Public: make([]byte, 31)})); !errors.As(err, &e) {
+		t.Errorf("a key of 31 bytes: got %v, want an *Error", err)
+	}
+}

@@ -1,0 +1,238 @@
+package projections
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// carrier stands for the rows by which a head is found. Their key is the arrival of
+// the version that brought them in; a version that takes the place of another and has
+// the same words takes over its carrier, so that most changes touch no index.
+type carrier struct {
+	key   int64  // 0: no rows
+	terms []byte // digest of the words
+}
+
+type index struct {
+	carrier
+	label string // what lists are sorted by
+}
+
+// terms are the words by which a version is found, folded.
+type terms struct {
+	fhirjson.Index
+}
+
+const (
+	kindIdentifier = "identifier"
+	kindBirthDate  = "birthdate"
+	// maxLabel bounds the sort key, in bytes: it stands in every cursor.
+	maxLabel = 120
+)
+
+var (
+	insertTerm  = &statement{"INSERT OR IGNORE INTO term (kind, value, system, carrier) VALUES (?, ?, ?, ?)"}
+	deleteTerms = &statement{"DELETE FROM term WHERE carrier = ?"}
+	insertName  = &statement{"INSERT INTO words (rowid, family, given, name, other) VALUES (?, ?, ?, ?, ?)"}
+	deleteName  = &statement{"DELETE FROM words WHERE rowid = ?"}
+)
+
+// free gives up the rows of a version that is no head any more; the version that
+// takes its place may take them over until the batch settles the record.
+func (r *record) free(c carrier) {
+	if c.key != 0 {
+		r.freed = append(r.freed, c)
+	}
+}
+
+// indexHead makes a head findable, live ones only.
+func (b *batch) indexHead(r *record, v *version) (index, error) {
+	t := b.store.termsOf(v)
+	if t.empty() {
+		return index{}, nil
+	}
+	x := index{carrier: carrier{key: v.arrival, terms: t.digest()}, label: label(v.body)}
+	for i, c := range r.freed {
+		if bytes.Equal(c.terms, x.terms) {
+			x.key = c.key
+			r.freed = slices.Delete(r.freed, i, i+1)
+			return x, nil
+		}
+	}
+	for _, row := range t.rows() {
+		if _, err := b.exec(insertTerm, row.kind, row.value, row.system, x.key); err != nil {
+			return index{}, err
+		}
+	}
+	_, err := b.exec(insertName, x.key, strings.Join(t.Family, " "), strings.Join(t.Given, " "), strings.Join(t.Names, " "), t.other())
+	return x, err
+}
+
+// dropFreed deletes the rows that nobody took over.
+func (b *batch) dropFreed(r *record) error {
+	for _, c := range r.freed {
+		if _, err := b.exec(deleteTerms, c.key); err != nil {
+			return err
+		}
+		if _, err := b.exec(deleteName, c.key); err != nil {
+			return err
+		}
+	}
+	r.freed = nil
+	return nil
+}
+
+// termsOf reads the words out of a version. Most resources have none, and a look for
+// the names of the fields saves taking them apart.
+func (s *Store) termsOf(v *version) terms {
+	if v.class() != classReadable {
+		return terms{}
+	}
+	body := s.bodyOf(v)
+	if !mayHaveTerms(body) {
+		return terms{}
+	}
+	x, err := fhirjson.IndexOf(body)
+	if err != nil {
+		return terms{} // it is no FHIR: kept and shown, but found by its id only
+	}
+	return terms{x}
+}
+
+func mayHaveTerms(body []byte) bool {
+	for _, field := range []string{`"identifier"`, `"name"`, `"birthDate"`, `\u`} {
+		if bytes.Contains(body, []byte(field)) {
+			return true
+		}
+	}
+	return false
+}
+
+// bodyOf is the resource, nil where it does not open.
+func (s *Store) bodyOf(v *version) []byte {
+	if v.opened {
+		return v.body
+	}
+	body, err := s.options.Opener(v.event)
+	if err != nil {
+		return nil
+	}
+	v.body, v.opened = body, true
+	return body
+}
+
+// contentOf is equal for two versions if their content is: all deletions are, and
+// what cannot be read equals nothing.
+func (s *Store) contentOf(v *version) []byte {
+	switch v.class() {
+	case classDeleted:
+		return []byte{}
+	case classUnreadable:
+		return v.event.ID[:]
+	}
+	body := s.bodyOf(v)
+	if body == nil {
+		return v.event.ID[:]
+	}
+	return contentDigest(body)
+}
+
+// contentDigest compares resources by what they say, and what is none by its bytes.
+func contentDigest(body []byte) []byte {
+	d, err := fhirjson.Digest(body)
+	if err != nil {
+		d = events.Digest(sha256.Sum256(append([]byte("carelog bytes v1\n"), body...)))
+	}
+	return d[:]
+}
+
+func (t terms) empty() bool {
+	return len(t.Names)+len(t.Family)+len(t.Given)+len(t.Identifiers) == 0 && t.BirthDate == ""
+}
+
+// String is the same for the same words.
+func (t terms) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "family %q given %q names %q born %q", t.Family, t.Given, t.Names, t.BirthDate)
+	for _, i := range t.Identifiers {
+		fmt.Fprintf(&b, " %q|%q", i.System, i.Value)
+	}
+	return b.String()
+}
+
+func (t terms) digest() []byte {
+	sum := sha256.Sum256([]byte(t.String()))
+	return sum[:16]
+}
+
+// label sorts by family name, then by given names, each as it is written: the words
+// of terms are in no order. A name that is one text sorts by that.
+func label(body []byte) string {
+	var resource struct {
+		Name json.RawMessage `json:"name"`
+	}
+	type human struct {
+		Family string   `json:"family"`
+		Given  []string `json:"given"`
+		Text   string   `json:"text"`
+	}
+	if json.Unmarshal(body, &resource) != nil {
+		return ""
+	}
+	var names []human
+	var name string
+	if json.Unmarshal(resource.Name, &names) == nil && len(names) > 0 {
+		name = strings.TrimSpace(names[0].Family + " " + strings.Join(names[0].Given, " "))
+		if name == "" {
+			name = names[0].Text
+		}
+	} else if json.Unmarshal(resource.Name, &name) != nil {
+		return ""
+	}
+	return clip(fhirjson.Fold(name), maxLabel)
+}
+
+// clip cuts a text before the rune that goes over size bytes.
+func clip(s string, size int) string {
+	if len(s) <= size {
+		return s
+	}
+	for !utf8.RuneStart(s[size]) {
+		size--
+	}
+	return s[:size]
+}
+
+type termRow struct{ kind, value, system string }
+
+func (t terms) rows() []termRow {
+	var rows []termRow
+	if t.BirthDate != "" {
+		rows = append(rows, termRow{kindBirthDate, t.BirthDate, ""})
+	}
+	for _, i := range t.Identifiers {
+		rows = append(rows, termRow{kindIdentifier, i.Value, i.System})
+	}
+	return rows
+}
+
+// other is what a search for any text finds besides names: birth dates and
+// identifiers, without the dots and dashes that are typed with them or not.
+func (t terms) other() string {
+	words := []string{bare(t.BirthDate)}
+	for _, i := range t.Identifiers {
+		words = append(words, bare(i.Value))
+	}
+	return strings.Join(words, " ")
+}
+
+// bare is a text folded into one word.
+func bare(s string) string { return strings.ReplaceAll(fhirjson.Fold(s), " ", "") }

@@ -1,0 +1,245 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Record is a record as it stands, a deleted one included. ErrNotFound where no
+// version of it is here.
+func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
+	var state State
+	err := s.view(ctx, "read "+r.String(), func(v *view) error {
+		states, err := v.states("WHERE r.type = ? AND r.id = ?", r.Type, r.ID)
+		if err == nil && len(states) == 0 {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		state = states[0]
+		return nil
+	})
+	return state, err
+}
+
+// Version is one version of a record. ErrNotFound where it is not here.
+func (s *Store) Version(ctx context.Context, r events.Record, id events.ID) (Version, error) {
+	var version Version
+	err := s.view(ctx, fmt.Sprintf("read version %s of %s", id, r), func(v *view) error {
+		found, err := v.versions(eventTables+"WHERE e.id = ? AND r.type = ? AND r.id = ? AND "+versionOf, []any{id[:], r.Type, r.ID},
+			func(got Version) error { version = got; return nil })
+		if err == nil && found == 0 {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		heads, err := v.headIDs(r)
+		version.Head = heads[id]
+		return err
+	})
+	return version, err
+}
+
+// History is every version of a record, the newest arrival first. ErrNotFound where
+// there is none.
+func (s *Store) History(ctx context.Context, r events.Record) ([]Version, error) {
+	var history []Version
+	err := s.view(ctx, "read the history of "+r.String(), func(v *view) error {
+		heads, err := v.headIDs(r)
+		if err != nil {
+			return err
+		}
+		n, err := v.versions(eventTables+"WHERE e.record = (SELECT key FROM record WHERE type = ? AND id = ?) AND "+versionOf+
+			" ORDER BY e.arrival DESC", []any{r.Type, r.ID}, func(got Version) error {
+			got.Head = heads[got.Event.ID]
+			history = append(history, got)
+			return nil
+		})
+		if err == nil && n == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	return history, err
+}
+
+// Dossier is every record of a patient that is not deleted, of the types given or of
+// all, by type and id. A record is in the dossier of each of its heads.
+func (s *Store) Dossier(ctx context.Context, patient string, types ...string) ([]State, error) {
+	var states []State
+	err := s.view(ctx, "read the dossier of "+patient, func(v *view) error {
+		where := "WHERE r.heads > 0 AND r.deleted = 0 AND " + inDossier
+		args := []any{patient, patient}
+		if len(types) > 0 {
+			where += " AND r.type IN (?" + strings.Repeat(", ?", len(types)-1) + ")"
+			for _, t := range types {
+				args = append(args, t)
+			}
+		}
+		var err error
+		states, err = v.states(where+" ORDER BY r.type, r.id", args...)
+		return err
+	})
+	return states, err
+}
+
+// Conflicts is every record in conflict, the one that came up first before the others.
+func (s *Store) Conflicts(ctx context.Context) ([]State, error) {
+	var states []State
+	err := s.view(ctx, "list the conflicts", func(v *view) error {
+		var err error
+		states, err = v.states("WHERE r.conflict = 1")
+		return err
+	})
+	slices.SortFunc(states, func(a, b State) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Record.Type, b.Record.Type), cmp.Compare(a.Record.ID, b.Record.ID))
+	})
+	return states, err
+}
+
+// CountConflicts is how many records are in conflict.
+func (s *Store) CountConflicts(ctx context.Context) (n int, err error) {
+	err = s.view(ctx, "count the conflicts", func(v *view) error {
+		_, err := v.one("SELECT count(*) FROM record WHERE conflict = 1", nil, &n)
+		return err
+	})
+	return n, err
+}
+
+// Conditions on the tables r (record) and e (event).
+const (
+	versionOf = `e.doubt IN ('', 'unopened') AND e.type IN ('carelog.record.written.v1', 'carelog.record.deleted.v1')`
+	inDossier = `r.key IN (SELECT key FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)
+		UNION SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?))`
+)
+
+// versions reads events and opens them.
+func (v *view) versions(from string, args []any, f func(Version) error) (n int, err error) {
+	err = v.each("SELECT "+eventColumns+from, args, func(scan func(...any) error) error {
+		var r row
+		if err := r.scan(v.practice, scan); err != nil {
+			return err
+		}
+		n++
+		return f(v.version(&r))
+	})
+	return n, err
+}
+
+// version shows a row as the outside sees it. What does not open now, whatever it did
+// before, is unreadable.
+func (v *view) version(r *row) Version {
+	out := Version{
+		Event: r.event, Sequence: confirmed(r.sequence), Stored: r.broker(),
+		Arrived: moment(r.arrived), Arrival: r.arrival, Doubt: r.doubt,
+	}
+	if out.Doubt != "" || len(r.event.Sealed) == 0 {
+		return out
+	}
+	var err error
+	if out.Body, err = v.opener(r.event); err != nil {
+		out.Body, out.Doubt = nil, DoubtUnopened
+	}
+	return out
+}
+
+// headIDs is the set of a record's heads.
+func (v *view) headIDs(r events.Record) (map[events.ID]bool, error) {
+	heads := make(map[events.ID]bool)
+	err := v.each(`SELECT shown_id FROM record WHERE type = ?1 AND id = ?2 AND heads > 0
+		UNION SELECT h.id FROM head h JOIN record r ON r.key = h.record WHERE r.type = ?1 AND r.id = ?2`,
+		[]any{r.Type, r.ID}, func(scan func(...any) error) error {
+			var id []byte
+			if err := scan(&id); err != nil {
+				return err
+			}
+			heads[events.ID(id)] = true
+			return nil
+		})
+	return heads, err
+}
+
+// states reads records with all their heads. where stands after FROM record r.
+func (v *view) states(where string, args ...any) ([]State, error) {
+	type found struct {
+		key, shown      int64
+		heads           int
+		conflict        bool
+		record, patient string
+	}
+	var list []found
+	var states []State
+	err := v.each(`SELECT r.key, r.shown, r.heads, r.conflict, r.type, r.id, d.patient FROM record r
+		LEFT JOIN dossier d ON d.key = r.dossier `+where, args, func(scan func(...any) error) error {
+		var f found
+		var s State
+		var patient *string
+		if err := scan(&f.key, &f.shown, &f.heads, &f.conflict, &s.Record.Type, &s.Record.ID, &patient); err != nil {
+			return err
+		}
+		if f.heads == 0 {
+			return nil
+		}
+		s.Patient, s.Conflict = text(patient), f.conflict
+		list, states = append(list, f), append(states, s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range states {
+		from, key := eventTables+"WHERE e.arrival = ?", list[i].shown
+		if list[i].heads > 1 {
+			from = ` FROM head h JOIN event e ON e.arrival = h.event LEFT JOIN record r ON r.key = e.record
+				LEFT JOIN dossier d ON d.key = e.dossier LEFT JOIN device v ON v.key = e.device
+				WHERE h.record = ? ORDER BY h.class, h.place, h.id`
+			key = list[i].key
+		}
+		if _, err := v.versions(from, []any{key}, func(got Version) error {
+			got.Head = true
+			states[i].Heads = append(states[i].Heads, got)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		if len(states[i].Heads) != list[i].heads {
+			return nil, &DifferenceError{What: "heads of " + states[i].Record.String(), Want: fmt.Sprint(list[i].heads), Got: fmt.Sprint(len(states[i].Heads))}
+		}
+		states[i].Shown = states[i].Heads[0]
+		if states[i].Conflict {
+			states[i].Since = since(states[i].Heads)
+		}
+	}
+	return states, nil
+}
+
+// since is when the second of two different contents arrived.
+func since(heads []Version) time.Time {
+	byArrival := slices.SortedFunc(slices.Values(heads), func(a, b Version) int { return cmp.Compare(a.Arrival, b.Arrival) })
+	first := content(byArrival[0])
+	for _, h := range byArrival[1:] {
+		if content(h) != first {
+			return h.Arrived
+		}
+	}
+	return byArrival[len(byArrival)-1].Arrived
+}
+
+// content is contentOf for what was read.
+func content(v Version) string {
+	switch {
+	case v.Deleted():
+		return ""
+	case v.Body == nil:
+		return string(v.Event.ID[:])
+	}
+	return string(contentDigest(v.Body))
+}

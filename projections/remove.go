@@ -1,0 +1,121 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+)
+
+var (
+	deleteRow       = &statement{"DELETE FROM event WHERE arrival = ?"}
+	deleteRecord    = &statement{"DELETE FROM record WHERE key = ?"}
+	deleteHeads     = &statement{"DELETE FROM head WHERE record = ?"}
+	deleteWaitingOf = &statement{"DELETE FROM waiting WHERE record = ?"}
+	selectCarriers  = &statement{"SELECT carrier, terms FROM head WHERE record = ?"}
+	selectVersions  = &statement{"SELECT arrival FROM event WHERE record = ? AND " + inGraph + " ORDER BY id"}
+	selectAnyEvent  = &statement{"SELECT 1 FROM event WHERE record = ? LIMIT 1"}
+	selectIDArrival = &statement{"SELECT arrival FROM event WHERE id = ?"}
+)
+
+// Remove takes a queued event out again, because the server refused the write as stale
+// or a user set it aside: everything is then as if it had never been, except for the
+// feed, which tells of it. ErrNotQueued where the event is not here or in the log.
+func (s *Store) Remove(ctx context.Context, id events.ID) error {
+	return s.change(ctx, fmt.Sprintf("take out event %s", id), func(b *batch) error {
+		var arrival int64
+		found, err := b.one(selectIDArrival, []any{id[:]}, &arrival)
+		if err == nil && !found {
+			err = ErrNotQueued
+		}
+		if err != nil {
+			return err
+		}
+		held, err := b.load(arrival)
+		if err != nil {
+			return err
+		}
+		if held.sequence != 0 {
+			return ErrNotQueued
+		}
+		if err := b.takeOut(&held.row); err != nil {
+			return err
+		}
+		return b.notice(held.event, true)
+	})
+}
+
+// takeOut deletes the row of an event and makes its record and its device's chain anew.
+func (b *batch) takeOut(held *row) error {
+	r, err := b.record(held.event.Record)
+	if err != nil {
+		return err
+	}
+	if _, err := b.exec(deleteRow, held.arrival); err != nil {
+		return err
+	}
+	if err := b.shrink(held.event); err != nil {
+		return err
+	}
+	return b.rebuild(r)
+}
+
+// rebuild makes what is derived for a record anew from its events.
+func (b *batch) rebuild(r *record) error {
+	r.touched = true
+	if err := b.clear(r); err != nil {
+		return err
+	}
+	var arrivals []int64
+	err := b.each(selectVersions, []any{r.key}, func(scan func(...any) error) error {
+		var arrival int64
+		if err := scan(&arrival); err != nil {
+			return err
+		}
+		arrivals = append(arrivals, arrival)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, arrival := range arrivals {
+		v, err := b.load(arrival)
+		if err != nil {
+			return err
+		}
+		if err := b.grow(r, v); err != nil {
+			return err
+		}
+	}
+	var one int
+	found, err := b.one(selectAnyEvent, []any{r.key}, &one)
+	r.gone = !found
+	return err
+}
+
+// clear makes a record one that has no version.
+func (b *batch) clear(r *record) error {
+	r.free(r.index.carrier)
+	if r.many {
+		err := b.each(selectCarriers, []any{r.key}, func(scan func(...any) error) error {
+			var c carrier
+			err := scan(&c.key, &c.terms)
+			r.free(c)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.dropFreed(r); err != nil {
+		return err
+	}
+	if _, err := b.exec(deleteHeads, r.key); err != nil {
+		return err
+	}
+	if _, err := b.exec(deleteWaitingOf, r.key); err != nil {
+		return err
+	}
+	*r = record{key: r.key, name: r.name, fresh: r.fresh, touched: r.touched}
+	return nil
+}

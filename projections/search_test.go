@@ -1,0 +1,187 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// found is the ids of the records that a question finds, in their order.
+func found(t *testing.T, s *projections.Store, q projections.Query) []string {
+	t.Helper()
+	page, err := s.Search(context.Background(), q)
+	if err != nil {
+		t.Fatalf("search %+v: %v", q, err)
+	}
+	var list []string
+	for _, state := range page.States {
+		list = append(list, state.Record.ID)
+	}
+	if q.After == "" && page.Next == "" && page.Total != len(list) {
+		t.Errorf("search %+v: total %d, found %d", q, page.Total, len(list))
+	}
+	return list
+}
+
+func pat(id string) events.Record { return events.Record{Type: "Patient", ID: id} }
+
+func TestSearchPatients(t *testing.T) {
+	s, a := open(t), newDesk("a")
+	for i, body := range []string{
+		patientBody("D'Hondt", "Zoë", "1970-01-02", "70.01.02-123.45"),
+		patientBody("Müller-Łukasz", "Jean-Pierre", "1970-11", "85073003328"),
+		patientBody("Van den Berg", "Anna", "1985-07-30", "x|y"),
+	} {
+		apply(t, s, at(uint64(i+1), a.write(pat(fmt.Sprint("p", i)), body)))
+	}
+	apply(t, s, at(9, a.write(note, `{"resourceType":"Condition","identifier":[{"value":"85073003328"}]}`)))
+	for _, c := range []struct {
+		name string
+		q    projections.Query
+		want []string
+	}{
+		{"accents and apostrophes do not count", projections.Query{Name: "dhondt zoe"}, []string{"p0"}},
+		{"any order, from the beginning of a word", projections.Query{Name: "pier luk mul"}, []string{"p1"}},
+		{"not from the middle", projections.Query{Name: "ukasz"}, nil},
+		{"family only", projections.Query{Family: "anna"}, nil},
+		{"given only", projections.Query{Given: "ANNA"}, []string{"p2"}},
+		{"all must hold", projections.Query{Name: "berg", BirthDate: "1970"}, nil},
+		{"a year", projections.Query{BirthDate: "1970"}, []string{"p0", "p1"}},
+		{"a month", projections.Query{BirthDate: "1970-11"}, []string{"p1"}},
+		{"a day", projections.Query{BirthDate: "1985-07-30"}, []string{"p2"}},
+		{"a value, of all types", projections.Query{Identifier: "85073003328"}, []string{"con-1", "p1"}},
+		{"system and value", projections.Query{Identifier: "urn:niss|85073003328"}, []string{"p1"}},
+		{"no system", projections.Query{Identifier: "|85073003328"}, []string{"con-1"}},
+		{"a bar in the value", projections.Query{Identifier: "urn:niss|x|y"}, []string{"p2"}},
+		{"any value of a system, by name", projections.Query{Identifier: "urn:niss|"}, []string{"p0", "p1", "p2"}},
+		{"text: a number without its dots", projections.Query{Text: "700102123"}, []string{"p0"}},
+		{"text: a number with others", projections.Query{Text: "85.07.30-033"}, []string{"con-1", "p1"}},
+		{"text: name and date", projections.Query{Text: "berg 1985-07"}, []string{"p2"}},
+		{"quotes are words", projections.Query{Name: `"anna" OR`}, nil},
+		{"type", projections.Query{Type: "Condition"}, []string{"con-1"}},
+		{"id", projections.Query{Type: "Patient", ID: "p2"}, []string{"p2"}},
+		{"dossier", projections.Query{Patient: "pat-1", Type: "Condition"}, []string{"con-1"}},
+		{"all patients by name", projections.Query{Type: "Patient"}, []string{"p0", "p1", "p2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, found(t, s, c.q)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, q := range []projections.Query{{BirthDate: "1970-1"}, {BirthDate: "70"}, {Name: "!!"}} {
+		if _, err := s.Search(context.Background(), q); !errors.Is(err, projections.ErrQuery) {
+			t.Errorf("search %+v: %v: want ErrQuery", q, err)
+		}
+	}
+}
+
+// Every live head of a patient finds it, and nothing else that it was once called.
+func TestSearchFindsEveryHead(t *testing.T) {
+	s, a, b := open(t), newDesk("a"), newDesk("b")
+	p := pat("p1")
+	first := at(1, a.write(p, patientBody("Oud", "An", "1970-01-02", "1")))
+	left := at(2, a.write(p, patientBody("Links", "An", "1970-01-02", "1"), first.Event.ID))
+	right := at(3, b.write(p, patientBody("Rechts", "An", "1971-01-02", "2"), first.Event.ID))
+	apply(t, s, first)
+	apply(t, s, left, right)
+	for name, want := range map[string][]string{"oud": nil, "links": {"p1"}, "rechts": {"p1"}} {
+		if diff := cmp.Diff(want, found(t, s, projections.Query{Name: name})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := found(t, s, projections.Query{Conflict: true, Identifier: "2", BirthDate: "1971"}); len(got) != 1 {
+		t.Errorf("the other head's number finds %v", got)
+	}
+	gone := at(4, a.erase(p, left.Event.ID, right.Event.ID))
+	apply(t, s, gone)
+	if got := found(t, s, projections.Query{Name: "an"}); got != nil {
+		t.Errorf("a deleted patient is found: %v", got)
+	}
+	apply(t, s, at(5, a.write(p, patientBody("Weer", "An", "1970-01-02", "1"), gone.Event.ID)))
+	if got := found(t, s, projections.Query{Name: "an weer"}); len(got) != 1 {
+		t.Errorf("a patient made again is not found")
+	}
+}
+
+// Pages hold every record once, also when records come in between.
+func TestSearchPages(t *testing.T) {
+	ctx := context.Background()
+	s, a := open(t), newDesk("a")
+	var want []string
+	for i := range 25 {
+		id := fmt.Sprintf("p%02d", i)
+		want = append(want, id)
+		apply(t, s, at(uint64(i+1), a.write(pat(id), patientBody(fmt.Sprint("Naam", i/10), "An", "1970", id))))
+	}
+	var got []string
+	for q := (projections.Query{Type: "Patient", Limit: 4}); ; {
+		page, err := s.Search(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, state := range page.States {
+			got = append(got, state.Record.ID)
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+		apply(t, s, at(uint64(100+len(got)), a.write(pat(fmt.Sprint("a", len(got))), patientBody("Aa", "An", "1970", "z"))))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("pages (-want +got):\n%s", diff)
+	}
+	if _, err := s.Search(ctx, projections.Query{After: "x"}); !errors.Is(err, projections.ErrCursor) {
+		t.Fatalf("search after nonsense: %v: want ErrCursor", err)
+	}
+}
+
+// A body that opens later is found and shown, and the feed tells of it.
+func TestReopen(t *testing.T) {
+	ctx := context.Background()
+	s, a := open(t), newDesk("a")
+	e := at(1, a.write(patient, patientBody("Peeters", "Jan", "1970", "1")))
+	e.Body, e.Doubt, e.Reason = nil, projections.DoubtUnopened, "its key is not here"
+	apply(t, s, e)
+	if got := state(t, s, patient); got.Shown.Doubt != projections.DoubtUnopened || got.Shown.Body != nil {
+		t.Fatalf("shown: %+v", got.Shown)
+	}
+	changed, err := s.Reopen(ctx, "pat-1")
+	if err != nil || !slices.Equal(changed, []events.Record{patient}) {
+		t.Fatalf("reopen: %v, %v", changed, err)
+	}
+	if got := found(t, s, projections.Query{Name: "peeters"}); len(got) != 1 {
+		t.Fatalf("found: %v", got)
+	}
+	if changes, err := s.Changes(ctx, 1, 0); err != nil || len(changes) != 1 || changes[0].Event != e.Event.ID {
+		t.Fatalf("changes: %+v, %v", changes, err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	ctx := context.Background()
+	s := open(t)
+	keys := []events.WrappedKey{{Patient: "a", ID: events.KeyID{1}, Wrapped: []byte{1}}, {Patient: "a", ID: events.KeyID{2}, Wrapped: []byte{2}}, {Patient: "", ID: events.KeyID{3}, Wrapped: []byte{3}}}
+	for range 2 {
+		if err := s.PutKeys(ctx, keys...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []events.WrappedKey
+	for k, err := range s.Keys(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, k)
+	}
+	if diff := cmp.Diff([]events.WrappedKey{keys[2], keys[0], keys[1]}, got); diff != "" {
+		t.Fatalf("keys (-want +got):\n%s", diff)
+	}
+}

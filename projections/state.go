@@ -1,0 +1,109 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Version is one event of a record, and what it made of it.
+type Version struct {
+	Event    *events.Event
+	Sequence uint64    // place in the log; 0 while the server is not known to have it
+	Stored   time.Time // when the broker stored it; zero where it is queued
+	Arrived  time.Time // when it came here; never earlier than what came before it
+	Arrival  int64     // its place among all that came here
+	Body     []byte    // the resource, byte for byte; nil for a deletion and where Doubt says so
+	Doubt    Doubt     // none, or DoubtUnopened
+	Head     bool      // no other event names it as parent
+}
+
+// Deleted reports whether the version is a deletion.
+func (v Version) Deleted() bool { return v.Event.Type == events.Deleted }
+
+// State is a record as it stands.
+type State struct {
+	Record   events.Record
+	Patient  string    // dossier of the version shown
+	Shown    Version   // what stands until a person decides
+	Heads    []Version // the version shown first
+	Conflict bool      // two of the heads differ in content
+	Since    time.Time // when the conflict came up here; zero without one
+}
+
+// Query says what to search. What is empty does not narrow; all that is set must hold.
+// Words match from their beginning, whatever their case and accents, in any order.
+type Query struct {
+	Type       string // of the record
+	ID         string // of the record
+	Patient    string // id of the dossier
+	Name       string // words of any part of a name
+	Family     string
+	Given      string
+	Text       string // words of a name, birth dates or values of identifiers
+	BirthDate  string // YYYY, YYYY-MM or YYYY-MM-DD
+	Identifier string // value, system|value, |value (no system) or system| (any value)
+	Conflict   bool   // only records in conflict
+	Limit      int    // at most so many; 0 means DefaultLimit, and MaxLimit is the most
+	After      string // Page.Next of the page before
+}
+
+// Bounds of a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 1000
+)
+
+// Page is a part of what a search found, by name where the records have one, then by id.
+type Page struct {
+	States []State
+	Next   string // for Query.After; empty at the end
+	Total  int    // of all pages, at this moment
+}
+
+// Change is a line of the feed of what came here.
+type Change struct {
+	Arrival  int64 // ascending, with gaps
+	Record   events.Record
+	Patient  string
+	Event    events.ID
+	Type     events.Type
+	Device   string
+	Author   string
+	Sequence uint64    // 0 while it is queued
+	Arrived  time.Time // of the change
+	Doubt    Doubt
+	Removed  bool // the event was taken out again: the write was refused as stale
+}
+
+// Doubtful is something in the log that somebody may want to look at.
+type Doubtful struct {
+	Kind     Doubt
+	Event    events.ID     // zero where the message has none that can be read
+	Record   events.Record // zero where there is none
+	Patient  string
+	Device   string
+	Counter  uint64 // of the device's chain
+	Sequence uint64 // 0: not in the log
+	Reason   string
+}
+
+// Counts says how much there is.
+type Counts struct {
+	Records   int // that have a version, deleted ones included
+	Patients  int // live Patient records
+	Events    int
+	Queued    int // events that the server does not have yet
+	Conflicts int
+	Doubts    map[Doubt]int
+}
+
+// Device is one that may sign, or might once.
+type Device struct {
+	ID          string
+	Name        string
+	PublicKey   []byte
+	Certificate []byte
+	Active      bool   // no head of its record says otherwise
+	RevokedAt   uint64 // place in the log from which its events no longer count; 0: active, or the revocation is still queued
+}

@@ -1,0 +1,221 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	sqlite "modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Options of a store.
+type Options struct {
+	// Practice whose records these are. Required.
+	Practice string
+	// Opener opens the sealed body of an event; nil means that none can be opened.
+	// It must give the same bytes every time that it gives any. It is called from
+	// several goroutines.
+	Opener func(*events.Event) ([]byte, error)
+	// Now tells the time of arrival; nil means time.Now.
+	Now func() time.Time
+}
+
+// Store is record.db: the local copy of the log and what is made of it. Its methods
+// may be called from several goroutines; changes wait for each other, and a question
+// sees the state after one change or after the next, never one between.
+type Store struct {
+	path    string
+	options Options
+	readers *sql.DB
+
+	mu     sync.Mutex // held during a change
+	writer *writer    // nil once closed
+}
+
+// readerCount is how many questions are answered at once; more wait.
+const readerCount = 6
+
+// busyTimeout is how long a change waits for another program that writes.
+const busyTimeout = 5 * time.Second
+
+// Open opens the store at path, or makes it. It refuses a file that is not ours
+// (*NotOursError), one of a newer version (*NewerError) or of another practice
+// (*PracticeError), and a damaged one (*CorruptError), and leaves each as it is.
+// A file that was not closed in order is checked first: about a second per 600 MB.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if err := events.ValidateName("practice", o.Practice); err != nil {
+		return nil, fmt.Errorf("open the record store: %w", err)
+	}
+	if o.Opener == nil {
+		o.Opener = func(e *events.Event) ([]byte, error) { return nil, events.ErrNoKey }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{path: path, options: o}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(s.explain("open the record store", err), s.release())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := checkHeader(s.path); err != nil {
+		return err
+	}
+	var err error
+	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-65536)",
+		"wal_autocheckpoint(20000)", "journal_size_limit(67108864)")); err != nil {
+		return err
+	}
+	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
+		return err
+	}
+	if s.readers, err = sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)")); err != nil {
+		return err
+	}
+	s.readers.SetMaxOpenConns(readerCount)
+	s.readers.SetMaxIdleConns(readerCount)
+	return s.readers.PingContext(ctx)
+}
+
+// Close ends the store after the change under way. Questions still open fail. It may
+// be called again.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer == nil {
+		return nil
+	}
+	_, err := s.writer.exec(markClean, 1)
+	return s.explain("close the record store", errors.Join(err, s.release()))
+}
+
+// release gives back what open took.
+func (s *Store) release() error {
+	var err error
+	if s.readers != nil {
+		err = s.readers.Close()
+	}
+	if s.writer != nil { // last: it is the one that may tidy up the WAL
+		err = errors.Join(err, s.writer.close())
+	}
+	s.writer = nil
+	return err
+}
+
+// source is the name under which SQLite opens a file, with the pragmas of a connection.
+func source(path string, pragmas ...string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive of Windows
+	}
+	query := url.Values{"_dqs": {"0"}, "_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())}, "_pragma": pragmas}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
+}
+
+// explain says what was being done, and turns what SQLite reports into the error
+// that tells the user what to do.
+func (s *Store) explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
+			err = &CorruptError{Path: s.path, Reason: lite.Error()}
+		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+			err = &BusyError{Path: s.path}
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+var errClosed = errors.New("the record store is closed")
+
+// change runs f in one transaction: all of it, or nothing.
+func (s *Store) change(ctx context.Context, what string, f func(*batch) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer == nil {
+		return fmt.Errorf("%s: %w", what, errClosed)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := s.writer.exec(begin); err != nil {
+		return s.explain(what, err)
+	}
+	b, err := newBatch(ctx, s)
+	if err == nil {
+		err = f(b)
+	}
+	if err == nil {
+		err = b.flush()
+	}
+	if err == nil {
+		_, err = s.writer.exec(commit)
+	}
+	if err != nil {
+		_, undo := s.writer.exec(rollback)
+		if s.writer.inTransaction() {
+			err = errors.Join(err, undo)
+		}
+	}
+	return s.explain(what, err)
+}
+
+// view runs f on one unchanging state.
+func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return s.explain(what, err)
+	}
+	defer tx.Rollback() // a read has nothing to keep
+	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener}))
+}
+
+// view is one unchanging state of the store, for the length of a question.
+type view struct {
+	ctx      context.Context
+	tx       *sql.Tx
+	practice string
+	opener   func(*events.Event) ([]byte, error)
+}
+
+// each calls f on every row of a question.
+func (v *view) each(sql string, args []any, f func(scan func(...any) error) error) error {
+	rows, err := v.tx.QueryContext(v.ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// one reads a single row; false where there is none.
+func (v *view) one(sql string, args []any, into ...any) (found bool, err error) {
+	err = v.each(sql, args, func(scan func(...any) error) error {
+		found = true
+		return scan(into...)
+	})
+	return found, err
+}

@@ -1,0 +1,117 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// statement is a text that the writer prepares once. Statements are told apart by
+// their address.
+type statement struct{ text string }
+
+var (
+	begin    = &statement{"BEGIN IMMEDIATE"}
+	commit   = &statement{"COMMIT"}
+	rollback = &statement{"ROLLBACK"}
+)
+
+// writer is the one connection that changes the file. Its statements are not bound to
+// a context: the driver would start a goroutine for each; a batch asks for itself.
+type writer struct {
+	pool     *sql.DB
+	conn     *sql.Conn
+	prepared map[*statement]*sql.Stmt
+}
+
+func openWriter(ctx context.Context, source string) (*writer, error) {
+	pool, err := sql.Open("sqlite", source)
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1)
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &writer{pool: pool, conn: conn, prepared: make(map[*statement]*sql.Stmt)}, nil
+}
+
+func (w *writer) close() error {
+	var errs []error
+	for _, stmt := range w.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.pool.Close())...)
+}
+
+func (w *writer) stmt(st *statement) (*sql.Stmt, error) {
+	if stmt := w.prepared[st]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := w.conn.PrepareContext(context.Background(), st.text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", st.text, err)
+	}
+	w.prepared[st] = stmt
+	return stmt, nil
+}
+
+// exec runs a change and returns how many rows it touched.
+func (w *writer) exec(st *statement, args ...any) (int64, error) {
+	stmt, err := w.stmt(st)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// each calls f on every row of a question. f must not use the writer.
+func (w *writer) each(st *statement, args []any, f func(scan func(...any) error) error) error {
+	stmt, err := w.stmt(st)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// first calls f on the first row of a question; false where there is none.
+func (w *writer) first(st *statement, args []any, f func(scan func(...any) error) error) (found bool, err error) {
+	err = w.each(st, args, func(scan func(...any) error) error {
+		if found {
+			return nil
+		}
+		found = true
+		return f(scan)
+	})
+	return found, err
+}
+
+// one reads a single row; false where there is none.
+func (w *writer) one(st *statement, args []any, into ...any) (found bool, err error) {
+	return w.first(st, args, func(scan func(...any) error) error { return scan(into...) })
+}
+
+// inTransaction reports whether a transaction is open that should not be.
+func (w *writer) inTransaction() bool {
+	if _, err := w.conn.ExecContext(context.Background(), "BEGIN"); err != nil {
+		return true
+	}
+	_, err := w.conn.ExecContext(context.Background(), "ROLLBACK")
+	return err != nil
+}
