@@ -62,6 +62,8 @@ func (l *Log) Dossier(ctx context.Context, patient string, after uint64) iter.Se
 // line is the log as package writing sees it.
 type line struct{ *Log }
 
+var _ writing.Line = line{}
+
 // Headers of the broker with which a message says what it expects. The broker
 // keeps them in the stream; asGiven takes them out again.
 const (

@@ -20,7 +20,7 @@ var errIdle = errors.New("the server delivers nothing more")
 // Bounds of one delivery. What is under way to a slow reader is bounded by bytes
 // as well as by number, since a message can have up to 1 MiB.
 const (
-	pullMessages   = 500
+	pullMessages   = 2000
 	pullBytes      = 8 << 20
 	pullExpiry     = 30 * time.Second
 	pullHeartbeat  = 5 * time.Second

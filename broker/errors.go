@@ -20,12 +20,9 @@ var (
 
 // Answers of JetStream that mean something to an append or a read (nats-server 2.15.2).
 const (
-	codeStreamNotFound    = 10059
 	codeNoMessage         = 10037
-	codeConsumerNotFound  = 10014
 	codeWrongLastSequence = 10071 // with the sequence that there is
 	codeWrongLastInFlight = 10164 // the same, where another message is under way
-	codeStreamNameInUse   = 10058
 	codeTooLarge          = 10054
 	codeHeaderTooLarge    = 10097
 	codeExpectedStream    = 10060

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,9 +24,11 @@ var errDisconnected = errors.New("the connection was lost")
 // it is there. A session is the time between two interruptions: what waits for an
 // answer waits no longer than its session, since the answer can only come on it.
 type link struct {
-	conn   *nats.Conn
-	notify func(connected bool, err error)
+	conn   atomic.Pointer[nats.Conn] // nil only until dial returns
 	logger *slog.Logger
+
+	telling sync.Mutex // one at a time
+	notify  func(connected bool, err error)
 
 	mu      sync.Mutex
 	session context.Context // nil while there is no connection
@@ -55,7 +58,7 @@ func dial(c Config) (*link, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1), // nothing is kept to be sent later: the outbox does that
 		nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(reconnectDelay),
+		nats.CustomReconnectDelay(l.beforeRetry),
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.ConnectHandler(func(*nats.Conn) { l.up() }),
@@ -72,8 +75,29 @@ func dial(c Config) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(c.URLs, ", "), err)
 	}
-	l.conn = conn
+	l.conn.Store(conn)
 	return l, nil
+}
+
+// beforeRetry is asked how long to wait when every server was tried in vain. It also
+// tells why, where nats.go tells nobody else: the server does not let us in.
+func (l *link) beforeRetry(attempts int) time.Duration {
+	if conn := l.conn.Load(); conn != nil {
+		if err := conn.LastError(); notLetIn(err) {
+			l.down(fmt.Errorf("the broker does not let this device in: %w", err))
+		}
+	}
+	return reconnectDelay(attempts)
+}
+
+// notLetIn reports whether err is the server's answer to our credentials.
+func notLetIn(err error) bool {
+	for _, refusal := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // reconnectDelay grows with the attempts and is spread, so that the desks of a
@@ -93,9 +117,7 @@ func (l *link) up() {
 	l.change()
 	l.mu.Unlock()
 	l.logger.Info("connected to the broker")
-	if l.notify != nil {
-		l.notify(true, nil)
-	}
+	l.tell(true, nil)
 }
 
 // down ends a session, or says why there is still none.
@@ -108,8 +130,14 @@ func (l *link) down(err error) {
 	}
 	l.mu.Unlock()
 	l.logger.Info("not connected to the broker", slog.Any("error", err))
+	l.tell(false, err)
+}
+
+func (l *link) tell(connected bool, err error) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
 	if l.notify != nil {
-		l.notify(false, err)
+		l.notify(connected, err)
 	}
 }
 
@@ -187,6 +215,9 @@ func (l *link) onDenied(subject string, refuse context.CancelCauseFunc) (ignore 
 
 // close ends the connection and waits until its handlers have run.
 func (l *link) close() {
-	l.conn.Close()
+	l.conn.Load().Close()
 	<-l.closed
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.notify = nil // a last attempt to reconnect may still be under way
 }

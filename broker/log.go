@@ -89,7 +89,7 @@ func Connect(ctx context.Context, c Config) (*Log, error) {
 			return jetstream.NewWithAPIPrefix(conn, desksAPIToken, o...)
 		}
 	}
-	js, err := newJetStream(k.conn)
+	js, err := newJetStream(k.conn.Load())
 	if err != nil {
 		k.close()
 		return nil, fmt.Errorf("connect to the broker: %w", err)

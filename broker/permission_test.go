@@ -3,6 +3,8 @@ package broker_test
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +152,8 @@ func TestDeviceCannotDeleteByReflection(t *testing.T) {
 	if _, err := conn.Request("carelogapi.CONSUMER.CREATE.RECORDS.c.carelog.p1.*", []byte(create), time.Second); err != nil {
 		t.Fatal(err)
 	}
+	const batch = "batch" // an atomic one, of which each message is acknowledged with nothing at all
+	inBatch := 0
 	for _, prefix := range []string{"$JS.API.", "carelogapi."} {
 		for target := range requests {
 			target = prefix + target
@@ -172,15 +176,24 @@ func TestDeviceCannotDeleteByReflection(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// An atomic batch is acknowledged with nothing at all, but for its end.
+			inBatch++
 			m := nats.NewMsg("carelog.p1.pat-3")
 			m.Reply = target
-			m.Header.Set("Nats-Batch-Id", nats.NewInbox())
-			m.Header.Set("Nats-Batch-Sequence", "1")
+			m.Header.Set("Nats-Batch-Id", batch)
+			m.Header.Set("Nats-Batch-Sequence", strconv.Itoa(inBatch))
 			if err := conn.PublishMsg(m); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+	end := nats.NewMsg("carelog.p1.pat-3")
+	end.Header.Set("Nats-Batch-Id", batch)
+	end.Header.Set("Nats-Batch-Sequence", strconv.Itoa(inBatch+1))
+	end.Header.Set("Nats-Batch-Commit", "1")
+	if answer, err := conn.RequestMsg(end, 10*time.Second); err != nil {
+		t.Fatal(err)
+	} else if !strings.Contains(string(answer.Data), `"seq"`) || strings.Contains(string(answer.Data), `"error"`) {
+		t.Fatalf("the batch was not stored, so it has proved nothing: %s", answer.Data)
 	}
 	if err := conn.Flush(); err != nil {
 		t.Fatal(err)

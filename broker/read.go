@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/carelog/carelog/broker/internal/writing"
 	"github.com/carelog/carelog/events"
 )
 
@@ -181,5 +180,3 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
-
-var _ writing.Line = line{}

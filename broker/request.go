@@ -33,7 +33,7 @@ func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	defer context.AfterFunc(session, func() { cancel(errDisconnected) })()
 	timer := time.AfterFunc(l.timeout, func() { cancel(fmt.Errorf("no answer within %v", l.timeout)) })
 	defer timer.Stop()
-	answer, err := l.link.conn.RequestMsgWithContext(waiting, m)
+	answer, err := l.link.conn.Load().RequestMsgWithContext(waiting, m)
 	return answer, sendError(err, waiting)
 }
 

@@ -92,3 +92,22 @@ func TestConfigurationIsCheckedAtStart(t *testing.T) {
 		})
 	}
 }
+
+// Flags win over variables, and variables over the file.
+func TestPrecedence(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "carelog.conf")
+	if err := os.WriteFile(file, []byte("patients 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	generate := []string{"--config", file, "generate", "--out", os.DevNull}
+	if code, _, stderr := carelog(t, generate...); code != 2 || !strings.Contains(stderr, "patients 0") {
+		t.Fatalf("0 patients in the file: exit code %d, want 2 and a word about it\n%s", code, stderr)
+	}
+	mustCarelog(t, append(generate, "--patients", "1")...)
+	if code, _, stderr := carelogWith(t, []string{"CARELOG_PATIENTS=1"}, generate...); code != 0 {
+		t.Errorf("the variable does not win over the file: exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := carelogWith(t, []string{"CARELOG_PATIENTS=0"}, append(generate, "--patients", "1")...); code != 0 {
+		t.Errorf("the flag does not win over the variable: exit code %d\n%s", code, stderr)
+	}
+}

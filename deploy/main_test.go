@@ -61,11 +61,17 @@ func binary(t *testing.T) string {
 // the surroundings, it sees no variable that could set a flag.
 func carelog(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return carelogWith(t, nil, args...)
+}
+
+// carelogWith is carelog with variables, each NAME=value.
+func carelogWith(t *testing.T, variables []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	path := binary(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = plainEnvironment()
+	cmd.Env = append(plainEnvironment(), variables...)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	err := cmd.Run()

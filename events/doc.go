@@ -13,7 +13,7 @@
 //   - Content that only the practice can read: Seal compresses and encrypts under
 //     the patient's key and binds the result to the event's id and record.
 //   - A chain per device that has no gap and no fork unseen: an event carries the
-//     device's counter and the digest of the event before it, under an Ed25519
+//     device's counter and the fingerprint of the event before it, under an Ed25519
 //     signature that still verifies when the patient's key is gone.
 //   - Broken input is an error that names the event and says what is wrong with
 //     it. Nothing panics, hangs, or allocates more than MaxPlain for a body.

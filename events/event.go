@@ -65,7 +65,7 @@ type Event struct {
 	Author   string    // id of the Practitioner
 	Parents  []ID      // sorted, without repeats: all heads the author saw
 	Chain    Chain
-	// Replaces is the digest of the event that a SetAside stands for, in the chain and
+	// Replaces is the fingerprint of the event that a SetAside stands for, in the chain and
 	// in the log; zero in all others.
 	Replaces    Digest
 	ContentType string
@@ -74,8 +74,10 @@ type Event struct {
 	Signature   [ed25519.SignatureSize]byte
 }
 
-// Link is what the device's next event names as its previous one: the digest of
-// this event or, in a SetAside, of the event that it stands for.
+// Link is what the device's next event names as its previous one: the fingerprint of
+// this event or, in a SetAside, of the event that it stands for. It covers the
+// signature as well, so that one good signature at the end of a chain vouches for
+// every event before it, signature included.
 //
 // The rule goes by the attribute and not by the type, so that it holds for types of
 // a newer version as well.
@@ -83,10 +85,11 @@ func (e *Event) Link() Digest {
 	if !e.Replaces.IsZero() {
 		return e.Replaces
 	}
-	return e.Digest()
+	return e.Fingerprint()
 }
 
-// Follows returns the chain of the event that comes after e on the same device.
+// Follows returns the chain of the event that comes after e, once e is signed, on the
+// same device.
 func (e *Event) Follows() Chain { return Chain{Counter: e.Chain.Counter + 1, Previous: e.Link()} }
 
 // Sign signs the event as it stands; a change afterwards makes the signature wrong.

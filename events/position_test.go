@@ -166,13 +166,29 @@ func TestFingerprintOfAnyMessage(t *testing.T) {
 	})
 }
 
+func TestFingerprintKeepsNamesAndValuesApart(t *testing.T) {
+	with := func(header ...string) events.Digest {
+		m := clone(must(events.Encode(written())))
+		for i := 0; i < len(header); i += 2 {
+			m.Header[header[i]] = []string{header[i+1]}
+		}
+		return m.Fingerprint()
+	}
+	if with("ce-a:b", "c") == with("ce-a", "b:c") {
+		t.Error("a colon in a name is taken for the end of the name")
+	}
+	if with("ce-zy", "b\nce-zz:c") == with("ce-zy", "b", "ce-zz", "c") {
+		t.Error("a line end in a value is taken for the end of the value")
+	}
+}
+
 func TestChainGoesOnBehindASetAside(t *testing.T) {
 	refused := written()
-	stub := &events.Event{Type: events.SetAside, Chain: refused.Chain, Replaces: refused.Digest()}
+	stub := &events.Event{Type: events.SetAside, Chain: refused.Chain, Replaces: refused.Link()}
 	if stub.Follows() != refused.Follows() {
 		t.Errorf("behind the stub comes %v, behind the event %v", stub.Follows(), refused.Follows())
 	}
-	later := &events.Event{Type: "carelog.event.setaside.v2", Chain: refused.Chain, Replaces: refused.Digest()}
+	later := &events.Event{Type: "carelog.event.setaside.v2", Chain: refused.Chain, Replaces: refused.Link()}
 	if later.Follows() != refused.Follows() {
 		t.Error("a stub of a newer version breaks the chain")
 	}

@@ -53,7 +53,7 @@ var (
 	})
 	decoderOf = sync.OnceValue(func() *zstd.Decoder {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderDicts(dictionary),
-			zstd.WithDecoderConcurrency(0))
+			zstd.WithDecoderMaxMemory(MaxPlain), zstd.WithDecoderConcurrency(0))
 		if err != nil {
 			panic(err) // options and dictionary are constants
 		}

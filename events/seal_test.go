@@ -113,7 +113,7 @@ func TestBombIsAnErrorAndTakesLittleMemory(t *testing.T) {
 	}
 	half := must(zstd.NewWriter(nil)).EncodeAll(zeros[:events.MaxPlain/2], nil)
 	for name, frame := range map[string][]byte{
-		"size in its head": declared, "no size": undeclared.Bytes(), "frames in a row": bytes.Repeat(half, 1000),
+		"size in its head": declared, "no size": undeclared.Bytes(), "frames in a row": bytes.Repeat(half, 20),
 	} {
 		sealed := sealByHand(frame)
 		if len(sealed) > events.MaxSealed {

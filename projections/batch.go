@@ -1,8 +1,10 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/carelog/carelog/events"
@@ -28,21 +30,11 @@ type batch struct {
 	lastRecord, lastDossier, lastDevice int64 // keys given
 }
 
-// dossier is the row of a dossier while a batch changes it.
-type dossier struct {
-	key      int64
-	sequence int64
-	dirty    bool
-}
-
 var (
-	selectStore   = &statement{"SELECT arrival, arrived FROM store"}
-	updateStore   = &statement{"UPDATE store SET arrival = ?, arrived = ?"}
-	selectLasts   = &statement{"SELECT (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device)"}
-	selectDossier = &statement{"SELECT key, sequence FROM dossier WHERE patient = ?"}
-	insertDossier = &statement{"INSERT INTO dossier (key, patient, sequence) VALUES (?, ?, 0)"}
-	updateDossier = &statement{"UPDATE dossier SET sequence = ? WHERE key = ?"}
-	insertNotice  = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed)
+	selectStore  = &statement{"SELECT arrival, arrived FROM store"}
+	updateStore  = &statement{"UPDATE store SET arrival = ?, arrived = ?"}
+	selectLasts  = &statement{"SELECT (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device)"}
+	insertNotice = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed)
 		VALUES (?,?,?,?,?,?,?,?,?,?)`}
 )
 
@@ -69,34 +61,6 @@ func (b *batch) next() int64 {
 	return b.arrival
 }
 
-// dossier finds the dossier of a patient, or makes it.
-func (b *batch) dossier(patient string) (*dossier, error) {
-	if d := b.dossiers[patient]; d != nil {
-		return d, nil
-	}
-	d := &dossier{}
-	found, err := b.one(selectDossier, []any{patient}, &d.key, &d.sequence)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		b.lastDossier++
-		d.key = b.lastDossier
-		if _, err := b.exec(insertDossier, d.key, patient); err != nil {
-			return nil, err
-		}
-	}
-	b.dossiers[patient] = d
-	return d, nil
-}
-
-// reach notes that a dossier has a message at a place of the log.
-func (d *dossier) reach(sequence int64) {
-	if sequence > d.sequence {
-		d.sequence, d.dirty = sequence, true
-	}
-}
-
 // notice puts a change of an event that had come before into the feed.
 func (b *batch) notice(e *events.Event, removed bool) error {
 	_, err := b.exec(insertNotice, b.next(), b.arrived, e.Record.Type, e.Record.ID, e.Patient, e.ID[:], string(e.Type), e.Device, e.Author, removed)
@@ -105,7 +69,8 @@ func (b *batch) notice(e *events.Event, removed bool) error {
 
 // flush writes what the batch has kept in memory.
 func (b *batch) flush() error {
-	for _, r := range b.order {
+	// By key, so that neighbours in the file are written one after the other.
+	for _, r := range slices.SortedFunc(slices.Values(b.order), func(x, y *record) int { return cmp.Compare(x.key, y.key) }) {
 		if err := b.settle(r); err != nil {
 			return fmt.Errorf("settle %s: %w", r.name, err)
 		}

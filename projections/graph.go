@@ -58,8 +58,6 @@ const (
 )
 
 var (
-	selectRecord = &statement{`SELECT key, heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms
-		FROM record WHERE type = ? AND id = ?`}
 	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
@@ -76,30 +74,6 @@ var (
 	// Two aggregates in one SELECT would read every head; apart, each is one step in the index.
 	differHead = &statement{"SELECT (SELECT min(content) FROM head WHERE record = ?1) <> (SELECT max(content) FROM head WHERE record = ?1)"}
 )
-
-// record finds a record, or makes ready for a new one.
-func (b *batch) record(name events.Record) (*record, error) {
-	if r := b.records[name]; r != nil {
-		return r, nil
-	}
-	r := &record{name: name}
-	var shownID []byte
-	found, err := b.one(selectRecord, []any{name.Type, name.ID}, &r.key, &r.heads, &r.waiting, &r.shown, &shownID,
-		&r.dossier, &r.deleted, &r.conflict, &r.index.label, &r.index.key, &r.index.terms)
-	if err != nil {
-		return nil, err
-	}
-	copy(r.shownID[:], shownID)
-	r.many = r.heads > 1
-	if !found {
-		b.lastRecord++
-		r.key, r.fresh, r.empty = b.lastRecord, true, true
-	}
-	b.records[name] = r
-	b.names[r.key] = r
-	b.order = append(b.order, r)
-	return r, nil
-}
 
 // grow takes a version into the graph of its record. In whatever order versions come,
 // the heads are those that no version here names, since a version that was named

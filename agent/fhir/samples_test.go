@@ -65,7 +65,7 @@ var urns = regexp.MustCompile(`urn:uuid:([0-9a-f-]{36})`)
 // TestSamples: what is written comes back byte for byte, by read, vread and search.
 func TestSamples(t *testing.T) {
 	d := newDesk(t)
-	n := 25
+	n := 50
 	if testing.Short() {
 		n = 100
 	}

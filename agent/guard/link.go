@@ -103,9 +103,10 @@ func newLinks(life time.Duration, now func() time.Time) *links {
 func (l *links) mint() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Room is made first: of keys of the same moment the new one must not be the one to go.
+	dropOldest(l.keys, maxLinks-1, l.now())
 	key := rand.Text()
 	l.keys[sha256.Sum256([]byte(key))] = l.now().Add(l.life)
-	dropOldest(l.keys, maxLinks, l.now())
 	return key
 }
 

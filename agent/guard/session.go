@@ -67,9 +67,9 @@ func (s *sessions) parse(text []byte) error {
 func (s *sessions) add() (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	dropOldest(s.ends, maxSessions-1, s.now())
 	id = rand.Text()
 	s.ends[sha256.Sum256([]byte(id))] = s.now().Add(s.life)
-	dropOldest(s.ends, maxSessions, s.now())
 	return id, s.keep()
 }
 

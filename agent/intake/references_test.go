@@ -66,6 +66,19 @@ func TestIdentityOfAnEntry(t *testing.T) {
 	}
 }
 
+// Where some refer to the own id and some to the UUID, all come to the one record.
+func TestBothNamesOfAnEntryLeadToIt(t *testing.T) {
+	items, errs := read(t, "a.json", []byte(bundle("transaction",
+		`{"resource":{"resourceType":"Basic","id":"b","subject":{"reference":"urn:uuid:`+uuid+`"},"author":{"reference":"Patient/7"}}}`,
+		`{"fullUrl":"urn:uuid:`+uuid+`","resource":{"resourceType":"Patient","id":"7"},"request":{"method":"POST","url":"Patient"}}`)))
+	if len(errs) > 0 || len(items) != 2 {
+		t.Fatalf("got %d items and %v", len(items), errs)
+	}
+	if got, want := string(items[0].Body), `{"resourceType":"Basic","id":"b","subject":{"reference":"Patient/7"},"author":{"reference":"Patient/7"}}`; got != want || items[1].ID != "7" {
+		t.Errorf("got %s and the id %s, want %s and 7", got, items[1].ID, want)
+	}
+}
+
 func TestOnlyReferencesAreRewritten(t *testing.T) {
 	const urn = "urn:uuid:" + uuid
 	target := `{"fullUrl":"` + urn + `","resource":{"resourceType":"Patient","id":"` + uuid + `"}}`

@@ -151,11 +151,7 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-
 	for first := range in {
 		batch := r.open(ctx, log, gather(first, in))
 		for _, m := range batch {
-			fingerprint := m.entry.Message.Fingerprint
-			if e := m.entry.Event; e != nil {
-				fingerprint = func() events.Digest { return events.FingerprintOf(m.digest, e.Signature) }
-			}
-			p = p.Next(m.entry.Sequence, fingerprint())
+			p = p.Next(m.entry.Sequence, m.print)
 			m.entry.Hash = p.Hash
 		}
 		r.trusting.Lock()
@@ -212,10 +208,11 @@ func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepar
 	p := &prepared{entry: projections.Entry{Sequence: m.Sequence, Stored: m.Time}}
 	e, err := events.Decode(m.Message)
 	if err != nil {
-		p.entry.Message, p.entry.Reason = m.Message, err.Error()
+		p.entry.Message, p.entry.Reason, p.print = m.Message, err.Error(), m.Message.Fingerprint()
 		return p
 	}
 	p.entry.Event, p.digest = e, e.Digest()
+	p.print = events.FingerprintOf(p.digest, e.Signature)
 	body, err := r.config.Ring.Open(e)
 	if errors.Is(err, events.ErrNoKey) && r.fetchKey(ctx, log, e) == nil {
 		body, err = r.config.Ring.Open(e)

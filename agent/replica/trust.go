@@ -14,6 +14,7 @@ import (
 type prepared struct {
 	entry  projections.Entry
 	digest events.Digest // of the event
+	print  events.Digest // its fingerprint
 }
 
 func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
@@ -21,10 +22,10 @@ func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
 }
 
 func (p *prepared) link() events.Digest {
-	if p.entry.Event.Type == events.SetAside {
-		return p.entry.Event.Replaces
+	if e := p.entry.Event; !e.Replaces.IsZero() {
+		return e.Replaces
 	}
-	return p.digest
+	return p.print
 }
 
 // devices tells the trust which devices the store knows and where their chains end.
@@ -107,7 +108,7 @@ func (t *trust) admit(p *prepared) {
 // register lets a device in whose first event carries its certificate.
 func (t *trust) register(p *prepared) {
 	e := p.entry.Event
-	if e.Chain.Counter != 1 || e.Type != events.Written || e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
+	if e.Chain.Counter != 1 || e.Patient != "" || e.Type != events.Written || e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
 		return
 	}
 	key, err := fhirjson.DeviceOf(p.entry.Body)
@@ -121,7 +122,7 @@ func (t *trust) register(p *prepared) {
 func (t *trust) learn(p *prepared) {
 	e := p.entry.Event
 	s := t.known[e.Record.ID]
-	if s == nil || p.entry.Doubt != "" || s.revoked != 0 || p.entry.Sequence == 0 {
+	if s == nil || e.Patient != "" || p.entry.Doubt != "" || s.revoked != 0 || p.entry.Sequence == 0 {
 		return
 	}
 	key, err := fhirjson.DeviceOf(p.entry.Body)

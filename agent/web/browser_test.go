@@ -35,7 +35,7 @@ func openBrowser(t *testing.T, d *desk) *browser {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
-		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels"))
+		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+t.TempDir()))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {

@@ -62,7 +62,6 @@ func TestConflictSettledElsewhere(t *testing.T) {
 	b.see(".compare", "")
 
 	// And at the very moment of the choice: 412.
-	d.set(func() {})
 	path := b.text(`location.pathname`)
 	record = strings.TrimPrefix(path, "/conflicts/")
 	b.run(`(() => { window.realFetch = fetch; window.fetch = async (...a) => { if (!String(a[0]).endsWith('/resolve')) return realFetch(...a); await new Promise((go) => { window.letGo = go; }); return realFetch(...a); }; document.querySelector('button.keep').click(); })()`)
@@ -123,6 +122,7 @@ func TestSmallScreens(t *testing.T) {
 			b.see("h1", "")
 			b.see("#light", "Online")
 			b.until(`document.documentElement.scrollWidth <= innerWidth`, path+" to fit at "+size.name)
+			b.until(`(() => { const l = document.getElementById('light').getBoundingClientRect(); return l.top < 40 && l.right > innerWidth - 60; })()`, "the light at the top right at "+size.name)
 			b.shoot(size.name + strings.ReplaceAll(path, "/", "-"))
 		}
 	}

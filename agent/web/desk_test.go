@@ -280,6 +280,13 @@ func (d *desk) arrivesFrom(from *eventstest.Device, record, patient, author, bod
 	return e.ID
 }
 
+// discards is what was discarded: event, author, reason.
+func (d *desk) discards() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.gone)
+}
+
 // ask sends a request with the token. Headers are "Name: value".
 func (d *desk) ask(method, path, body string, headers ...string) (*http.Response, string) {
 	d.t.Helper()

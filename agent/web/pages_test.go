@@ -257,7 +257,7 @@ func TestOfflineAndQueue(t *testing.T) {
 	b.run(`(() => { document.getElementById('dialog-field').value = 'typed twice'; })()`)
 	b.click("dialog button[type=submit]", "Discard")
 	b.missing("h2", "Set aside")
-	if len(d.gone) != 1 || !strings.HasSuffix(d.gone[0], "by dr-1: typed twice") {
-		t.Errorf("got discards %q, want one with its reason", d.gone)
+	if gone := d.discards(); len(gone) != 1 || !strings.HasSuffix(gone[0], "by dr-1: typed twice") {
+		t.Errorf("got discards %q, want one with its reason", gone)
 	}
 }

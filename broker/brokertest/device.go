@@ -29,12 +29,7 @@ func (b *Broker) Device(name string) *Device {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p, err := newProxy(u.Host)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(p.close)
-	return &Device{Proxy: p, Practice: Practice, Name: name, JWT: token, Seed: seed, t: b.t}
+	return &Device{Proxy: NewProxy(b.t, u.Host), Practice: Practice, Name: name, JWT: token, Seed: seed, t: b.t}
 }
 
 // Config is what broker.Connect wants; it may be changed before it is used.

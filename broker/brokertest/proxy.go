@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -32,14 +33,18 @@ type wire struct {
 	torn           bool // bytes were lost: it can be of no use any more
 }
 
-func newProxy(target string) (*Proxy, error) {
+// NewProxy returns a line to the broker at target, a host and port. It ends with the
+// test.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	p := &Proxy{target: target, listener: listener, lines: make(map[*wire]struct{})}
 	p.done.Go(p.accept)
-	return p, nil
+	t.Cleanup(p.close)
+	return p
 }
 
 // URL is what the device connects to.

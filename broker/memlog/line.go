@@ -135,10 +135,10 @@ var (
 )
 
 // exchange carries a request to the server, where f runs with server.mu held, and
-// its answer back. append says that f stores a message of the log. Where answered,
+// its answer back. storing says that f stores a message of the log. Where answered,
 // err is that of f; else it says why there is no answer, and unless it is errNotSent
 // f may have run, or run later on: what f writes must then not be looked at.
-func (l *Log) exchange(ctx context.Context, append bool, f func() error) (answered bool, err error) {
+func (l *Log) exchange(ctx context.Context, storing bool, f func() error) (answered bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("%w: %w", errNotSent, err)
 	}
@@ -150,7 +150,7 @@ func (l *Log) exchange(ctx context.Context, append bool, f func() error) (answer
 	}
 	answer := make(chan error, 1)
 	arrive := func() {
-		err, lost := l.arrive(session, append, f)
+		err, lost := l.arrive(session, storing, f)
 		switch {
 		case lost:
 		case delay > 0:
@@ -184,7 +184,7 @@ func (l *Log) exchange(ctx context.Context, append bool, f func() error) (answer
 }
 
 // arrive is the server's side of an exchange; lost says that no answer gets back.
-func (l *Log) arrive(session chan struct{}, append bool, f func() error) (err error, lost bool) {
+func (l *Log) arrive(session chan struct{}, storing bool, f func() error) (err error, lost bool) {
 	s := l.server
 	s.mu.Lock()
 	if l.session != session { // what was under way is gone with its connection
@@ -194,7 +194,7 @@ func (l *Log) arrive(session chan struct{}, append bool, f func() error) (err er
 	switch {
 	case l.outgoing:
 		lost = true
-	case append && l.sends > 0:
+	case storing && l.sends > 0:
 		l.sends--
 		lost = true
 	}
@@ -204,13 +204,13 @@ func (l *Log) arrive(session chan struct{}, append bool, f func() error) (err er
 		switch {
 		case l.incoming:
 			lost = true
-		case append && err == nil && l.hangUp:
+		case storing && err == nil && l.hangUp:
 			l.hangUp, l.cut, lost = false, true, true
-		case append && err == nil && l.acks > 0:
+		case storing && err == nil && l.acks > 0:
 			l.acks--
 			lost = true
 		}
-		if append {
+		if storing {
 			tell = s.settle()
 		}
 	}
@@ -232,8 +232,8 @@ func (l *Log) request(ctx context.Context, f func() error) error {
 }
 
 // submit is an exchange that stores: no answer means that nobody knows.
-func (l *Log) submit(ctx context.Context, append bool, f func() error) error {
-	answered, err := l.exchange(ctx, append, f)
+func (l *Log) submit(ctx context.Context, storing bool, f func() error) error {
+	answered, err := l.exchange(ctx, storing, f)
 	switch {
 	case answered:
 		return err

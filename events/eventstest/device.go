@@ -94,7 +94,7 @@ func (d *Device) Revoke(other *Device) *events.Event {
 // it has the event's own place on the chain.
 func (d *Device) SetAside(e *events.Event) *events.Event {
 	d.in.tb.Helper()
-	stub := d.draft(Change{Type: events.SetAside, Record: e.Record.String(), Patient: e.Patient, Replaces: e.Digest()})
+	stub := d.draft(Change{Type: events.SetAside, Record: e.Record.String(), Patient: e.Patient, Replaces: e.Link()})
 	stub.Chain = e.Chain
 	stub.Sign(d.Key)
 	d.in.Push(stub)

@@ -34,10 +34,10 @@ func (it *item) place() place { return placeOf(it.stored.Sequence, it.stored.Mes
 
 // link is Event.Link, without hashing again.
 func (it *item) link() events.Digest {
-	if it.event.Type == events.SetAside {
+	if !it.event.Replaces.IsZero() {
 		return it.event.Replaces
 	}
-	return it.digest
+	return events.FingerprintOf(it.digest, it.event.Signature)
 }
 
 // noKey reports whether the body stays closed only because its key is not here.

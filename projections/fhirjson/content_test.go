@@ -89,7 +89,9 @@ func TestCompare(t *testing.T) {
 		"order only": {`"l":[{"id":"1"},{"id":"2"}]`, `"l":[{"id":"2"},{"id":"1"}]`, `"l":[{"id":"1"},{"id":"2"}]`,
 			[]string{`Patient.l: [{"id":"1"},{"id":"2"}] -> [{"id":"2"},{"id":"1"}] | [{"id":"1"},{"id":"2"}] in a, order only`}},
 		"a repeat is an item": {`"l":[{"x":1}]`, `"l":[{"x":1},{"x":1}]`, `"l":[{"x":1}]`, []string{`Patient.l[1]: - -> {"x":1} | - in a`}},
-		"unreadable":          {`"x":1`, `"x":1`, `"x":`, []string{`: "{\"resourceType\":\"Patient\",\"x\":1}" -> "{\"resourceType\":\"Patient\",\"x\":1}" | "{\"resourceType\":\"Patient\",\"x\":}" in both`}},
+		"an identity of two": {`"l":[{"url":"u","x":1},{"url":"u","x":2}]`, `"l":[{"url":"u","x":1},{"url":"u","x":2}]`, `"l":[{"url":"u","x":2}]`,
+			[]string{`Patient.l[0]: {"url":"u","x":1} -> {"url":"u","x":1} | - in b`}},
+		"unreadable": {`"x":1`, `"x":1`, `"x":`, []string{`: "{\"resourceType\":\"Patient\",\"x\":1}" -> "{\"resourceType\":\"Patient\",\"x\":1}" | "{\"resourceType\":\"Patient\",\"x\":}" in both`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

@@ -94,9 +94,6 @@ func TestSamples(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if !fhirjson.Equal(body, kept) && head.ID != "" {
-			t.Errorf("%s %v: what is kept has other content", name, head)
-		}
 		stamped := fhirjson.Stamp(kept, "01J00000000000000000000000", time.Unix(0, 0), fhirjson.ConflictTag)
 		if !json.Valid(stamped) {
 			t.Errorf("%s %v: stamped, it is no JSON", name, head)
@@ -104,6 +101,12 @@ func TestSamples(t *testing.T) {
 		back, err := fhirjson.Prepare(stamped, id)
 		if err != nil || !bytes.Equal(back, kept) {
 			t.Errorf("%s %v: it does not come back byte for byte: %v", name, head, err)
+		}
+		if head.ResourceType == "Bundle" {
+			return // the rest is said of its entries
+		}
+		if !fhirjson.Equal(body, kept) && head.ID != "" {
+			t.Errorf("%s %v: what is kept has other content", name, head)
 		}
 		if d := fhirjson.Compare(nil, kept, stamped); len(d) != 0 {
 			t.Errorf("%s %v: differs from itself in %v", name, head, d)

@@ -74,6 +74,8 @@ async function listen() {
       return false;
     }
     spread({ kind: 'contact', contact: 'live' });
+    // The first stream begins at its own moment, and what the page read is a little older.
+    if (!state.lastID) spread({ kind: 'reset' });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {

@@ -209,7 +209,7 @@ const english = {
   paths: {
     'DocumentReference.content.attachment.data': 'Text', 'DocumentReference.content': 'Text', 'DocumentReference.description': 'Title',
     'Condition.code': 'Problem', 'AllergyIntolerance.code': 'Allergic to', 'MedicationStatement.medicationCodeableConcept': 'Medicine',
-    'MedicationStatement.dosage.text': 'Dose and instructions', 'MedicationStatement.effectivePeriod': 'Period',
+    'MedicationStatement.dosage': 'Dose and instructions', 'MedicationStatement.dosage.text': 'Dose and instructions', 'MedicationStatement.effectivePeriod': 'Period',
     'note.text': 'Remark', note: 'Remark', clinicalStatus: 'State', criticality: 'How serious', reaction: 'Reaction',
     'reaction.manifestation': 'Reaction', onsetDateTime: 'Since', birthDate: 'Date of birth', identifier: 'Numbers',
   },

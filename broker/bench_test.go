@@ -1,0 +1,116 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/broker/brokertest"
+	"github.com/carelog/carelog/broker/logtest"
+	"github.com/carelog/carelog/events"
+)
+
+// body is about what a sealed resource weighs.
+var body = make([]byte, 1000)
+
+// direct connects without a proxy.
+func direct(b *testing.B, w *brokertest.Broker) *broker.Log {
+	b.Helper()
+	d := w.Device("desk-1")
+	c := d.Config()
+	c.URLs, c.Timeout = []string{w.URL()}, 10*time.Second
+	l, err := broker.Connect(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	d.Await(l, true)
+	return l
+}
+
+func messages(b *testing.B, n int) []events.Message {
+	list := make([]events.Message, n)
+	for i := range list {
+		list[i] = logtest.Event(b, "pat-1", "Condition/c-1")
+		list[i].Data = body
+	}
+	return list
+}
+
+// BenchmarkBarePublish is the least that a synced publish can cost: one request of
+// nats.go to the account of the streams.
+func BenchmarkBarePublish(b *testing.B) {
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	list := messages(b, b.N)
+	for b.ResetTimer(); len(list) > 0; list = list[1:] {
+		m := &nats.Msg{Subject: list[0].Subject, Header: list[0].Header, Data: list[0].Data}
+		if _, err := conn.RequestMsg(m, 5*time.Second); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	list := messages(b, b.N)
+	for b.ResetTimer(); len(list) > 0; list = list[1:] {
+		if _, err := l.Append(b.Context(), list[0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendAfter(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	list := messages(b, b.N)
+	var last uint64
+	for b.ResetTimer(); len(list) > 0; list = list[1:] {
+		var err error
+		if last, err = l.AppendAfter(b.Context(), list[0], last); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRead reads a log of 20,000 messages from its beginning.
+func BenchmarkRead(b *testing.B) {
+	const size = 20_000
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	for i, m := range messages(b, size) {
+		out := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+		if i%500 != 499 && i != size-1 {
+			err = conn.PublishMsg(out)
+		} else {
+			_, err = conn.RequestMsg(out, 30*time.Second)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	l := direct(b, w)
+	for b.Loop() {
+		for s, err := range l.Read(b.Context(), 1) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if s.Sequence == size {
+				break
+			}
+		}
+	}
+	b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}

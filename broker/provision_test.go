@@ -1,0 +1,184 @@
+package broker_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/broker/brokertest"
+	"github.com/carelog/carelog/broker/logtest"
+	"github.com/carelog/carelog/events"
+)
+
+// admin connects as one who may do all with the practice's streams.
+func admin(t *testing.T, a broker.Access) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(a.URLs[0], nats.UserJWTAndSeed(a.JWT, a.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func TestProvisionAgain(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	before, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := broker.Provision(t.Context(), b.Access(), brokertest.Practice, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Identity != before.Identity {
+		t.Errorf("the log is %q, want the same as before, %q", after.Identity, before.Identity)
+	}
+}
+
+// What somebody changed is named, setting by setting, and left as it is.
+func TestProvisionDrift(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	stream, err := js.Stream(t.Context(), "RECORDS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := stream.CachedInfo().Config
+	changed.MaxAge, changed.Duplicates, changed.AllowDirect = 24*time.Hour, time.Minute, true
+	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), "TRAIL"); err != nil {
+		t.Fatal(err)
+	}
+	err = broker.Provision(t.Context(), b.Access(), brokertest.Practice, 1)
+	var drift *broker.DriftError
+	if !errors.As(err, &drift) {
+		t.Fatalf("error %v, want what differs", err)
+	}
+	want := []broker.Drift{
+		{Stream: "RECORDS", Setting: "max_age", Want: "0s", Got: "24h0m0s"},
+		{Stream: "RECORDS", Setting: "duplicate_window", Want: "2m0s", Got: "1m0s"},
+		{Stream: "RECORDS", Setting: "allow_direct", Want: "false", Got: "true"},
+	}
+	if len(drift.Drifts) != len(want) {
+		t.Fatalf("drift %v, want %v", drift.Drifts, want)
+	}
+	for i := range want {
+		if drift.Drifts[i] != want[i] {
+			t.Errorf("drift %v, want %v", drift.Drifts[i], want[i])
+		}
+		if !strings.Contains(err.Error(), want[i].Setting) {
+			t.Errorf("%q does not name %s", err, want[i].Setting)
+		}
+	}
+	if _, err := js.Stream(t.Context(), "TRAIL"); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("in spite of the drift, TRAIL was made: %v", err)
+	}
+}
+
+// An existing server without accounts is provisioned and used in the same way.
+func TestExistingServer(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.WaitForShutdown()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the existing server does not start")
+	}
+	access := broker.Access{URLs: []string{s.ClientURL()}}
+	if err := broker.Provision(t.Context(), access, "p1", 1); err != nil {
+		t.Fatal(err)
+	}
+	up, once := make(chan struct{}), sync.Once{}
+	l, err := broker.Connect(t.Context(), broker.Config{Practice: "p1", Device: "desk-1", URLs: access.URLs,
+		OnConnection: func(connected bool, _ error) {
+			if connected {
+				once.Do(func() { close(up) })
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	m := logtest.Event(t, "pat-1", "Condition/c-1")
+	<-up
+	if sequence, err := l.AppendAfter(t.Context(), m, 0); err != nil || sequence != 1 {
+		t.Fatalf("%d, %v; want 1", sequence, err)
+	}
+	for stored, err := range l.Read(t.Context(), 1) {
+		if err != nil || stored.Sequence != 1 {
+			t.Errorf("read %d, %v; want 1", stored.Sequence, err)
+		}
+		break
+	}
+	if err := broker.Provision(t.Context(), access, "p1", 3); err == nil {
+		t.Error("one node is provisioned with three replicas")
+	}
+}
+
+// An administrator comes by a file, as the tools of NATS write it.
+func TestProvisionByCredentials(t *testing.T) {
+	b := brokertest.Start(t)
+	a := b.Access()
+	file := filepath.Join(t.TempDir(), "admin.creds")
+	text, err := jwt.FormatUserConfig(a.JWT, []byte(a.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Provision(t.Context(), broker.Access{URLs: a.URLs, Credentials: file}, brokertest.Practice, 1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEraseKeys(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	for i, patient := range []string{"pat-1", "pat-1", "pat.1", ""} {
+		if err := l.PutKey(t.Context(), events.WrappedKey{Patient: patient, ID: events.KeyID{byte(i)}, Wrapped: []byte("sealed")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{2, 0} {
+		if got, err := broker.EraseKeys(t.Context(), b.Access(), brokertest.Practice, "pat-1"); err != nil || got != want {
+			t.Errorf("erased %d, %v; want %d", got, err, want)
+		}
+	}
+	left := 0
+	for _, err := range l.Keys(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		left++
+	}
+	if left != 2 {
+		t.Errorf("%d keys are left, want 2", left)
+	}
+}
