@@ -189,11 +189,18 @@ func (a *Agent) register(ctx context.Context) error {
 	}
 	e := a.config.Enrolment
 	key := e.SigningKey()
-	body := fhirjson.DeviceResource(e.Device, fhirjson.DeviceKey{
-		Public: key.Public().(ed25519.PublicKey), Certificate: e.Certificate, Name: e.DeviceName, Active: true,
-	})
-	_, err := a.Write(ctx, Draft{Record: events.Record{Type: "Device", ID: e.Device}, Body: body, Create: true, first: true})
+	login, err := e.User()
 	if err != nil {
+		return fmt.Errorf("register the device: %w", err)
+	}
+	body := fhirjson.DeviceResource(e.Device, fhirjson.DeviceKey{
+		Public: key.Public().(ed25519.PublicKey), Certificate: e.Certificate, Login: login, Name: e.DeviceName, Active: true,
+	})
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	if _, err := a.write(ctx, Draft{Record: deviceRecord(e.Device), Body: body}); err != nil {
 		return fmt.Errorf("register the device: %w", err)
 	}
 	return nil
@@ -236,7 +243,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: 0, Conflicts: counts.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
-		Doubts: counts.Doubts, Warnings: a.currentWarnings(),
+		ByChoice: a.chosenOffline(), Doubts: counts.Doubts, Warnings: a.currentWarnings(),
 	}
 	for _, e := range entries {
 		if e.SetAside {

@@ -83,6 +83,9 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 }
 
 func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain) (e *events.Event, keys []events.WrappedKey, unchanged bool, err error) {
+	if err := a.protect(ctx, d); err != nil {
+		return nil, nil, false, err
+	}
 	parents, err := a.parents(ctx, d)
 	if err != nil {
 		return nil, nil, false, err

@@ -11,6 +11,7 @@ import (
 // Status is the state of a desk, as /api/status and `carelog status --json` give it.
 type Status struct {
 	light.State
+	ByChoice     bool            `json:"by_choice"`     // the user chose to work offline
 	Outbox       int             `json:"outbox"`        // events that the server does not have yet
 	SetAside     int             `json:"set_aside"`     // events that the server refused for good
 	Conflicts    int             `json:"conflicts"`     // records

@@ -20,8 +20,6 @@ type Draft struct {
 	Create  bool   // the record must not exist yet
 	Delete  bool   // Body is then ignored
 	Body    []byte // the whole resource after the change, kept byte for byte
-
-	first bool // the device registers itself: goes into the outbox before anything is connected
 }
 
 func (d Draft) body() []byte {

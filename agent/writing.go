@@ -25,18 +25,21 @@ func (a *Agent) unlockWriting() { <-a.writing }
 
 // Write makes a change. It returns when the change is on the server's disk or, where
 // the server cannot be reached or does not answer in time, in the outbox. Errors:
-// ErrExists, ErrNotFound, ErrGone, *StaleError, *MovedError, events.ErrTooLarge,
+// ErrExists, ErrNotFound, ErrGone, ErrProtected, *StaleError, *MovedError, events.ErrTooLarge,
 // *events.RefusedError, and those of the disk; after each of them nothing is written.
 func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
 	if err := a.lockWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
-	w, err := a.write(ctx, d)
-	if err != nil {
-		return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
+	err := a.protect(ctx, d)
+	if err == nil {
+		var w Written
+		if w, err = a.write(ctx, d); err == nil {
+			return w, nil
+		}
 	}
-	return w, nil
+	return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
 }
 
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
@@ -64,7 +67,7 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	if err := a.store.PutKeys(ctx, keys...); err != nil {
 		return Written{}, err
 	}
-	if a.live != nil && !d.first {
+	if a.live != nil {
 		sequence, err := a.send(ctx, e, keys, after)
 		switch {
 		case err == nil:

@@ -95,6 +95,8 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusPreconditionFailed, "conflict", "%v", err)
 	case errors.Is(err, agent.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return notFound("%v", err)
+	case errors.Is(err, agent.ErrProtected):
+		return problemf(http.StatusForbidden, "forbidden", "%v", err)
 	case errors.Is(err, agent.ErrGone):
 		return problemf(http.StatusGone, "deleted", "%v", err)
 	case errors.As(err, &moved):

@@ -151,6 +151,12 @@ func (d *desk) WorkOnline(context.Context) error {
 	return nil
 }
 
+func (d *desk) Prove(context.Context) error { return nil }
+
+func (d *desk) RevokeDevice(_ context.Context, device, _ string) (string, agent.Written, error) {
+	return "U-" + device, agent.Written{}, nil
+}
+
 func (d *desk) Outbox(context.Context) ([]agent.Queued, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

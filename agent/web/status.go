@@ -1,9 +1,27 @@
 package web
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+	"time"
+)
 
-// status answers GET /api/status.
+// maxProof bounds how long a status waits for its proof.
+const maxProof = time.Minute
+
+// status answers GET /api/status. With ?prove=<duration> the server is asked first,
+// and the answer waits for at most so long until the light is green by what it says:
+// without it, it is at most some seconds old.
 func (h *Handler) status(w http.ResponseWriter, r *http.Request) error {
+	if text := r.URL.Query().Get("prove"); text != "" {
+		patience, err := time.ParseDuration(text)
+		if err != nil || patience <= 0 || patience > maxProof {
+			return badRequest("prove=%s: want a duration of at most %v, such as 1s", text, maxProof)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		_ = h.desk.Prove(ctx) // where there is none, the status says why
+	}
 	status, err := h.desk.Status(r.Context())
 	if err != nil {
 		return err

@@ -25,6 +25,10 @@ type Desk interface {
 	// Discard ends the waiting of a set-aside event, in author's name and for the reason
 	// given. agent.ErrNotFound: there is none of that id.
 	Discard(ctx context.Context, id events.ID, author, reason string) error
+	// Prove asks the server now, and waits for a light that is green by the answer.
+	Prove(ctx context.Context) error
+	// RevokeDevice shuts a desk out, and returns the key with which it logs in to the broker.
+	RevokeDevice(ctx context.Context, device, author string) (login string, w agent.Written, err error)
 	// Changed returns a channel that is closed at the next change of light, store or outbox.
 	Changed() <-chan struct{}
 }
@@ -36,6 +40,7 @@ type Records interface {
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
 	Conflicts(ctx context.Context) ([]projections.State, error)
 	Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error)
+	Devices(ctx context.Context) ([]projections.Device, error)
 	// Changes returns what came after that arrival, in order, at most limit.
 	Changes(ctx context.Context, after int64, limit int) ([]projections.Change, error)
 }
@@ -82,6 +87,8 @@ func New(c Config) *Handler {
 	h.route("/api/conflicts/{type}/{id}", methods{"GET": h.conflict})
 	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
+	h.route("/api/devices", methods{"GET": h.devices})
+	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})
 	h.route("/api/outbox", methods{"GET": h.outbox})
 	h.route("/api/outbox/{event}/retry", methods{"POST": h.retry})
 	h.route("/api/outbox/{event}/discard", methods{"POST": h.discard})

@@ -62,8 +62,12 @@ func (d *desk) get(ctx context.Context, path string, value any) error {
 	return d.do(ctx, http.MethodGet, path, nil, value)
 }
 
-// post tells the desk, and reads its JSON answer into value unless that is nil.
+// post tells the desk, with a body unless that is nil, and reads its JSON answer into
+// value unless that is nil.
 func (d *desk) post(ctx context.Context, path string, body, value any) error {
+	if body == nil {
+		return d.do(ctx, http.MethodPost, path, nil, value)
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err

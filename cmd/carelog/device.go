@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/oklog/ulid/v2"
 
@@ -13,7 +16,8 @@ import (
 
 type deviceCommand struct {
 	Enrol  deviceEnrolCommand  `cmd:"" help:"Make the enrolment of a new device."`
-	Revoke deviceRevokeCommand `cmd:"" help:"Shut a device out of the broker."`
+	List   deviceListCommand   `cmd:"" help:"List the desks of the practice."`
+	Revoke deviceRevokeCommand `cmd:"" help:"Shut a device out."`
 }
 
 // deviceEnrolCommand makes the file that a new desk starts with.
@@ -53,29 +57,78 @@ func (c *deviceEnrolCommand) Run(env *environment) error {
 	return nil
 }
 
-// deviceRevokeCommand takes a device's access away at the broker.
-type deviceRevokeCommand struct {
-	Enrolment string `help:"The device's enrolment, or its data folder's." required:"" placeholder:"FILE" type:"path"`
-	Data      string `help:"Folder of the broker." required:"" placeholder:"DIR" type:"path"`
+// deviceListCommand lists the desks of the practice.
+type deviceListCommand struct {
+	deskFlags `embed:""`
+	JSON      bool `help:"Print what /api/devices says." name:"json"`
 }
 
-// Run revokes the device's log-in.
+// Run prints them.
+func (c *deviceListCommand) Run(env *environment) error {
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if err := d.get(env.ctx, "/api/devices", &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(env.stdout, raw)
+	}
+	var answer struct {
+		Devices []struct {
+			ID, Name string
+			Active   bool
+		}
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("read the desk's answer: %w", err)
+	}
+	t := tabwriter.NewWriter(env.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "DEVICE\tNAME\tSTATE")
+	for _, device := range answer.Devices {
+		state := "active"
+		if !device.Active {
+			state = "revoked"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", device.ID, device.Name, state)
+	}
+	return t.Flush()
+}
+
+// deviceRevokeCommand shuts a device out.
+type deviceRevokeCommand struct {
+	deskFlags  `embed:""`
+	Device     string `arg:"" help:"Id of the device; see device list."`
+	BrokerData string `help:"Folder of the broker, where this is its machine: its log-in ends as well." placeholder:"DIR" type:"path"`
+}
+
+// Run revokes the device in the log and, where it can, at the broker.
 func (c *deviceRevokeCommand) Run(env *environment) error {
-	e, err := enrolment.Load(c.Enrolment)
+	d, err := c.connect()
 	if err != nil {
 		return err
 	}
-	user, err := e.User()
+	var answer struct{ Login string }
+	if err := d.post(env.ctx, "/api/devices/"+url.PathEscape(c.Device)+"/revoke", nil, &answer); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.stdout, "what device %s signs from now on does not count\n", c.Device)
+	if c.BrokerData == "" {
+		return nil
+	}
+	var s struct{ Practice string }
+	if err := d.get(env.ctx, "/api/status", &s); err != nil {
+		return err
+	}
+	operator, err := broker.OpenOperator(operatorFolder(c.BrokerData))
 	if err != nil {
 		return err
 	}
-	operator, err := broker.OpenOperator(operatorFolder(c.Data))
-	if err != nil {
+	if err := operator.Revoke(env.ctx, s.Practice, answer.Login); err != nil {
 		return err
 	}
-	if err := operator.Revoke(env.ctx, e.Practice, user); err != nil {
-		return err
-	}
-	fmt.Fprintf(env.stdout, "device %s of practice %s is shut out of the broker\n", e.Device, e.Practice)
-	return nil
+	_, err = fmt.Fprintln(env.stdout, "the broker lets it in no more")
+	return err
 }

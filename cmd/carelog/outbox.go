@@ -70,7 +70,7 @@ func (c *outboxRetryCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return d.post(env.ctx, "/api/outbox/"+url.PathEscape(c.Event)+"/retry", struct{}{}, nil)
+	return d.post(env.ctx, "/api/outbox/"+url.PathEscape(c.Event)+"/retry", nil, nil)
 }
 
 // outboxDiscardCommand gives up.

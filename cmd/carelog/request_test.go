@@ -93,7 +93,7 @@ func jsonWord(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // jsonAt returns the value at a path like "heads.0.event": a text as it is, anything
-// else in its JSON form. The length of a list is at "heads.#".
+// else in its JSON form. The length of a list is at "heads.length".
 func jsonAt(text []byte, path string) (string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -110,7 +110,7 @@ func jsonAt(text []byte, path string) (string, error) {
 			}
 			value = inner
 		case []any:
-			if step == "#" {
+			if step == "length" {
 				return strconv.Itoa(len(v)), nil
 			}
 			n, err := strconv.Atoi(step)

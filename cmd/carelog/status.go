@@ -22,7 +22,7 @@ func (c *linkCommand) Run(env *environment) error {
 		return err
 	}
 	var answer struct{ URL string }
-	if err := d.post(env.ctx, "/api/link", struct{}{}, &answer); err != nil {
+	if err := d.post(env.ctx, "/api/link", nil, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.stdout, answer.URL)
@@ -101,7 +101,7 @@ func (f deskFlags) choose(env *environment, how string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.post(env.ctx, "/api/"+url.PathEscape(how), struct{}{}, nil); err != nil {
+	if err := d.post(env.ctx, "/api/"+url.PathEscape(how), nil, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "the desk works %s\n", how)

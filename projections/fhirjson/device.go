@@ -11,12 +11,14 @@ import (
 const (
 	DeviceKeyURL         = "https://carelog.eu/fhir/StructureDefinition/device-key"
 	DeviceCertificateURL = "https://carelog.eu/fhir/StructureDefinition/device-certificate"
+	DeviceLoginURL       = "https://carelog.eu/fhir/StructureDefinition/device-login"
 )
 
 // DeviceKey is what the log says of an enrolled PC: who may sign, and who vouched.
 type DeviceKey struct {
 	Public      []byte // Ed25519, 32 bytes
 	Certificate []byte // by the practice's root key; see events.Certify
+	Login       string // public key with which it logs in to the broker; may be empty
 	Name        string // for people
 	Active      bool
 }
@@ -45,6 +47,9 @@ func DeviceOf(body []byte) (DeviceKey, error) {
 			into = &k.Public
 		case DeviceCertificateURL:
 			into = &k.Certificate
+		case DeviceLoginURL:
+			k.Login = t.textAt(c, "valueString")
+			continue
 		default:
 			continue
 		}
@@ -83,6 +88,10 @@ func DeviceResource(id string, k DeviceKey) []byte {
 	out = appendBinary(out, DeviceKeyURL, k.Public)
 	if len(k.Certificate) > 0 {
 		out = appendBinary(append(out, ','), DeviceCertificateURL, k.Certificate)
+	}
+	if k.Login != "" {
+		out = appendMember(append(out, ",{"...), "url", DeviceLoginURL)
+		out = append(appendMember(append(out, ','), "valueString", k.Login), '}')
 	}
 	out = appendMember(append(out, "],"...), "status", status)
 	if k.Name != "" {

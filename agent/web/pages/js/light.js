@@ -124,7 +124,7 @@ export function warnings(list) {
 
 /** switcher is the button to work offline or online. */
 export function switcher(now) {
-  const off = now.light === 'offline';
+  const off = now.by_choice;
   const button = h('button', {
     type: 'button', class: off ? 'button primary' : 'button',
     onclick: async () => {

@@ -1,0 +1,46 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/events"
+)
+
+// device is a desk of the practice, as /api/devices lists it.
+type device struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Active    bool   `json:"active"`
+	RevokedAt uint64 `json:"revoked_at,omitempty"` // place in the log
+}
+
+// devices answers GET /api/devices.
+func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
+	list, err := h.records.Devices(r.Context())
+	if err != nil {
+		return err
+	}
+	out := make([]device, len(list))
+	for i, d := range list {
+		out[i] = device{ID: d.ID, Name: d.Name, Active: d.Active, RevokedAt: d.RevokedAt}
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"devices": out})
+}
+
+// revoke answers POST /api/devices/<id>/revoke: the desk's events count no more from
+// here on. The answer has the key that the broker is to be told as well.
+func (h *Handler) revoke(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	if err := events.ValidateName("device", id); err != nil {
+		return badRequest("%v", err)
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	login, written, err := h.desk.RevokeDevice(r.Context(), id, guard.Author(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"device": id, "event": written.ID, "login": login})
+}
