@@ -3,13 +3,19 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
 // ErrInUse says that another agent has the data folder.
 var ErrInUse = errors.New("another carelog agent is running on this data folder: stop it, or give this one a folder of its own")
+
+// Lock takes the data folder of a desk that is not running, so that a tool can look
+// into its files; ErrInUse where it is. Close gives it back.
+func Lock(data string) (io.Closer, error) { return lockFolder(filepath.Join(data, lockFile)) }
 
 // folderLock keeps two agents apart. The system frees it when the process ends,
 // however it ends.

@@ -18,6 +18,7 @@ import (
 // Operator is the folder with the keys of whoever runs the broker:
 //
 //	operator.seed                signs accounts
+//	operator.jwt                 makes an existing NATS server trust this operator
 //	system.seed                  the broker's own account
 //	accounts/<key>.jwt           an account, as the broker reads it
 //	practices/<id>.seed          the identity of the account with a practice's streams
@@ -63,16 +64,16 @@ func openOperator(dir string) (*Operator, error) {
 		if err != nil {
 			return err
 		}
-		o.claims = jwt.NewOperatorClaims(public)
-		o.claims.Name = "carelog"
-		if _, err := o.claims.Encode(o.key); err != nil {
-			return err
-		}
 		system, err := keyFile(filepath.Join(dir, "system"+seedSuffix), nkeys.PrefixByteAccount)
 		if err != nil {
 			return err
 		}
 		if o.system, err = system.PublicKey(); err != nil {
+			return err
+		}
+		o.claims = jwt.NewOperatorClaims(public)
+		o.claims.Name, o.claims.SystemAccount = "carelog", o.system
+		if err := o.writeOperator(); err != nil {
 			return err
 		}
 		if there, err := exists(o.accountPath(o.system)); err != nil || there {
@@ -82,6 +83,20 @@ func openOperator(dir string) (*Operator, error) {
 		account.Name = "SYS"
 		return o.writeAccount(account)
 	})
+}
+
+// writeOperator signs the operator's own claims and, where there are none yet, writes
+// them where the configuration of an existing NATS server finds them.
+func (o *Operator) writeOperator() error {
+	token, err := o.claims.Encode(o.key)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(o.dir, "operator"+jwtSuffix)
+	if there, err := exists(path); err != nil || there {
+		return err
+	}
+	return writeSecret(path, []byte(token))
 }
 
 // AddPractice is a practice to be let in.

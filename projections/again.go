@@ -1,9 +1,6 @@
 package projections
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/carelog/carelog/events"
 )
 
@@ -140,8 +137,6 @@ func (b *batch) readHead(r *record, v *version) error {
 
 var selectHead = &statement{"SELECT 1 FROM head WHERE record = ? AND id = ?"}
 
-var errBetterTwin = errors.New("another event took its id")
-
 // swap puts a twin in the place of the event that stood under its id, because every
 // device must come to the same one. Both records are made anew.
 func (b *batch) swap(held *row, twin *stray) error {
@@ -165,8 +160,5 @@ func (b *batch) swap(held *row, twin *stray) error {
 		return err
 	}
 	winner := &Entry{Sequence: confirmed(twin.sequence), Stored: twin.broker(), Hash: twin.hash, Event: e, Doubt: twin.doubt, Reason: twin.reason}
-	if err := b.take(winner); err != nil {
-		return fmt.Errorf("%w: %w", errBetterTwin, err)
-	}
-	return nil
+	return b.take(winner)
 }

@@ -311,3 +311,17 @@ func TestDistrustAndReconfirm(t *testing.T) {
 		}
 	})
 }
+
+// Large batches ask for many records with one question, small ones for each.
+func TestLargeBatchesEqualSmallOnes(t *testing.T) {
+	log := practiceLog(900, false)
+	small, large := open(t), open(t)
+	for _, e := range log {
+		apply(t, small, e)
+	}
+	apply(t, large, log[:450]...)
+	apply(t, large, log[400:]...)
+	if diff := cmp.Diff(dump(t, small), dump(t, large)); diff != "" {
+		t.Fatalf("large batches give other tables (-small +large):\n%s", diff)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 // found is the ids of the records that a question finds, in their order.
@@ -183,5 +184,46 @@ func TestKeys(t *testing.T) {
 	}
 	if diff := cmp.Diff([]events.WrappedKey{keys[2], keys[0], keys[1]}, got); diff != "" {
 		t.Fatalf("keys (-want +got):\n%s", diff)
+	}
+}
+
+// A device may sign until the first word in the log that it may not, whatever is
+// written on its record afterwards.
+func TestDevices(t *testing.T) {
+	ctx := context.Background()
+	s, a, b := open(t), newDesk("a"), newDesk("b")
+	desk := events.Record{Type: "Device", ID: "desk-1"}
+	body := func(name string, active bool) string {
+		return string(fhirjson.DeviceResource("desk-1", fhirjson.DeviceKey{Public: make([]byte, 32), Certificate: []byte{7}, Name: name, Active: active}))
+	}
+	one := func() projections.Device {
+		t.Helper()
+		list, err := s.Devices(ctx)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("devices: %+v, %v", list, err)
+		}
+		return list[0]
+	}
+	made := at(1, a.write(desk, body("Desk 1", true)))
+	apply(t, s, made)
+	if got := one(); !got.Active || got.RevokedAt != 0 || got.Name != "Desk 1" || len(got.PublicKey) != 32 {
+		t.Fatalf("made: %+v", got)
+	}
+	revoked := at(5, a.write(desk, body("Desk 1", false), made.Event.ID))
+	renamed := at(8, a.write(desk, body("Old desk", false), revoked.Event.ID))
+	branch := at(9, b.write(desk, body("Desk one", true), made.Event.ID))
+	apply(t, s, renamed, branch)
+	apply(t, s, revoked)
+	if got := one(); got.Active || got.RevokedAt != 5 {
+		t.Fatalf("revoked: %+v", got)
+	}
+	back := at(11, a.write(desk, body("Desk 1", true), renamed.Event.ID, branch.Event.ID))
+	apply(t, s, back)
+	if got := one(); !got.Active || got.RevokedAt != 0 {
+		t.Fatalf("let in again: %+v", got)
+	}
+	apply(t, s, at(12, a.erase(desk, back.Event.ID)))
+	if got := one(); got.Active || got.RevokedAt != 12 || len(got.PublicKey) != 32 {
+		t.Fatalf("deleted: %+v", got)
 	}
 }

@@ -17,6 +17,7 @@ func readCases() map[string]func(*testing.T, World) {
 		"ReadLivesThrough":  testReadLivesThrough,
 		"ReadRollBack":      testReadRollBack,
 		"ReadWipe":          testReadWipe,
+		"ReadAnotherLog":    testReadAnotherLog,
 		"ReadBeyondTheEnd":  testReadBeyondTheEnd,
 		"ReadClosed":        testReadClosed,
 		"Dossier":           testDossier,
@@ -149,6 +150,26 @@ func testReadWipe(t *testing.T, w World) {
 		t.Errorf("sequence %d, want 1", got)
 	}
 	wantLog(t, w, fresh)
+}
+
+// A log that was made anew and has grown since: only its identity tells.
+func testReadAnotherLog(t *testing.T, w World) {
+	reading, writing := w.Device("desk-1"), w.Device("desk-2")
+	old := Event(t, "pat-1", "Condition/c-1")
+	put(t, writing, old)
+	f := follow(t, reading, 1)
+	f.next(t, 1, old)
+	reading.Cut()
+	reading.Await(false)
+	w.Wipe()
+	writing.Await(true)
+	list := several(t, "pat-1", 3)
+	for _, m := range list {
+		put(t, writing, m)
+	}
+	reading.Mend()
+	wantError(t, f.ended(t), w.Inconsistent())
+	wantLog(t, w, list...)
 }
 
 func testReadBeyondTheEnd(t *testing.T, w World) {

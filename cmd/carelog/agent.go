@@ -16,6 +16,7 @@ import (
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/intake"
 	"github.com/carelog/carelog/agent/web"
 )
 
@@ -32,7 +33,7 @@ type agentCommand struct {
 	Data      string        `help:"Folder of this desk." required:"" placeholder:"DIR" type:"path"`
 	Enrolment string        `help:"Enrolment of this device; needed at the first start only." placeholder:"FILE" type:"path"`
 	Listen    string        `help:"Loopback address of the pages and of the FHIR door." default:"127.0.0.1:7878"`
-	Headless  bool          `help:"Offer no pages and no doors: a copy of the practice's records on a server."`
+	Headless  bool          `help:"Offer no pages and no doors but the status: a copy of the practice's records on a server."`
 	User      string        `help:"Practitioner id in whose name changes are made that name nobody." placeholder:"ID"`
 	Broker    []string      `help:"Where the broker is, instead of what the enrolment says." placeholder:"URL"`
 	Interval  time.Duration `help:"How often the desk compares its log with the server's." default:"2s"`
@@ -50,23 +51,17 @@ func (c *agentCommand) Run(env *environment) (err error) {
 		e.URLs = c.Broker
 	}
 	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience}
-	var listener net.Listener
-	if !c.Headless {
-		// Before the data is opened: that a port is taken should be known first.
-		if listener, err = listenLoopback(c.Listen); err != nil {
-			return err
-		}
-		defer listener.Close()
+	// Before the data is opened: that a port is taken should be known first.
+	listener, err := listenLoopback(c.Listen)
+	if err != nil {
+		return err
 	}
+	defer listener.Close()
 	a, err := agent.Open(env.ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if c.Headless {
-		fmt.Fprintf(env.stdout, "headless desk %s of practice %s\n", e.DeviceName, e.Practice)
-		return a.Run(env.ctx)
-	}
 	return c.serve(env, a, e, listener)
 }
 
@@ -86,12 +81,15 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	}
 	pages := web.New(web.Config{Desk: a, Records: a.Store(), Logger: env.log})
 	mux := http.NewServeMux()
-	mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Store(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
-	mux.Handle("/api/link", linkHandler(watch, base))
-	mux.Handle("/api/import", importHandler(a))
-	mux.Handle("/", pages)
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
+	mux.Handle("/api/status", pages)
+	if !c.Headless {
+		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Store(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+		mux.Handle("/api/link", linkHandler(watch, base))
+		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
+		mux.Handle("/", pages)
+	}
 	server := &http.Server{Handler: watch.Handler(mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(pages.Close)
 
@@ -107,6 +105,10 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {
 	if c.JSON {
 		return printJSON(env.stdout, map[string]any{"name": e.DeviceName, "url": base, "token": token, "link": g.Link(base)})
+	}
+	if c.Headless {
+		_, err := fmt.Fprintf(env.stdout, "headless desk %s of practice %s is ready; its status is at %s/api/status\n", e.DeviceName, e.Practice, base)
+		return err
 	}
 	_, err := fmt.Fprintf(env.stdout, "desk %s of practice %s is ready; open it once with\n  %s\n", e.DeviceName, e.Practice, g.Link(base))
 	return err

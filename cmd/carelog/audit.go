@@ -10,6 +10,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -37,6 +38,7 @@ type auditSource struct {
 	keys      audit.Keys
 	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
 	last      uint64
+	store     *projections.Store // of a desk's own copy; else nil
 	close     func() error
 }
 
@@ -80,7 +82,7 @@ func (s *auditSource) openFile(ctx context.Context, path string, ring *events.Ke
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	s.read, s.last, s.close = store.Log, position.Sequence, store.Close
+	s.read, s.last, s.close, s.store = store.Log, position.Sequence, store.Close, store
 	return nil
 }
 
@@ -274,11 +276,46 @@ func (c *auditVerifyCommand) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
+	differs := 0
+	if c.File {
+		if differs, err = c.compare(env, source, printer); err != nil {
+			return err
+		}
+	}
 	if err := printer.Summary(summary); err != nil {
 		return err
 	}
-	if !summary.Clean() {
+	if !summary.Clean() || differs > 0 {
 		return errFound
 	}
 	return nil
+}
+
+// compare replays the desk's copy of the log and compares the result with its
+// projection. A running desk changes it meanwhile, so that it must stand still.
+func (c *auditVerifyCommand) compare(env *environment, source *auditSource, printer audit.Printer) (found int, err error) {
+	lock, err := agent.Lock(c.Data)
+	if errors.Is(err, agent.ErrInUse) {
+		fmt.Fprintln(env.stderr, "carelog: the desk is running, so its projection was not compared with a replay: stop it for that")
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	queue, err := outbox.Open(env.ctx, filepath.Join(c.Data, agent.OutboxFile), source.enrolment.Practice, source.enrolment.Device)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, queue.Close()) }()
+	entries, err := queue.All(env.ctx)
+	if err != nil {
+		return 0, err
+	}
+	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys}
+	for _, e := range entries {
+		p.Queued = append(p.Queued, e.Event)
+	}
+	err = audit.VerifyProjection(env.ctx, p, func(f audit.Finding) error { found++; return printer.Finding(f) })
+	return found, err
 }

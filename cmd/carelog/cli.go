@@ -19,7 +19,7 @@ import (
 type cli struct {
 	Config  configFlag  `help:"File with one \"name value\" per line; the names are those of the flags." placeholder:"FILE" env:"CARELOG_CONFIG"`
 	Verbose bool        `help:"Log what happens in more detail."`
-	Version versionFlag `help:"Print the version and exit."`
+	Version versionFlag `help:"Print the version and exit." env:"-"`
 
 	Demo     demoCommand     `cmd:"" help:"Start a broker and two desks of one practice with sample patients."`
 	Broker   brokerCommand   `cmd:"" help:"Run the broker that keeps the logs of practices."`
@@ -33,6 +33,7 @@ type cli struct {
 	Online    onlineCommand    `cmd:"" help:"Work online again."`
 	Conflicts conflictsCommand `cmd:"" help:"List, show and resolve conflicts."`
 	Outbox    outboxCommand    `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
+	Probe     probeCommand     `cmd:"" help:"Ask an address for its health, for a container or a supervisor."`
 	Wait      waitCommand      `cmd:"" help:"Wait until something is a fact."`
 
 	Audit    auditCommand    `cmd:"" help:"Replay the log: list it, show a dossier as it was, verify all."`

@@ -82,8 +82,14 @@ func (v configValues) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve returns the value for a flag, or nothing.
+// Resolve returns the value for a flag, or nothing. A flag on the command line is not
+// asked for; a variable is, and wins over the file.
 func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+	for _, variable := range f.Envs {
+		if _, set := os.LookupEnv(variable); set {
+			return nil, nil
+		}
+	}
 	if value, ok := v[f.Name]; ok {
 		return value, nil
 	}

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/carelog/carelog/agent"
-	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/intake"
 )
 
@@ -119,5 +117,3 @@ func (in *importer) flush(ctx context.Context) error {
 	in.total.Refused = append(in.total.Refused, result.Refused...)
 	return nil
 }
-
-func importHandler(a *agent.Agent) http.Handler { return intake.NewDoor(a, guard.Author) }

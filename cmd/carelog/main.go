@@ -1,5 +1,3 @@
-// Command carelog is the sync backend of a medical practice: the broker, the desks
-// and every tool around them in one binary. See `carelog --help`.
 package main
 
 import "os"

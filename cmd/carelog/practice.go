@@ -10,7 +10,29 @@ import (
 )
 
 type practiceCommand struct {
-	Add practiceAddCommand `cmd:"" help:"Make a practice's account and streams, and its recovery sheet."`
+	Add       practiceAddCommand       `cmd:"" help:"Make a practice's account and streams, and its recovery sheet."`
+	Provision practiceProvisionCommand `cmd:"" help:"Make the streams of a practice that has its account, or say in what they differ."`
+}
+
+// practiceProvisionCommand makes what practice add could not make.
+type practiceProvisionCommand struct {
+	Practice string `arg:"" help:"Id of the practice."`
+	Data     string `help:"Folder of the broker." required:"" placeholder:"DIR" type:"path"`
+	URL      string `help:"Where the broker is." default:"nats://127.0.0.1:4222" name:"url"`
+	Replicas int    `help:"Copies of the log, in a cluster." default:"1"`
+}
+
+// Run makes the streams; those that are there as they should be are left alone.
+func (c *practiceProvisionCommand) Run(env *environment) error {
+	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	if err != nil {
+		return err
+	}
+	if err := provisionRunning(env.ctx, operator, c.Practice, c.URL, c.Replicas); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "the streams of practice %s are there\n", c.Practice)
+	return err
 }
 
 // practiceAddCommand lets a practice in.
@@ -56,7 +78,7 @@ func (c *practiceAddCommand) Run(env *environment) error {
 	}
 	if c.Running {
 		if err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas); err != nil {
-			return fmt.Errorf("the practice has its account and sheet, but not its streams (they are made when the broker starts): %w", err)
+			return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
 		}
 	}
 	fmt.Fprintf(env.stdout, "practice %s added; its recovery sheet is %s\n", c.Practice, c.Sheet)
