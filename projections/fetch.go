@@ -38,8 +38,8 @@ func (b *batch) record(name events.Record) (*record, error) {
 	return b.records[name], nil
 }
 
-// prefetch finds the records and dossiers of a batch, many with one question: that
-// costs a third of asking for each.
+// prefetch finds the records and dossiers of a batch, many with one question, which is
+// cheaper than asking for each.
 func (b *batch) prefetch(entries []Entry) error {
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {

@@ -145,7 +145,10 @@ func (c *demoCommand) practice(ctx context.Context, env *environment, brokerData
 func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, n int) (d demoDesk, err error) {
 	id := "desk-" + strconv.Itoa(n+1)
 	data := filepath.Join(c.Data, id)
-	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--json", "--user", "practitioner-1"}
+	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--json"}
+	if doctors := c.practitioners(ctx); len(doctors) > 0 {
+		args = append(args, "--user", doctors[n%len(doctors)])
+	}
 	if _, err := os.Stat(filepath.Join(data, enrolmentFile)); errors.Is(err, os.ErrNotExist) {
 		e, err := sheet.Enrol(id, "Desk "+strconv.Itoa(n+1))
 		if err != nil {
@@ -161,6 +164,16 @@ func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enr
 	d.PID, err = parts.start(ctx, id, filepath.Join(c.Data, id+".log"), &d, args...)
 	d.Data = data
 	return d, err
+}
+
+// practitioners are the doctors of the generated practice: one sits at each desk.
+func (c *demoCommand) practitioners(ctx context.Context) (ids []string) {
+	for r := range synthetic.Generate(ctx, synthetic.Options{Seed: c.Seed}) {
+		if r.Type == "Practitioner" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 func (c *demoCommand) deskAddress(n int) string {

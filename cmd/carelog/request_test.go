@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ var doors = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-const requestUsage = "http [-header 'NAME: VALUE'] METHOD NAME/PATH STATUS [FILE]"
+const requestUsage = "http [-header 'NAME: VALUE'] METHOD NAME/PATH|URL STATUS [FILE]"
 
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	header := http.Header{}
@@ -41,10 +42,13 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 3 {
 		body = strings.NewReader(ts.ReadFile(args[3]))
 	}
-	name, path, _ := strings.Cut(args[1], "/")
-	r, err := http.NewRequest(args[0], ts.Getenv(name+"_url")+"/"+path, body)
+	r, err := http.NewRequest(args[0], args[1], body)
 	ts.Check(err)
-	r.Header.Set("Authorization", "Bearer "+ts.Getenv(name+"_token"))
+	if name, path, _ := strings.Cut(args[1], "/"); name != "http:" {
+		r.URL, err = url.Parse(ts.Getenv(name+"_url") + "/" + path)
+		ts.Check(err)
+		r.Header.Set("Authorization", "Bearer "+ts.Getenv(name+"_token"))
+	}
 	r.Header.Set("Content-Type", "application/fhir+json")
 	r.Header.Set("Expect", "100-continue") // a body that is refused unread is not sent
 	for name := range header {

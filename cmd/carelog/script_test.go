@@ -33,9 +33,9 @@ import (
 //	line NAME cut|mend|lose-acks|cut-after-storing
 //	    Breaks or mends it; lose-acks loses one acknowledgement of a message that was
 //	    stored, and cut-after-storing cuts the line in place of the next one.
-//	http [-header 'NAME: VALUE'] METHOD NAME/PATH STATUS [FILE]
-//	    Sends a request, with FILE as its body, to the desk NAME with its token, and
-//	    wants this status. stdout is the body of the answer, stderr its header.
+//	http [-header 'NAME: VALUE'] METHOD NAME/PATH|URL STATUS [FILE]
+//	    Sends a request, with FILE as its body, to the desk NAME with its token, or to a
+//	    whole URL without one, and wants this status. stdout is the body of the answer, stderr its header.
 //	json PATH VARIABLE [FILE]
 //	    Takes a value of stdout, or of FILE, into a variable: heads.0.event
 //	json PATH == VALUE [FILE]

@@ -38,8 +38,8 @@ func (c *waitCommand) Run(env *environment) error {
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var s agent.Status
 	for {
+		var s agent.Status
 		switch err := d.get(ctx, "/api/status?prove=1s", &s); {
 		case err == nil && fact(s):
 			return nil
@@ -49,13 +49,19 @@ func (c *waitCommand) Run(env *environment) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if env.ctx.Err() != nil {
-				return env.ctx.Err()
-			}
-			return fmt.Errorf("%s is no fact after %s: the light is %s (%s), %d queued, %d conflicts, position %d of %d",
-				c.For, c.Timeout, s.Color, s.Reason, s.Outbox, s.Conflicts, s.Position.Sequence, s.Server.Sequence)
+			return c.late(env.ctx, d)
 		}
 	}
+}
+
+// late says what stands instead of what was waited for.
+func (c *waitCommand) late(ctx context.Context, d *desk) error {
+	var s agent.Status
+	if err := d.get(ctx, "/api/status", &s); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is no fact after %s: the light is %s (%s), %d queued, %d conflicts, position %d of %d",
+		c.For, c.Timeout, s.Color, s.Reason, s.Outbox, s.Conflicts, s.Position.Sequence, s.Server.Sequence)
 }
 
 // factOf reads what to wait for.
