@@ -21,8 +21,10 @@ func (l *link) report(up bool, err error) {
 	l.changed = make(chan struct{})
 }
 
-func (l *link) state() (up bool, why error, changed <-chan struct{}) {
+// state returns whether the connection is up, a channel that is closed at the next
+// change, and what the connection said of why it is down.
+func (l *link) state() (up bool, changed <-chan struct{}, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.up, l.err, l.changed
+	return l.up, l.changed, l.err
 }

@@ -99,7 +99,7 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 	}
 	pause := firstPause
 	for ctx.Err() == nil {
-		up, why, changed := link.state()
+		up, changed, why := link.state()
 		if !up {
 			if !a.chosenOffline() {
 				a.setLight(light.Offline, withCause(reasonNoServer, why), nil)

@@ -34,7 +34,7 @@ func (l *Log) AppendAfter(ctx context.Context, m events.Message, after uint64) (
 	return writing.After(ctx, line{l}, m, after)
 }
 
-// AppendAtEnd stores a message if the log ends at last, else ErrNotAtEnd and
+// AppendAtEnd stores a message if the log ends at last, else events.ErrNotAtEnd and
 // nothing is stored. Who has read the log to its end can so never store what is
 // there already. Further errors as in Append.
 func (l *Log) AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error) {

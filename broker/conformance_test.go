@@ -26,9 +26,6 @@ func (w world) Device(name string) logtest.Device {
 	return device{d.Connect(), d.Proxy, d}
 }
 
-func (w world) Inconsistent() error { return broker.ErrInconsistent }
-func (w world) NotAtEnd() error     { return broker.ErrNotAtEnd }
-
 func (d device) Await(connected bool) { d.line.Await(d.Log, connected) }
 
 func TestConformance(t *testing.T) {

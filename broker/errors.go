@@ -8,16 +8,6 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// Errors of a log that its reader or writer must act upon, beside those of package
-// events. A memlog.Log gives the same ones.
-var (
-	// ErrInconsistent ends Read: the log has another identity, or ends before the
-	// place from which Read was to go on. The reader must not trust its position.
-	ErrInconsistent = writing.ErrInconsistent
-	// ErrNotAtEnd is the answer of AppendAtEnd where the log has grown: nothing was stored.
-	ErrNotAtEnd = writing.ErrNotAtEnd
-)
-
 // Answers of JetStream that mean something to an append or a read (nats-server 2.15.2).
 const (
 	codeNoMessage         = 10037

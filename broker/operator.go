@@ -131,7 +131,7 @@ func (o *Operator) AddPractice(ctx context.Context, p AddPractice) (Account, err
 		return Account{}, err
 	}
 	if !nkeys.IsValidPublicAccountKey(p.SigningKey) {
-		return Account{}, fmt.Errorf("signing key of practice %s: want the public key of an account, A...", p.ID)
+		return Account{}, fmt.Errorf("signing key of practice %s: want the public key of an account, which begins with A", p.ID)
 	}
 	var account Account
 	err := o.locked(ctx, func() (err error) {
@@ -234,7 +234,7 @@ func (o *Operator) Practices() ([]string, error) {
 // once, where the broker runs, and for ever. What it wrote stays.
 func (o *Operator) Revoke(ctx context.Context, practice, userPublicKey string) error {
 	if !nkeys.IsValidPublicUserKey(userPublicKey) {
-		return fmt.Errorf("revoke a user of practice %s: want the user's public key, U...", practice)
+		return fmt.Errorf("revoke a user of practice %s: want the user's public key, which begins with U", practice)
 	}
 	err := o.locked(ctx, func() error {
 		account, err := o.Account(practice)

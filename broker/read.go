@@ -18,7 +18,7 @@ import (
 // hash tells the difference.
 //
 // It lives through lost connections and restarts of the broker. It ends when the
-// loop is left or ctx ends (with ctx's error), and with ErrInconsistent when the
+// loop is left or ctx ends (with ctx's error), and with events.ErrInconsistent when the
 // server's log is another one or ends before the place it had reached; with
 // *events.RefusedError when this device may not read; with events.ErrOffline when
 // the Log is closed.
@@ -57,7 +57,7 @@ func (r *reader) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, ErrInconsistent), errors.As(err, &refused):
+		case errors.Is(err, events.ErrInconsistent), errors.As(err, &refused):
 			return err
 		}
 		if r.next > before {
@@ -81,9 +81,9 @@ func (r *reader) check(ctx context.Context) error {
 	}
 	switch {
 	case r.identity != state.Identity:
-		return fmt.Errorf("%w: its identity was %q and is now %q", ErrInconsistent, r.identity, state.Identity)
+		return fmt.Errorf("%w: its identity was %q and is now %q", events.ErrInconsistent, r.identity, state.Identity)
 	case state.Last+1 < r.next:
-		return fmt.Errorf("%w: it ends at %d", ErrInconsistent, state.Last)
+		return fmt.Errorf("%w: it ends at %d", events.ErrInconsistent, state.Last)
 	}
 	return nil
 }

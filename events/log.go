@@ -17,6 +17,12 @@ type LogState struct {
 var (
 	// ErrNoMessage says that there is nothing at that place.
 	ErrNoMessage = errors.New("there is no such message in the log")
+	// ErrNotAtEnd says that the log has grown past the end that the writer had read:
+	// nothing was stored.
+	ErrNotAtEnd = errors.New("the log does not end there any more")
+	// ErrInconsistent ends a read: the log has another identity, or ends before the place
+	// from which the read was to go on. The reader must not trust its position.
+	ErrInconsistent = errors.New("the server's log is not the one that was read so far: it was restored from a backup, made anew, or has lost its end")
 	// ErrOffline says that nothing was sent: the message is certainly not stored by this call.
 	ErrOffline = errors.New("the server cannot be reached")
 	// ErrUnknownOutcome says that the message may or may not be stored: it is never

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 
-	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -11,8 +10,9 @@ import (
 const deviceType = "Device"
 
 // Devices is every device that has a readable record, by id: who may sign, and until
-// where in the log. Where heads differ on it, the one that revokes counts: a wrong
-// "may sign" lets foreign events in, a wrong "may not" is seen and put right.
+// where in the log. A revocation is for ever: one version that says so is enough,
+// whatever came after it. A wrong "may sign" lets foreign events in; a wrong "may not"
+// is seen, and the device is enrolled anew.
 func (s *Store) Devices(ctx context.Context) ([]Device, error) {
 	var list []Device
 	err := s.view(ctx, "list the devices", func(v *view) error {
@@ -34,57 +34,26 @@ func (s *Store) Devices(ctx context.Context) ([]Device, error) {
 	return list, err
 }
 
-// device reads the key from the newest version that has one, and the revocation from
-// the heads and what leads up to them.
+// device reads the key from the version shown, or the newest that has one, and the
+// revocation from all of them.
 func (v *view) device(state State) (Device, bool, error) {
 	d := Device{ID: state.Record.ID, Active: true}
-	versions := make(map[events.ID]Version)
-	var newest events.ID
-	if _, err := v.versions(eventTables+"WHERE r.type = ? AND r.id = ? AND "+versionOf+" ORDER BY e.id", []any{deviceType, d.ID}, func(got Version) error {
-		versions[got.Event.ID] = got
-		if _, ok := keyOf(got); ok {
-			newest = got.Event.ID
+	key, found := keyOf(state.Shown)
+	_, err := v.versions(eventTables+"WHERE r.type = ? AND r.id = ? AND "+versionOf+" ORDER BY e.id DESC", []any{deviceType, d.ID}, func(got Version) error {
+		if !found {
+			key, found = keyOf(got)
 		}
-		return nil
-	}); err != nil {
-		return d, false, err
-	}
-	key, ok := keyOf(versions[newest])
-	if shown, readable := keyOf(state.Shown); readable {
-		key = shown
-	}
-	d.Name, d.PublicKey, d.Certificate = key.Name, key.Public, key.Certificate
-	for _, head := range state.Heads {
-		if !revokes(head) {
-			continue
+		if !revokes(got) {
+			return nil
 		}
 		d.Active = false
-		if at := revokedAt(head, versions); at != 0 && (d.RevokedAt == 0 || at < d.RevokedAt) {
-			d.RevokedAt = at
+		if got.Sequence != 0 && (d.RevokedAt == 0 || got.Sequence < d.RevokedAt) {
+			d.RevokedAt = got.Sequence
 		}
-	}
-	return d, ok, nil
-}
-
-// revokedAt goes back from a head that revokes, as long as its parents do, to the
-// first place in the log where that was said.
-func revokedAt(head Version, versions map[events.ID]Version) uint64 {
-	at := head.Sequence
-	seen := map[events.ID]bool{head.Event.ID: true}
-	for todo := []Version{head}; len(todo) > 0; {
-		v := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if v.Sequence != 0 && (at == 0 || v.Sequence < at) {
-			at = v.Sequence
-		}
-		for _, id := range v.Event.Parents {
-			if p, ok := versions[id]; ok && !seen[id] && revokes(p) {
-				seen[id] = true
-				todo = append(todo, p)
-			}
-		}
-	}
-	return at
+		return nil
+	})
+	d.Name, d.PublicKey, d.Certificate = key.Name, key.Public, key.Certificate
+	return d, found, err
 }
 
 // revokes reports whether a version of a Device record says that it may not sign. One

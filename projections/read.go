@@ -170,10 +170,9 @@ func (v *view) headIDs(r events.Record) (map[events.ID]bool, error) {
 // states reads records with all their heads. where stands after FROM record r.
 func (v *view) states(where string, args ...any) ([]State, error) {
 	type found struct {
-		key, shown      int64
-		heads           int
-		conflict        bool
-		record, patient string
+		key, shown int64
+		heads      int
+		conflict   bool
 	}
 	var list []found
 	var states []State

@@ -104,6 +104,6 @@ type Device struct {
 	Name        string
 	PublicKey   []byte
 	Certificate []byte
-	Active      bool   // no head of its record says otherwise
+	Active      bool   // no version of its record says otherwise
 	RevokedAt   uint64 // place in the log from which its events no longer count; 0: active, or the revocation is still queued
 }

@@ -62,6 +62,8 @@ func NewDoor(w Writer, author func(*http.Request) string) http.Handler {
 		switch {
 		case errors.As(err, &tooLarge):
 			refuse(rw, http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("more than %d MiB in one request: send it in parts", maxRequest>>20))
+		case errors.Is(err, bufio.ErrTooLong):
+			refuse(rw, http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("a line has more than %d bytes: no record can be that large", maxLine))
 		case errors.Is(err, errLine):
 			refuse(rw, http.StatusBadRequest, "line", err.Error())
 		case err != nil:

@@ -133,10 +133,13 @@ func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (
 		position, _, _ := r.Position()
 		n, last, err := r.pushBack(ctx, log, position.Sequence)
 		pushed += n
-		var stale *events.StaleError
 		switch {
-		case errors.As(err, &stale):
-			last = max(last, stale.Sequence)
+		case errors.Is(err, events.ErrNotAtEnd):
+			state, err := log.State(ctx)
+			if err != nil {
+				return pushed, fmt.Errorf("give the server back what it lost: %w", err)
+			}
+			last = state.Last
 		case err != nil:
 			return pushed, fmt.Errorf("give the server back what it lost: %w", err)
 		case n == 0:

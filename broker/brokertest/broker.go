@@ -24,8 +24,6 @@ type Broker struct {
 	url      string         // kept over restarts
 	signing  nkeys.KeyPair
 	account  string
-	proxies  []*Proxy
-	devices  int
 	original string // folder of the streams as Mark found them
 }
 

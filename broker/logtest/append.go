@@ -159,7 +159,7 @@ func testAppendAtEnd(t *testing.T, w World) {
 	}
 	for _, last := range []uint64{0, 1, 3} {
 		_, err := d.AppendAtEnd(t.Context(), third, last)
-		wantError(t, err, w.NotAtEnd())
+		wantError(t, err, events.ErrNotAtEnd)
 	}
 	wantLog(t, w, first, second)
 }

@@ -114,8 +114,8 @@ func testReadRollBack(t *testing.T, w World) {
 	behind.next(t, 2, list[1])
 	ahead.next(t, 1, list[0])
 	w.RollBack()
-	wantError(t, ahead.ended(t), w.Inconsistent())
-	wantError(t, behind.ended(t), w.Inconsistent())
+	wantError(t, ahead.ended(t), events.ErrInconsistent)
+	wantError(t, behind.ended(t), events.ErrInconsistent)
 	d.Await(true)
 	// What was lost can be given back, once.
 	for i, m := range list[1:] {
@@ -137,7 +137,7 @@ func testReadWipe(t *testing.T, w World) {
 	f := follow(t, d, 1)
 	f.next(t, 1, old)
 	w.Wipe()
-	wantError(t, f.ended(t), w.Inconsistent())
+	wantError(t, f.ended(t), events.ErrInconsistent)
 	d.Await(true)
 	after, err := d.State(t.Context())
 	if err != nil {
@@ -168,14 +168,14 @@ func testReadAnotherLog(t *testing.T, w World) {
 		put(t, writing, m)
 	}
 	reading.Mend()
-	wantError(t, f.ended(t), w.Inconsistent())
+	wantError(t, f.ended(t), events.ErrInconsistent)
 	wantLog(t, w, list...)
 }
 
 func testReadBeyondTheEnd(t *testing.T, w World) {
 	d := w.Device("desk-1")
 	put(t, d, Event(t, "pat-1", "Condition/c-1"))
-	wantError(t, follow(t, d, 3).ended(t), w.Inconsistent())
+	wantError(t, follow(t, d, 3).ended(t), events.ErrInconsistent)
 }
 
 func testReadClosed(t *testing.T, w World) {

@@ -54,8 +54,6 @@ type World interface {
 	RollBack() // to the last Mark
 	Wipe()
 	EraseKeys(patient string)
-	Inconsistent() error // the log's sentinel for it
-	NotAtEnd() error
 	Stored() []events.Stored // the whole log, past all lines
 }
 

@@ -132,10 +132,10 @@ func (r *reader) look() (stored events.Stored, wait time.Duration, err error) {
 			r.identity = s.identity()
 		}
 		if r.identity != s.identity() {
-			return stored, 0, fmt.Errorf("%w: its identity was %q and is now %q", writing.ErrInconsistent, r.identity, s.identity())
+			return stored, 0, fmt.Errorf("%w: its identity was %q and is now %q", events.ErrInconsistent, r.identity, s.identity())
 		}
 		if s.last()+1 < r.next {
-			return stored, 0, fmt.Errorf("%w: it ends at %d", writing.ErrInconsistent, s.last())
+			return stored, 0, fmt.Errorf("%w: it ends at %d", events.ErrInconsistent, s.last())
 		}
 		r.session = l.session
 	}

@@ -6,7 +6,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/logtest"
 	"github.com/carelog/carelog/broker/memlog"
 )
@@ -28,8 +27,6 @@ type device struct {
 func (w *world) Device(name string) logtest.Device { return device{w.Client(name), w.t} }
 func (w *world) Mark()                             { w.mark = uint64(len(w.Server.Stored())) }
 func (w *world) RollBack()                         { w.Server.RollBack(w.mark) }
-func (w *world) Inconsistent() error               { return broker.ErrInconsistent }
-func (w *world) NotAtEnd() error                   { return broker.ErrNotAtEnd }
 
 // Await has nothing to wait for: a memlog's line changes at once.
 func (d device) Await(connected bool) {

@@ -43,6 +43,9 @@ type agentCommand struct {
 
 // Run runs the desk until it is told to stop.
 func (c *agentCommand) Run(env *environment) (err error) {
+	if err := checkBrokers("broker", c.Broker); err != nil {
+		return err
+	}
 	e, err := takeEnrolment(c.Data, c.Enrolment)
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ type auditSource struct {
 
 // open opens the log that the flags name.
 func (f auditFlags) open(env *environment) (*auditSource, error) {
+	if err := checkBrokers("broker", f.Broker); err != nil {
+		return nil, err
+	}
 	path := f.Enrolment
 	if path == "" {
 		if f.Data == "" {

@@ -51,6 +51,9 @@ func (c *practiceAddCommand) Run(env *environment) error {
 	if err := events.ValidateName("practice", c.Practice); err != nil {
 		return usage(err)
 	}
+	if err := checkBrokers("url", c.URL); err != nil {
+		return err
+	}
 	secret := enrolment.NewSecret()
 	signing, err := secret.AccountKey()
 	if err != nil {

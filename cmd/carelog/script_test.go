@@ -4,9 +4,11 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -17,6 +19,8 @@ import (
 //
 //	exits CODE program [args...]
 //	    The program ends with just this exit code.
+//	until PATTERN program [args...]
+//	    Runs the program again and again until its standard output matches.
 //	start NAME program [args...]
 //	    Starts a carelog in the background and waits until it is ready. The fields of
 //	    its line of JSON become variables: $NAME_url, $NAME_token, and $NAME_port. Its
@@ -47,6 +51,7 @@ import (
 func words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits":   exits,
+		"until":   until,
 		"start":   start,
 		"quit":    quit,
 		"kill9":   kill9,
@@ -122,6 +127,27 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != code {
 		ts.Fatalf("%s: exit code %d, want %d", strings.Join(args[1:], " "), got, code)
+	}
+}
+
+// untilPatience is how long a script waits for a fact. Nothing depends on it but the
+// time that a failing test takes.
+const untilPatience = 30 * time.Second
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 2, "until PATTERN program [args...]")
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Since(began) > untilPatience {
+			ts.Fatalf("no match for %s within %v", pattern, untilPatience)
+		}
 	}
 }
 

@@ -1,6 +1,3 @@
-// Package writing decides what became of a message that was sent to a log: stored,
-// refused, overtaken, or unknown. It knows no network: broker and memlog give it
-// their line, so that the log of the simulations decides as the real one does.
 package writing
 
 import (
@@ -21,12 +18,6 @@ type Expectation struct {
 
 // ErrConflict says that an expectation did not hold: this message was not stored by this send.
 var ErrConflict = errors.New("the log has changed meanwhile")
-
-// ErrNotAtEnd says that the log does not end where the caller of AtEnd thought.
-var ErrNotAtEnd = errors.New("the log does not end there any more")
-
-// ErrInconsistent says that the log is not the one that was read so far.
-var ErrInconsistent = errors.New("the server's log is not the one that was read so far: it was restored from a backup, made anew, or has lost its end")
 
 // Line carries messages to the log and reads a dossier back.
 type Line interface {
@@ -63,12 +54,12 @@ func After(ctx context.Context, line Line, m events.Message, after uint64) (uint
 	})
 }
 
-// AtEnd stores m if last is the last sequence of the whole log, else ErrNotAtEnd:
+// AtEnd stores m if last is the last sequence of the whole log, else events.ErrNotAtEnd:
 // whoever has read all of the log, and m is not in it, can so not store it twice.
 func AtEnd(ctx context.Context, line Line, m events.Message, last uint64) (uint64, error) {
 	return send(ctx, line, m, last, func(s seen) (Expectation, error) {
 		if s.conflict {
-			return Expectation{}, ErrNotAtEnd
+			return Expectation{}, events.ErrNotAtEnd
 		}
 		return Expectation{Log: &last}, nil
 	})

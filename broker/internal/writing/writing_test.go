@@ -126,7 +126,7 @@ func TestAtEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, steps := range [][]step{{{err: errConflict}}, {{err: errLost}, {err: errConflict}}} {
 			_, err := writing.AtEnd(t.Context(), &script{t: t, steps: steps}, message("A", "Condition/1"), 2)
-			if !errors.Is(err, writing.ErrNotAtEnd) || errors.Is(err, events.ErrUnknownOutcome) {
+			if !errors.Is(err, events.ErrNotAtEnd) || errors.Is(err, events.ErrUnknownOutcome) {
 				t.Errorf("error %v, want that it is not the end", err)
 			}
 		}
