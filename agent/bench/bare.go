@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/textproto"
 	"net/url"
-	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver of every store here
@@ -73,7 +71,8 @@ func rowOf(subject string, header map[string][]string, data []byte) row {
 			b.WriteString("\r\n")
 		}
 	}
-	return row{textproto.MIMEHeader(header)["ce-id"][0], subject, b.String(), data}
+	id, _ := events.Message{Header: header}.Peek()
+	return row{id, subject, b.String(), data}
 }
 
 func rowOfMessage(m events.Message) row { return rowOf(m.Subject, m.Header, m.Data) }
@@ -85,7 +84,7 @@ func (b *bareTable) add(rows ...row) error {
 		return err
 	}
 	insert := tx.Stmt(b.insert)
-	for r := range slices.Values(rows) {
+	for _, r := range rows {
 		if _, err := insert.Exec(r.id, r.subject, r.header, r.data); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
@@ -97,4 +96,44 @@ func (b *bareTable) add(rows ...row) error {
 func (b *bareTable) addOne(r row) error {
 	_, err := b.insert.Exec(r.id, r.subject, r.header, r.data)
 	return err
+}
+
+// readAll reads every row; there must be n.
+func (b *bareTable) readAll(n int) error {
+	rows, err := b.db.Query("SELECT id, subject, header, data FROM bare")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for ; rows.Next(); n-- {
+		var r row
+		if err := rows.Scan(&r.id, &r.subject, &r.header, &r.data); err != nil {
+			return err
+		}
+	}
+	if n != 0 && rows.Err() == nil {
+		return fmt.Errorf("%d bare rows are missing", n)
+	}
+	return rows.Err()
+}
+
+// wait makes every commit from here on wait for the disk.
+func (b *bareTable) wait() error {
+	_, err := b.db.Exec("PRAGMA synchronous = " + full)
+	return err
+}
+
+// replaceAll puts one row in the place of all others.
+func (b *bareTable) replaceAll(r row) error {
+	tx, err := b.db.Begin()
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec("DELETE FROM bare"); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if _, err := tx.Stmt(b.insert).Exec(r.id, r.subject, r.header, r.data); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }

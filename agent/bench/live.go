@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// measureLive is how long a change at one desk takes until the other desk has it in
+// its projection and has told so. Beside it stands how long the same message takes
+// from a bare publish to the delivery by a consumer.
+func measureLive(ctx context.Context, g *ground, report func(Figure) error) (err error) {
+	l, err := newLive(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if err := l.turn(ctx, warming); err != nil {
+		return err
+	}
+	l.ours, l.limit = nil, nil
+	for range g.Rounds {
+		if err := l.turn(ctx, g.Samples/g.Rounds); err != nil {
+			return err
+		}
+	}
+	const beside = "a publish until its delivery"
+	return errors.Join(
+		report(inTime("live-p50", len(l.ours), l.ours.median(), l.limit.median(), beside)),
+		report(inTime("live-p99", len(l.ours), l.ours.quantile(0.99), l.limit.quantile(0.99), beside)),
+	)
+}
+
+// live is two desks of one practice, and a publisher and a consumer of another.
+type live struct {
+	here, there *desk
+	drafts      func() (agent.Draft, error, bool)
+	end         func()
+
+	conn, reading *nats.Conn
+	subject       string
+	deliveries    jetstream.MessagesContext
+
+	ours, limit series
+}
+
+func newLive(ctx context.Context, g *ground) (_ *live, err error) {
+	l := &live{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close())
+		}
+	}()
+	l.drafts, l.end = iter.Pull2(drafts(ctx))
+	practice, err := g.practice(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.here, err = g.greenDesk(ctx, practice); err != nil {
+		return nil, err
+	}
+	if l.there, err = g.greenDesk(ctx, practice); err != nil {
+		return nil, err
+	}
+	if err := l.here.Prove(ctx); err != nil { // the other one's registration has come
+		return nil, err
+	}
+	other, err := g.practice(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.subject = events.Subject(other.Practice, "bare")
+	if l.conn, err = g.dial(other); err != nil {
+		return nil, err
+	}
+	if l.reading, err = g.dial(other); err != nil {
+		return nil, err
+	}
+	l.deliveries, err = deliveries(ctx, l.reading, events.Subjects(other.Practice))
+	return l, err
+}
+
+func (l *live) close() error {
+	l.end()
+	if l.deliveries != nil {
+		l.deliveries.Stop()
+	}
+	for _, conn := range []*nats.Conn{l.conn, l.reading} {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	var errs []error
+	for _, d := range []*desk{l.here, l.there} {
+		if d != nil {
+			errs = append(errs, d.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// turn lets the desks and then the bare ends pass on n messages, the same ones.
+func (l *live) turn(ctx context.Context, n int) error {
+	var messages []events.Message
+	for range n {
+		d, err, _ := l.drafts()
+		if err != nil {
+			return err
+		}
+		m, err := l.pass(ctx, d)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, m)
+	}
+	for _, m := range messages {
+		if err := l.passBare(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrival is when something was there, or why it never was.
+type arrival struct {
+	at  time.Time
+	err error
+}
+
+// pass clocks one change from desk to desk.
+func (l *live) pass(ctx context.Context, d agent.Draft) (events.Message, error) {
+	arrived := make(chan arrival, 1)
+	go func() { arrived <- l.watch(ctx, d.Record) }()
+	began := time.Now()
+	written, err := l.here.Write(ctx, d)
+	if err == nil && written.Queued() {
+		err = fmt.Errorf("the change of %s was queued, though the light was green", d.Record)
+	}
+	if err != nil {
+		return events.Message{}, err
+	}
+	there := <-arrived
+	if there.err != nil {
+		return events.Message{}, there.err
+	}
+	l.ours = append(l.ours, there.at.Sub(began))
+	return l.here.wire(ctx, d.Record, written.ID)
+}
+
+// watch waits until the other desk has a record and has told that something changed.
+func (l *live) watch(ctx context.Context, r events.Record) arrival {
+	err := l.there.await(ctx, func() (bool, error) {
+		_, err := l.there.Store().Record(ctx, r)
+		if errors.Is(err, projections.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return arrival{time.Now(), err}
+}
+
+// passBare clocks one message from a publisher to a consumer.
+func (l *live) passBare(ctx context.Context, m events.Message) error {
+	arrived := make(chan arrival, 1)
+	go func() {
+		_, err := l.deliveries.Next(jetstream.NextContext(ctx))
+		arrived <- arrival{time.Now(), err}
+	}()
+	began := time.Now()
+	if err := publish(l.conn, l.subject, m); err != nil {
+		return err
+	}
+	there := <-arrived
+	l.limit = append(l.limit, there.at.Sub(began))
+	return there.err
+}
+
+// deliveries reads a stream in order, from its beginning and on.
+func deliveries(ctx context.Context, conn *nats.Conn, subject string) (jetstream.MessagesContext, error) {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := js.StreamNameBySubject(ctx, subject)
+	if err != nil {
+		return nil, fmt.Errorf("find the stream of %s: %w", subject, err)
+	}
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages(jetstream.PullMaxMessages(rowsInOne))
+}

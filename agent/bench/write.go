@@ -1,0 +1,185 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+)
+
+// measureOffline is Write at a desk whose user works offline, beside the two commits
+// that it cannot do without: one in the outbox that waits for the disk, one in the
+// projection that does not.
+func measureOffline(ctx context.Context, g *ground, report func(Figure) error) (err error) {
+	w, err := newWriting(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.desk.WorkOffline(ctx); err != nil {
+		return err
+	}
+	if err := w.measure(ctx, g, w.commits); err != nil {
+		return err
+	}
+	queued, shown := w.outbox.median(), w.projection.median()
+	return errors.Join(
+		report(inTime("offline", len(w.ours), w.ours.median(), queued+shown, "a FULL commit and a NORMAL one")),
+		report(inTime("offline-single", len(w.ours), w.ours.median(), queued, "a FULL commit alone")),
+	)
+}
+
+// measureOnline is Write at a desk whose light is green, over loopback TCP, beside the
+// same two commits and a publish that the broker has synced.
+func measureOnline(ctx context.Context, g *ground, report func(Figure) error) (err error) {
+	w, err := newWriting(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.desk.Prove(ctx); err != nil {
+		return err
+	}
+	if err := w.measure(ctx, g, w.publishAndCommits); err != nil {
+		return err
+	}
+	queued, shown, sent := w.outbox.median(), w.projection.median(), w.publish.median()
+	return errors.Join(
+		report(inTime("online", len(w.ours), w.ours.median(), queued+sent+shown, "a FULL commit, a synced publish and a NORMAL commit")),
+		report(inTime("online-single", len(w.ours), w.ours.median(), sent, "a synced publish alone")),
+	)
+}
+
+// writing is a desk that writes, and the bare operations that its writes are made of.
+type writing struct {
+	desk   *desk
+	drafts func() (agent.Draft, error, bool)
+	end    func()
+
+	durable, relaxed *bareTable
+	conn             *nats.Conn
+	subject          string // of a practice that no desk reads
+
+	ours, outbox, projection, publish series
+}
+
+func newWriting(ctx context.Context, g *ground) (_ *writing, err error) {
+	w := &writing{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	w.drafts, w.end = iter.Pull2(drafts(ctx))
+	practice, err := g.practice(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w.desk, err = g.greenDesk(ctx, practice); err != nil {
+		return nil, err
+	}
+	if w.durable, err = openBare(g.file("bare"), full); err != nil {
+		return nil, err
+	}
+	if w.relaxed, err = openBare(g.file("bare"), normal); err != nil {
+		return nil, err
+	}
+	other, err := g.practice(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.subject = events.Subject(other.Practice, "bare")
+	w.conn, err = g.dial(other)
+	return w, err
+}
+
+func (w *writing) close() error {
+	w.end()
+	if w.conn != nil {
+		w.conn.Close()
+	}
+	var errs []error
+	for _, table := range []*bareTable{w.durable, w.relaxed} {
+		if table != nil {
+			errs = append(errs, table.close())
+		}
+	}
+	if w.desk != nil {
+		errs = append(errs, w.desk.close())
+	}
+	return errors.Join(errs...)
+}
+
+// measure lets the desk and the bare operations take turns; the latter are given the
+// very messages that the desk has just written.
+func (w *writing) measure(ctx context.Context, g *ground, bare func(events.Message) error) error {
+	if _, err := w.write(ctx, warming); err != nil {
+		return err
+	}
+	w.ours = nil
+	for range g.Rounds {
+		messages, err := w.write(ctx, g.Samples/g.Rounds)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := bare(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// warming is how many writes are not counted: they prepare statements and fill caches.
+const warming = 10
+
+func (w *writing) write(ctx context.Context, n int) ([]events.Message, error) {
+	var messages []events.Message
+	for range n {
+		d, err, _ := w.drafts()
+		if err != nil {
+			return nil, err
+		}
+		var written agent.Written
+		if err := w.ours.clock(func() (err error) { written, err = w.desk.Write(ctx, d); return err }); err != nil {
+			return nil, err
+		}
+		m, err := w.desk.wire(ctx, d.Record, written.ID)
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+func (w *writing) commits(m events.Message) error {
+	r := rowOfMessage(m)
+	return errors.Join(
+		w.outbox.clock(func() error { return w.durable.addOne(r) }),
+		w.projection.clock(func() error { return w.relaxed.addOne(r) }),
+	)
+}
+
+func (w *writing) publishAndCommits(m events.Message) error {
+	return errors.Join(w.commits(m), w.publish.clock(func() error { return publish(w.conn, w.subject, m) }))
+}
+
+// patience is how long the broker may take for one answer.
+const patience = 10 * time.Second
+
+// publish sends a message and waits until the broker has it on disk.
+func publish(conn *nats.Conn, subject string, m events.Message) error {
+	answer, err := conn.RequestMsg(&nats.Msg{Subject: subject, Header: nats.Header(m.Header), Data: m.Data}, patience)
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", subject, err)
+	}
+	return acknowledged(answer)
+}

@@ -1,0 +1,3 @@
+package bench_test
+import "os"
+var only = os.Getenv("ONLY")
