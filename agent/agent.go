@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/outbox"
@@ -27,24 +28,32 @@ const (
 
 // Agent is one desk. Open it, Run it, Close it.
 type Agent struct {
-	config  Config
-	log     *slog.Logger
-	clock   *events.Clock
-	lock    *folderLock
-	ring    *events.Keyring
-	store   *projections.Store
-	outbox  *outbox.Outbox
-	replica *replica.Replica
-	light   *light.Light
-	changed *signal // light, store or outbox
-	choice  *signal // to work offline or online
-	work    *signal // something waits in the outbox, or somebody wants a proof
-	proved  *signal // the light was found green once more
+	config   Config
+	log      *slog.Logger
+	clock    *events.Clock
+	key      ed25519.PrivateKey // the device's own: making it of its seed costs as much as a signature
+	lock     *folderLock
+	practice events.Key // wraps the keys of patients
+	ring     *events.Keyring
+	store    *projections.Store
+	outbox   *outbox.Outbox
+	replica  *replica.Replica
+	light    *light.Light
+	changed  *signal // light, store or outbox
+	choice   *signal // to work offline or online
+	work     *signal // something waits in the outbox, or somebody wants a proof
+	proved   *signal // the light was found green once more
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
-	writing chan struct{}
-	live    *session // guarded by writing: the session that takes writes; nil: they are queued
+	writing  chan struct{}
+	live     *session    // guarded by writing: the session that takes writes; nil: they are queued
+	owesKeys atomic.Bool // keys may be in the outbox that the server does not have
+	acked    uint64      // guarded by writing: where the live session has put our last change
+
+	// Of the goroutine of Run alone.
+	doubtful replica.Loss // why the next session reads the log again
+	doubted  string       // what it was read again for: once is enough
 
 	mu       sync.Mutex
 	server   ServerStatus
@@ -60,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 	}
 	a := &Agent{
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
-		clock: events.NewClock(c.Now, nil), light: light.New(c.Now, "starting"),
+		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), warnings: make(map[string]Warning),
 	}
@@ -82,52 +91,77 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if a.outbox, err = outbox.Open(ctx, filepath.Join(c.Data, OutboxFile), c.Enrolment.Practice, c.Enrolment.Device); err != nil {
 		return err
 	}
-	practiceKey, err := events.KeyFrom(c.Enrolment.PracticeKey)
-	if err != nil {
+	if a.practice, err = events.KeyFrom(c.Enrolment.PracticeKey); err != nil {
 		return err
 	}
-	a.ring = events.NewKeyring(practiceKey)
-	if err := a.openStore(ctx); err != nil {
-		return err
-	}
-	if err := a.loadKeys(ctx); err != nil {
-		return err
-	}
+	a.ring = events.NewKeyring(a.practice)
 	if a.offline, err = a.outbox.Offline(ctx); err != nil {
 		return err
 	}
-	if a.replica, err = replica.Open(ctx, replica.Config{
-		Practice: c.Enrolment.Practice, Root: c.Enrolment.Root,
-		Store: a.store, Ring: a.ring, Applied: a.applied,
-	}); err != nil {
-		return err
-	}
-	if err := a.replayOutbox(ctx); err != nil {
+	if err := a.openOrRebuild(ctx); err != nil {
 		return err
 	}
 	return a.register(ctx)
 }
 
-// openStore opens the projection. A damaged one is put aside and built anew from the
-// log: nothing that the server does not have is only there.
-func (a *Agent) openStore(ctx context.Context) (err error) {
-	path := filepath.Join(a.config.Data, ProjectionFile)
-	options := projections.Options{Practice: a.config.Enrolment.Practice, Opener: a.ring.Open, Now: a.config.Now}
-	a.store, err = projections.Open(ctx, path, options)
-	var corrupt *projections.CorruptError
-	if !errors.As(err, &corrupt) {
+// openOrRebuild opens the projection. A damaged one is put aside and built anew from
+// the log: nothing that the server does not have is only there.
+func (a *Agent) openOrRebuild(ctx context.Context) error {
+	err := a.openProjection(ctx)
+	if !a.damaged(err) {
 		return err
 	}
-	aside := path + ".damaged-" + a.config.Now().UTC().Format("20060102T150405.000")
+	if err := a.putAside(err); err != nil {
+		return err
+	}
+	return a.openProjection(ctx)
+}
+
+// openProjection opens the projection and all that is learned from it. The keys come
+// first: they are kept where another part of the file turns out to be damaged.
+func (a *Agent) openProjection(ctx context.Context) (err error) {
+	e := a.config.Enrolment
+	options := projections.Options{Practice: e.Practice, Opener: a.ring.Open, Now: a.config.Now}
+	if a.store, err = projections.Open(ctx, a.projection(), options); err != nil {
+		return err
+	}
+	if err := a.loadKeys(ctx); err != nil {
+		return err
+	}
+	if a.replica, err = replica.Open(ctx, replica.Config{
+		Practice: e.Practice, Root: e.Root, Store: a.store, Ring: a.ring, Applied: a.applied,
+		Warn: func(code, text string) { a.warn(code, "%s", text) },
+	}); err != nil {
+		return err
+	}
+	return a.replayOutbox(ctx)
+}
+
+// damaged reports whether an error of opening the projection is one of a file that was
+// ours. Beside an outbox that this device has used, what is no database any more was
+// the projection; elsewhere it is somebody else's file.
+func (a *Agent) damaged(err error) bool {
+	var corrupt *projections.CorruptError
+	var alien *projections.NotOursError
+	return errors.As(err, &corrupt) || errors.As(err, &alien) && a.outbox.Next().Counter > 1
+}
+
+func (a *Agent) projection() string { return filepath.Join(a.config.Data, ProjectionFile) }
+
+// putAside takes a damaged projection out of the way, and keeps it.
+func (a *Agent) putAside(damage error) error {
+	if a.store != nil {
+		_ = a.store.Close() // it cannot be closed well any more
+	}
+	aside := a.projection() + ".damaged-" + a.config.Now().UTC().Format("20060102T150405.000")
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Rename(a.projection()+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("put the damaged projection aside: %w", err)
 		}
 	}
 	a.warn("projection-rebuilt", "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
-	a.log.Warn("projection damaged, rebuilding", "err", corrupt, "kept", aside)
-	a.store, err = projections.Open(ctx, path, options)
-	return err
+	a.log.Warn("projection damaged, rebuilding", "err", damage, "kept", aside)
+	return nil
 }
 
 func (a *Agent) loadKeys(ctx context.Context) error {
@@ -154,6 +188,15 @@ func (a *Agent) loadKeys(ctx context.Context) error {
 // replayOutbox shows what is queued, also where the projection was lost, or the
 // program was killed between the two.
 func (a *Agent) replayOutbox(ctx context.Context) error {
+	discarded, err := a.outbox.Discarded(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range discarded {
+		if err := a.store.Remove(ctx, id); err != nil && !errors.Is(err, projections.ErrNotQueued) {
+			return err
+		}
+	}
 	entries, err := a.outbox.All(ctx)
 	if err != nil {
 		return err
@@ -168,11 +211,15 @@ func (a *Agent) replayOutbox(ctx context.Context) error {
 func (a *Agent) applyQueued(ctx context.Context, list ...*events.Event) error {
 	var b projections.Batch
 	for _, e := range list {
-		body, err := a.ring.Open(e)
-		if err != nil {
+		entry := projections.Entry{Event: e}
+		var err error
+		if entry.Body, err = a.ring.Open(e); errors.Is(err, events.ErrNoKey) {
+			// The projection was lost, and the key with it: the server has it.
+			entry.Doubt, entry.Reason = projections.DoubtUnopened, err.Error()
+		} else if err != nil {
 			return err
 		}
-		b.Entries = append(b.Entries, projections.Entry{Event: e, Body: body})
+		b.Entries = append(b.Entries, entry)
 	}
 	if len(b.Entries) == 0 {
 		return nil
@@ -188,13 +235,12 @@ func (a *Agent) register(ctx context.Context) error {
 		return nil
 	}
 	e := a.config.Enrolment
-	key := e.SigningKey()
 	login, err := e.User()
 	if err != nil {
 		return fmt.Errorf("register the device: %w", err)
 	}
 	body := fhirjson.DeviceResource(e.Device, fhirjson.DeviceKey{
-		Public: key.Public().(ed25519.PublicKey), Certificate: e.Certificate, Login: login, Name: e.DeviceName, Active: true,
+		Public: a.key.Public().(ed25519.PublicKey), Certificate: e.Certificate, Login: login, Name: e.DeviceName, Active: true,
 	})
 	if err := a.lockWriting(ctx); err != nil {
 		return err

@@ -78,6 +78,7 @@ func (c *Config) connect(ctx context.Context, report func(bool, error)) (Log, er
 	return broker.Connect(ctx, broker.Config{
 		Practice: c.Enrolment.Practice, Device: c.Enrolment.Device, URLs: c.Enrolment.URLs,
 		JWT: c.Enrolment.JWT, Seed: c.Enrolment.Seed,
-		OnConnection: report, Logger: c.Logger, Timeout: c.Patience,
+		// An answer that is lost must leave time to read back what became of the change.
+		OnConnection: report, Logger: c.Logger, Timeout: c.Patience / 2,
 	})
 }

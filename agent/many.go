@@ -51,54 +51,53 @@ func distinct(drafts []Draft) int {
 
 func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Outcome) error {
 	var list []*events.Event
-	var keys []events.WrappedKey
+	made := a.newKeys()
 	var batch projections.Batch
 	chain := a.outbox.Next()
 	for i, d := range drafts {
-		e, made, unchanged, err := a.composeOne(ctx, d, chain)
+		e, unchanged, err := a.composeOne(ctx, d, chain, made)
 		outcomes[i] = Outcome{Unchanged: unchanged, Err: err}
 		if e == nil {
 			continue
 		}
 		outcomes[i].ID = e.ID
 		chain = e.Follows()
-		list, keys = append(list, e), append(keys, made...)
+		list = append(list, e)
 		batch.Entries = append(batch.Entries, projections.Entry{Event: e, Body: d.body()})
 	}
 	if len(list) == 0 {
 		return nil
 	}
-	if err := a.outbox.Enqueue(ctx, keys, list...); err != nil {
+	if err := a.outbox.Enqueue(ctx, made.wrapped, list...); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	a.live = nil // what comes next must not overtake the queue
-	defer a.work.fire()
+	defer a.queued()
 	defer a.changed.fire()
-	if err := a.store.PutKeys(ctx, keys...); err != nil {
+	if err := a.keepKeys(ctx, made); err != nil {
 		return err
 	}
 	_, err := a.store.Apply(ctx, batch)
 	return err
 }
 
-func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain) (e *events.Event, keys []events.WrappedKey, unchanged bool, err error) {
+func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, made *newKeys) (e *events.Event, unchanged bool, err error) {
 	if err := a.protect(ctx, d); err != nil {
-		return nil, nil, false, err
+		return nil, false, err
 	}
 	parents, err := a.parents(ctx, d)
 	if err != nil {
-		return nil, nil, false, err
+		return nil, false, err
 	}
 	if len(parents) > 0 && !d.Delete {
 		state, err := a.store.Record(ctx, d.Record)
 		if err != nil && !errors.Is(err, projections.ErrNotFound) {
-			return nil, nil, false, err
+			return nil, false, err
 		}
 		if err == nil && !state.Shown.Deleted() && fhirjson.Equal(state.Shown.Body, d.Body) {
-			return nil, nil, true, nil
+			return nil, true, nil
 		}
 	}
-	e, keys, err = a.compose(d, parents, chain)
-	return e, keys, false, err
+	e, err = a.compose(d, parents, chain, made)
+	return e, false, err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/outbox"
@@ -19,15 +18,7 @@ const pushBatch = 256
 // push sends what is queued, in the order of the chain, keys first. The log must
 // have been read to its end: what had arrived after all is then out of the outbox.
 func (a *Agent) push(ctx context.Context, log Log) error {
-	keys, err := a.outbox.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if err := a.pushKey(ctx, log, k); err != nil {
-			return err
-		}
-	}
+	a.owesKeys.Store(true) // what an earlier session sent may be lost again
 	began, done := a.config.Now(), uint64(0)
 	for {
 		pending, err := a.outbox.Pending(ctx, pushBatch)
@@ -35,9 +26,12 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 			return err
 		}
 		total := done + uint64(a.outbox.Len())
-		a.setLight(light.Synchronising, "sending what was queued", &light.Activity{
+		a.setLight(light.Synchronising, reasonSending, &light.Activity{
 			Kind: light.Push, Done: done, Total: total, ETASeconds: remaining(a.config.Now().Sub(began), done, total),
 		})
+		if err := a.pushKeys(ctx, log); err != nil {
+			return err
+		}
 		n, err := a.pushSome(ctx, log, pending)
 		if err != nil {
 			return err
@@ -46,39 +40,39 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 	}
 }
 
-// pushSome sends events and confirms those that were stored, also where one fails.
+// pushSome sends events and counts those that were stored. They leave the outbox when
+// the replica reads them in the log.
 func (a *Agent) pushSome(ctx context.Context, log Log, pending []outbox.Entry) (n int, err error) {
-	var stored []events.ID
-	defer func() {
-		err = errors.Join(err, a.outbox.Confirm(context.WithoutCancel(ctx), stored...))
-		a.changed.fire()
-	}()
+	defer a.changed.fire()
 	for _, entry := range pending {
-		err := a.pushOne(ctx, log, entry.Event)
+		sequence, err := a.pushOne(ctx, log, entry.Event)
 		var refused *events.RefusedError
 		switch {
 		case errors.As(err, &refused):
-			return len(stored), a.setAside(ctx, entry.Event, refused.Reason)
+			return n, a.setAside(ctx, entry.Event, refused.Reason)
 		case err != nil:
-			return len(stored), errors.Join(err, a.outbox.Failed(context.WithoutCancel(ctx), entry.Event.ID, err))
+			return n, errors.Join(err, a.outbox.Failed(context.WithoutCancel(ctx), entry.Event.ID, err))
 		}
-		stored = append(stored, entry.Event.ID)
+		if err := a.outbox.Sent(context.WithoutCancel(ctx), entry.Event.ID, sequence); err != nil {
+			return n, err
+		}
+		n++
 	}
-	return len(stored), nil
+	return n, nil
 }
 
-func (a *Agent) pushOne(ctx context.Context, log Log, e *events.Event) error {
+func (a *Agent) pushOne(ctx context.Context, log Log, e *events.Event) (sequence uint64, err error) {
 	if orphan, err := a.buildsOnSetAside(ctx, e); err != nil || orphan != nil {
-		return errors.Join(err, orphan)
+		return 0, errors.Join(err, orphan)
 	}
 	m, err := events.Encode(e)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := log.Append(ctx, m); err != nil {
-		return fmt.Errorf("send event %s: %w", e.ID, err)
+	if sequence, err = log.Append(ctx, m); err != nil {
+		return 0, fmt.Errorf("send event %s: %w", e.ID, err)
 	}
-	return nil
+	return sequence, nil
 }
 
 // buildsOnSetAside refuses an event whose parent was set aside here: the others
@@ -97,13 +91,6 @@ func (a *Agent) buildsOnSetAside(ctx context.Context, e *events.Event) (refused,
 		}
 	}
 	return nil, nil
-}
-
-func (a *Agent) pushKey(ctx context.Context, log Log, k events.WrappedKey) error {
-	if err := log.PutKey(ctx, k); err != nil {
-		return fmt.Errorf("send the key of a patient: %w", err)
-	}
-	return a.outbox.ConfirmKey(context.WithoutCancel(ctx), k)
 }
 
 // asideNote is the body of a set-aside stub.
@@ -132,14 +119,10 @@ func (a *Agent) setAside(ctx context.Context, e *events.Event, reason string) er
 		ID: id, Type: events.SetAside, Practice: e.Practice, Device: e.Device, Record: e.Record,
 		Time: a.clock.Now(), Author: e.Author, Chain: e.Chain, Replaces: e.Link(), ContentType: "application/json",
 	}
-	keys, err := a.sealInto(stub, note)
-	if err != nil {
-		return err
+	if stub.Sealed, err = a.ring.Seal("", stub.ID, stub.Record, note); err != nil {
+		return err // the device's own record has made the practice's key
 	}
-	if len(keys) > 0 {
-		return errors.New("the practice has no key of its own yet") // the device's own record made one
-	}
-	stub.Sign(a.config.Enrolment.SigningKey())
+	stub.Sign(a.key)
 	a.log.Warn("event set aside", "event", e.ID, "record", e.Record.String(), "reason", reason)
 	return a.outbox.SetAside(ctx, e, reason, stub)
 }
@@ -147,7 +130,7 @@ func (a *Agent) setAside(ctx context.Context, e *events.Event, reason string) er
 // renew gives an event that the server never had another place in the chain.
 func (a *Agent) renew(e events.Event, c events.Chain) *events.Event {
 	e.Chain = c
-	e.Sign(a.config.Enrolment.SigningKey())
+	e.Sign(a.key)
 	return &e
 }
 
@@ -161,7 +144,7 @@ func (a *Agent) Retry(ctx context.Context, id events.ID) error {
 	if err != nil {
 		return unqueued(err)
 	}
-	defer a.work.fire()
+	defer a.queued()
 	defer a.changed.fire()
 	return a.replaceQueued(ctx, e)
 }
@@ -205,8 +188,12 @@ func (a *Agent) align(ctx context.Context) error {
 		return err
 	}
 	defer a.unlockWriting()
+	a.outbox.Unsend() // all is read that was there: what was acknowledged and has not come was lost again
 	inLog, err := a.store.ChainInLog(ctx, a.config.Enrolment.Device)
 	if err != nil {
+		return err
+	}
+	if err := a.confirmArrived(ctx, inLog); err != nil {
 		return err
 	}
 	here := a.outbox.Next()
@@ -228,17 +215,51 @@ func (a *Agent) align(ctx context.Context) error {
 	return a.replaceQueued(ctx, renewed...)
 }
 
+// confirmArrived takes out of the outbox what the log has, which goes on with inLog.
+// Nearly always that is done already; but what is read from the log is in the
+// projection a moment before it is out of the outbox, and a kill can come between.
+func (a *Agent) confirmArrived(ctx context.Context, inLog events.Chain) error {
+	for {
+		pending, err := a.outbox.Pending(ctx, pushBatch)
+		if err != nil {
+			return err
+		}
+		var old []events.ID
+		for _, p := range pending {
+			if p.Event.Chain.Counter < inLog.Counter {
+				old = append(old, p.Event.ID)
+			}
+		}
+		arrived, err := a.store.InLog(ctx, old...)
+		if err != nil || len(arrived) == 0 {
+			return err
+		}
+		if err := a.outbox.Confirm(ctx, arrived...); err != nil {
+			return err
+		}
+	}
+}
+
 // applied is called by the replica after every commit.
 func (a *Agent) applied(ctx context.Context, confirmed []*events.Event, _ []events.Record) error {
 	defer a.changed.fire()
-	var own []events.ID
+	var own []*events.Event
 	for _, e := range confirmed {
-		if e.Device == a.config.Enrolment.Device {
-			own = append(own, e.ID)
+		if e.Device != a.config.Enrolment.Device {
+			continue
+		}
+		// What bears our event's id and is not our event does not stand for it.
+		queued, err := a.outbox.Entry(ctx, e.ID)
+		switch {
+		case errors.Is(err, outbox.ErrNotQueued):
+		case err != nil:
+			return err
+		case queued.Event.Fingerprint() == e.Fingerprint():
+			own = append(own, e)
 		}
 	}
 	if len(own) == 0 {
 		return nil
 	}
-	return a.outbox.Confirm(ctx, slices.Clip(own)...)
+	return a.outbox.Arrived(ctx, own...)
 }

@@ -14,6 +14,7 @@ const (
 	reasonChosen   = "you chose to work offline"
 	reasonNoServer = "no connection to the server"
 	reasonSafe     = "everything is on the server"
+	reasonSending  = "sending what was queued"
 )
 
 // How long to wait before a session that failed is tried again.

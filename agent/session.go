@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -34,6 +35,10 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if loss == "" {
+		loss = s.agent.doubtful
+	}
+	s.agent.doubtful = ""
 	if loss != "" {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
@@ -41,18 +46,23 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
 		return err
 	}
+	heal, err := s.agent.replica.Owes(ctx)
+	if err != nil {
+		return err
+	}
+	heal = heal || loss != ""
 	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
 	if err != nil {
 		return err
 	}
-	if loss == "" {
+	if !heal {
 		missing = nil // a key that the server lost is found with what else it lost; one that was purged stays gone
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.log)) })
-	err = s.meet(ctx, state, loss, missing)
+	err = s.meet(ctx, state, heal, missing)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -64,11 +74,11 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, loss replica.Loss, missing []events.WrappedKey) error {
-	if err := s.catchUp(ctx, state, loss); err != nil {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey) error {
+	if err := s.catchUp(ctx, state, heal); err != nil {
 		return err
 	}
-	if loss != "" {
+	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
 		n, err := s.agent.replica.Heal(ctx, s.log, missing)
 		if err != nil {
@@ -76,6 +86,9 @@ func (s *session) meet(ctx context.Context, state events.LogState, loss replica.
 		}
 		s.agent.log.Warn("server healed", "events", n, "keys", len(missing))
 		s.agent.clearWarning("server-lost")
+	}
+	if s.agent.replica.Revoked(s.agent.config.Enrolment.Device) {
+		return errRevoked
 	}
 	if err := s.agent.align(ctx); err != nil {
 		return err
@@ -91,12 +104,12 @@ func (s *session) meet(ctx context.Context, state events.LogState, loss replica.
 }
 
 // catchUp waits until all is read that was in the log when the session began.
-func (s *session) catchUp(ctx context.Context, state events.LogState, loss replica.Loss) error {
+func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool) error {
 	a := s.agent
 	start, _, _ := a.replica.Position()
 	kind, reason := light.CatchUp, "reading what is new"
 	switch {
-	case loss != "":
+	case heal:
 		kind, reason = light.Heal, "reading the server's log again"
 	case start.Sequence == 0:
 		kind, reason = light.Initial, "reading the practice's log for the first time"
@@ -111,11 +124,28 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, loss repli
 		a.setLight(light.Synchronising, reason, &light.Activity{
 			Kind: kind, Done: done, Total: total, ETASeconds: remaining(a.config.Now().Sub(began), done, total),
 		})
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := s.moves(ctx, moved, state.Last); err != nil {
+			return err
 		}
+	}
+}
+
+// stallAfter is how long the server may send nothing of what it has.
+const stallAfter = time.Minute
+
+// moves waits until the position moves; that it does not, while the server has more,
+// is an error.
+func (s *session) moves(ctx context.Context, moved <-chan struct{}, last uint64) error {
+	stalled := time.NewTimer(stallAfter)
+	defer stalled.Stop()
+	select {
+	case <-moved:
+		return nil
+	case <-stalled.C:
+		p, _, _ := s.agent.replica.Position()
+		return fmt.Errorf("the server has events up to %d, but sends none after %d", last, p.Sequence)
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -152,15 +182,29 @@ func (s *session) live(ctx context.Context) error {
 	}
 }
 
+// errRevoked says that the log shuts this desk out.
+var errRevoked = errors.New("this desk was revoked: what it writes counts nowhere any more; what is queued stays here for an administrator")
+
 // enterLive lets writes go online, unless something is queued.
 func (a *Agent) enterLive(ctx context.Context, s *session) (bool, error) {
 	if err := a.lockWriting(ctx); err != nil {
 		return false, err
 	}
 	defer a.unlockWriting()
-	if a.outbox.Len() > 0 || a.chosenOffline() || ctx.Err() != nil {
-		a.live = nil
+	was := a.live
+	a.live = nil
+	switch {
+	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
+	case a.chosenOffline():
+		return false, errors.New(reasonChosen)
+	case a.replica.Revoked(a.config.Enrolment.Device):
+		return false, errRevoked
+	case a.outbox.Len() > 0:
+		return false, nil
+	}
+	if was != s {
+		a.acked = 0
 	}
 	a.live = s
 	return true, nil
@@ -194,25 +238,66 @@ func (s *session) prove(ctx context.Context) error {
 	s.noteServer(state)
 	s.noteClock(state)
 	position, stream, _ := a.replica.Position()
-	contradiction, err := a.replica.Contradiction(ctx, stated, state.Last)
+	contradiction, err := a.replica.Contradicted(ctx, stated, state.Last)
 	if err != nil {
 		return err
 	}
 	switch {
-	case contradiction != "":
-		a.warn("positions-differ", "%s.", contradiction)
-		a.setLight(light.Synchronising, contradiction, &light.Activity{Kind: light.Heal, ETASeconds: -1})
-		return nil
+	case contradiction != nil:
+		return s.contradicted(contradiction)
 	case position.Sequence < state.Last:
 		return s.lag(ctx, state)
 	}
 	a.clearWarning("positions-differ")
+	if err := s.green(ctx, began, position); err != nil {
+		return err
+	}
+	return s.state(ctx, position, stream)
+}
+
+// contradicted keeps the light from being green. Where both have read different things,
+// this desk reads the whole log once more: what only it has is then found, and given
+// back.
+func (s *session) contradicted(c *replica.Contradiction) error {
+	a := s.agent
+	a.warn("positions-differ", "%s.", c.Text)
+	a.setLight(light.Synchronising, c.Text, &light.Activity{Kind: light.Heal, ETASeconds: -1})
+	if !c.Ours || a.doubted == c.Text {
+		return nil
+	}
+	a.doubted = c.Text
+	a.doubtful = replica.Loss(c.Text)
+	return fmt.Errorf("read the log again: %s", c.Text)
+}
+
+// green turns the light on by a proof that began at a time and found us at a position,
+// unless something was queued since: then the light is looked at again after the push.
+func (s *session) green(ctx context.Context, began time.Time, at events.Position) error {
+	a := s.agent
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	if a.live != s {
+		return nil
+	}
+	if n := a.outbox.Overdue(at.Sequence); n > 0 {
+		return fmt.Errorf("the server acknowledged %d events that are not in its log", n)
+	}
+	refused, err := a.outbox.CountSetAside(ctx)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	a.server.Agreed = began
 	a.mu.Unlock()
+	if refused > 0 {
+		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
+		return nil
+	}
 	a.setLight(light.Online, reasonSafe, nil)
 	a.proved.fire()
-	return s.state(ctx, position, stream)
+	return nil
 }
 
 // lag handles a desk that is behind while live: a few events are on their way and
@@ -230,16 +315,9 @@ func (s *session) lag(ctx context.Context, state events.LogState) error {
 		if p.Sequence >= state.Last {
 			break
 		}
-		stalled := time.NewTimer(a.config.Patience)
-		select {
-		case <-moved:
-		case <-stalled.C:
-			return fmt.Errorf("the server has events up to %d, but sends none after %d", state.Last, p.Sequence)
-		case <-ctx.Done():
-			stalled.Stop()
-			return context.Cause(ctx)
+		if err := s.moves(ctx, moved, state.Last); err != nil {
+			return err
 		}
-		stalled.Stop()
 		position, _, _ = a.replica.Position()
 	}
 	if a.light.State().Color != light.Online {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/events"
 )
 
@@ -45,6 +46,9 @@ var (
 	ErrGone     = errors.New("the record was deleted")
 	ErrNoChoice = errors.New("nothing was chosen: name one of the heads to keep, or give the content to keep")
 )
+
+// ErrDisk says that this PC's disk did not take a change: nothing was written.
+var ErrDisk = outbox.ErrDisk
 
 // StaleError says that the record changed since the author read it: nothing was
 // written, and Heads is what stands now.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -43,6 +45,7 @@ func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
 }
 
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
+	a.readOwn(ctx)
 	// The dossier's place in the log is read before its records: what comes between
 	// the two is then among the heads, and never overwritten unseen.
 	after, err := a.store.DossierSequence(ctx, d.Patient)
@@ -53,22 +56,26 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
-	e, keys, err := a.compose(d, parents, a.outbox.Next())
+	made := a.newKeys()
+	e, err := a.compose(d, parents, a.outbox.Next(), made)
 	if err != nil {
 		return Written{}, err
 	}
-	if err := a.outbox.Enqueue(ctx, keys, e); err != nil {
-		return Written{}, err
-	}
-	// From here on the change is safe on this device. A caller that goes away does
-	// not stop it half-way.
+	// From here on a caller that goes away does not stop the change half-way.
 	ctx = context.WithoutCancel(ctx)
 	defer a.changed.fire()
-	if err := a.store.PutKeys(ctx, keys...); err != nil {
+	if a.live == nil && len(made.wrapped) == 0 {
+		return a.queue(ctx, e, d.body())
+	}
+	if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
 		return Written{}, err
 	}
-	if a.live != nil {
-		sequence, err := a.send(ctx, e, keys, after)
+	if err := a.keepKeys(ctx, made); err != nil {
+		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
+	}
+	sent := a.live != nil
+	if sent {
+		sequence, err := a.send(ctx, e, after)
 		switch {
 		case err == nil:
 			return a.stored(ctx, e, d.body(), sequence)
@@ -79,10 +86,47 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 		a.live = nil
 	}
 	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: d.body()}}}); err != nil {
-		return Written{}, err
+		if sent {
+			return a.unshown(Written{ID: e.ID}, err) // the server may have it: it stays
+		}
+		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
+	}
+	a.queued()
+	return Written{ID: e.ID}, nil
+}
+
+// queue puts a change into the outbox and, while the disk is at work, into the
+// projection, which keeps it only once the outbox has it.
+func (a *Agent) queue(ctx context.Context, e *events.Event, body []byte) (Written, error) {
+	enqueued := make(chan error, 1)
+	go func() { enqueued <- a.outbox.Enqueue(ctx, nil, e) }()
+	accepted := sync.OnceValue(func() error { return <-enqueued })
+	_, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}, Before: accepted})
+	if refused := accepted(); refused != nil {
+		return Written{}, refused
+	}
+	if err != nil {
+		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
+	}
+	a.queued()
+	return Written{ID: e.ID}, nil
+}
+
+// queued makes what was put into the outbox known to the session, and to the user: the
+// light is not green while something waits. writing is held.
+func (a *Agent) queued() {
+	a.live = nil // what comes next must not overtake the queue
+	if a.light.State().Color == light.Online {
+		a.setLight(light.Synchronising, reasonSending, &light.Activity{Kind: light.Push, Total: uint64(a.outbox.Len()), ETASeconds: -1})
 	}
 	a.work.fire()
-	return Written{ID: e.ID}, nil
+}
+
+// unshown is a change that is safe and that the projection could not take in: it is
+// shown when the log or the outbox is read again.
+func (a *Agent) unshown(w Written, cause error) (Written, error) {
+	a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
+	return w, nil
 }
 
 // undecided reports whether an event stays in the outbox after an error of sending.
@@ -93,13 +137,11 @@ func undecided(err error) bool {
 }
 
 // send stores an event on the server, with the keys it needs before it.
-func (a *Agent) send(ctx context.Context, e *events.Event, keys []events.WrappedKey, after uint64) (uint64, error) {
+func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
 	defer cancel()
-	for _, k := range keys {
-		if err := a.pushKey(ctx, a.live.log, k); err != nil {
-			return 0, err
-		}
+	if err := a.pushKeys(ctx, a.live.log); err != nil {
+		return 0, err
 	}
 	m, err := events.Encode(e)
 	if err != nil {
@@ -108,20 +150,38 @@ func (a *Agent) send(ctx context.Context, e *events.Event, keys []events.Wrapped
 	return a.live.log.AppendAfter(ctx, m, after)
 }
 
+// stored notes a change that the server acknowledged. It has its place when it was read
+// in the log: until then the server may lose it again.
 func (a *Agent) stored(ctx context.Context, e *events.Event, body []byte, sequence uint64) (Written, error) {
-	entry := projections.Entry{Sequence: sequence, Event: e, Body: body}
-	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{entry}}); err != nil {
-		return Written{}, err
+	a.acked = sequence
+	w := Written{ID: e.ID, Sequence: sequence}
+	if err := a.outbox.Sent(ctx, e.ID, sequence); err != nil {
+		a.log.Warn("event is sent twice", "event", e.ID, "err", err) // and is found in the log
 	}
-	if err := a.outbox.Confirm(ctx, e.ID); err != nil {
-		return Written{}, err
+	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}}); err != nil {
+		return a.unshown(w, err)
 	}
-	return Written{ID: e.ID, Sequence: sequence}, nil
+	return w, nil
+}
+
+// readOwn waits until this desk has read its own last change in the log. What came
+// before that place is then here too, and is not overwritten unseen by the next one.
+func (a *Agent) readOwn(ctx context.Context) {
+	if a.live == nil {
+		return
+	}
+	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	if err := a.replica.Reach(wait, a.acked); err != nil && ctx.Err() == nil {
+		a.live.fail(err)
+		a.live = nil
+	}
 }
 
 // refuse takes back a change that the server did not store, and says what stands.
 func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error {
 	if err := a.outbox.Withdraw(ctx, e); err != nil {
+		a.queued() // it is still there, and nothing may overtake it
 		return errors.Join(cause, err)
 	}
 	var stale *events.StaleError
@@ -175,26 +235,49 @@ func (a *Agent) parents(ctx context.Context, d Draft) ([]events.ID, error) {
 // one of them: the next write names both.
 func extend(state projections.State, named []events.ID) ([]events.ID, error) {
 	parents := slices.Clone(named)
-	for _, id := range named {
-		i := slices.IndexFunc(state.Heads, func(v projections.Version) bool { return v.Event.ID == id })
-		if i < 0 {
-			return nil, staleError(state)
+	slices.SortFunc(parents, events.ID.Compare)
+	parents = slices.Compact(parents)
+	var heads, others []projections.Version
+	for _, h := range state.Heads {
+		if _, ok := slices.BinarySearchFunc(parents, h.Event.ID, events.ID.Compare); ok {
+			heads = append(heads, h)
+		} else {
+			others = append(others, h)
 		}
-		for _, other := range state.Heads {
-			if sameContent(state.Heads[i], other) {
-				parents = append(parents, other.Event.ID)
-			}
+	}
+	if len(heads) != len(parents) {
+		return nil, staleError(state)
+	}
+	if len(others) == 0 {
+		return parents, nil // nearly always, and a digest costs as much as all the rest
+	}
+	said := make(map[string]bool, len(heads))
+	for _, h := range heads {
+		said[content(h)] = true
+	}
+	for _, h := range others {
+		if said[content(h)] {
+			parents = append(parents, h.Event.ID)
 		}
 	}
 	slices.SortFunc(parents, events.ID.Compare)
-	return slices.Compact(parents), nil
+	return parents, nil
 }
 
-func sameContent(a, b projections.Version) bool {
-	if a.Event.Type != b.Event.Type || a.Doubt != "" || b.Doubt != "" {
-		return false
+// content is equal for two heads that say the same: all deletions do, and what cannot
+// be read says nothing that another says.
+func content(v projections.Version) string {
+	switch {
+	case v.Doubt != "":
+		return "unread " + v.Event.ID.String()
+	case v.Deleted():
+		return "deleted"
 	}
-	return a.Deleted() || fhirjson.Equal(a.Body, b.Body)
+	digest, err := fhirjson.Digest(v.Body)
+	if err != nil {
+		return "bytes " + string(v.Body)
+	}
+	return "resource " + string(digest[:])
 }
 
 func staleError(state projections.State) error {
@@ -205,14 +288,14 @@ func staleError(state projections.State) error {
 	return &StaleError{Record: state.Record, Heads: heads}
 }
 
-// compose makes the event of a draft: sealed, chained and signed. keys are those
-// that had to be made for it.
-func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain) (e *events.Event, keys []events.WrappedKey, err error) {
+// compose makes the event of a draft: sealed, chained and signed. A key that has to be
+// made for it goes to made. An event that could not be written is an error here.
+func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *newKeys) (*events.Event, error) {
 	id, err := a.clock.Next(parents...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e = &events.Event{
+	e := &events.Event{
 		ID: id, Type: events.Written, Practice: a.config.Enrolment.Practice, Device: a.config.Enrolment.Device,
 		Record: d.Record, Patient: d.Patient, Time: a.clock.Now(), Author: d.Author,
 		Parents: parents, Chain: chain,
@@ -221,27 +304,15 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain) (e *ev
 		e.Type = events.Deleted
 	} else {
 		e.ContentType = events.ContentFHIR
-		if keys, err = a.sealInto(e, d.Body); err != nil {
-			return nil, nil, err
-		}
-	}
-	e.Sign(a.config.Enrolment.SigningKey())
-	return e, keys, nil
-}
-
-func (a *Agent) sealInto(e *events.Event, body []byte) (keys []events.WrappedKey, err error) {
-	if !a.ring.Has(e.Patient) {
-		k, err := a.ring.Make(e.Patient)
-		if err != nil {
+		if e.Sealed, err = a.seal(e, d.Body, made); err != nil {
 			return nil, err
 		}
-		keys = []events.WrappedKey{k}
 	}
-	e.Sealed, err = a.ring.Seal(e.Patient, e.ID, e.Record, body)
-	if err != nil && len(keys) > 0 {
-		a.ring.Forget(e.Patient)
+	e.Sign(a.key)
+	if _, err := events.Encode(e); err != nil {
+		return nil, err
 	}
-	return keys, err
+	return e, nil
 }
 
 // Resolve settles a conflict as a person decided, in one event whose parents are all

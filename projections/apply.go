@@ -36,6 +36,7 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 			}
 		}
 		changed = b.changed()
+		b.before = in.Before
 		return nil
 	})
 	if err != nil {

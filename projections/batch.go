@@ -18,8 +18,9 @@ type batch struct {
 	store *Store
 	*writer
 
-	arrival int64 // last number given
-	arrived int64 // time of this change
+	arrival int64        // last number given
+	arrived int64        // time of this change
+	before  func() error // what is waited for before the commit; nil: nothing
 
 	records  map[events.Record]*record
 	names    map[int64]*record // by key

@@ -26,3 +26,21 @@ func (s *Store) ChainInLog(ctx context.Context, device string) (events.Chain, er
 	})
 	return next, err
 }
+
+// InLog tells which of some events the log has; those that are not confirmed since the
+// server was distrusted do not count.
+func (s *Store) InLog(ctx context.Context, ids ...events.ID) (found []events.ID, err error) {
+	err = s.view(ctx, "look for events in the log", func(v *view) error {
+		for _, id := range ids {
+			there, err := v.one("SELECT 1 FROM event WHERE id = ? AND sequence > 0 AND doubt <> 'signature'", []any{id[:]}, new(int))
+			if err != nil {
+				return err
+			}
+			if there {
+				found = append(found, id)
+			}
+		}
+		return nil
+	})
+	return found, err
+}

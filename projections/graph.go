@@ -60,6 +60,9 @@ const (
 var (
 	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
+	// What nearly all new records have in common stands in the statement, as in insertPlain.
+	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
+		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?)`}
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -240,6 +243,11 @@ func (b *batch) settle(r *record) error {
 	if err := b.dropFreed(r); err != nil {
 		return err
 	}
+	if r.fresh && r.plain() {
+		r.fresh = false
+		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+		return err
+	}
 	st := updateRecord
 	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
 	if r.fresh {
@@ -247,6 +255,12 @@ func (b *batch) settle(r *record) error {
 	}
 	_, err := b.exec(st, args...)
 	return err
+}
+
+// plain reports whether a record has one live head that nobody can search for, and
+// waits for nothing.
+func (r *record) plain() bool {
+	return r.heads == 1 && r.waiting == 0 && !r.deleted && !r.conflict && r.index.key == 0 && r.index.label == "" && len(r.index.terms) == 0
 }
 
 // settleMany picks the head that is shown and says whether there is a conflict. A

@@ -38,6 +38,22 @@ func (s *Store) HashAt(ctx context.Context, sequence uint64) (hash events.Digest
 	return hash, found, err
 }
 
+// HashBefore is the rolling hash of the log before the message at a sequence: after
+// the last one that is here, since a log may have holes. Zero where there is none.
+func (s *Store) HashBefore(ctx context.Context, sequence uint64) (hash events.Digest, err error) {
+	err = s.view(ctx, fmt.Sprintf("find the hash before %d", sequence), func(v *view) error {
+		var raw []byte
+		_, err := v.one(`SELECT hash FROM (
+			SELECT * FROM (SELECT sequence, hash FROM event WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
+			UNION ALL SELECT * FROM (SELECT sequence, hash FROM stray WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
+			UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
+			) ORDER BY sequence DESC LIMIT 1`, []any{int64(sequence)}, &raw)
+		copy(hash[:], raw)
+		return err
+	})
+	return hash, err
+}
+
 // DossierSequence is the highest place in the log that a message of a dossier's
 // subject is known to have; 0 where none is.
 func (s *Store) DossierSequence(ctx context.Context, patient string) (sequence uint64, err error) {

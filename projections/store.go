@@ -166,6 +166,9 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	if err == nil {
 		err = b.flush()
 	}
+	if err == nil && b.before != nil {
+		err = b.before()
+	}
 	if err == nil {
 		_, err = s.writer.exec(commit)
 	}

@@ -3,10 +3,13 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/carelog/carelog/agent/bench"
@@ -14,10 +17,96 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestX(t *testing.T) {
-	for _, s := range []int{1} { _ = s }
-	if err := bench.Run(t.Context(), bench.Options{Data: t.TempDir(), Only: strings.Split(only, ","), Samples: 2000}, func(f bench.Figure) error { t.Log(f); return nil }); err != nil { t.Fatal(err) }
+// tiny is as little as can be measured: nothing is said of how fast anything is.
+func tiny(t *testing.T, only ...string) bench.Options {
+	return bench.Options{Data: t.TempDir(), Sizes: []int{100}, Only: only, Samples: 4, Rounds: 2}
 }
-var _ = errors.New
-var _ = slices.Contains[[]int]
-var _ context.Context
+
+func TestEverySubjectIsMeasured(t *testing.T) {
+	want := map[string][]string{
+		"offline": {"offline", "offline-single"},
+		"online":  {"online", "online-single"},
+		"replay":  {"replay"},
+		"live":    {"live-p50", "live-p99"},
+		"heads": {"heads-apply", "heads-list", "heads-resolve", "heads-apply", "heads-list", "heads-resolve",
+			"heads-apply", "heads-list", "heads-resolve"},
+	}
+	for _, subject := range bench.Subjects() {
+		t.Run(subject, func(t *testing.T) {
+			if testing.Short() && subject == "heads" {
+				t.Skip("a thousand heads take seconds")
+			}
+			o := tiny(t, subject)
+			var names []string
+			err := bench.Run(t.Context(), o, func(f bench.Figure) error {
+				names = append(names, f.Name)
+				checkFigure(t, f)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want[subject], names); diff != "" {
+				t.Errorf("figures (-want +got):\n%s", diff)
+			}
+			left, err := os.ReadDir(o.Data)
+			if err != nil || len(left) > 0 {
+				t.Errorf("left in the data folder: %v, %v; want nothing", left, err)
+			}
+		})
+	}
+}
+
+func checkFigure(t *testing.T, f bench.Figure) {
+	t.Helper()
+	if f.N <= 0 || f.Ours <= 0 || f.Limit <= 0 || f.Unit == "" || f.Beside == "" {
+		t.Errorf("something of a figure is missing: %+v", f)
+	}
+	// Both are rounded to three digits.
+	if want := f.Ours / f.Limit; math.Abs(f.Ratio-want) > want/50 {
+		t.Errorf("%s: ratio %v, want %v over %v, which is %v", f.Name, f.Ratio, f.Ours, f.Limit, want)
+	}
+}
+
+func TestWrongOptionsAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*bench.Options)
+		want   string
+	}{
+		"no folder":       {func(o *bench.Options) { o.Data = "" }, "data folder"},
+		"a log too short": {func(o *bench.Options) { o.Sizes = []int{1000, 99} }, "99 events"},
+		"an unknown name": {func(o *bench.Options) { o.Only = []string{"replay", "speed"} }, `"speed"`},
+		"rounds of none":  {func(o *bench.Options) { o.Samples, o.Rounds = 2, 3 }, "2 samples in 3 rounds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := tiny(t)
+			c.change(&o)
+			err := bench.Run(t.Context(), o, func(bench.Figure) error { return nil })
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error that names %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestReportEndsARun(t *testing.T) {
+	full := errors.New("the paper is used up")
+	var reported []string
+	err := bench.Run(t.Context(), tiny(t, "replay", "live"), func(f bench.Figure) error {
+		reported = append(reported, f.Name)
+		return full
+	})
+	if !errors.Is(err, full) || slices.Contains(reported, "live-p50") {
+		t.Errorf("got %v after %v, want the error of the first report", err, reported)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	o := tiny(t, "replay")
+	o.Sizes = []int{1000, 1000}
+	err := bench.Run(ctx, o, func(bench.Figure) error { cancel(); return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the run was cancelled", err)
+	}
+}

@@ -147,6 +147,14 @@ func (d *desk) await(ctx context.Context, holds func() (bool, error)) error {
 	}
 }
 
+// reach waits until the desk has read the log up to a place.
+func (d *desk) reach(ctx context.Context, sequence uint64) error {
+	return d.await(ctx, func() (bool, error) {
+		position, _, err := d.Store().Position(ctx)
+		return position.Sequence >= sequence, err
+	})
+}
+
 // wire is the message of an event that a desk wrote, as it goes to the broker.
 func (d *desk) wire(ctx context.Context, r events.Record, id events.ID) (events.Message, error) {
 	v, err := d.Store().Version(ctx, r, id)

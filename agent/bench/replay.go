@@ -47,10 +47,7 @@ func (g *ground) replay(ctx context.Context, s enrolment.Sheet, last uint64, too
 	}
 	err = took.clock(func() error {
 		d.run(ctx)
-		return d.await(ctx, func() (bool, error) {
-			position, _, err := d.Store().Position(ctx)
-			return position.Sequence >= last, err
-		})
+		return d.reach(ctx, last)
 	})
 	return errors.Join(err, d.close())
 }

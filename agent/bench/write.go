@@ -151,6 +151,11 @@ func (w *writing) write(ctx context.Context, n int) ([]events.Message, error) {
 		if err := w.ours.clock(func() (err error) { written, err = w.desk.Write(ctx, d); return err }); err != nil {
 			return nil, err
 		}
+		// A person writes at a desk that has read what it wrote before: the next write
+		// would wait for that.
+		if err := w.desk.reach(ctx, written.Sequence); err != nil {
+			return nil, err
+		}
 		m, err := w.desk.wire(ctx, d.Record, written.ID)
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -17,11 +16,11 @@ func (o *Outbox) SetAside(ctx context.Context, e *events.Event, reason string, s
 	if stub.Chain != e.Chain || stub.Replaces != e.Link() {
 		return fmt.Errorf("set aside event %s: the stub stands for another event", e.ID)
 	}
-	return o.locked(ctx, o.durable, "set aside event "+e.ID.String(), func(tx *sql.Tx) error {
+	return o.locked(ctx, o.durable, "set aside event "+e.ID.String(), func(tx change) error {
 		if _, err := tx.Exec("UPDATE queue SET set_aside = 1, last_error = ? WHERE id = ?", reason, e.ID[:]); err != nil {
 			return err
 		}
-		return insert(tx, stub)
+		return tx.insert(stub)
 	})
 }
 
@@ -38,14 +37,14 @@ func (o *Outbox) Requeue(ctx context.Context, id events.ID, renew func(events.Ev
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e := renew(*entry.Event, o.next)
-	err = o.write(ctx, o.durable, func(tx *sql.Tx) error {
-		if _, err := tx.Exec("DELETE FROM queue WHERE id = ?", id[:]); err != nil {
+	err = o.durable.write(ctx, func(tx change) error {
+		if err := tx.remove(id); err != nil {
 			return err
 		}
-		if err := insert(tx, e); err != nil {
+		if err := tx.insert(e); err != nil {
 			return err
 		}
-		return setChain(tx, e.Follows())
+		return tx.setChain(e.Follows())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("queue event %s again: %w", id, err)
@@ -64,7 +63,7 @@ func (o *Outbox) Discard(ctx context.Context, id events.ID, author, reason strin
 	if _, err := o.Entry(ctx, id); err != nil {
 		return fmt.Errorf("discard: %w", err)
 	}
-	return o.locked(ctx, o.durable, "discard event "+id.String(), func(tx *sql.Tx) error {
+	return o.locked(ctx, o.durable, "discard event "+id.String(), func(tx change) error {
 		r, err := tx.Exec(`INSERT INTO discarded (id, event, author, time, reason)
 			SELECT id, event, ?, ?, ? FROM queue WHERE id = ? AND set_aside = 1`, author, at.UTC().Format(time.RFC3339Nano), reason, id[:])
 		if err != nil {
@@ -73,9 +72,25 @@ func (o *Outbox) Discard(ctx context.Context, id events.ID, author, reason strin
 		if n, err := r.RowsAffected(); err != nil || n != 1 {
 			return errors.Join(err, errors.New("it was not set aside: only what the server refused can be discarded"))
 		}
-		_, err = tx.Exec("DELETE FROM queue WHERE id = ?", id[:])
-		return err
+		return tx.remove(id)
 	})
+}
+
+// Discarded lists the events that named users gave up.
+func (o *Outbox) Discarded(ctx context.Context) (ids []events.ID, err error) {
+	rows, err := o.relaxed.QueryContext(ctx, "SELECT id FROM discarded")
+	if err != nil {
+		return nil, fmt.Errorf("list what was discarded: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list what was discarded: %w", err)
+		}
+		ids = append(ids, events.ID(id))
+	}
+	return ids, rows.Err()
 }
 
 // Rechain gives the queue new numbers after next, the true end of the device's chain
@@ -89,22 +104,22 @@ func (o *Outbox) Rechain(ctx context.Context, next events.Chain, renew func(even
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var renewed []*events.Event
-	err = o.write(ctx, o.durable, func(tx *sql.Tx) error {
+	err = o.durable.write(ctx, func(tx change) error {
 		for _, p := range pending {
-			if _, err := tx.Exec("DELETE FROM queue WHERE id = ?", p.Event.ID[:]); err != nil {
+			if err := tx.remove(p.Event.ID); err != nil {
 				return err
 			}
 			if p.Event.Type == events.SetAside {
 				continue // it stood for a number that others have taken
 			}
 			e := renew(*p.Event, next)
-			if err := insert(tx, e); err != nil {
+			if err := tx.insert(e); err != nil {
 				return err
 			}
 			renewed = append(renewed, e)
 			next = e.Follows()
 		}
-		return setChain(tx, next)
+		return tx.setChain(next)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("number the queue anew: %w", err)

@@ -2,13 +2,12 @@ package outbox
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/carelog/carelog/events"
 )
 
-// Keys returns the keys made here that the broker does not have yet.
+// Keys returns the keys made here for events that were not yet read in the log.
 func (o *Outbox) Keys(ctx context.Context) ([]events.WrappedKey, error) {
 	rows, err := o.relaxed.QueryContext(ctx, "SELECT name, wrapped FROM keys ORDER BY name")
 	if err != nil {
@@ -31,14 +30,6 @@ func (o *Outbox) Keys(ctx context.Context) ([]events.WrappedKey, error) {
 	return keys, rows.Err()
 }
 
-// ConfirmKey removes a key that the broker has.
-func (o *Outbox) ConfirmKey(ctx context.Context, k events.WrappedKey) error {
-	return o.locked(ctx, o.relaxed, "confirm a key", func(tx *sql.Tx) error {
-		_, err := tx.Exec("DELETE FROM keys WHERE name = ?", k.Name())
-		return err
-	})
-}
-
 // Offline reports whether the user chose to work offline, also in an earlier run.
 func (o *Outbox) Offline(ctx context.Context) (chosen bool, err error) {
 	if err := o.relaxed.QueryRowContext(ctx, "SELECT offline FROM chain").Scan(&chosen); err != nil {
@@ -49,7 +40,7 @@ func (o *Outbox) Offline(ctx context.Context) (chosen bool, err error) {
 
 // SetOffline keeps the user's choice to work offline, or online.
 func (o *Outbox) SetOffline(ctx context.Context, chosen bool) error {
-	return o.locked(ctx, o.durable, "keep the choice to work offline", func(tx *sql.Tx) error {
+	return o.locked(ctx, o.durable, "keep the choice to work offline", func(tx change) error {
 		_, err := tx.Exec("UPDATE chain SET offline = ?", chosen)
 		return err
 	})

@@ -2,12 +2,9 @@ package outbox
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -28,12 +25,16 @@ var schema string
 // another.
 type Outbox struct {
 	path    string
-	durable *sql.DB // one connection, synchronous FULL: what must survive a power cut
-	relaxed *sql.DB // one connection, synchronous NORMAL: what may be done again after one
+	durable *file // synchronous FULL: what must survive a power cut
+	relaxed *file // synchronous NORMAL: what may be done again after one
 
 	mu    sync.Mutex // the chain and every write
 	next  events.Chain
-	count int // events that wait to be pushed
+	count int                  // events in the queue, without those set aside
+	sent  map[events.ID]uint64 // those among them that the server acknowledged, with their places in the log
+	// unsure says why nothing can be queued: a failed change could not be undone.
+	unsure error
+	failed []*events.Event // that are to be undone
 }
 
 // Entry is an event in the queue.
@@ -53,9 +54,12 @@ var ErrNewer = errors.New("this outbox was written by a newer carelog: update th
 // ErrDamaged says that the file cannot be read as it should. It is left as it is.
 var ErrDamaged = errors.New("the outbox is damaged: keep a copy of the file before anything else, it may hold what the server does not have")
 
+// ErrDisk says that the disk did not take a change: it is full or does not work.
+var ErrDisk = errors.New("this PC's disk is full, or does not work as it should: make room on it and try again")
+
 // Open opens the outbox of a device, and makes it where there is none.
 func Open(ctx context.Context, path, practice, device string) (*Outbox, error) {
-	o := &Outbox{path: path}
+	o := &Outbox{path: path, sent: make(map[events.ID]uint64)}
 	if err := o.open(ctx, practice, device); err != nil {
 		var failed *sqlite.Error
 		if errors.As(err, &failed) && (failed.Code()&0xff == sqlite3.SQLITE_CORRUPT || failed.Code()&0xff == sqlite3.SQLITE_NOTADB) {
@@ -67,10 +71,10 @@ func Open(ctx context.Context, path, practice, device string) (*Outbox, error) {
 }
 
 func (o *Outbox) open(ctx context.Context, practice, device string) (err error) {
-	if o.durable, err = connect(o.path, "FULL"); err != nil {
+	if o.durable, err = connect(o.path, full); err != nil {
 		return err
 	}
-	if o.relaxed, err = connect(o.path, "NORMAL"); err != nil {
+	if o.relaxed, err = connect(o.path, normal); err != nil {
 		return err
 	}
 	if err := o.migrate(ctx, practice, device); err != nil {
@@ -83,21 +87,14 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 	if ok != "ok" {
 		return fmt.Errorf("%w (%s)", ErrDamaged, ok)
 	}
+	if err := errors.Join(o.durable.prepare(ctx), o.relaxed.prepare(ctx)); err != nil {
+		return err
+	}
 	return o.load(ctx)
 }
 
-func connect(path, synchronous string) (*sql.DB, error) {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(" + synchronous + ")", "busy_timeout(10000)"}, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	return db, nil
-}
-
 func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
-	return o.write(ctx, o.durable, func(tx *sql.Tx) error {
+	return o.durable.write(ctx, func(tx change) error {
 		var id, version int
 		if err := tx.QueryRow("PRAGMA application_id").Scan(&id); err != nil {
 			return err
@@ -145,9 +142,9 @@ func (o *Outbox) load(ctx context.Context) error {
 // Close closes the files. Nothing that was accepted is lost by not calling it.
 func (o *Outbox) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{o.relaxed, o.durable} {
-		if db != nil {
-			errs = append(errs, db.Close())
+	for _, f := range []*file{o.relaxed, o.durable} {
+		if f != nil {
+			errs = append(errs, f.Close())
 		}
 	}
 	return errors.Join(errs...)
@@ -164,7 +161,7 @@ func (o *Outbox) Next() events.Chain {
 func (o *Outbox) Len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.count
+	return o.count - len(o.sent)
 }
 
 // Enqueue puts events at the end of the queue and of the chain, with the keys that
@@ -172,8 +169,13 @@ func (o *Outbox) Len() int {
 func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...*events.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.unsure != nil {
+		if err := o.undo(ctx, o.failed); err != nil {
+			return err
+		}
+	}
 	next := o.next
-	err := o.write(ctx, o.durable, func(tx *sql.Tx) error {
+	err := o.durable.write(ctx, func(tx change) error {
 		for _, k := range keys {
 			if _, err := tx.Exec("INSERT OR IGNORE INTO keys (name, wrapped) VALUES (?, ?)", k.Name(), k.Wrapped); err != nil {
 				return err
@@ -183,19 +185,41 @@ func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...
 			if e.Chain != next {
 				return fmt.Errorf("event %s has number %d in the chain, not %d", e.ID, e.Chain.Counter, next.Counter)
 			}
-			if err := insert(tx, e); err != nil {
+			if err := tx.insert(e); err != nil {
 				return err
 			}
 			next = e.Follows()
 		}
-		return setChain(tx, next)
+		return tx.setChain(next)
 	})
 	if err != nil {
-		return fmt.Errorf("queue %d events: %w", len(list), err)
+		return errors.Join(fmt.Errorf("queue %d events: %w", len(list), err), o.undo(ctx, list))
 	}
 	o.next = next
 	o.count += len(list)
 	return nil
+}
+
+// undo makes sure that what failed did not happen after all. A commit whose answer
+// was an error of the disk may stand in the file all the same, and its number in the
+// chain must not be given twice.
+func (o *Outbox) undo(ctx context.Context, list []*events.Event) error {
+	ctx = context.WithoutCancel(ctx)
+	err := o.durable.write(ctx, func(tx change) error {
+		for _, e := range list {
+			if err := tx.remove(e.ID); err != nil {
+				return err
+			}
+		}
+		return tx.setChain(o.next)
+	})
+	if err == nil {
+		o.unsure, o.failed = nil, nil
+		return nil
+	}
+	o.failed = list
+	o.unsure = fmt.Errorf("it is not known what this outbox holds: make room on its disk, then start carelog again: %w", err)
+	return o.unsure
 }
 
 // ErrNotLast says that an event cannot be withdrawn, since the chain went on after it.
@@ -208,11 +232,11 @@ func (o *Outbox) Withdraw(ctx context.Context, e *events.Event) error {
 	if o.next != e.Follows() {
 		return fmt.Errorf("withdraw event %s: %w", e.ID, ErrNotLast)
 	}
-	err := o.write(ctx, o.durable, func(tx *sql.Tx) error {
-		if _, err := tx.Exec("DELETE FROM queue WHERE id = ?", e.ID[:]); err != nil {
+	err := o.durable.write(ctx, func(tx change) error {
+		if err := tx.remove(e.ID); err != nil {
 			return err
 		}
-		return setChain(tx, e.Chain)
+		return tx.setChain(e.Chain)
 	})
 	if err != nil {
 		return fmt.Errorf("withdraw event %s: %w", e.ID, err)
@@ -226,30 +250,31 @@ func (o *Outbox) Withdraw(ctx context.Context, e *events.Event) error {
 // It does not wait for the disk: after a power cut an event may be back, and is then
 // found in the log again.
 func (o *Outbox) Confirm(ctx context.Context, ids ...events.ID) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	err := o.write(ctx, o.relaxed, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.Exec("DELETE FROM queue WHERE id = ?", id[:]); err != nil {
-				return err
-			}
-		}
-		return tx.QueryRow("SELECT count(*) FROM queue WHERE set_aside = 0").Scan(&o.count)
-	})
-	if err != nil {
-		return fmt.Errorf("confirm %d events: %w", len(ids), err)
-	}
-	return nil
+	return o.confirm(ctx, ids, nil)
 }
 
-// Pending returns up to limit events that wait to be pushed, in the order of the chain.
+// Pending returns up to limit events that wait to be pushed, in the order of the
+// chain; all with a limit below 0.
 func (o *Outbox) Pending(ctx context.Context, limit int) ([]Entry, error) {
-	return o.entries(ctx, "WHERE set_aside = 0 ORDER BY counter LIMIT ?", limit)
+	fetch := limit
+	if limit >= 0 {
+		o.mu.Lock()
+		fetch += len(o.sent)
+		o.mu.Unlock()
+	}
+	list, err := o.entries(ctx, "WHERE set_aside = 0 ORDER BY counter LIMIT ?", fetch)
+	list = o.unsent(list)
+	if limit >= 0 {
+		list = list[:min(limit, len(list))]
+	}
+	return list, err
 }
 
-// All returns every event in the queue, those set aside included, in the order of the chain.
+// All returns every event that the server does not have, those set aside included, in
+// the order of the chain.
 func (o *Outbox) All(ctx context.Context) ([]Entry, error) {
-	return o.entries(ctx, "ORDER BY counter, set_aside")
+	list, err := o.entries(ctx, "ORDER BY counter, set_aside")
+	return o.unsent(list), err
 }
 
 // Entry returns one event of the queue, or ErrNotQueued.
@@ -293,58 +318,17 @@ func (o *Outbox) entries(ctx context.Context, where string, args ...any) ([]Entr
 
 // Failed notes that pushing an event did not succeed, and why.
 func (o *Outbox) Failed(ctx context.Context, id events.ID, cause error) error {
-	return o.locked(ctx, o.relaxed, "note a failed push", func(tx *sql.Tx) error {
+	return o.locked(ctx, o.relaxed, "note a failed push", func(tx change) error {
 		_, err := tx.Exec("UPDATE queue SET attempts = attempts + 1, last_error = ? WHERE id = ?", cause.Error(), id[:])
 		return err
 	})
 }
 
-func (o *Outbox) locked(ctx context.Context, db *sql.DB, what string, f func(*sql.Tx) error) error {
+func (o *Outbox) locked(ctx context.Context, f *file, what string, do func(change) error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.write(ctx, db, f); err != nil {
+	if err := f.write(ctx, do); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
-}
-
-func (o *Outbox) write(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
-
-func setChain(tx *sql.Tx, c events.Chain) error {
-	_, err := tx.Exec("UPDATE chain SET counter = ?, previous = ?", c.Counter, c.Previous[:])
-	return err
-}
-
-func insert(tx *sql.Tx, e *events.Event) error {
-	text, err := pack(e)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec("INSERT INTO queue (id, counter, event) VALUES (?, ?, ?)", e.ID[:], e.Chain.Counter, text)
-	return err
-}
-
-func pack(e *events.Event) ([]byte, error) {
-	m, err := events.Encode(e)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(m)
-}
-
-func unpack(text []byte) (*events.Event, error) {
-	var m events.Message
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, err
-	}
-	return events.Decode(m)
 }

@@ -18,7 +18,7 @@ CREATE TABLE queue (
 
 CREATE INDEX queue_by_counter ON queue (set_aside, counter);
 
--- Keys made here that the broker does not have yet.
+-- Keys made here for events that were not yet read in the log.
 CREATE TABLE keys (
 	name    TEXT PRIMARY KEY,
 	wrapped BLOB NOT NULL

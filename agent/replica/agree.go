@@ -46,19 +46,12 @@ func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, e
 	if err != nil {
 		return false, err
 	}
-	before := events.Position{Sequence: p.Sequence - 1}
-	if before.Sequence > 0 {
-		hash, ok, err := r.config.Store.HashAt(ctx, before.Sequence)
-		if err != nil || !ok {
-			return false, err
-		}
-		before.Hash = hash
+	hash, err := r.config.Store.HashBefore(ctx, p.Sequence)
+	if err != nil {
+		return false, err
 	}
-	fingerprint := m.Message.Fingerprint()
-	if e, err := events.Decode(m.Message); err == nil {
-		fingerprint = e.Fingerprint()
-	}
-	return before.Next(p.Sequence, fingerprint) == p, nil
+	before := events.Position{Hash: hash}
+	return before.Next(p.Sequence, m.Message.Fingerprint()) == p, nil
 }
 
 // Begin prepares a read of the stream that the server has now. After a loss the
@@ -73,6 +66,15 @@ func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) e
 		return fmt.Errorf("begin to read the log: %w", err)
 	}
 	return r.reload(ctx)
+}
+
+// Owes reports whether there is something here that the server once had and that it
+// was not given back yet: an earlier session was cut off before it could.
+func (r *Replica) Owes(ctx context.Context) (bool, error) {
+	for _, err := range r.config.Store.Unconfirmed(ctx) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // FetchKeys takes over the keys that the server has, opens what waited for them,
@@ -101,6 +103,20 @@ func (r *Replica) FetchKeys(ctx context.Context, log Log) (missing []events.Wrap
 	return missing, r.reopen(ctx)
 }
 
+// keep takes keys over. One that does not unwrap is junk that somebody put there, and
+// stops no other.
+func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
+	good := make([]events.WrappedKey, 0, len(keys))
+	for _, k := range keys {
+		if err := r.config.Ring.Add(k); err != nil {
+			r.config.Warn("key-damaged", "The server has a key that is none of this practice: "+err.Error()+". What was sealed with the right one opens where that one is known.")
+			continue
+		}
+		good = append(good, k)
+	}
+	return r.config.Store.PutKeys(ctx, good...)
+}
+
 // reopen opens events that came before their keys.
 func (r *Replica) reopen(ctx context.Context) error {
 	doubtful, err := r.config.Store.Doubts(ctx)
@@ -125,13 +141,18 @@ func (r *Replica) reopen(ctx context.Context) error {
 // heal at the same time one is told to read first. Follow must be running.
 func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (pushed int, err error) {
 	for _, k := range keys {
-		if err := log.PutKey(ctx, k); err != nil {
+		err := log.PutKey(ctx, k)
+		var refused *events.RefusedError
+		if errors.As(err, &refused) {
+			r.config.Warn("key-refused", "The server refuses to take back the key "+k.Name()+": "+refused.Reason)
+		} else if err != nil {
 			return 0, fmt.Errorf("give the server back a key: %w", err)
 		}
 	}
+	done := make(map[string]bool) // what the server took or refused: nothing is given twice
 	for {
 		position, _, _ := r.Position()
-		n, last, err := r.pushBack(ctx, log, position.Sequence)
+		n, last, err := r.pushBack(ctx, log, position.Sequence, done)
 		pushed += n
 		switch {
 		case errors.Is(err, events.ErrNotAtEnd):
@@ -151,24 +172,45 @@ func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (
 	}
 }
 
-func (r *Replica) pushBack(ctx context.Context, log Log, last uint64) (n int, end uint64, err error) {
+func (r *Replica) pushBack(ctx context.Context, log Log, last uint64, done map[string]bool) (n int, end uint64, err error) {
 	for m, err := range r.config.Store.Unconfirmed(ctx) {
 		if err != nil {
 			return n, last, err
 		}
+		print := m.Message.Fingerprint().String()
+		if done[print] {
+			continue
+		}
 		sequence, err := log.AppendAtEnd(ctx, m.Message, last)
+		var refused *events.RefusedError
+		if errors.As(err, &refused) {
+			id, record := m.Peek()
+			r.config.Warn("heal-refused", fmt.Sprintf("The server does not take back message %q of %q: %s. It stays here.", id, record, refused.Reason))
+			done[print] = true
+			continue
+		}
 		if err != nil {
 			return n, last, err
 		}
-		last = sequence
+		done[print] = true
+		last = max(last, sequence)
 		n++
 	}
 	return n, last, nil
 }
 
-// Contradiction looks for a device whose signed position cannot be of the log that
-// was read here, which ends at last. It names the first, in words, or nothing.
-func (r *Replica) Contradiction(ctx context.Context, stated []events.SignedPosition, last uint64) (string, error) {
+// Contradiction is a device whose signed position cannot be of the log that was read
+// here.
+type Contradiction struct {
+	Device string
+	Text   string
+	// Ours says that the two have read different things up to a place that both have
+	// passed: which of them is right is found by reading again.
+	Ours bool
+}
+
+// Contradicted looks for a contradiction; the server's log ends at last. nil: none.
+func (r *Replica) Contradicted(ctx context.Context, stated []events.SignedPosition, last uint64) (*Contradiction, error) {
 	position, stream, _ := r.Position()
 	for _, s := range stated {
 		r.trusting.Lock()
@@ -178,18 +220,18 @@ func (r *Replica) Contradiction(ctx context.Context, stated []events.SignedPosit
 			continue
 		}
 		if s.Sequence > last {
-			return fmt.Sprintf("the server's log ends at %d, but device %s has read up to %d: the server lost what that device will give back when it connects", last, s.Device, s.Sequence), nil
+			return &Contradiction{Device: s.Device, Text: fmt.Sprintf("the server's log ends at %d, but device %s has read up to %d: the server lost what that device will give back when it connects", last, s.Device, s.Sequence)}, nil
 		}
 		if s.Sequence > position.Sequence || s.Sequence == 0 {
 			continue
 		}
 		hash, ok, err := r.config.Store.HashAt(ctx, s.Sequence)
 		if err != nil {
-			return "", fmt.Errorf("compare positions: %w", err)
+			return nil, fmt.Errorf("compare positions: %w", err)
 		}
 		if ok && hash != s.Hash {
-			return fmt.Sprintf("device %s has read another log than this one up to %d: let it connect, or revoke it", s.Device, s.Sequence), nil
+			return &Contradiction{Device: s.Device, Ours: true, Text: fmt.Sprintf("device %s has read another log than this one up to %d: let it connect, or revoke it", s.Device, s.Sequence)}, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }

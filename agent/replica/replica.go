@@ -39,6 +39,8 @@ type Config struct {
 	// Applied is called after every commit and before the position is told, from the
 	// goroutine of Follow, with the events that the log has and the records that changed.
 	Applied func(ctx context.Context, confirmed []*events.Event, changed []events.Record) error
+	// Warn tells people of something odd, by a code that stays the same.
+	Warn func(code, text string)
 }
 
 // Replica is the device's copy of the log.
@@ -52,6 +54,7 @@ type Replica struct {
 	position events.Position
 	stream   string
 	moved    chan struct{} // closed and replaced when the position moves
+	late     []string      // patients whose keys were fetched for the batch at hand
 }
 
 // Open learns where the copy stands and which devices it knows.
@@ -92,6 +95,13 @@ func (r *Replica) Position() (events.Position, string, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.position, r.stream, r.moved
+}
+
+// Revoked reports whether the log shuts a device out.
+func (r *Replica) Revoked(device string) bool {
+	r.trusting.Lock()
+	defer r.trusting.Unlock()
+	return r.trust.revoked(device)
 }
 
 // Reach waits until the log was read up to a sequence.
@@ -151,6 +161,9 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-
 	for first := range in {
 		batch := r.open(ctx, log, gather(first, in))
 		for _, m := range batch {
+			if m.failed != nil {
+				return m.failed
+			}
 			p = p.Next(m.entry.Sequence, m.print)
 			m.entry.Hash = p.Hash
 		}
@@ -214,7 +227,10 @@ func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepar
 	p.entry.Event, p.digest = e, e.Digest()
 	p.print = events.FingerprintOf(p.digest, e.Signature)
 	body, err := r.config.Ring.Open(e)
-	if errors.Is(err, events.ErrNoKey) && r.fetchKey(ctx, log, e) == nil {
+	if errors.Is(err, events.ErrNoKey) {
+		if p.failed = r.fetchKey(ctx, log, e); p.failed != nil {
+			return p
+		}
 		body, err = r.config.Ring.Open(e)
 	}
 	switch {
@@ -228,25 +244,44 @@ func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepar
 	return p
 }
 
+// fetchKey asks for the key of an event. That the server has none, or none that fits,
+// is no error; that it could not be asked is one: an event must not be doubted for ever
+// because of a line that was cut just then.
 func (r *Replica) fetchKey(ctx context.Context, log Log, e *events.Event) error {
 	id, err := events.SealedBy(e.Sealed)
 	if err != nil {
-		return err
+		return nil
 	}
 	k, err := log.Key(ctx, e.Patient, id)
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, events.ErrOffline) || ctx.Err() != nil:
+		return fmt.Errorf("fetch the key of event %s: %w", e.ID, err)
+	case err != nil || r.config.Ring.Add(k) != nil:
+		return nil
 	}
-	return r.keep(ctx, k)
+	r.fetched(e.Patient)
+	return r.config.Store.PutKeys(ctx, k)
 }
 
-func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
-	for _, k := range keys {
-		if err := r.config.Ring.Add(k); err != nil {
-			return err
+// fetched notes a patient whose key came late: what did not open before may open now.
+func (r *Replica) fetched(patient string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = append(r.late, patient)
+}
+
+// reopenLate opens what waited for keys that came with this batch.
+func (r *Replica) reopenLate(ctx context.Context) error {
+	r.mu.Lock()
+	late := r.late
+	r.late = nil
+	r.mu.Unlock()
+	for _, patient := range late {
+		if _, err := r.config.Store.Reopen(ctx, patient); err != nil {
+			return fmt.Errorf("open what waited for its key: %w", err)
 		}
 	}
-	return r.config.Store.PutKeys(ctx, keys...)
+	return nil
 }
 
 func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepared) error {
@@ -256,13 +291,25 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 		for i, p := range batch {
 			b.Entries[i] = p.entry
 			b.Position = events.Position{Sequence: p.entry.Sequence, Hash: p.entry.Hash}
-			if p.entry.Event != nil {
+			if p.entry.Event == nil {
+				continue
+			}
+			if p.entry.Doubt == projections.DoubtSignature || p.entry.Doubt == projections.DoubtRevoked {
+				// What this desk queued as its own word is judged as on every other desk.
+				if err := r.config.Store.Remove(ctx, p.entry.Event.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
+					return fmt.Errorf("judge event %s: %w", p.entry.Event.ID, err)
+				}
+			}
+			if p.entry.Doubt != projections.DoubtSignature {
 				confirmed = append(confirmed, p.entry.Event)
 			}
 		}
 		changed, err := r.config.Store.Apply(ctx, b)
 		if err != nil {
 			return fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
+		}
+		if err := r.reopenLate(ctx); err != nil {
+			return err
 		}
 		if err := r.config.Applied(ctx, confirmed, changed); err != nil {
 			return err

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 
 	"github.com/carelog/carelog/events"
@@ -15,6 +16,7 @@ type prepared struct {
 	entry  projections.Entry
 	digest events.Digest // of the event
 	print  events.Digest // its fingerprint
+	failed error         // why it could not be looked at; the reading ends before it
 }
 
 func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
@@ -89,6 +91,11 @@ func (t *trust) admit(p *prepared) {
 	e := p.entry.Event
 	t.register(p)
 	s := t.known[e.Device]
+	if s != nil && !t.vouched(p) {
+		s.settle() // the chain goes on behind it, by its own signatures
+		p.doubt(projections.DoubtSignature, "it names a key for device %q that the practice has not certified", e.Record.ID)
+		return
+	}
 	switch {
 	case s == nil:
 		p.doubt(projections.DoubtSignature, "device %q is not enrolled in this practice", e.Device)
@@ -116,6 +123,21 @@ func (t *trust) register(p *prepared) {
 		return
 	}
 	t.known[e.Device] = &signer{public: key.Public, next: events.Chain{Counter: 1}}
+}
+
+// vouched reports whether a version of a Device record can be taken at its word: the
+// key that it names must be certified for just this device. One that is not would let
+// somebody in, or shut somebody out, on the desks that read it in a certain order.
+func (t *trust) vouched(p *prepared) bool {
+	e := p.entry.Event
+	if e.Type != events.Written || e.Record.Type != "Device" || p.entry.Body == nil {
+		return true
+	}
+	key, err := fhirjson.DeviceOf(p.entry.Body)
+	if errors.Is(err, fhirjson.ErrNoDeviceKey) {
+		return true // a pacemaker
+	}
+	return err == nil && events.VerifyCertificate(t.root, t.practice, e.Record.ID, key.Public, key.Certificate) == nil
 }
 
 // learn takes note of a device that was shut out.
@@ -158,6 +180,12 @@ func (s *signer) verify(p *prepared) bool {
 
 func (s *signer) valid(p *prepared) bool {
 	return ed25519.Verify(s.public, p.digest[:], p.entry.Event.Signature[:])
+}
+
+// revoked reports whether a device was shut out.
+func (t *trust) revoked(device string) bool {
+	s := t.known[device]
+	return s != nil && s.revoked != 0
 }
 
 // key returns the public key of a device that is let in.

@@ -91,6 +91,8 @@ func explain(err error) *apiError {
 		return &apiError{http.StatusUnprocessableEntity, "choice", err.Error(), nil}
 	case errors.As(err, &refused):
 		return &apiError{http.StatusUnprocessableEntity, "refused", err.Error(), nil}
+	case errors.Is(err, agent.ErrDisk):
+		return &apiError{http.StatusInsufficientStorage, "disk", err.Error(), nil}
 	case errors.Is(err, events.ErrTooLarge):
 		return &apiError{http.StatusRequestEntityTooLarge, "too-large", err.Error(), nil}
 	}

@@ -109,3 +109,23 @@ func TestOnConnection(t *testing.T) {
 		}
 	})
 }
+
+func TestRefuse(t *testing.T) {
+	run(t, func(t *testing.T, s *memlog.Server) {
+		l := s.Client("desk-1")
+		bad, good := logtest.Event(t, "pat-1", "Condition/c-1"), logtest.Event(t, "pat-1", "Condition/c-2")
+		badID, _ := bad.Peek()
+		s.Refuse(func(m events.Message) bool { id, _ := m.Peek(); return id == badID })
+		var refused *events.RefusedError
+		if _, err := l.AppendAfter(t.Context(), bad, 0); !errors.As(err, &refused) {
+			t.Errorf("error %v, want a refusal", err)
+		}
+		if got, err := l.Append(t.Context(), good); got != 1 || err != nil {
+			t.Errorf("another event: %d, %v; want 1", got, err)
+		}
+		s.Refuse(nil)
+		if got, err := l.Append(t.Context(), bad); got != 2 || err != nil {
+			t.Errorf("not refused any more: %d, %v; want 2", got, err)
+		}
+	})
+}

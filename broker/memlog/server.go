@@ -26,7 +26,8 @@ type Server struct {
 	keys       []storedKey
 	positions  map[string]events.SignedPosition
 	clients    []*Log
-	changed    chan struct{} // closed at the next change of anything
+	refuses    func(events.Message) bool // for good; nil: nothing but what the real one refuses
+	changed    chan struct{}             // closed at the next change of anything
 }
 
 // storedKey is a wrapped key and the end of the log when it was stored, so that a
@@ -91,6 +92,10 @@ func (s *Server) EraseKeys(patient string) {
 		s.keys = slices.DeleteFunc(s.keys, func(k storedKey) bool { return k.Patient == patient })
 	})
 }
+
+// Refuse makes the server refuse for good every message of which f is true, as one
+// that is too large. Nil ends it. f must not call the server or a device.
+func (s *Server) Refuse(f func(events.Message) bool) { s.change(func() { s.refuses = f }) }
 
 // Stored returns the whole log, past all lines.
 func (s *Server) Stored() []events.Stored {

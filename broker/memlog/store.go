@@ -55,6 +55,9 @@ func (s *Server) allowed(m events.Message) error {
 			size += len(name) + len(v) + len(": \r\n")
 		}
 	}
+	if s.refuses != nil && s.refuses(m) {
+		return &events.RefusedError{Reason: "refused on command"}
+	}
 	if size > maxPayload {
 		return &events.RefusedError{Reason: "maximum payload exceeded"}
 	}

@@ -2,7 +2,9 @@ package main_test
 
 import (
 	"os/exec"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -44,6 +46,24 @@ func quit(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, "quit NAME...")
 	for _, name := range args {
 		ts.Check(running(ts, name).stop())
+	}
+}
+
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 2, "ends NAME CODE")
+	s := stageOf(ts).services[args[0]]
+	if s == nil {
+		ts.Fatalf("%s was never started", args[0])
+	}
+	timer := time.NewTimer(untilPatience)
+	defer timer.Stop()
+	select {
+	case <-s.ended:
+	case <-timer.C:
+		ts.Fatalf("%s does not end within %v", args[0], untilPatience)
+	}
+	if code := strconv.Itoa(s.cmd.ProcessState.ExitCode()); code != args[1] {
+		ts.Fatalf("%s ended with exit code %s, want %s\n%s", args[0], code, args[1], s.lastWords())
 	}
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/carelog/carelog/broker"
 )
@@ -41,9 +43,30 @@ func (c *brokerCommand) Run(env *environment) error {
 	} else {
 		fmt.Fprintf(env.stdout, "broker ready at %s\n", server.URL())
 	}
-	<-env.ctx.Done()
+	sick := whileHealthy(env.ctx, server)
 	env.log.Info("stopping")
-	return server.Close()
+	return errors.Join(sick, server.Close())
+}
+
+// healthEvery is how often the broker looks at itself.
+const healthEvery = 2 * time.Second
+
+// whileHealthy waits until ctx ends, or the broker is of no use any more. A stream that
+// could not be written once, as on a full disk, takes nothing more until the broker is
+// started again, also where there is room: ending lets the system start it anew.
+func whileHealthy(ctx context.Context, server *broker.Server) error {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := server.Healthy(); err != nil {
+				return fmt.Errorf("the broker cannot go on: %w: make room on its disk if it is full, then start it again", err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // operatorFolder is where the broker's data folder keeps its own keys and the accounts.

@@ -27,6 +27,8 @@ import (
 //	    standard error is the file NAME.log.
 //	quit NAME...
 //	    Tells it to end; it must end well.
+//	ends NAME CODE
+//	    Waits until it ends by itself, with this exit code.
 //	kill9 NAME...
 //	    Ends it as a power cut does.
 //	disk NAME full|free
@@ -54,6 +56,7 @@ func words() map[string]func(*testscript.TestScript, bool, []string) {
 		"until":   until,
 		"start":   start,
 		"quit":    quit,
+		"ends":    ends,
 		"kill9":   kill9,
 		"disk":    disk,
 		"line":    line,

@@ -39,15 +39,14 @@ func startService(name, log string, cmd *exec.Cmd) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer stderr.Close()
-	cmd.Stderr = stderr
+	cmd.Stderr = struct{ io.Writer }{stderr} // written by us, also where its own disk is full
 	cmd.SysProcAttr = diesWithUs()
 	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), stderr.Close())
 	}
 	line := make(chan error, 1)
 	go func() {
@@ -59,7 +58,7 @@ func startService(name, log string, cmd *exec.Cmd) (*service, error) {
 		}
 		line <- err
 		_, _ = io.Copy(io.Discard, lines)
-		s.err = cmd.Wait()
+		s.err = errors.Join(cmd.Wait(), stderr.Close())
 	}()
 	timer := time.NewTimer(startPatience)
 	defer timer.Stop()

@@ -1,3 +1,0 @@
-package bench_test
-import "os"
-var only = os.Getenv("ONLY")

@@ -1,0 +1,292 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Variables that choose what TestKill9 does, and what it does without them.
+const (
+	kill9Seed   = "CARELOG_KILL9_SEED"   // by default another one each time
+	kill9Rounds = "CARELOG_KILL9_ROUNDS" // how many kills; by default as many as the time allows
+
+	kill9Long, kill9Short = 15 * time.Second, 5 * time.Second
+
+	writersPerDesk = 2
+	sharedRecords  = 4 // that all writers change, so that there are conflicts
+)
+
+// Kill -9 of either desk, of the broker, or of all at once, at any moment, under writes
+// at both desks: every registration that was acknowledged is there afterwards, once,
+// at the broker and at both desks; and both desks are the same.
+func TestKill9(t *testing.T) {
+	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
+	rounds := numberOf(t, kill9Rounds, 0)
+	enough := kill9Long
+	if testing.Short() {
+		enough = kill9Short
+	}
+	kills := 0
+	defer func() {
+		if t.Failed() {
+			t.Logf("to kill at the same moments, as far as the clocks of processes let it:\n%s=%d %s=%d go test -run 'TestKill9$' -count 1 ./cmd/carelog",
+				kill9Seed, seed, kill9Rounds, kills)
+		}
+	}()
+
+	o := openOffice(t, "one", "two")
+	w := startWriters(t, o, seed)
+	chance := rand.New(rand.NewPCG(seed, 0))
+	for began := time.Now(); kills < rounds || rounds == 0 && time.Since(began) < enough; kills++ {
+		w.await(chance.IntN(30))
+		pause(t.Context(), time.Duration(chance.IntN(20))*time.Millisecond)
+		o.kill(chance, w, kills)
+	}
+	acknowledged := w.stop()
+	o.settle()
+	t.Logf("%d kills with seed %d, %d registrations acknowledged", kills, seed, len(acknowledged))
+	o.checkAll(acknowledged)
+}
+
+func numberOf(t *testing.T, variable string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s=%s: want a number", variable, text)
+	}
+	return n
+}
+
+// pause lets time pass, or ctx end.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// kill kills somebody, lets the others go on without them for a while, and starts them
+// again.
+func (o *office) kill(chance *rand.Rand, w *writers, round int) {
+	o.t.Helper()
+	desk := o.desks[chance.IntN(len(o.desks))]
+	meanwhile := chance.IntN(20)
+	switch chance.IntN(6) {
+	case 0, 1: // the desks go on offline
+		o.broker.kill9()
+		w.await(meanwhile)
+		o.startBroker()
+	case 2, 3, 4:
+		desk.current().kill9()
+		w.await(meanwhile)
+		o.startDesk(desk)
+	default: // a power cut: nobody is there to go on
+		for _, s := range o.services() {
+			s.kill9()
+		}
+		if round%2 == 0 {
+			o.startBroker()
+		}
+		for _, d := range o.desks {
+			o.startDesk(d)
+		}
+		if round%2 == 1 { // the broker is the last to be back
+			w.await(meanwhile)
+			o.startBroker()
+		}
+	}
+}
+
+// registration is what a desk acknowledged.
+type registration struct{ record, event, text string }
+
+// writers write at all desks until they are stopped.
+type writers struct {
+	t    *testing.T
+	end  context.CancelFunc
+	done sync.WaitGroup
+
+	mu           sync.Mutex
+	acknowledged []registration
+	more         chan struct{} // closed and replaced at each of them
+}
+
+func startWriters(t *testing.T, o *office, seed uint64) *writers {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &writers{t: t, end: cancel, more: make(chan struct{})}
+	t.Cleanup(func() { w.stop() })
+	for _, d := range o.desks {
+		for n := range writersPerDesk {
+			name := fmt.Sprintf("%s-%d", d.name, n)
+			chance := rand.New(rand.NewPCG(seed, uint64(len(name)*31+n)))
+			w.done.Go(func() { w.write(ctx, d, name, chance) })
+		}
+	}
+	return w
+}
+
+// stop stops the writers and returns all that was acknowledged.
+func (w *writers) stop() []registration {
+	w.end()
+	w.done.Wait()
+	return w.acknowledged
+}
+
+// write changes a record of its own or one of all, again and again.
+func (w *writers) write(ctx context.Context, d *officeDesk, name string, chance *rand.Rand) {
+	for n := 0; ctx.Err() == nil; n++ {
+		id := fmt.Sprintf("%s-%d", name, n)
+		if chance.IntN(3) == 0 {
+			id = fmt.Sprintf("shared-%d", chance.IntN(sharedRecords))
+		}
+		text := fmt.Sprintf("%s wrote this as number %d", name, n)
+		event, err := d.register(ctx, id, text)
+		if err != nil {
+			pause(ctx, 5*time.Millisecond) // the desk is down, or was faster elsewhere
+			continue
+		}
+		w.mu.Lock()
+		w.acknowledged = append(w.acknowledged, registration{"Condition/" + id, event, text})
+		close(w.more)
+		w.more = make(chan struct{})
+		w.mu.Unlock()
+	}
+}
+
+// await waits for so many more acknowledgements.
+func (w *writers) await(n int) {
+	w.t.Helper()
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	w.mu.Lock()
+	target := len(w.acknowledged) + n
+	w.mu.Unlock()
+	for {
+		w.mu.Lock()
+		enough, more := len(w.acknowledged) >= target, w.more
+		w.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-more:
+		case <-timer.C:
+			w.t.Fatalf("no desk has acknowledged anything for a minute")
+		}
+	}
+}
+
+// register writes a Condition at the desk and returns its event. An error means that
+// nothing was acknowledged.
+func (d *officeDesk) register(ctx context.Context, id, text string) (event string, err error) {
+	body := fmt.Sprintf(`{"resourceType":"Condition","id":%q,"subject":{"reference":"Patient/p1"},"code":{"text":%q}}`, id, text)
+	var kept struct{ Meta struct{ VersionID string } }
+	err = d.ask(ctx, http.MethodPut, "/fhir/Condition/"+id, body, &kept)
+	if err == nil && kept.Meta.VersionID == "" {
+		err = fmt.Errorf("%s answers without a version", d.name)
+	}
+	return kept.Meta.VersionID, err
+}
+
+// ask sends a request to the desk and reads its answer, if it is a success.
+func (d *officeDesk) ask(ctx context.Context, method, path, body string, answer any) error {
+	s := d.current()
+	r, err := http.NewRequestWithContext(ctx, method, s.text("url")+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+s.text("token"))
+	r.Header.Set("Content-Type", "application/fhir+json")
+	got, err := doors.Do(r)
+	if err != nil {
+		return err
+	}
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		return err
+	}
+	if got.StatusCode >= 300 {
+		return fmt.Errorf("%s %s at %s answers %s: %s", method, path, d.name, got.Status, text)
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// checkAll checks what must hold at the end.
+func (o *office) checkAll(acknowledged []registration) {
+	o.t.Helper()
+	logged := o.logged()
+	for _, r := range acknowledged {
+		if n := logged[r.event]; n != 1 {
+			o.t.Errorf("%s, %q, was acknowledged as event %s and stands %d times in the log, want 1", r.record, r.text, r.event, n)
+		}
+	}
+	for _, d := range o.desks {
+		o.checkStatus(d)
+	}
+	o.checkRead(o.desks[1], acknowledged) // at the others too, since their projections are the same
+	o.carelog("audit", "verify", "--data", o.desks[0].name)
+	var copies []string
+	for _, d := range o.desks {
+		if err := d.current().stop(); err != nil {
+			o.t.Error(err)
+		}
+		o.carelog("audit", "verify", "--data", d.name, "--file") // with the projection, now that nobody writes
+		text, err := projectionOf(filepath.Join(o.dir, d.name))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		copies = append(copies, text)
+	}
+	if diff := cmp.Diff(copies[0], copies[1]); diff != "" {
+		o.t.Errorf("the desks differ (-%s +%s):\n%s", o.desks[0].name, o.desks[1].name, diff)
+	}
+}
+
+// checkRead checks that a desk shows every registration as it was made.
+func (o *office) checkRead(d *officeDesk, acknowledged []registration) {
+	o.t.Helper()
+	for _, r := range acknowledged {
+		var kept struct{ Code struct{ Text string } }
+		if err := d.ask(o.t.Context(), http.MethodGet, "/fhir/"+r.record+"/_history/"+r.event, "", &kept); err != nil {
+			o.t.Errorf("%s was acknowledged and is not to be read: %v", r.record, err)
+		} else if kept.Code.Text != r.text {
+			o.t.Errorf("event %s of %s at %s says %q, want %q", r.event, r.record, d.name, kept.Code.Text, r.text)
+		}
+	}
+}
+
+// checkStatus checks that a desk is green and has nothing to warn of.
+func (o *office) checkStatus(d *officeDesk) {
+	o.t.Helper()
+	var status struct {
+		Light    string
+		Warnings []struct{ Code, Text string }
+		Doubts   map[string]int
+	}
+	if err := d.ask(o.t.Context(), http.MethodGet, "/api/status", "", &status); err != nil {
+		o.t.Error(err)
+	}
+	if status.Light != "online" || len(status.Warnings) > 0 || len(status.Doubts) > 0 {
+		o.t.Errorf("desk %s: light %s, warnings %v, doubts %v; want online and none", d.name, status.Light, status.Warnings, status.Doubts)
+	}
+}
