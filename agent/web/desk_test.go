@@ -142,12 +142,18 @@ func (d *desk) Status(ctx context.Context) (agent.Status, error) {
 }
 
 func (d *desk) WorkOffline(context.Context) error {
-	d.set(func() { d.status.Color, d.status.Reason = light.Offline, "you chose to work offline" })
+	d.set(func() {
+		d.status.ByChoice = true
+		d.status.Color, d.status.Reason = light.Offline, "you chose to work offline"
+	})
 	return nil
 }
 
 func (d *desk) WorkOnline(context.Context) error {
-	d.set(func() { d.status.Color, d.status.Reason = light.Online, "this PC has all that the server has" })
+	d.set(func() {
+		d.status.ByChoice = false
+		d.status.Color, d.status.Reason = light.Online, "this PC has all that the server has"
+	})
 	return nil
 }
 
