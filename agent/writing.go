@@ -47,10 +47,14 @@ func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	a.readOwn(ctx)
 	// The dossier's place in the log is read before its records: what comes between
-	// the two is then among the heads, and never overwritten unseen.
-	after, err := a.store.DossierSequence(ctx, d.Patient)
-	if err != nil {
-		return Written{}, err
+	// the two is then among the heads, and never overwritten unseen. What is queued
+	// expects nothing.
+	var after uint64
+	if a.live != nil {
+		var err error
+		if after, err = a.store.DossierSequence(ctx, d.Patient); err != nil {
+			return Written{}, err
+		}
 	}
 	parents, err := a.parents(ctx, d)
 	if err != nil {
