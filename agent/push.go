@@ -19,6 +19,9 @@ const pushBatch = 256
 // have been read to its end: what had arrived after all is then out of the outbox.
 func (a *Agent) push(ctx context.Context, log Log) error {
 	a.owesKeys.Store(true) // what an earlier session sent may be lost again
+	if err := a.pushKeys(ctx, log); err != nil {
+		return err
+	}
 	began, done := a.config.Now(), uint64(0)
 	for {
 		pending, err := a.outbox.Pending(ctx, pushBatch)

@@ -119,7 +119,7 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 		}
 		a.log.Info("session ended", "err", err)
 		if !errors.Is(err, errLinkDown) {
-			a.setLight(light.Offline, withCause("the server does not answer as it should", err), nil)
+			a.setLight(light.Offline, withCause("this desk and the server cannot agree", err), nil)
 		}
 		if a.config.Now().Sub(began) > lastPause {
 			pause = firstPause

@@ -148,6 +148,32 @@ func TestScenario10_HealingIsCutOff(t *testing.T) {
 	}
 }
 
+// The server's log has the same end as before and another order: what it lost was given
+// back by others, and the desk that was away finds its last event where it was.
+func TestScenario10_TheSameEndAfterAnotherOrder(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		w.settled()
+		ids := one.notes(3)
+		w.settled()
+		one.fault((*memlog.Log).Cut)
+		one.AwaitOffline()
+		log := w.server.Stored()
+		w.losses++
+		w.server.RollBack(1)
+		time.Sleep(time.Hour)
+		for _, i := range []int{2, 1, 3} {
+			if _, err := w.server.Client("two").Append(t.Context(), log[i].Message); err != nil {
+				t.Fatal(err)
+			}
+		}
+		one.mend()
+		w.settled()
+		w.once(ids...)
+		w.agreed()
+	})
+}
+
 func TestScenario11_TheServersDiskIsWiped(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one, two := w.two()

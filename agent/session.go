@@ -10,6 +10,7 @@ import (
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/replica"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 // Bounds of a session.
@@ -28,6 +29,7 @@ type session struct {
 
 	stated   events.Position // that the others were told
 	statedAt time.Time
+	lookedAt time.Time // for keys
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -38,7 +40,6 @@ func (s *session) run(ctx context.Context) error {
 	if loss == "" {
 		loss = s.agent.doubtful
 	}
-	s.agent.doubtful = ""
 	if loss != "" {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
@@ -46,6 +47,7 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
 		return err
 	}
+	s.agent.doubtful = ""
 	heal, err := s.agent.replica.Owes(ctx)
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 		s.agent.clearWarning("server-lost")
 	}
 	if s.agent.replica.Revoked(s.agent.config.Enrolment.Device) {
-		return errRevoked
+		return ErrRevoked
 	}
 	if err := s.agent.align(ctx); err != nil {
 		return err
@@ -182,8 +184,8 @@ func (s *session) live(ctx context.Context) error {
 	}
 }
 
-// errRevoked says that the log shuts this desk out.
-var errRevoked = errors.New("this desk was revoked: what it writes counts nowhere any more; what is queued stays here for an administrator")
+// ErrRevoked says that the log shuts this desk out: what it would write is refused.
+var ErrRevoked = errors.New("this desk was revoked: what it writes counts nowhere any more; what is queued stays here for an administrator")
 
 // enterLive lets writes go online, unless something is queued.
 func (a *Agent) enterLive(ctx context.Context, s *session) (bool, error) {
@@ -199,8 +201,8 @@ func (a *Agent) enterLive(ctx context.Context, s *session) (bool, error) {
 	case a.chosenOffline():
 		return false, errors.New(reasonChosen)
 	case a.replica.Revoked(a.config.Enrolment.Device):
-		return false, errRevoked
-	case a.outbox.Len() > 0:
+		return false, ErrRevoked
+	case a.outbox.Len() > 0 || a.owesKeys.Load():
 		return false, nil
 	}
 	if was != s {
@@ -249,10 +251,32 @@ func (s *session) prove(ctx context.Context) error {
 		return s.lag(ctx, state)
 	}
 	a.clearWarning("positions-differ")
+	if err := s.openLate(ctx); err != nil {
+		return err
+	}
 	if err := s.green(ctx, began, position); err != nil {
 		return err
 	}
 	return s.state(ctx, position, stream)
+}
+
+// openLate looks now and then for keys that came after what they open.
+func (s *session) openLate(ctx context.Context) error {
+	a := s.agent
+	now := a.config.Now()
+	if now.Sub(s.lookedAt) < positionEvery {
+		return nil
+	}
+	s.lookedAt = now
+	counts, err := a.store.Counts(ctx)
+	if err != nil || counts.Doubts[projections.DoubtUnopened] == 0 {
+		return err
+	}
+	if _, err := a.replica.FetchKeys(ctx, s.log); err != nil {
+		return err
+	}
+	a.changed.fire()
+	return nil
 }
 
 // contradicted keeps the light from being green. Where both have read different things,

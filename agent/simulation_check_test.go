@@ -86,7 +86,7 @@ type end struct {
 
 // proofAge is how old the proof of a green light can be: the interval, and what one
 // proof and the writes that it waits for take on a line that is slow or mute.
-const proofAge = time.Minute
+const proofAge = simulationInterval + time.Minute
 
 // look holds every light against the truth. Green says that nothing waits in the
 // outbox but a write that its user is still waiting for, and that at a moment not

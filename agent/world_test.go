@@ -18,6 +18,7 @@ import (
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
 )
 
@@ -318,11 +319,20 @@ func (w *world) settled() {
 			for _, m := range w.desks {
 				if m.running() {
 					s := m.Now()
-					w.t.Logf("desk %s: %s (%s), %d queued, %d set aside, position %d, warnings %v", m.Name, s.Color, s.Reason, s.Outbox, s.SetAside, s.Position.Sequence, s.Warnings)
+					w.t.Logf("desk %s: %s (%s), %d queued, %d set aside, position %d %.8s, warnings %v", m.Name, s.Color, s.Reason, s.Outbox, s.SetAside, s.Position.Sequence, s.Position.Hash, s.Warnings)
 				}
 			}
-			w.t.Fatalf("not every light is green within %v; the log ends at %d", bound, len(w.server.Stored()))
+			truth := w.truth()
+			w.t.Fatalf("not every light is green within %v; the log ends at %d %.8s", bound, truth.Sequence, truth.Hash)
 		}
 		time.Sleep(worldInterval / 2)
 	}
+}
+
+// truth is the end of the log, worked out from its first message.
+func (w *world) truth() (end events.Position) {
+	for _, stored := range w.server.Stored() {
+		end = end.Next(stored.Sequence, stored.Fingerprint())
+	}
+	return end
 }

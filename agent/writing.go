@@ -27,7 +27,7 @@ func (a *Agent) unlockWriting() { <-a.writing }
 
 // Write makes a change. It returns when the change is on the server's disk or, where
 // the server cannot be reached or does not answer in time, in the outbox. Errors:
-// ErrExists, ErrNotFound, ErrGone, ErrProtected, *StaleError, *MovedError, events.ErrTooLarge,
+// ErrExists, ErrNotFound, ErrGone, ErrProtected, ErrRevoked, *StaleError, *MovedError, events.ErrTooLarge,
 // *events.RefusedError, and those of the disk; after each of them nothing is written.
 func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
 	if err := a.lockWriting(ctx); err != nil {
@@ -35,16 +35,27 @@ func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
 	}
 	defer a.unlockWriting()
 	err := a.protect(ctx, d)
-	if err == nil {
+	for try := 1; err == nil; try++ {
 		var w Written
 		if w, err = a.write(ctx, d); err == nil {
 			return w, nil
+		}
+		var stale *StaleError
+		if len(d.Parents) == 0 && try < maxTries && errors.As(err, &stale) {
+			err = nil // it named no version: it goes on top of what stands now
 		}
 	}
 	return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
 }
 
+// maxTries bounds how often a change that names no version is made anew because
+// others were faster.
+const maxTries = 20
+
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
+	if a.replica.Revoked(a.config.Enrolment.Device) {
+		return Written{}, ErrRevoked
+	}
 	a.readOwn(ctx)
 	// The dossier's place in the log is read before its records: what comes between
 	// the two is then among the heads, and never overwritten unseen. What is queued

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/nats-io/nkeys"
 
@@ -39,6 +40,9 @@ const version = 1
 func (s Sheet) Enrol(device, name string) (Enrolment, error) {
 	if err := events.ValidateName("device", device); err != nil {
 		return Enrolment{}, fmt.Errorf("enrol a device: %w", err)
+	}
+	if strings.TrimSpace(name) == "" {
+		return Enrolment{}, errors.New("enrol a device: give it a name that people know it by")
 	}
 	account, err := s.Secret.AccountKey()
 	if err != nil {
@@ -118,12 +122,21 @@ func Load(path string) (Enrolment, error) {
 	return e, nil
 }
 
-// WriteSecret writes a new file with permissions 0600, on disk when it returns. A
-// file that exists is not overwritten.
-func WriteSecret(path string, text []byte) (err error) {
+// CreateSecret makes a new file that only its owner can read. A file that exists is
+// left alone.
+func CreateSecret(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("write a secret: %w", err)
+		return nil, fmt.Errorf("write a secret: %w", err)
+	}
+	return f, nil
+}
+
+// WriteSecret writes a new file as CreateSecret makes it, on disk when it returns.
+func WriteSecret(path string, text []byte) (err error) {
+	f, err := CreateSecret(path)
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if _, err := f.Write(text); err != nil {

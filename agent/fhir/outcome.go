@@ -95,7 +95,7 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusPreconditionFailed, "conflict", "%v", err)
 	case errors.Is(err, agent.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return notFound("%v", err)
-	case errors.Is(err, agent.ErrProtected):
+	case errors.Is(err, agent.ErrProtected), errors.Is(err, agent.ErrRevoked):
 		return problemf(http.StatusForbidden, "forbidden", "%v", err)
 	case errors.Is(err, agent.ErrGone):
 		return problemf(http.StatusGone, "deleted", "%v", err)

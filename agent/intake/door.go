@@ -125,6 +125,9 @@ func draftOf(line Line, author string) (agent.Draft, error) {
 	if head.ResourceType != line.Type {
 		return agent.Draft{}, fmt.Errorf("it is a %s, not a %s", head.ResourceType, line.Type)
 	}
+	if line.Type == "Parameters" || line.Type == "OperationOutcome" {
+		return agent.Draft{}, fmt.Errorf("a %s is a question or an answer, and no record", line.Type)
+	}
 	if body, err = fhirjson.Prepare(body, line.ID); err != nil {
 		return agent.Draft{}, err
 	}

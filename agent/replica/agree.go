@@ -33,7 +33,7 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
 	}
 	if !same {
-		return state, Loss(fmt.Sprintf("it has another event at %d than was read here", position.Sequence)), nil
+		return state, Loss(fmt.Sprintf("it has not the event at %d that was read here", position.Sequence)), nil
 	}
 	return state, "", nil
 }
@@ -51,7 +51,15 @@ func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, e
 		return false, err
 	}
 	before := events.Position{Hash: hash}
-	return before.Next(p.Sequence, m.Message.Fingerprint()) == p, nil
+	if before.Next(p.Sequence, m.Message.Fingerprint()) != p {
+		return false, nil
+	}
+	// The same event at the same place, and yet stored at another time: the server has
+	// lost it and was given it back, and who knows in what order what stands before it.
+	for ours, err := range r.config.Store.Log(ctx, p.Sequence) {
+		return err == nil && (ours.Sequence != p.Sequence || ours.Time.IsZero() || ours.Time.Equal(m.Time)), err
+	}
+	return true, nil
 }
 
 // Begin prepares a read of the stream that the server has now. After a loss the

@@ -140,6 +140,11 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 	run(func() error { defer close(ready); return r.prepare(ctx, log, start, read, ready) })
 	run(func() error { return r.apply(ctx, stream, ready) })
 	stages.Wait()
+	// Cut off at the wrong moment, it has committed more than it told: the next meeting
+	// must compare what is in the file.
+	if err := r.reload(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("see how far the log was read: %w", err)
+	}
 	return context.Cause(ctx)
 }
 

@@ -79,6 +79,8 @@ func explain(err error) *apiError {
 		return own
 	case errors.Is(err, projections.ErrNotFound), errors.Is(err, agent.ErrNotFound):
 		return &apiError{http.StatusNotFound, "not-found", err.Error(), nil}
+	case errors.Is(err, agent.ErrRevoked):
+		return &apiError{http.StatusForbidden, "revoked", err.Error(), nil}
 	case errors.Is(err, agent.ErrProtected):
 		return &apiError{http.StatusForbidden, "protected", err.Error(), nil}
 	case errors.Is(err, agent.ErrGone):

@@ -20,6 +20,7 @@ func readCases() map[string]func(*testing.T, World) {
 		"ReadAnotherLog":    testReadAnotherLog,
 		"ReadBeyondTheEnd":  testReadBeyondTheEnd,
 		"ReadClosed":        testReadClosed,
+		"ReadTime":          testReadTime,
 		"Dossier":           testDossier,
 	}
 }
@@ -40,6 +41,25 @@ func testRead(t *testing.T, w World) {
 		f.next(t, uint64(i)+11, m)
 	}
 	wantLog(t, w, list...)
+}
+
+// Whichever way a message is read, the server has stored it at one time: by that, a
+// desk finds out that a message was lost meanwhile and given back.
+func testReadTime(t *testing.T, w World) {
+	d := w.Device("desk-1")
+	for i, m := range several(t, "pat-1", 3) {
+		put(t, d, m)
+		for read, err := range d.Read(t.Context(), uint64(i)+1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := d.Get(t.Context(), read.Sequence)
+			if err != nil || read.Time.IsZero() || !got.Time.Equal(read.Time) {
+				t.Errorf("message %d was stored at %v when it is read, and at %v, %v, when it is asked for", read.Sequence, read.Time, got.Time, err)
+			}
+			break
+		}
+	}
 }
 
 func testReadFromTheMiddle(t *testing.T, w World) {

@@ -96,7 +96,7 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 	e := s.enrolment
 	connection := make(chan error, 1)
 	log, err := broker.Connect(env.ctx, broker.Config{
-		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed, Logger: env.log,
+		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
 		OnConnection: func(up bool, err error) {
 			if up {
 				err = nil

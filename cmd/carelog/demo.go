@@ -64,7 +64,11 @@ func (c *demoCommand) Run(env *environment) (err error) {
 		if c.Data, err = os.MkdirTemp("", "carelog-demo-"); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(c.Data)) }()
+		defer func() {
+			if err == nil { // else its logs say why
+				err = os.RemoveAll(c.Data)
+			}
+		}()
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/broker"
@@ -63,27 +64,43 @@ func (c *practiceAddCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	// The place of the sheet first: an account whose secret nobody has is of no use.
+	file, err := enrolment.CreateSecret(c.Sheet)
 	if err != nil {
 		return err
+	}
+	if err := c.add(env, file, secret, public); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "practice %s added; its recovery sheet is %s\n", c.Practice, c.Sheet)
+	return err
+}
+
+// add makes the account and fills the sheet. A sheet that nothing was written to is
+// removed again.
+func (c *practiceAddCommand) add(env *environment, file *os.File, secret enrolment.Secret, public string) error {
+	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	if err != nil {
+		return errors.Join(err, os.Remove(c.Sheet))
 	}
 	account, err := operator.AddPractice(env.ctx, broker.AddPractice{ID: c.Practice, SigningKey: public})
 	if err != nil {
-		return err
+		return errors.Join(err, os.Remove(c.Sheet))
 	}
 	sheet := enrolment.Sheet{Practice: c.Practice, Name: c.Name, Account: account.PublicKey, URLs: c.URL, Secret: secret}
-	var text bytes.Buffer
-	if _, err := sheet.WriteTo(&text); err != nil {
-		return err
+	if _, err := sheet.WriteTo(file); err != nil {
+		return fmt.Errorf("write the recovery sheet: %w", err)
 	}
-	if err := enrolment.WriteSecret(c.Sheet, text.Bytes()); err != nil {
-		return err
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("write the recovery sheet: %w", err)
 	}
 	if c.Running {
 		if err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas); err != nil {
 			return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
 		}
 	}
-	fmt.Fprintf(env.stdout, "practice %s added; its recovery sheet is %s\n", c.Practice, c.Sheet)
 	return nil
 }

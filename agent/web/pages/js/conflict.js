@@ -12,6 +12,9 @@ import { marked } from './textdiff.js';
 import { date, kind, moment, words } from './words.js';
 
 /** conflict is the page behind the magnifying glass. */
+/** decidedAt is when a conflict was last settled here; the next one then stands in its place. */
+let decidedAt = -Infinity;
+
 export function conflict(main, { type, id }, current) {
   const page = new Conflict(type, id, main, current);
   page.load();
@@ -122,7 +125,7 @@ class Conflict {
 
   column(head, i, heads) {
     const w = words.conflicts;
-    const keep = h('button', { type: 'button', class: 'button primary keep', onclick: () => this.keep(head, heads, keep) }, head.deleted ? w.keepDeleted : w.keep);
+    const keep = h('button', { type: 'button', class: 'button primary keep', onclick: (click) => this.meant(click) && this.keep(head, heads, keep) }, head.deleted ? w.keepDeleted : w.keep);
     const wrongClock = head.stored && new Date(head.time) - new Date(head.stored) > 600000;
     return h('th', { scope: 'col', class: 'version' },
       h('span', { class: 'version-name' }, w.version(i + 1), i === 0 && h('span', { class: 'chip' }, w.shown), head.deleted && h('span', { class: 'chip high' }, w.deleted)),
@@ -130,6 +133,11 @@ class Conflict {
         head.sequence === 0 && h('span', { class: 'badge queued' }, w.queued)),
       wrongClock && h('span', { class: 'version-meta error' }, w.clock(moment(head.stored))),
       keep);
+  }
+
+  /** meant tells a click on this conflict from the rest of a double click on the one before. */
+  meant(click) {
+    return click.detail < 2 && click.timeStamp - decidedAt > 400;
   }
 
   async keep(head, heads, button) {
@@ -140,6 +148,7 @@ class Conflict {
     try {
       await post(`${this.path}/resolve`, { heads: heads.map((h1) => h1.event), keep: head.event });
       announce(words.conflicts.solved);
+      decidedAt = performance.now();
       const next = this.next();
       go(next ? address(next) : '/conflicts');
     } catch (cause) {
