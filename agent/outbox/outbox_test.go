@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -333,6 +334,13 @@ func TestOpenRefuses(t *testing.T) {
 func TestQueueIsAList(t *testing.T) {
 	dir := t.TempDir()
 	round := 0
+	few := flag.Lookup("rapid.checks") // every step waits for the disk
+	if few.Value.String() == few.DefValue {
+		if err := few.Value.Set("25"); err != nil {
+			t.Fatal(err)
+		}
+		defer few.Value.Set(few.DefValue)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		round++
