@@ -34,8 +34,9 @@ func (l *Log) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, er
 // reader is one Read under way.
 type reader struct {
 	log      *Log
-	next     uint64 // the sequence to be given next
-	identity string // of the log; "" until it is known
+	next     uint64        // the sequence to be given next
+	last     events.Stored // what was given last, without its message
+	identity string        // of the log; "" until it is known
 	yield    func(events.Stored, error) bool
 	stopped  bool // yield wants no more
 }
@@ -84,8 +85,19 @@ func (r *reader) check(ctx context.Context) error {
 		return fmt.Errorf("%w: its identity was %q and is now %q", events.ErrInconsistent, r.identity, state.Identity)
 	case state.Last+1 < r.next:
 		return fmt.Errorf("%w: it ends at %d", events.ErrInconsistent, state.Last)
+	case r.last.Sequence == 0:
+		return nil
 	}
-	return nil
+	// A log that was restored may have grown again past the place that was reached. It
+	// is the same only where the last message was stored when it was.
+	s, err := r.log.Get(ctx, r.last.Sequence)
+	switch {
+	case err == nil && s.Time.Equal(r.last.Time):
+		return nil
+	case err == nil, errors.Is(err, events.ErrNoMessage):
+		return fmt.Errorf("%w: it has not the message at %d that was read", events.ErrInconsistent, r.last.Sequence)
+	}
+	return err
 }
 
 // session reads as long as one connection lasts.
@@ -101,7 +113,7 @@ func (r *reader) session(ctx, session context.Context) error {
 			r.stopped = true
 			return false, nil
 		}
-		r.next = s.Sequence + 1
+		r.next, r.last = s.Sequence+1, events.Stored{Sequence: s.Sequence, Time: s.Time}
 		return true, nil
 	})
 }

@@ -136,7 +136,7 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 			}
 		})
 	}
-	run(func() error { defer close(read); return r.read(ctx, log, start.Sequence, read) })
+	run(func() error { defer close(read); return r.read(ctx, log, start, read) })
 	run(func() error { defer close(ready); return r.prepare(ctx, log, start, read, ready) })
 	run(func() error { return r.apply(ctx, stream, ready) })
 	stages.Wait()
@@ -148,8 +148,12 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 	return context.Cause(ctx)
 }
 
-func (r *Replica) read(ctx context.Context, log Log, after uint64, out chan<- events.Stored) error {
-	for m, err := range log.Read(ctx, after+1) {
+func (r *Replica) read(ctx context.Context, log Log, start events.Position, out chan<- events.Stored) error {
+	first := true
+	for m, err := range log.Read(ctx, start.Sequence+1) {
+		if err == nil && first {
+			first, err = false, r.sameStart(ctx, log, start)
+		}
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
@@ -160,6 +164,20 @@ func (r *Replica) read(ctx context.Context, log Log, after uint64, out chan<- ev
 		}
 	}
 	return errors.New("read the log: the server ended it")
+}
+
+// sameStart asks once more, now that the reading has begun, whether the log is the one
+// that Agree found: it may have been put back between the two. What comes after the
+// first message is Read's own to see.
+func (r *Replica) sameStart(ctx context.Context, log Log, start events.Position) error {
+	if start.Sequence == 0 {
+		return nil
+	}
+	same, err := r.same(ctx, log, start)
+	if err == nil && !same {
+		err = events.ErrInconsistent
+	}
+	return err
 }
 
 func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-chan events.Stored, out chan<- []*prepared) error {

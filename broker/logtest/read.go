@@ -16,6 +16,7 @@ func readCases() map[string]func(*testing.T, World) {
 		"ReadStops":         testReadStops,
 		"ReadLivesThrough":  testReadLivesThrough,
 		"ReadRollBack":      testReadRollBack,
+		"ReadGrownAgain":    testReadGrownAgain,
 		"ReadWipe":          testReadWipe,
 		"ReadAnotherLog":    testReadAnotherLog,
 		"ReadBeyondTheEnd":  testReadBeyondTheEnd,
@@ -41,6 +42,31 @@ func testRead(t *testing.T, w World) {
 		f.next(t, uint64(i)+11, m)
 	}
 	wantLog(t, w, list...)
+}
+
+// A log that was put back and has grown again, past where the reading had come, before
+// the reader is back: it does not go on with what is another log.
+func testReadGrownAgain(t *testing.T, w World) {
+	reading, writing := w.Device("desk-1"), w.Device("desk-2")
+	list := several(t, "pat-1", 4)
+	put(t, writing, list[0])
+	w.Mark()
+	reading.Await(true)
+	writing.Await(true)
+	put(t, writing, list[1])
+	put(t, writing, list[2])
+	f := follow(t, reading, 2)
+	f.next(t, 2, list[1])
+	f.next(t, 3, list[2])
+	reading.Cut()
+	reading.Await(false)
+	w.RollBack()
+	writing.Await(true)
+	for _, i := range []int{2, 1, 3} {
+		put(t, writing, list[i])
+	}
+	reading.Mend()
+	wantError(t, f.ended(t), events.ErrInconsistent)
 }
 
 // Whichever way a message is read, the server has stored it at one time: by that, a

@@ -70,7 +70,7 @@ func (l *Log) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, er
 				yield(events.Stored{}, fmt.Errorf("read the log from %d: %w", r.next, err))
 				return
 			}
-			r.next++
+			r.next, r.last = r.next+1, stored.Time
 			if !yield(stored, nil) {
 				return
 			}
@@ -83,6 +83,7 @@ func (l *Log) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, er
 type reader struct {
 	log      *Log
 	next     uint64
+	last     time.Time // when the message before it was stored; zero before the first
 	identity string
 	session  chan struct{}
 }
@@ -136,6 +137,9 @@ func (r *reader) look() (stored events.Stored, wait time.Duration, err error) {
 		}
 		if s.last()+1 < r.next {
 			return stored, 0, fmt.Errorf("%w: it ends at %d", events.ErrInconsistent, s.last())
+		}
+		if !r.last.IsZero() && !s.messages[r.next-2].Time.Equal(r.last) {
+			return stored, 0, fmt.Errorf("%w: it has not the message at %d that was read", events.ErrInconsistent, r.next-1)
 		}
 		r.session = l.session
 	}

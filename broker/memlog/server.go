@@ -23,6 +23,7 @@ type Server struct {
 	messages   []events.Stored
 	subjects   map[string][]uint64 // sequences, by subject
 	ids        map[string]uint64   // latest sequence, by event id
+	latest     time.Time           // at which a message was stored, lost ones included
 	keys       []storedKey
 	positions  map[string]events.SignedPosition
 	clients    []*Log

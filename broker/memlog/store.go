@@ -37,6 +37,10 @@ func (s *Server) store(m events.Message, x writing.Expectation) (uint64, error) 
 			return sequence, nil
 		}
 	}
+	if !now.After(s.latest) {
+		now = s.latest.Add(1) // no two messages at one time, as little as on a real clock
+	}
+	s.latest = now
 	stored := events.Stored{Sequence: s.last() + 1, Time: now, Message: copyOf(m)}
 	s.messages = append(s.messages, stored)
 	s.enter(stored)
