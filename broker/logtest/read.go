@@ -159,6 +159,7 @@ func testReadRollBack(t *testing.T, w World) {
 	behind, ahead := follow(t, d, 2), follow(t, d, 1)
 	behind.next(t, 2, list[1])
 	ahead.next(t, 1, list[0])
+	ahead.next(t, 2, list[1])
 	w.RollBack()
 	wantError(t, ahead.ended(t), events.ErrInconsistent)
 	wantError(t, behind.ended(t), events.ErrInconsistent)
