@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -93,7 +94,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", pages)
 	}
-	server := &http.Server{Handler: watch.Handler(mux), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: heardOut(watch.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(pages.Close)
 
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
@@ -115,6 +116,34 @@ func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, t
 	}
 	_, err := fmt.Fprintf(env.stdout, "desk %s of practice %s is ready; open it once with\n  %s\n", e.DeviceName, e.Practice, g.Link(base))
 	return err
+}
+
+// maxHeard is how much of a refused request is read, in bytes.
+const maxHeard = 64 << 20
+
+// heardOut reads what a handler left of a request. A client that is still sending would
+// else find its connection reset, and never see the answer that says why.
+func heardOut(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &begunBody{ReadCloser: r.Body}
+		r.Body = body
+		next.ServeHTTP(w, r)
+		// A body that nobody asked for and that waits for "100 Continue" never comes.
+		if body.begun || r.Header.Get("Expect") == "" {
+			_, _ = io.CopyN(io.Discard, body, maxHeard)
+		}
+	})
+}
+
+// begunBody knows whether somebody began to read it.
+type begunBody struct {
+	io.ReadCloser
+	begun bool
+}
+
+func (b *begunBody) Read(p []byte) (int, error) {
+	b.begun = true
+	return b.ReadCloser.Read(p)
 }
 
 // serveUntil serves until ctx ends, then lets the requests under way finish.
