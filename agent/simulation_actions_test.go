@@ -283,8 +283,7 @@ func (s *simulation) rollBack(*machine) string {
 	if to == last || !s.strikes("server") {
 		return ""
 	}
-	s.destroy(func() { s.server.RollBack(to) })
-	s.losses++
+	s.destroy(func() { s.down(); s.server.RollBack(to) })
 	return fmt.Sprintf("server put back from a backup made at %d", to)
 }
 
@@ -292,9 +291,14 @@ func (s *simulation) wipe(*machine) string {
 	if !s.strikes("server") {
 		return ""
 	}
-	s.destroy(s.server.Wipe)
-	s.losses++
+	s.destroy(func() { s.down(); s.server.Wipe() })
 	return "server's disk lost"
+}
+
+// down stops the server until all desks have noticed: no disk comes back in no time.
+func (s *simulation) down() {
+	s.server.Stop()
+	synctest.Wait()
 }
 
 // strikes says whether a disaster of a kind may come now. The server's disk can be lost

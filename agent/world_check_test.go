@@ -111,7 +111,7 @@ func (w *world) audit(log []events.Stored, ring *events.Keyring) {
 			}
 		}
 	}, audit.Check{Keys: keys}, func(f audit.Finding) error {
-		if f.Severity != audit.Notice && !w.outOfOrder(f) {
+		if f.Severity != audit.Notice {
 			w.t.Errorf("audit verify: %+v", f)
 		}
 		return nil
@@ -119,11 +119,4 @@ func (w *world) audit(log []events.Stored, ring *events.Keyring) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// outOfOrder reports whether a finding is that something came late, after the server
-// had lost something: what was under way at that moment is stored before what stood
-// before it in the log is given back.
-func (w *world) outOfOrder(f audit.Finding) bool {
-	return w.losses > 0 && (f.Code == audit.ChainOrder || f.Code == audit.ParentLate)
 }

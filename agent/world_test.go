@@ -37,7 +37,6 @@ type world struct {
 	dir    string
 	desks  []*machine
 	copies int
-	losses int // of the server: what it once had was gone
 }
 
 // inWorld plays a test in a world of its own. Every desk that still runs at the end

@@ -179,8 +179,8 @@ func (a *Agent) stored(ctx context.Context, e *events.Event, body []byte, sequen
 	return w, nil
 }
 
-// readOwn waits until this desk has read its own last change in the log. What came
-// before that place is then here too, and is not overwritten unseen by the next one.
+// readOwn waits until this desk has read its own last change in the log. The server
+// would else take it for one that the author of the next has not seen.
 func (a *Agent) readOwn(ctx context.Context) {
 	if a.live == nil {
 		return

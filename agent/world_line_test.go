@@ -1,0 +1,43 @@
+package agent_test
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+
+	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
+)
+
+// trickle is a line that brings so many messages of the log, and no more.
+type trickle struct {
+	*memlog.Log
+	left *atomic.Int64
+}
+
+func (l trickle) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for stored, err := range l.Log.Read(ctx, from) {
+			if err == nil && l.left.Add(-1) < 0 {
+				<-ctx.Done()
+				err = ctx.Err()
+			}
+			if !yield(stored, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// keyless is a line on which no key can be asked for.
+type keyless struct {
+	*memlog.Log
+	cut *atomic.Bool
+}
+
+func (l keyless) Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error) {
+	if l.cut.Load() {
+		return events.WrappedKey{}, events.ErrOffline
+	}
+	return l.Log.Key(ctx, patient, id)
+}
