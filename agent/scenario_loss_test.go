@@ -38,7 +38,7 @@ func TestScenario09_ThePositionIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				one, two := w.two()
-				ids := append(one.notes(20), two.notes(20)...)
+				ids := append(one.notes(8), two.notes(8)...)
 				w.settled()
 				c.lose(w, two)
 				w.settled()
@@ -174,7 +174,7 @@ func TestScenario10_TheSameEndAfterAnotherOrder(t *testing.T) {
 func TestScenario11_TheServersDiskIsWiped(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one, two := w.two()
-		ids := append(one.notes(10), two.notes(10)...)
+		ids := append(one.notes(5), two.notes(5)...)
 		w.settled()
 		two.fault((*memlog.Log).Cut)
 		two.AwaitOffline()
@@ -267,9 +267,9 @@ func TestScenario17_KilledAgainAndAgainInTheFirstRead(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one := w.desk("one")
 		w.settled()
-		one.notes(40)
+		one.notes(16)
 		one.offline()
-		one.notes(20)
+		one.notes(8)
 		one.online()
 		w.settled()
 		three := w.machine("three")

@@ -16,7 +16,7 @@ import (
 
 // How much TestSimulation does by itself; the environment can ask for more.
 const (
-	simulationRuns    = 4 // some 20 s with the race detector, 2 s without
+	simulationRuns    = 3 // some 20 s with the race detector, 2 s without
 	simulationActions = 60
 	// simulationInterval is how often a desk proves its light; proofs are most of the work.
 	simulationInterval = 15 * time.Second
