@@ -25,6 +25,9 @@ func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error
 		return nil, err
 	}
 	defer a.unlockWriting()
+	if a.replica.Revoked(a.config.Enrolment.Device) {
+		return nil, fmt.Errorf("write %d records: %w", len(drafts), ErrRevoked)
+	}
 	outcomes := make([]Outcome, len(drafts))
 	for from := 0; from < len(drafts); {
 		to := from + distinct(drafts[from:])

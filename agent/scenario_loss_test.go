@@ -328,6 +328,14 @@ func TestScenario18_RevokedWithAQueue(t *testing.T) {
 		} else if doubts := one.Now().Doubts[projections.DoubtRevoked]; inLog && doubts != 1 {
 			t.Errorf("the administrator sees %d doubtful events, want 1", doubts)
 		}
+		// What counts nowhere is not taken as if it did, by either way of writing.
+		if _, err := two.Note("c2", "more"); !errors.Is(err, agent.ErrRevoked) {
+			t.Errorf("a write at the revoked desk: %v, want ErrRevoked", err)
+		}
+		draft := agent.Draft{Record: agenttest.Condition("c3"), Patient: "p1", Body: agenttest.Body("c3", "many")}
+		if _, err := two.WriteMany(t.Context(), []agent.Draft{draft}); !errors.Is(err, agent.ErrRevoked) {
+			t.Errorf("an import at the revoked desk: %v, want ErrRevoked", err)
+		}
 	})
 }
 

@@ -66,6 +66,8 @@ func NewDoor(w Writer, author func(*http.Request) string) http.Handler {
 			refuse(rw, http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("a line has more than %d bytes: no record can be that large", maxLine))
 		case errors.Is(err, errLine):
 			refuse(rw, http.StatusBadRequest, "line", err.Error())
+		case errors.Is(err, agent.ErrRevoked):
+			refuse(rw, http.StatusForbidden, "revoked", err.Error())
 		case err != nil:
 			refuse(rw, http.StatusInternalServerError, "failed", err.Error())
 		default:
