@@ -18,9 +18,9 @@ const benchBatch = 5000
 
 // practiceLog is a log of n events, about a kilobyte sealed each, three for each record
 // and ten records in a dossier. In visits, a doctor opens a dossier and writes three
-// records of it three times each, as they work; otherwise every event is of any
-// record, the worst for every cache.
-func practiceLog(n int, visits bool) []projections.Entry {
+// records of it three times each, as they work; scattered, every event is of any
+// record, the worst for every cache; fresh, each is a record of its own.
+func practiceLog(n int, kind string) []projections.Entry {
 	random := rand.New(rand.NewPCG(1, 2))
 	filler := make([]byte, 800)
 	for i := range filler {
@@ -35,7 +35,10 @@ func practiceLog(n int, visits bool) []projections.Entry {
 	dossier := 0
 	for i := range n {
 		k := random.IntN(n/3 + 1)
-		if visits {
+		switch kind {
+		case "fresh":
+			k = i
+		case "visits":
 			if i%9 == 0 {
 				dossier = random.IntN(n/30 + 1)
 			}
@@ -67,8 +70,8 @@ func practiceLog(n int, visits bool) []projections.Entry {
 // the aim is 0.5.
 func BenchmarkApply(b *testing.B) {
 	const n = 60_000
-	for _, kind := range []string{"visits", "scattered"} {
-		log := practiceLog(n, kind == "visits")
+	for _, kind := range []string{"visits", "fresh", "scattered"} {
+		log := practiceLog(n, kind)
 		b.Run(kind, func(b *testing.B) { compareWithBare(b, log, n) })
 	}
 }
@@ -155,7 +158,7 @@ func bareRows(b *testing.B, path string, log []projections.Entry) (clock, cpu ti
 
 // BenchmarkApplyOne is what a single live event costs, as a colleague writes it.
 func BenchmarkApplyOne(b *testing.B) {
-	log := practiceLog(20_000, true)
+	log := practiceLog(20_000, "visits")
 	s := openAt(b, filepath.Join(b.TempDir(), "record.db"))
 	defer s.Close()
 	apply(b, s, log[:10_000]...)
@@ -214,7 +217,7 @@ func listHeads(b *testing.B, s *projections.Store, n int) {
 func BenchmarkSearch(b *testing.B) {
 	s := openAt(b, filepath.Join(b.TempDir(), "record.db"))
 	defer s.Close()
-	for log := practiceLog(60_000, true); len(log) > 0; log = log[min(benchBatch, len(log)):] {
+	for log := practiceLog(60_000, "visits"); len(log) > 0; log = log[min(benchBatch, len(log)):] {
 		apply(b, s, log[:min(benchBatch, len(log))]...)
 	}
 	for _, text := range []string{"p", "peeters123", "00000012340"} {

@@ -314,7 +314,7 @@ func TestDistrustAndReconfirm(t *testing.T) {
 
 // Large batches ask for many records with one question, small ones for each.
 func TestLargeBatchesEqualSmallOnes(t *testing.T) {
-	log := practiceLog(900, false)
+	log := practiceLog(900, "scattered")
 	small, large := open(t), open(t)
 	for _, e := range log {
 		apply(t, small, e)
