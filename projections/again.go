@@ -160,5 +160,5 @@ func (b *batch) swap(held *row, twin *stray) error {
 		return err
 	}
 	winner := &Entry{Sequence: confirmed(twin.sequence), Stored: twin.broker(), Hash: twin.hash, Event: e, Doubt: twin.doubt, Reason: twin.reason}
-	return b.take(winner)
+	return b.take(winner, alone)
 }

@@ -21,11 +21,15 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 		if err := b.prefetch(in.Entries); err != nil {
 			return err
 		}
+		if len(in.Entries) >= manyEntries {
+			b.ahead = s.lookAhead(in.Entries)
+			defer b.ahead()
+		}
 		for i := range in.Entries {
 			if err := b.alive(i); err != nil {
 				return err
 			}
-			if err := b.take(&in.Entries[i]); err != nil {
+			if err := b.take(&in.Entries[i], i); err != nil {
 				return fmt.Errorf("entry at %d of the log: %w", in.Entries[i].Sequence, err)
 			}
 		}
@@ -47,8 +51,11 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 
 var errNoPlace = errors.New("a message that is no event has no place in the log, so it came from nowhere")
 
-// take takes in one entry.
-func (b *batch) take(e *Entry) error {
+// alone is the index of an entry that is none of the batch's.
+const alone = -1
+
+// take takes in one entry, the one at i of the batch.
+func (b *batch) take(e *Entry, i int) error {
 	switch {
 	case e.Event == nil && e.Sequence == 0:
 		return errNoPlace
@@ -76,7 +83,7 @@ func (b *batch) take(e *Entry) error {
 	if err := b.extend(e.Event, e.Doubt); err != nil {
 		return err
 	}
-	v := newVersion(e, arrival)
+	v := newVersion(e, arrival, i)
 	if !v.inGraph() {
 		r.empty = false
 		return nil
@@ -84,10 +91,10 @@ func (b *batch) take(e *Entry) error {
 	return b.grow(r, v)
 }
 
-func newVersion(e *Entry, arrival int64) *version {
+func newVersion(e *Entry, arrival int64, i int) *version {
 	return &version{
 		row:  row{place: placeOf(e), arrival: arrival, doubt: e.Doubt, event: e.Event},
-		body: e.Body, opened: e.Body != nil,
+		body: e.Body, opened: e.Body != nil, entry: i + 1,
 	}
 }
 

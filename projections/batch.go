@@ -21,12 +21,14 @@ type batch struct {
 	arrival int64        // last number given
 	arrived int64        // time of this change
 	before  func() error // what is waited for before the commit; nil: nothing
+	ahead   func() []found
 
-	records  map[events.Record]*record
-	names    map[int64]*record // by key
-	order    []*record         // in the order in which they were met
-	dossiers map[string]*dossier
-	devices  map[string]*device
+	strangers *strangers
+	records   map[events.Record]*record
+	names     map[int64]*record // by key
+	order     []*record         // in the order in which they were met
+	dossiers  map[string]*dossier
+	devices   map[string]*device
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
 }
@@ -51,6 +53,7 @@ func newBatch(ctx context.Context, s *Store) (*batch, error) {
 	if _, err := b.one(selectLasts, nil, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
 		return nil, err
 	}
+	s.acquaint(b)
 	// A clock that is set back must not let something arrive before what is here.
 	b.arrived = max(b.arrived, s.options.Now().UnixMilli())
 	return b, nil

@@ -260,7 +260,7 @@ func (c *checker) index(name string, v *version, got index) error {
 	}
 	return errors.Join(
 		differs("digest of the words of "+name, t.digest(), got.terms),
-		differs("label of "+name, label(v.body), got.label),
+		differs("label of "+name, t.label(), got.label),
 		differs("terms of "+name, slices.Compact(want), stored),
 		differs("names of "+name, [...]string{strings.Join(t.Family, " "), strings.Join(t.Given, " "), strings.Join(t.Names, " "), t.other()},
 			[...]string{n.family, n.given, n.name, n.other}))

@@ -30,6 +30,9 @@ var (
 
 // record finds a record, or makes ready for a new one.
 func (b *batch) record(name events.Record) (*record, error) {
+	if b.records[name] == nil && b.strangers.is(name) {
+		b.create(name)
+	}
 	if b.records[name] == nil {
 		if err := b.fetch([]events.Record{name}, selectRecord); err != nil {
 			return nil, err
@@ -44,9 +47,12 @@ func (b *batch) prefetch(entries []Entry) error {
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {
 		if e := entries[i].Event; e != nil {
-			names[e.Record], patients[e.Patient] = true, true
+			patients[e.Patient] = !b.strangers.is(dossierName(e.Patient))
+			names[e.Record] = !b.strangers.is(e.Record)
 		}
 	}
+	forget(names)
+	forget(patients)
 	if len(names) < fetchSize {
 		return nil
 	}
@@ -70,6 +76,11 @@ func (b *batch) prefetch(entries []Entry) error {
 	return nil
 }
 
+// forget drops what need not be asked for.
+func forget[K comparable](asked map[K]bool) {
+	maps.DeleteFunc(asked, func(_ K, ask bool) bool { return !ask })
+}
+
 func (b *batch) fetch(names []events.Record, st *statement) error {
 	args := make([]any, 0, 2*len(names))
 	for _, name := range names {
@@ -91,11 +102,17 @@ func (b *batch) fetch(names []events.Record, st *statement) error {
 	}
 	for _, name := range names {
 		if b.records[name] == nil {
-			b.lastRecord++
-			b.meet(&record{name: name, key: b.lastRecord, fresh: true, empty: true})
+			b.create(name)
 		}
 	}
 	return nil
+}
+
+// create makes ready for a record that is not here.
+func (b *batch) create(name events.Record) {
+	b.lastRecord++
+	b.strangers.meet(name)
+	b.meet(&record{name: name, key: b.lastRecord, fresh: true, empty: true})
 }
 
 func (b *batch) meet(r *record) {
@@ -121,7 +138,13 @@ func (d *dossier) reach(sequence int64) {
 // dossier finds the dossier of a patient, or makes it.
 func (b *batch) dossier(patient string) (*dossier, error) {
 	if b.dossiers[patient] == nil {
-		if err := b.fetchDossiers([]string{patient}, selectDossier); err != nil {
+		var err error
+		if b.strangers.is(dossierName(patient)) {
+			err = b.createDossier(patient)
+		} else {
+			err = b.fetchDossiers([]string{patient}, selectDossier)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -142,14 +165,19 @@ func (b *batch) fetchDossiers(patients []string, st *statement) error {
 		return err
 	}
 	for _, patient := range patients {
-		if b.dossiers[patient] != nil {
-			continue
+		if b.dossiers[patient] == nil {
+			if err := b.createDossier(patient); err != nil {
+				return err
+			}
 		}
-		b.lastDossier++
-		if _, err := b.exec(insertDossier, b.lastDossier, patient); err != nil {
-			return err
-		}
-		b.dossiers[patient] = &dossier{key: b.lastDossier}
 	}
 	return nil
+}
+
+func (b *batch) createDossier(patient string) error {
+	b.lastDossier++
+	b.strangers.meet(dossierName(patient))
+	b.dossiers[patient] = &dossier{key: b.lastDossier}
+	_, err := b.exec(insertDossier, b.lastDossier, patient)
+	return err
 }

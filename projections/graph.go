@@ -37,6 +37,7 @@ type version struct {
 	row
 	body   []byte
 	opened bool // body is all there is: nobody needs to open the seal
+	entry  int  // which of the batch brought it, counted from 1; 0: none
 }
 
 // class is the first thing by which heads are ordered: a deletion is never shown over

@@ -3,7 +3,6 @@ package projections
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,11 +54,11 @@ func (r *record) free(c carrier) {
 
 // indexHead makes a head findable, live ones only.
 func (b *batch) indexHead(r *record, v *version) (index, error) {
-	t := b.store.termsOf(v)
+	t := b.found(v)
 	if t.empty() {
 		return index{}, nil
 	}
-	x := index{carrier: carrier{key: v.arrival, terms: t.digest()}, label: label(v.body)}
+	x := index{carrier: carrier{key: v.arrival, terms: t.digest}, label: t.label()}
 	for i, c := range r.freed {
 		if bytes.Equal(c.terms, x.terms) {
 			x.key = c.key
@@ -173,32 +172,8 @@ func (t terms) digest() []byte {
 	return sum[:16]
 }
 
-// label sorts by family name, then by given names, each as it is written: the words
-// of terms are in no order. A name that is one text sorts by that.
-func label(body []byte) string {
-	var resource struct {
-		Name json.RawMessage `json:"name"`
-	}
-	type human struct {
-		Family string   `json:"family"`
-		Given  []string `json:"given"`
-		Text   string   `json:"text"`
-	}
-	if json.Unmarshal(body, &resource) != nil {
-		return ""
-	}
-	var names []human
-	var name string
-	if json.Unmarshal(resource.Name, &names) == nil && len(names) > 0 {
-		name = strings.TrimSpace(names[0].Family + " " + strings.Join(names[0].Given, " "))
-		if name == "" {
-			name = names[0].Text
-		}
-	} else if json.Unmarshal(resource.Name, &name) != nil {
-		return ""
-	}
-	return clip(fhirjson.Fold(name), maxLabel)
-}
+// label is what lists are sorted by.
+func (t terms) label() string { return clip(fhirjson.Fold(t.Label), maxLabel) }
 
 // clip cuts a text before the rune that goes over size bytes.
 func clip(s string, size int) string {

@@ -37,8 +37,9 @@ type Store struct {
 	options Options
 	readers *sql.DB
 
-	mu     sync.Mutex // held during a change
-	writer *writer    // nil once closed
+	mu        sync.Mutex // held during a change
+	writer    *writer    // nil once closed
+	strangers *strangers // nil: everybody may be known
 }
 
 // readerCount is how many questions are answered at once; more wait.
@@ -171,6 +172,9 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	}
 	if err == nil {
 		_, err = s.writer.exec(commit)
+	}
+	if err == nil && b.strangers != nil {
+		b.strangers.arrival = b.arrival
 	}
 	if err != nil {
 		_, undo := s.writer.exec(rollback)

@@ -26,8 +26,8 @@ type Log interface {
 
 // Bounds of the pipeline: messages read ahead, and events in one transaction.
 const (
-	readAhead = 4096
-	batchSize = 2000
+	readAhead = 8192
+	batchSize = 8000
 )
 
 // Config is what a replica works with.

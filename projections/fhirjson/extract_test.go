@@ -57,6 +57,7 @@ func TestIndexOf(t *testing.T) {
 		Names:       []string{"anne", "der", "dhondt", "linden", "marie", "mme", "van", "zoe"},
 		Family:      []string{"der", "dhondt", "linden", "van"},
 		Given:       []string{"anne", "marie", "zoe"},
+		Label:       "D'Hondt Zoë Anne-Marie",
 		BirthDate:   "1985-07",
 		Identifiers: []fhirjson.Identifier{{"s", "1"}, {"s", "2"}},
 	}
@@ -64,7 +65,7 @@ func TestIndexOf(t *testing.T) {
 		t.Errorf("(-want +got) %v\n%s", err, diff)
 	}
 	got, err = fhirjson.IndexOf([]byte(`{"resourceType":"Organization","name":"Huisartsen Élan","alias":["HE"],"identifier":1,"birthDate":2}`))
-	if diff := cmp.Diff(fhirjson.Index{Names: []string{"elan", "he", "huisartsen"}}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(fhirjson.Index{Names: []string{"elan", "he", "huisartsen"}, Label: "Huisartsen Élan"}, got); diff != "" || err != nil {
 		t.Errorf("(-want +got) %v\n%s", err, diff)
 	}
 }

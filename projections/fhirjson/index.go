@@ -15,6 +15,7 @@ type Index struct {
 	Names       []string // words of all names: family, given, prefix, suffix, text, alias
 	Family      []string // words of family names
 	Given       []string // words of given names
+	Label       string   // the first name as it is written, family name first: lists are sorted by it
 	BirthDate   string   // YYYY, YYYY-MM or YYYY-MM-DD, as written
 	Identifiers []Identifier
 }
@@ -33,6 +34,9 @@ func IndexOf(body []byte) (Index, error) {
 		switch string(t.nameBytes(c)) {
 		case "name", "deviceName":
 			t.each(c, func(i uint32) { t.indexName(&x, i) })
+			if x.Label == "" && t.named(c, "name") {
+				x.Label = t.label(c)
+			}
 		case "alias":
 			t.each(c, func(i uint32) { x.Names = addWords(x.Names, t.text(i)) })
 		case "birthDate":
@@ -55,6 +59,27 @@ func IndexOf(body []byte) (Index, error) {
 	})
 	x.Identifiers = slices.Compact(x.Identifiers)
 	return x, nil
+}
+
+// label is the name by which a person looks for a record in a list.
+func (t *tree) label(name uint32) string {
+	if t.is(name, array) {
+		for first := range t.children(name) {
+			name = first
+			break
+		}
+	}
+	if t.is(name, text) {
+		return t.text(name)
+	}
+	words := []string{t.textAt(name, "family")}
+	if given, ok := t.member(name, "given"); ok {
+		t.each(given, func(i uint32) { words = append(words, t.text(i)) })
+	}
+	if full := strings.TrimSpace(strings.Join(words, " ")); full != "" {
+		return full
+	}
+	return t.textAt(name, "text")
 }
 
 // indexName adds a HumanName, a Device's name, or a name that is a plain string.

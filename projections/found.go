@@ -1,0 +1,43 @@
+package projections
+
+// found is what a version is found by, ready for the file.
+type found struct {
+	terms
+	digest []byte
+}
+
+// foundBy reads it out of a version.
+func (s *Store) foundBy(v *version) found {
+	t := s.termsOf(v)
+	if t.empty() {
+		return found{}
+	}
+	return found{t, t.digest()}
+}
+
+// found is the same, where it was not read ahead of the batch.
+func (b *batch) found(v *version) found {
+	if b.ahead == nil || v.entry == 0 {
+		return b.store.foundBy(v)
+	}
+	return b.ahead()[v.entry-1]
+}
+
+// manyEntries is from how many on a batch is looked through by a second goroutine.
+const manyEntries = 256
+
+// lookAhead reads what the entries of a large batch are found by while the batch writes
+// their rows. wait gives the answers, in the order of the entries.
+func (s *Store) lookAhead(entries []Entry) (wait func() []found) {
+	done := make(chan struct{})
+	list := make([]found, len(entries))
+	go func() {
+		defer close(done)
+		for i := range entries {
+			if e := &entries[i]; e.Event != nil && e.Body != nil {
+				list[i] = s.foundBy(newVersion(e, 0, i))
+			}
+		}
+	}()
+	return func() []found { <-done; return list }
+}
