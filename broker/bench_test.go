@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -113,4 +114,58 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+const batchSize = 1000
+
+// BenchmarkBareBatch is the least that a synced batch can cost: JetStream's atomic
+// batch, sent to the account of the streams.
+func BenchmarkBareBatch(b *testing.B) {
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	list := messages(b, b.N*batchSize)
+	b.ResetTimer()
+	for n := range b.N {
+		for i, m := range list[n*batchSize : (n+1)*batchSize] {
+			out := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+			out.Header.Set("Nats-Batch-Id", strconv.Itoa(n))
+			out.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+			if i < batchSize-1 {
+				err = conn.PublishMsg(out)
+			} else {
+				out.Header.Set("Nats-Batch-Commit", "1")
+				_, err = conn.RequestMsg(out, 30*time.Second)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(batchSize*b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+func BenchmarkAppendBatch(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	list := messages(b, b.N*batchSize)
+	b.ResetTimer()
+	var last uint64
+	for ; len(list) > 0; list = list[batchSize:] {
+		batch := make([]events.Appending, batchSize)
+		for i, m := range list[:batchSize] {
+			batch[i].Message = m
+		}
+		after := last
+		batch[0].After = &after
+		first, err := l.AppendBatch(b.Context(), batch)
+		if err != nil {
+			b.Fatal(err)
+		}
+		last = first + batchSize - 1
+	}
+	b.ReportMetric(float64(batchSize*b.N)/b.Elapsed().Seconds(), "messages/s")
 }

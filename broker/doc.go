@@ -7,12 +7,12 @@
 //
 // It promises, of a Log:
 //
-//   - What Append, AppendAfter and AppendAtEnd return without an error is on the
+//   - What Append, AppendAfter, AppendAtEnd and AppendBatch return without an error is on the
 //     server's disk, once. An error says which of three things is true: it was not
 //     stored (events.ErrOffline, *events.StaleError, events.ErrNotAtEnd), it will never be
 //     (*events.RefusedError), or nobody knows yet (events.ErrUnknownOutcome). It is
 //     never guessed, and nothing is sent a second time before a read has shown that
-//     the first one is not there.
+//     the first one is not there. A batch is stored as a whole or not at all.
 //   - Read gives every message that the server has, in order, over lost connections
 //     and restarts, until the server turns out to have another log.
 //   - State, Get, Key, and all that an append reads back come from the stream's

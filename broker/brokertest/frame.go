@@ -47,3 +47,6 @@ func (f frame) isAck() bool {
 
 // isRecord reports whether a device sends a message to the log.
 func (f frame) isRecord() bool { return bytes.HasPrefix(f, []byte("HPUB carelog.")) }
+
+// isCommit reports whether a device ends a batch, so that it be stored.
+func (f frame) isCommit() bool { return f.isRecord() && bytes.Contains(f, []byte("Nats-Batch-Commit")) }

@@ -34,7 +34,7 @@ func (b *Broker) Stored() []events.Stored {
 			b.t.Fatalf("message %d: %v", sequence, err)
 		}
 		for name := range m.Header {
-			if strings.HasPrefix(name, "Nats-Expected-") {
+			if strings.HasPrefix(name, "Nats-Expected-") || strings.HasPrefix(name, "Nats-Batch-") {
 				delete(m.Header, name)
 			}
 		}

@@ -23,6 +23,7 @@ type Proxy struct {
 	acks     int  // to be lost
 	sends    int  // to be lost
 	hangUp   bool // cut at the next acknowledgement, which is lost
+	commit   bool // cut at the end of the next batch, which is lost
 	delay    time.Duration
 	closed   bool
 }
@@ -75,6 +76,10 @@ func (p *Proxy) LoseSends(n int) { p.set(func() { p.sends = n }) }
 // in place of its acknowledgement.
 func (p *Proxy) CutAfterStoring() { p.set(func() { p.hangUp = true }) }
 
+// CutBeforeCommit breaks the line at the message that ends the next batch: all that
+// came before it has arrived.
+func (p *Proxy) CutBeforeCommit() { p.set(func() { p.commit = true }) }
+
 // Delay lets all that comes from either side wait.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
@@ -82,7 +87,7 @@ func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 // comes after a gap makes no sense; the device connects anew.
 func (p *Proxy) Mend() {
 	p.set(func() {
-		p.cut, p.incoming, p.outgoing, p.hangUp = false, false, false, false
+		p.cut, p.incoming, p.outgoing, p.hangUp, p.commit = false, false, false, false, false
 		p.acks, p.sends, p.delay = 0, 0, 0
 	})
 	p.drop(func(w *wire) bool { return w.torn })
@@ -212,6 +217,9 @@ func (p *Proxy) out(w *wire, f frame) verdict {
 	case p.outgoing:
 		w.torn = true
 		return lose
+	case p.commit && f.isCommit():
+		p.commit, p.cut = false, true
+		return hangUp
 	case p.sends > 0 && f.isRecord():
 		p.sends--
 		return lose

@@ -17,6 +17,7 @@ type Log interface {
 	Append(ctx context.Context, m events.Message) (uint64, error)
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
+	AppendBatch(ctx context.Context, list []events.Appending) (uint64, error)
 	PutKey(ctx context.Context, k events.WrappedKey) error
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
@@ -34,6 +35,7 @@ type Faults interface {
 	LoseAcks(n int)
 	LoseSends(n int)
 	CutAfterStoring()
+	CutBeforeCommit()
 	Mend()
 }
 
@@ -62,7 +64,7 @@ const Practice = "p1"
 
 // Run runs the suite. setup calls test once with a new world, and ends it then.
 func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
-	for _, group := range []map[string]func(*testing.T, World){appendCases(), faultCases(), readCases(), keyCases()} {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), faultCases(), readCases(), keyCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { setup(t, test) })
 		}
