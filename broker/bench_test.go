@@ -1,11 +1,13 @@
 package broker_test
 
 import (
+	"bytes"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
@@ -168,4 +170,57 @@ func BenchmarkAppendBatch(b *testing.B) {
 		last = first + batchSize - 1
 	}
 	b.ReportMetric(float64(batchSize*b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// objectSize is about one part of a snapshot.
+const objectSize = 8 << 20
+
+// BenchmarkBareObject is an object store of nats.go, in the account of the streams.
+func BenchmarkBareObject(b *testing.B) {
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := js.ObjectStore(b.Context(), "SNAPSHOTS")
+	if err != nil {
+		b.Fatal(err)
+	}
+	meta := jetstream.ObjectMeta{Name: "a", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 512 << 10}}
+	objects(b, func(data []byte) error {
+		_, err := store.Put(b.Context(), meta, bytes.NewReader(data))
+		return err
+	}, func() ([]byte, error) { return store.GetBytes(b.Context(), "a") })
+}
+
+func BenchmarkObject(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	objects(b, func(data []byte) error { return l.PutObject(b.Context(), "a", data) },
+		func() ([]byte, error) { return l.Object(b.Context(), "a") })
+}
+
+func objects(b *testing.B, put func([]byte) error, get func() ([]byte, error)) {
+	data := make([]byte, objectSize)
+	b.Run("Put", func(b *testing.B) {
+		b.SetBytes(objectSize)
+		for b.Loop() {
+			if err := put(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Get", func(b *testing.B) {
+		b.SetBytes(objectSize)
+		for b.Loop() {
+			if got, err := get(); err != nil || len(got) != objectSize {
+				b.Fatal(len(got), err)
+			}
+		}
+	})
 }

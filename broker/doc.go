@@ -17,12 +17,17 @@
 //     and restarts, until the server turns out to have another log.
 //   - State, Get, Key, and all that an append reads back come from the stream's
 //     leader. A replica that lags is never asked whether something is there.
+//   - PutObject replaces an object whole or not at all, and Object gives what was put or
+//     an error. A lease is held by one device at a time, by the broker's clock; who is
+//     slow may believe it still holds one, so what must not be done twice checks the
+//     lease's token.
 //   - Connect does not wait for the network; Close waits for its goroutines.
 //
 // It promises, of the embedded server: one process per folder, a sync to disk
 // before every acknowledgement, and recovery after a kill. Of the accounts: a device
 // can add to its own practice's log and read it, and can change, empty or remove
-// nothing, whatever it sends. KEYS is written once; the operator may erase from it.
+// nothing there, whatever it sends. KEYS is written once; the operator may erase from
+// it. SNAPSHOTS is any device's to replace and to empty: it can be made again.
 //
 // It does not promise that an event is in the log once for ever: the same event
 // given to Append again after two minutes, by a caller who has not read the log in

@@ -17,6 +17,10 @@ const (
 	codeHeaderTooLarge    = 10097
 	codeExpectedStream    = 10060
 	codeBatchDuplicate    = 10201
+	codeAccountFull       = 10002
+	codeServerFull        = 10023
+	codeStorageFull       = 10047
+	codeStoreFailed       = 10077 // with the reason in words
 	codeBatchTooLarge     = 10199
 )
 

@@ -54,15 +54,21 @@ func (s *Server) duplicate(m events.Message, now time.Time) uint64 {
 
 // add puts a message at the end of the log; s.mu is held.
 func (s *Server) add(m events.Message) uint64 {
-	now := time.Now().UTC()
-	if !now.After(s.latest) {
-		now = s.latest.Add(1) // no two messages at one time, as little as on a real clock
-	}
-	s.latest = now
-	stored := events.Stored{Sequence: s.last() + 1, Time: now, Message: copyOf(m)}
+	stored := events.Stored{Sequence: s.last() + 1, Time: s.now(), Message: copyOf(m)}
 	s.messages = append(s.messages, stored)
 	s.enter(stored)
 	return stored.Sequence
+}
+
+// now is the time at which something is stored, each at one of its own as on a real
+// clock; s.mu is held.
+func (s *Server) now() time.Time {
+	now := time.Now().UTC()
+	if !now.After(s.latest) {
+		now = s.latest.Add(1)
+	}
+	s.latest = now
+	return now
 }
 
 // allowed says whether the broker would take the message at all.
