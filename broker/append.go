@@ -90,12 +90,17 @@ func (l *Log) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	if err != nil {
 		return 0, publishError(err)
 	}
+	return readAck(answer.Data)
+}
+
+// readAck reads a stream's answer to a publish.
+func readAck(data []byte) (uint64, error) {
 	var ack struct {
 		Stream   string    `json:"stream"`
 		Sequence uint64    `json:"seq"`
 		Error    *apiError `json:"error"`
 	}
-	switch err := json.Unmarshal(answer.Data, &ack); {
+	switch err := json.Unmarshal(data, &ack); {
 	case err != nil:
 		return 0, fmt.Errorf("%w: the server's answer cannot be read: %w", events.ErrUnknownOutcome, err)
 	case ack.Error != nil:
@@ -151,11 +156,11 @@ func (l line) Subject(ctx context.Context, subject string, after uint64) iter.Se
 	}
 }
 
-// asGiven takes the broker's expectations out of a message's headers: they were
-// true for a moment only and are no part of what its author signed.
+// asGiven takes out of a message's headers how it was sent: expectations were true for
+// a moment only, a batch is over, and neither is part of what the author signed.
 func asGiven(h map[string][]string) map[string][]string {
 	for name := range h {
-		if strings.HasPrefix(name, expectPrefix) {
+		if strings.HasPrefix(name, expectPrefix) || strings.HasPrefix(name, batchPrefix) {
 			delete(h, name)
 		}
 	}

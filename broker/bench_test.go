@@ -1,10 +1,13 @@
 package broker_test
 
 import (
+	"bytes"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
@@ -113,4 +116,111 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+const batchSize = 1000
+
+// BenchmarkBareBatch is the least that a synced batch can cost: JetStream's atomic
+// batch, sent to the account of the streams.
+func BenchmarkBareBatch(b *testing.B) {
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	list := messages(b, b.N*batchSize)
+	b.ResetTimer()
+	for n := range b.N {
+		for i, m := range list[n*batchSize : (n+1)*batchSize] {
+			out := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+			out.Header.Set("Nats-Batch-Id", strconv.Itoa(n))
+			out.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+			if i < batchSize-1 {
+				err = conn.PublishMsg(out)
+			} else {
+				out.Header.Set("Nats-Batch-Commit", "1")
+				_, err = conn.RequestMsg(out, 30*time.Second)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(batchSize*b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+func BenchmarkAppendBatch(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	list := messages(b, b.N*batchSize)
+	b.ResetTimer()
+	var last uint64
+	for ; len(list) > 0; list = list[batchSize:] {
+		batch := make([]events.Appending, batchSize)
+		for i, m := range list[:batchSize] {
+			batch[i].Message = m
+		}
+		after := last
+		batch[0].After = &after
+		first, err := l.AppendBatch(b.Context(), batch)
+		if err != nil {
+			b.Fatal(err)
+		}
+		last = first + batchSize - 1
+	}
+	b.ReportMetric(float64(batchSize*b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// objectSize is about one part of a snapshot.
+const objectSize = 8 << 20
+
+// BenchmarkBareObject is an object store of nats.go, in the account of the streams.
+func BenchmarkBareObject(b *testing.B) {
+	w := brokertest.Start(b)
+	access := w.Access()
+	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := js.ObjectStore(b.Context(), "SNAPSHOTS")
+	if err != nil {
+		b.Fatal(err)
+	}
+	meta := jetstream.ObjectMeta{Name: "a", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 512 << 10}}
+	objects(b, func(data []byte) error {
+		_, err := store.Put(b.Context(), meta, bytes.NewReader(data))
+		return err
+	}, func() ([]byte, error) { return store.GetBytes(b.Context(), "a") })
+}
+
+func BenchmarkObject(b *testing.B) {
+	l := direct(b, brokertest.Start(b))
+	objects(b, func(data []byte) error { return l.PutObject(b.Context(), "a", data) },
+		func() ([]byte, error) { return l.Object(b.Context(), "a") })
+}
+
+func objects(b *testing.B, put func([]byte) error, get func() ([]byte, error)) {
+	data := make([]byte, objectSize)
+	b.Run("Put", func(b *testing.B) {
+		b.SetBytes(objectSize)
+		for b.Loop() {
+			if err := put(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Get", func(b *testing.B) {
+		b.SetBytes(objectSize)
+		for b.Loop() {
+			if got, err := get(); err != nil || len(got) != objectSize {
+				b.Fatal(len(got), err)
+			}
+		}
+	})
 }

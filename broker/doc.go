@@ -7,22 +7,27 @@
 //
 // It promises, of a Log:
 //
-//   - What Append, AppendAfter and AppendAtEnd return without an error is on the
+//   - What Append, AppendAfter, AppendAtEnd and AppendBatch return without an error is on the
 //     server's disk, once. An error says which of three things is true: it was not
 //     stored (events.ErrOffline, *events.StaleError, events.ErrNotAtEnd), it will never be
 //     (*events.RefusedError), or nobody knows yet (events.ErrUnknownOutcome). It is
 //     never guessed, and nothing is sent a second time before a read has shown that
-//     the first one is not there.
+//     the first one is not there. A batch is stored as a whole or not at all.
 //   - Read gives every message that the server has, in order, over lost connections
 //     and restarts, until the server turns out to have another log.
 //   - State, Get, Key, and all that an append reads back come from the stream's
 //     leader. A replica that lags is never asked whether something is there.
+//   - PutObject replaces an object whole or not at all, and Object gives what was put or
+//     an error. A lease is held by one device at a time, by the broker's clock; who is
+//     slow may believe it still holds one, so what must not be done twice checks the
+//     lease's token.
 //   - Connect does not wait for the network; Close waits for its goroutines.
 //
 // It promises, of the embedded server: one process per folder, a sync to disk
 // before every acknowledgement, and recovery after a kill. Of the accounts: a device
 // can add to its own practice's log and read it, and can change, empty or remove
-// nothing, whatever it sends. KEYS is written once; the operator may erase from it.
+// nothing there, whatever it sends. KEYS is written once; the operator may erase from
+// it. SNAPSHOTS is any device's to replace and to empty: it can be made again.
 //
 // It does not promise that an event is in the log once for ever: the same event
 // given to Append again after two minutes, by a caller who has not read the log in

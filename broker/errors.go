@@ -16,6 +16,12 @@ const (
 	codeTooLarge          = 10054
 	codeHeaderTooLarge    = 10097
 	codeExpectedStream    = 10060
+	codeBatchDuplicate    = 10201
+	codeAccountFull       = 10002
+	codeServerFull        = 10023
+	codeStorageFull       = 10047
+	codeStoreFailed       = 10077 // with the reason in words
+	codeBatchTooLarge     = 10199
 )
 
 // apiError is JetStream's own form of an error.
@@ -37,7 +43,9 @@ func appendError(e *apiError) error {
 	switch e.Code {
 	case codeWrongLastSequence, codeWrongLastInFlight:
 		return fmt.Errorf("%w: %w", writing.ErrConflict, e)
-	case codeTooLarge, codeHeaderTooLarge, codeExpectedStream:
+	case codeBatchDuplicate:
+		return fmt.Errorf("%w: %w", writing.ErrDuplicate, e)
+	case codeTooLarge, codeHeaderTooLarge, codeExpectedStream, codeBatchTooLarge:
 		return &events.RefusedError{Code: e.Code, Reason: e.Description}
 	}
 	return fmt.Errorf("%w: %w", events.ErrUnknownOutcome, e)

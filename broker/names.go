@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/carelog/carelog/events"
+import (
+	"encoding/base64"
+
+	"github.com/carelog/carelog/events"
+)
 
 // The streams of a practice, within its own account. Their names are part of the
 // permissions of every device, so they do not change.
@@ -12,6 +16,8 @@ const (
 	bucketSnapshots = "SNAPSHOTS"
 	streamSnapshots = "OBJ_" + bucketSnapshots
 
+	objectChunks = "$O." + bucketSnapshots + ".C." // of one upload
+	objectNames  = "$O." + bucketSnapshots + ".M."
 	keySubject   = "$KV." + bucketKeys + "."
 	trailSubject = "carelogtrail."
 	identityKey  = "carelog-identity" // in the metadata of RECORDS
@@ -33,3 +39,11 @@ func positionSubject(practice, device string) string {
 
 // wrappedKeySubject carries one wrapped key.
 func wrappedKeySubject(k events.WrappedKey) string { return keySubject + k.Name() }
+
+// leaseSubject carries one lease; "*" stands for all.
+func leaseSubject(practice, name string) string { return trailSubject + practice + ".lease." + name }
+
+// objectSubject carries what announces an object.
+func objectSubject(name string) string {
+	return objectNames + base64.URLEncoding.EncodeToString([]byte(name))
+}

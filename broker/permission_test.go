@@ -83,6 +83,10 @@ var requests = map[string]string{
 	"STREAM.DELETE.RECORDS":               ``,
 	"STREAM.DELETE.TRAIL":                 ``,
 	"STREAM.DELETE.KV_KEYS":               ``,
+	"STREAM.DELETE.OBJ_SNAPSHOTS":         ``,
+	"STREAM.UPDATE.OBJ_SNAPSHOTS":         `{"name":"OBJ_SNAPSHOTS","subjects":["$O.SNAPSHOTS.C.>"],"max_msgs":1}`,
+	"STREAM.MSG.DELETE.OBJ_SNAPSHOTS":     `{"seq":1}`,
+	"STREAM.PURGE.TRAIL":                  ``,
 	"STREAM.PURGE.RECORDS":                ``,
 	"STREAM.PURGE.KV_KEYS":                ``,
 	"STREAM.MSG.DELETE.RECORDS":           `{"seq":1}`,
@@ -124,7 +128,7 @@ func TestDeviceCannotAskForMore(t *testing.T) {
 func TestDeviceCannotUndoByHeader(t *testing.T) {
 	w := newSealedWorld(t)
 	conn := raw(t, w.Broker, w.Device("desk-1"))
-	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1"} {
+	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1", "carelogtrail.p1.lease.snapshot", "$O.SNAPSHOTS.M.name"} {
 		for name, value := range map[string]string{
 			"Nats-Rollup": "sub", "KV-Operation": "PURGE", "Nats-TTL": "1s", "Nats-Marker-Reason": "Purge",
 			"Nats-Schedule": "@at 2030-01-01T00:00:00Z", "Nats-Incr": "+1",
@@ -171,6 +175,14 @@ func TestDeviceCannotDeleteByReflection(t *testing.T) {
 				{"carelogapi.CONSUMER.CREATE.RECORDS.p.carelog.p1.*", string(push)},
 				{"carelogapi.CONSUMER.DELETE.RECORDS.p", ``},
 				{"carelog.p1.pat-2", ``},
+				{"carelogapi.CONSUMER.MSG.NEXT.OBJ_SNAPSHOTS.gone", `{"batch":1,"no_wait":true}`},
+				{"carelogapi.CONSUMER.DELETE.OBJ_SNAPSHOTS.p", ``},
+				{"carelogapi.STREAM.INFO.OBJ_SNAPSHOTS", ``},
+				{"carelogapi.STREAM.PURGE.OBJ_SNAPSHOTS", ``},
+				{"carelogapi.STREAM.MSG.GET.OBJ_SNAPSHOTS", `{"seq":1}`},
+				{"$O.SNAPSHOTS.C.piece", ``},
+				{"$O.SNAPSHOTS.M.name", ``},
+				{"carelogtrail.p1.lease.snapshot", ``},
 			} {
 				if err := conn.PublishRequest(reflected.subject, target, []byte(reflected.body)); err != nil {
 					t.Fatal(err)

@@ -159,7 +159,8 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	records.DenyDelete, records.DenyPurge, records.AllowAtomicPublish = true, true, true
 	records.Metadata = map[string]string{identityKey: rand.Text()}
 
-	trail := base(streamTrail, "where the devices of practice "+practice+" stand", positionSubject(practice, "*"))
+	trail := base(streamTrail, "where the devices of practice "+practice+" stand, and what they do alone",
+		positionSubject(practice, "*"), leaseSubject(practice, "*"))
 	trail.MaxMsgsPerSubject, trail.DenyDelete, trail.DenyPurge = 1, true, true
 
 	// A key is written once: a second message on its subject is refused, and there
@@ -168,7 +169,7 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	keys.MaxMsgsPerSubject, keys.Discard, keys.DiscardNewPerSubject, keys.DenyDelete = 1, jetstream.DiscardNew, true, true
 
 	snapshots := base(streamSnapshots, "sealed snapshots of practice "+practice,
-		"$O."+bucketSnapshots+".C.>", "$O."+bucketSnapshots+".M.>")
+		objectChunks+">", objectNames+">")
 	snapshots.Discard, snapshots.AllowRollup, snapshots.AllowDirect, snapshots.Replicas = jetstream.DiscardNew, true, true, 1
 	return []jetstream.StreamConfig{records, trail, keys, snapshots}
 }

@@ -20,6 +20,11 @@ var errNotSent = errors.New("nothing was sent")
 // (wrapping why), *events.RefusedError where the server does not allow it,
 // otherwise the message may have arrived.
 func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	return l.exchangeWithin(ctx, m, l.timeout)
+}
+
+// exchangeWithin is exchange with another timeout.
+func (l *Log) exchangeWithin(ctx context.Context, m *nats.Msg, patience time.Duration) (*nats.Msg, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
@@ -31,7 +36,7 @@ func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	defer cancel(nil)
 	defer l.link.onDenied(m.Subject, cancel)()
 	defer context.AfterFunc(session, func() { cancel(errDisconnected) })()
-	timer := time.AfterFunc(l.timeout, func() { cancel(fmt.Errorf("no answer within %v", l.timeout)) })
+	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no answer within %v", patience)) })
 	defer timer.Stop()
 	answer, err := l.link.conn.Load().RequestMsgWithContext(waiting, m)
 	return answer, sendError(err, waiting)

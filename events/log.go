@@ -30,10 +30,43 @@ var (
 	ErrUnknownOutcome = errors.New("it is not known whether the server has stored it")
 )
 
+// Appending is a message of a batch, which is stored as a whole or not at all.
+type Appending struct {
+	Message Message
+	// After is the last sequence of the message's dossier as the writer knows it, 0
+	// where there is none yet; nil expects nothing. It stands on the first message of
+	// its dossier only. Where every dossier has one, the batch cannot be stored twice,
+	// however late a first attempt at it arrives.
+	After *uint64
+}
+
+// Bounds of one batch. The broker takes no more messages; the bytes, headers
+// included, are bounded so that a slow line is not held for minutes.
+const (
+	MaxBatch      = 1000
+	MaxBatchBytes = 4 << 20
+)
+
+// BatchError says which message of a batch is to blame; nothing of the batch was
+// stored. It wraps *StaleError or *RefusedError.
+type BatchError struct {
+	Index int // from 0
+	Err   error
+}
+
+// Error counts from 0, as the list does.
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("message %d of the batch: %v", e.Index, e.Err)
+}
+
+// Unwrap is what is wrong with the message.
+func (e *BatchError) Unwrap() error { return e.Err }
+
 // StaleError says that the record changed after the place up to which the writer
-// had read its dossier, so nothing was stored.
+// had read its dossier, so nothing was stored. Of a batch it names the dossier's last
+// change, whichever record that was of: there the dossier stands.
 type StaleError struct {
-	Record   string // Type/id
+	Record   string // Type/id; "" where the dossier is empty
 	Sequence uint64 // of the change
 }
 

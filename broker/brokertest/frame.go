@@ -47,3 +47,16 @@ func (f frame) isAck() bool {
 
 // isRecord reports whether a device sends a message to the log.
 func (f frame) isRecord() bool { return bytes.HasPrefix(f, []byte("HPUB carelog.")) }
+
+// isCommit reports whether a device ends a batch, so that it be stored.
+func (f frame) isCommit() bool { return f.isRecord() && bytes.Contains(f, []byte("Nats-Batch-Commit")) }
+
+// isObject reports whether a device makes an object count.
+func (f frame) isObject() bool { return bytes.HasPrefix(f, []byte("HPUB $O.SNAPSHOTS.M.")) }
+
+// isObjectAck reports whether the broker says that it has stored a message of the
+// object store.
+func (f frame) isObjectAck() bool {
+	return bytes.HasPrefix(f, []byte("MSG ")) && bytes.Contains(f, []byte(`"stream":"OBJ_SNAPSHOTS"`)) &&
+		bytes.Contains(f, []byte(`"seq":`)) && !bytes.Contains(f, []byte(`"type":`))
+}

@@ -1,6 +1,8 @@
 package brokertest
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -13,16 +15,8 @@ import (
 // Stored returns the whole log, past all lines, as an administrator sees it.
 func (b *Broker) Stored() []events.Stored {
 	b.t.Helper()
-	access := b.Access()
-	conn, err := nats.Connect(b.url, nats.UserJWTAndSeed(access.JWT, access.Seed))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	js, done := b.admin()
+	defer done()
 	stream, err := js.Stream(b.t.Context(), "RECORDS")
 	if err != nil {
 		b.t.Fatal(err)
@@ -34,7 +28,7 @@ func (b *Broker) Stored() []events.Stored {
 			b.t.Fatalf("message %d: %v", sequence, err)
 		}
 		for name := range m.Header {
-			if strings.HasPrefix(name, "Nats-Expected-") {
+			if strings.HasPrefix(name, "Nats-Expected-") || strings.HasPrefix(name, "Nats-Batch-") {
 				delete(m.Header, name)
 			}
 		}
@@ -50,4 +44,86 @@ func (b *Broker) EraseKeys(patient string) {
 	if _, err := broker.EraseKeys(b.t.Context(), b.Access(), Practice, patient); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// admin is a connection that may do all within the practice's account.
+func (b *Broker) admin() (js jetstream.JetStream, done func()) {
+	b.t.Helper()
+	access := b.Access()
+	conn, err := nats.Connect(b.url, nats.UserJWTAndSeed(access.JWT, access.Seed))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if js, err = jetstream.New(conn); err != nil {
+		b.t.Fatal(err)
+	}
+	return js, conn.Close
+}
+
+// LimitObjects lets the object store have at most so many bytes; 0 is no limit.
+func (b *Broker) LimitObjects(bytes int64) {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	stream, err := js.Stream(b.t.Context(), "OBJ_SNAPSHOTS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	if config.MaxBytes = bytes; bytes == 0 {
+		config.MaxBytes = -1
+	}
+	if _, err := js.UpdateStream(b.t.Context(), config); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// DamageObject makes an object another one than was stored.
+func (b *Broker) DamageObject(name string) {
+	b.t.Helper()
+	b.object(name, func(js jetstream.JetStream, m *nats.Msg, info map[string]any) {
+		info["digest"] = "SHA-256=" + base64.URLEncoding.EncodeToString(make([]byte, 32))
+		var err error
+		if m.Data, err = json.Marshal(info); err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := js.PublishMsg(b.t.Context(), m); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// LoseObject loses the content of an object; its name stays.
+func (b *Broker) LoseObject(name string) {
+	b.t.Helper()
+	b.object(name, func(js jetstream.JetStream, _ *nats.Msg, info map[string]any) {
+		stream, err := js.Stream(b.t.Context(), "OBJ_SNAPSHOTS")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if err := stream.Purge(b.t.Context(), jetstream.WithPurgeSubject("$O.SNAPSHOTS.C."+info["nuid"].(string))); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// object gives what announces an object to f.
+func (b *Broker) object(name string, f func(js jetstream.JetStream, m *nats.Msg, info map[string]any)) {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	stream, err := js.Stream(b.t.Context(), "OBJ_SNAPSHOTS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	subject := "$O.SNAPSHOTS.M." + base64.URLEncoding.EncodeToString([]byte(name))
+	last, err := stream.GetLastMsgForSubject(b.t.Context(), subject)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var info map[string]any
+	if err := json.Unmarshal(last.Data, &info); err != nil {
+		b.t.Fatal(err)
+	}
+	f(js, &nats.Msg{Subject: subject, Header: nats.Header{nats.MsgRollup: []string{nats.MsgRollupSubject}}}, info)
 }

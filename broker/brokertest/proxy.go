@@ -23,6 +23,8 @@ type Proxy struct {
 	acks     int  // to be lost
 	sends    int  // to be lost
 	hangUp   bool // cut at the next acknowledgement, which is lost
+	commit   bool // cut at the end of the next batch, which is lost
+	object   objectFault
 	delay    time.Duration
 	closed   bool
 }
@@ -75,6 +77,26 @@ func (p *Proxy) LoseSends(n int) { p.set(func() { p.sends = n }) }
 // in place of its acknowledgement.
 func (p *Proxy) CutAfterStoring() { p.set(func() { p.hangUp = true }) }
 
+// objectFault is what becomes of the next announcement of an object.
+type objectFault int
+
+const (
+	noFault     objectFault = iota
+	loseMessage             // it
+	loseAnswer              // the answer to it
+	awaitAnswer             // it has passed, the answer will be lost
+)
+
+// LoseObjectSend loses the next message that makes an object count.
+func (p *Proxy) LoseObjectSend() { p.set(func() { p.object = loseMessage }) }
+
+// LoseObjectAck loses the acknowledgement of the next one.
+func (p *Proxy) LoseObjectAck() { p.set(func() { p.object = loseAnswer }) }
+
+// CutBeforeCommit breaks the line at the message that ends the next batch: all that
+// came before it has arrived.
+func (p *Proxy) CutBeforeCommit() { p.set(func() { p.commit = true }) }
+
 // Delay lets all that comes from either side wait.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
@@ -82,8 +104,8 @@ func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 // comes after a gap makes no sense; the device connects anew.
 func (p *Proxy) Mend() {
 	p.set(func() {
-		p.cut, p.incoming, p.outgoing, p.hangUp = false, false, false, false
-		p.acks, p.sends, p.delay = 0, 0, 0
+		p.cut, p.incoming, p.outgoing, p.hangUp, p.commit = false, false, false, false, false
+		p.acks, p.sends, p.delay, p.object = 0, 0, 0, noFault
 	})
 	p.drop(func(w *wire) bool { return w.torn })
 }
@@ -199,6 +221,9 @@ func (p *Proxy) in(w *wire, f frame) verdict {
 	case p.hangUp && f.isAck():
 		p.hangUp, p.cut = false, true
 		return hangUp
+	case p.object == awaitAnswer && f.isObjectAck():
+		p.object = noFault
+		return lose
 	case p.acks > 0 && f.isAck():
 		p.acks--
 		return lose
@@ -212,6 +237,14 @@ func (p *Proxy) out(w *wire, f frame) verdict {
 	case p.outgoing:
 		w.torn = true
 		return lose
+	case p.object == loseMessage && f.isObject():
+		p.object = noFault
+		return lose
+	case p.object == loseAnswer && f.isObject():
+		p.object = awaitAnswer
+	case p.commit && f.isCommit():
+		p.commit, p.cut = false, true
+		return hangUp
 	case p.sends > 0 && f.isRecord():
 		p.sends--
 		return lose

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/events"
 )
@@ -17,11 +18,19 @@ type Log interface {
 	Append(ctx context.Context, m events.Message) (uint64, error)
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
+	AppendBatch(ctx context.Context, list []events.Appending) (uint64, error)
 	PutKey(ctx context.Context, k events.WrappedKey) error
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
 	PutPosition(ctx context.Context, p events.SignedPosition) error
 	Positions(ctx context.Context) ([]events.SignedPosition, error)
+	PutObject(ctx context.Context, name string, data []byte) error
+	Object(ctx context.Context, name string) ([]byte, error)
+	Objects(ctx context.Context) ([]events.Object, error)
+	DeleteObject(ctx context.Context, name string) error
+	TakeLease(ctx context.Context, name string, length time.Duration) (events.Lease, error)
+	RenewLease(ctx context.Context, lease events.Lease, length time.Duration) (events.Lease, error)
+	ReleaseLease(ctx context.Context, lease events.Lease) error
 	Connected() bool
 	Close() error
 }
@@ -34,6 +43,7 @@ type Faults interface {
 	LoseAcks(n int)
 	LoseSends(n int)
 	CutAfterStoring()
+	CutBeforeCommit()
 	Mend()
 }
 
@@ -54,6 +64,9 @@ type World interface {
 	RollBack() // to the last Mark
 	Wipe()
 	EraseKeys(patient string)
+	LimitObjects(bytes int64) // 0: no limit
+	DamageObject(name string)
+	LoseObject(name string)  // its content
 	Stored() []events.Stored // the whole log, past all lines
 }
 
@@ -62,7 +75,7 @@ const Practice = "p1"
 
 // Run runs the suite. setup calls test once with a new world, and ends it then.
 func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
-	for _, group := range []map[string]func(*testing.T, World){appendCases(), faultCases(), readCases(), keyCases()} {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), objectCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { setup(t, test) })
 		}

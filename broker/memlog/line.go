@@ -30,6 +30,7 @@ type Log struct {
 	acks     int  // to be lost
 	sends    int  // to be lost
 	hangUp   bool // cut when the next message is stored
+	commit   bool // cut at the end of the next batch, which is lost
 	delay    time.Duration
 }
 
@@ -81,7 +82,7 @@ func (l *Log) Mend() {
 		l.Cut()
 	}
 	l.change(func() {
-		l.cut, l.incoming, l.outgoing, l.hangUp = false, false, false, false
+		l.cut, l.incoming, l.outgoing, l.hangUp, l.commit = false, false, false, false, false
 		l.acks, l.sends, l.delay = 0, 0, 0
 	})
 }

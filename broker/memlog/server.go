@@ -26,6 +26,10 @@ type Server struct {
 	latest     time.Time           // at which a message was stored, lost ones included
 	keys       []storedKey
 	positions  map[string]events.SignedPosition
+	objects    map[string]object
+	room       int64 // for objects, in bytes; 0: no limit
+	leases     map[string]events.Stored
+	tokens     uint64 // of leases, so far
 	clients    []*Log
 	refuses    func(events.Message) bool // for good; nil: nothing but what the real one refuses
 	changed    chan struct{}             // closed at the next change of anything
@@ -43,6 +47,7 @@ func NewServer(practice string) *Server {
 	return &Server{
 		practice: practice, running: true, generation: 1, changed: make(chan struct{}),
 		subjects: make(map[string][]uint64), ids: make(map[string]uint64), positions: make(map[string]events.SignedPosition),
+		objects: make(map[string]object), leases: make(map[string]events.Stored),
 	}
 }
 
@@ -82,6 +87,8 @@ func (s *Server) Wipe() {
 		s.generation++
 		s.messages, s.keys = nil, nil
 		clear(s.positions)
+		clear(s.objects)
+		clear(s.leases)
 		s.index()
 	})
 	s.Start()

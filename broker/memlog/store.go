@@ -20,31 +20,55 @@ func (s *Server) store(m events.Message, x writing.Expectation) (uint64, error) 
 	if err := s.allowed(m); err != nil {
 		return 0, err
 	}
-	sequences := s.subjects[m.Subject]
-	var dossier uint64
-	if len(sequences) > 0 {
-		dossier = sequences[len(sequences)-1]
-	}
+	dossier := s.end(m.Subject)
 	if x.Log != nil && *x.Log != s.last() {
 		return 0, fmt.Errorf("%w: it ends at %d", writing.ErrConflict, s.last())
 	}
 	if x.Dossier != nil && *x.Dossier != dossier {
 		return 0, fmt.Errorf("%w: the dossier ends at %d", writing.ErrConflict, dossier)
 	}
-	now := time.Now().UTC()
+	if sequence := s.duplicate(m, time.Now()); sequence != 0 {
+		return sequence, nil
+	}
+	return s.add(m), nil
+}
+
+// end is the last sequence of a subject; s.mu is held.
+func (s *Server) end(subject string) uint64 {
+	sequences := s.subjects[subject]
+	if len(sequences) == 0 {
+		return 0
+	}
+	return sequences[len(sequences)-1]
+}
+
+// duplicate is where the event of m stands, if it came within the window; s.mu is held.
+func (s *Server) duplicate(m events.Message, now time.Time) uint64 {
 	if id := m.Header[events.HeaderMsgID]; len(id) > 0 {
 		if sequence := s.ids[id[0]]; sequence != 0 && now.Sub(s.messages[sequence-1].Time) < DuplicateWindow {
-			return sequence, nil
+			return sequence
 		}
 	}
-	if !now.After(s.latest) {
-		now = s.latest.Add(1) // no two messages at one time, as little as on a real clock
-	}
-	s.latest = now
-	stored := events.Stored{Sequence: s.last() + 1, Time: now, Message: copyOf(m)}
+	return 0
+}
+
+// add puts a message at the end of the log; s.mu is held.
+func (s *Server) add(m events.Message) uint64 {
+	stored := events.Stored{Sequence: s.last() + 1, Time: s.now(), Message: copyOf(m)}
 	s.messages = append(s.messages, stored)
 	s.enter(stored)
-	return stored.Sequence, nil
+	return stored.Sequence
+}
+
+// now is the time at which something is stored, each at one of its own as on a real
+// clock; s.mu is held.
+func (s *Server) now() time.Time {
+	now := time.Now().UTC()
+	if !now.After(s.latest) {
+		now = s.latest.Add(1)
+	}
+	s.latest = now
+	return now
 }
 
 // allowed says whether the broker would take the message at all.
@@ -53,19 +77,24 @@ func (s *Server) allowed(m events.Message) error {
 	if err != nil || practice != s.practice {
 		return &events.RefusedError{Reason: fmt.Sprintf("permissions violation for publish to %q", m.Subject)}
 	}
+	if s.refuses != nil && s.refuses(m) {
+		return &events.RefusedError{Reason: "refused on command"}
+	}
+	if sizeOf(m) > maxPayload {
+		return &events.RefusedError{Reason: "maximum payload exceeded"}
+	}
+	return nil
+}
+
+// sizeOf is what a message weighs on the wire.
+func sizeOf(m events.Message) int {
 	size := len(m.Data)
 	for name, values := range m.Header {
 		for _, v := range values {
 			size += len(name) + len(v) + len(": \r\n")
 		}
 	}
-	if s.refuses != nil && s.refuses(m) {
-		return &events.RefusedError{Reason: "refused on command"}
-	}
-	if size > maxPayload {
-		return &events.RefusedError{Reason: "maximum payload exceeded"}
-	}
-	return nil
+	return size
 }
 
 // subject returns the messages of one subject after a sequence; s.mu is held.

@@ -1,0 +1,118 @@
+package memlog
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// object is one of the object store.
+type object struct {
+	data   []byte
+	stored time.Time
+	broken error // what reading it gives; nil: its data
+}
+
+// LimitObjects lets the object store have at most so many bytes; 0 is no limit.
+func (s *Server) LimitObjects(bytes int64) { s.change(func() { s.room = bytes }) }
+
+// DamageObject makes an object another one than was stored.
+func (s *Server) DamageObject(name string) {
+	s.breakObject(name, &events.DamagedError{Name: name, Reason: "its digest is another one"})
+}
+
+// LoseObject loses the content of an object; its name stays.
+func (s *Server) LoseObject(name string) {
+	s.breakObject(name, fmt.Errorf("its content is gone: %w", events.ErrNoMessage))
+}
+
+func (s *Server) breakObject(name string, err error) {
+	s.change(func() {
+		o := s.objects[name]
+		o.broken = err
+		s.objects[name] = o
+	})
+}
+
+// PutObject is broker.Log.PutObject. As there, the old one needs its room until the
+// new one counts.
+func (l *Log) PutObject(ctx context.Context, name string, data []byte) error {
+	data = slices.Clone(data)
+	store := func() error {
+		if name == "" || len(name) > 255 || len(data) > events.MaxObject {
+			return &events.RefusedError{Reason: "an object has a name of 1 to 255 bytes, and is not that large"}
+		}
+		used := int64(len(data))
+		for _, o := range l.server.objects {
+			used += int64(len(o.data))
+		}
+		if l.server.room > 0 && used > l.server.room {
+			return events.ErrFull
+		}
+		l.server.objects[name] = object{data: data, stored: l.server.now()}
+		return nil
+	}
+	// The name is looked up first, so a line that is dead is found out with nothing sent.
+	err := l.request(ctx, func() error { return nil })
+	if err == nil {
+		err = l.submit(ctx, false, store)
+	}
+	if err != nil {
+		return fmt.Errorf("store object %s: %w", name, err)
+	}
+	return nil
+}
+
+// Object is broker.Log.Object.
+func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
+	var data []byte
+	err := l.request(ctx, func() error {
+		o, ok := l.server.objects[name]
+		if !ok {
+			return events.ErrNoMessage
+		}
+		data = slices.Clone(o.data)
+		return o.broken
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// Objects is broker.Log.Objects.
+func (l *Log) Objects(ctx context.Context) ([]events.Object, error) {
+	var list []events.Object
+	err := l.request(ctx, func() error {
+		for _, name := range slices.Sorted(maps.Keys(l.server.objects)) {
+			o := l.server.objects[name]
+			list = append(list, events.Object{Name: name, Size: int64(len(o.data)), Stored: o.stored})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the objects: %w", err)
+	}
+	slices.SortStableFunc(list, func(a, b events.Object) int { return cmp.Compare(a.Stored.UnixNano(), b.Stored.UnixNano()) })
+	return list, nil
+}
+
+// DeleteObject is broker.Log.DeleteObject.
+func (l *Log) DeleteObject(ctx context.Context, name string) error {
+	err := l.request(ctx, func() error { return nil }) // looked up first, as in PutObject
+	if err == nil {
+		err = l.request(ctx, func() error {
+			delete(l.server.objects, name)
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("delete object %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/broker/internal/writing"
+	"github.com/carelog/carelog/events"
+)
+
+// objectChunk is how an object is cut: each piece is synced on its own.
+const objectChunk = 512 << 10
+
+// objectAttempts bounds how often an object is looked for, or announced, while others
+// change it.
+const objectAttempts = 4
+
+// objectInfo announces an object, in the form of nats.go's object stores.
+type objectInfo struct {
+	Name    string `json:"name"`
+	Options struct {
+		ChunkSize int `json:"max_chunk_size,omitempty"`
+	} `json:"options"`
+	Bucket  string    `json:"bucket"`
+	ID      string    `json:"nuid"`
+	Size    int64     `json:"size"`
+	Time    time.Time `json:"mtime"`
+	Chunks  int       `json:"chunks"`
+	Digest  string    `json:"digest"`
+	Deleted bool      `json:"deleted,omitempty"`
+
+	sequence uint64    // of the announcement
+	stored   time.Time // of the announcement
+}
+
+// PutObject stores an object of at most events.MaxObject bytes, in place of the one
+// with that name. Readers see the old one or the new one, whole. Errors:
+// events.ErrFull, events.ErrOffline and *events.RefusedError (the old one stands),
+// events.ErrUnknownOutcome (either stands).
+func (l *Log) PutObject(ctx context.Context, name string, data []byte) error {
+	err := l.putObject(ctx, name, data)
+	if isFull(err) {
+		l.sweepObjects(ctx)
+		err = fmt.Errorf("%w: %v", events.ErrFull, err)
+	}
+	if err != nil {
+		return fmt.Errorf("store object %s: %w", name, err)
+	}
+	return nil
+}
+
+func (l *Log) putObject(ctx context.Context, name string, data []byte) error {
+	if name == "" || len(name) > 255 || len(data) > events.MaxObject {
+		return &events.RefusedError{Reason: fmt.Sprintf("an object has a name of 1 to 255 bytes, and at most %d bytes", events.MaxObject)}
+	}
+	old, err := l.objectInfo(ctx, name)
+	if err != nil && !errors.Is(err, events.ErrNoMessage) {
+		return err
+	}
+	info := objectInfo{Name: name, Bucket: bucketSnapshots, ID: rand.Text(), Size: int64(len(data)), Digest: objectDigest(data)}
+	info.Options.ChunkSize = objectChunk
+	var chunks []*nats.Msg
+	for rest := data; len(rest) > 0; rest = rest[min(objectChunk, len(rest)):] {
+		chunks = append(chunks, &nats.Msg{Subject: objectChunks + info.ID, Data: rest[:min(objectChunk, len(rest))]})
+	}
+	info.Chunks = len(chunks)
+	if err := l.publishAll(ctx, chunks); err != nil {
+		l.purgeObjects(ctx, objectChunks+info.ID)
+		var refused *events.RefusedError
+		if isFull(err) || errors.As(err, &refused) {
+			return err
+		}
+		// Pieces that nobody has announced are no object, however many arrived.
+		return fmt.Errorf("%w: %v", events.ErrOffline, err)
+	}
+	replaced, err := l.announce(ctx, info, old)
+	if err != nil {
+		if !errors.Is(err, events.ErrUnknownOutcome) || isFull(err) {
+			l.purgeObjects(ctx, objectChunks+info.ID)
+		}
+		return err
+	}
+	if replaced.ID != "" {
+		l.purgeObjects(ctx, objectChunks+replaced.ID)
+	}
+	return nil
+}
+
+// announce makes an object count, in place of old, and returns what it replaced. An
+// announcement that is late finds another one in its place, and is refused.
+func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced objectInfo, err error) {
+	info.Time = time.Now().UTC()
+	data, err := json.Marshal(info)
+	if err != nil {
+		return objectInfo{}, err
+	}
+	var doubt error
+	for range objectAttempts {
+		_, err := l.publish(ctx, &nats.Msg{Subject: objectSubject(info.Name), Data: data, Header: nats.Header{
+			nats.MsgRollup: []string{nats.MsgRollupSubject}, expectSubject: []string{strconv.FormatUint(old.sequence, 10)}}})
+		switch {
+		case err == nil:
+			return old, nil
+		case isFull(err), doubt == nil && !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict):
+			return objectInfo{}, err
+		case errors.Is(err, events.ErrUnknownOutcome):
+			doubt = err
+		}
+		now, readErr := l.objectInfo(ctx, info.Name)
+		switch {
+		case readErr != nil && !errors.Is(readErr, events.ErrNoMessage):
+			return objectInfo{}, fmt.Errorf("%w: it cannot be read back: %v", events.ErrUnknownOutcome, readErr)
+		case now.ID == info.ID:
+			return old, nil
+		}
+		old = now
+	}
+	return objectInfo{}, fmt.Errorf("%w: it was announced %d times and is not there (%v)", events.ErrUnknownOutcome, objectAttempts, doubt)
+}
+
+// Object reads an object, and checks its digest. events.ErrNoMessage where there is
+// none, or where its content is gone; *events.DamagedError where it is not what was
+// stored.
+func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
+	var last uint64
+	for {
+		info, err := l.objectInfo(ctx, name)
+		if err == nil && info.sequence == last { // not replaced while it was read
+			err = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read object %s: %w", name, err)
+		}
+		data, err := l.objectData(ctx, info)
+		if !errors.Is(err, events.ErrNoMessage) {
+			if err != nil {
+				return nil, fmt.Errorf("read object %s: %w", name, err)
+			}
+			return data, nil
+		}
+		last = info.sequence
+	}
+}
+
+func (l *Log) objectData(ctx context.Context, info objectInfo) ([]byte, error) {
+	if info.Size < 0 || info.Size > events.MaxObject || info.Chunks < 0 {
+		return nil, &events.DamagedError{Name: info.Name, Reason: "its size is none of an object"}
+	}
+	var data bytes.Buffer
+	data.Grow(int(info.Size))
+	if chunks := 0; info.Chunks > 0 {
+		for s, err := range l.span(ctx, streamSnapshots, objectChunks+info.ID, 1, info.sequence) {
+			if err != nil {
+				return nil, err
+			}
+			if data.Len()+len(s.Data) > events.MaxObject {
+				return nil, &events.DamagedError{Name: info.Name, Reason: "it has more bytes than an object may have"}
+			}
+			data.Write(s.Data)
+			if chunks++; chunks == info.Chunks {
+				break
+			}
+		}
+		if chunks < info.Chunks {
+			return nil, events.ErrNoMessage
+		}
+	}
+	if objectDigest(data.Bytes()) != info.Digest {
+		return nil, &events.DamagedError{Name: info.Name, Reason: "its digest is another one"}
+	}
+	return data.Bytes(), nil
+}
+
+// Objects lists what there is, as the leader knows it, in the order it was stored.
+func (l *Log) Objects(ctx context.Context) ([]events.Object, error) {
+	infos, err := l.objectInfos(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the objects: %w", err)
+	}
+	var list []events.Object
+	for _, info := range infos {
+		list = append(list, events.Object{Name: info.Name, Size: info.Size, Stored: info.stored})
+	}
+	return list, nil
+}
+
+// DeleteObject removes an object; none there is no error. After an error it may be
+// there still, and can be deleted again. What uploads that never ended have left
+// behind an hour ago goes with it.
+func (l *Log) DeleteObject(ctx context.Context, name string) error {
+	info, err := l.objectInfo(ctx, name)
+	if err == nil {
+		if err = l.purge(ctx, objectSubject(name)); err == nil {
+			l.purgeObjects(ctx, objectChunks+info.ID)
+			l.sweepObjects(ctx)
+		}
+	}
+	if err != nil && !errors.Is(err, events.ErrNoMessage) {
+		return fmt.Errorf("delete object %s: %w", name, err)
+	}
+	return nil
+}
+
+// objectInfo reads what announces an object; events.ErrNoMessage where there is none.
+func (l *Log) objectInfo(ctx context.Context, name string) (objectInfo, error) {
+	s, err := l.get(ctx, streamSnapshots, getRequest{LastFor: objectSubject(name)})
+	if err != nil {
+		return objectInfo{}, err
+	}
+	info, ok := readObjectInfo(s)
+	if !ok {
+		return objectInfo{sequence: s.Sequence}, events.ErrNoMessage
+	}
+	return info, nil
+}
+
+// objectInfos reads all announcements.
+func (l *Log) objectInfos(ctx context.Context) (list []objectInfo, err error) {
+	for s, err := range l.all(ctx, streamSnapshots, objectNames+"*") {
+		if err != nil {
+			return nil, err
+		}
+		if info, ok := readObjectInfo(s); ok {
+			list = append(list, info)
+			continue
+		}
+		l.logger.Warn("an entry of the object store is no object", slog.String("subject", s.Subject))
+	}
+	return list, nil
+}
+
+// readObjectInfo reads an announcement; one of a deletion, or under another's name, is none.
+func readObjectInfo(s events.Stored) (info objectInfo, ok bool) {
+	err := json.Unmarshal(s.Data, &info)
+	info.sequence, info.stored = s.Sequence, s.Time
+	return info, err == nil && !info.Deleted && objectSubject(info.Name) == s.Subject && token.MatchString(info.ID)
+}
+
+func objectDigest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:])
+}

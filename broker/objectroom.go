@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/carelog/carelog/events"
+)
+
+// token is what may stand for an upload in a subject.
+var token = regexp.MustCompile("^[A-Za-z0-9]{1,64}$")
+
+// unannounced is how long pieces may wait for their object to be announced.
+const unannounced = time.Hour
+
+// isFull reports whether the server has no room for it.
+func isFull(err error) bool {
+	var e *apiError
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case codeAccountFull, codeServerFull, codeStorageFull:
+		return true
+	}
+	return e.Code == codeStoreFailed && strings.Contains(e.Description, "maximum")
+}
+
+// inFlight is how many pieces are on the line at once: more would keep the signs of
+// life of a slow line waiting for so long that it is taken for dead.
+const inFlight = 2
+
+// publishAll sends messages in order, a few at a time, and waits for every answer.
+// It sends nothing more after the first error, and still waits for the answers to what
+// it had sent: nothing comes after a purge that follows.
+func (l *Log) publishAll(ctx context.Context, list []*nats.Msg) error {
+	session := l.link.current()
+	if session == nil {
+		return fmt.Errorf("%w: there is no connection", errNotSent)
+	}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(session, func() { cancel(errDisconnected) })()
+	conn := l.link.conn.Load()
+	answers, err := conn.SubscribeSync(conn.NewInbox())
+	if err != nil {
+		return err
+	}
+	defer answers.Unsubscribe() //nolint:errcheck // it ends with the connection at the latest
+	var failed error
+	for sent, answered := 0, 0; answered < len(list); {
+		if failed != nil && answered == sent {
+			return failed
+		}
+		if failed == nil && sent < len(list) && sent-answered < inFlight {
+			if sent == 0 {
+				defer l.link.onDenied(list[0].Subject, cancel)()
+			}
+			m := *list[sent]
+			m.Reply = answers.Subject
+			if err := conn.PublishMsg(&m); err != nil {
+				return sendError(err, waiting)
+			}
+			sent++
+			continue
+		}
+		patience := l.timeout + time.Duration(inFlight*objectChunk)*time.Second/slowestLine
+		bounded, done := context.WithTimeoutCause(waiting, patience, fmt.Errorf("no answer within %v", patience))
+		answer, err := answers.NextMsgWithContext(bounded)
+		if err != nil {
+			err = sendError(err, bounded)
+			done()
+			return cmp.Or(failed, err)
+		}
+		done()
+		if _, err := readAck(answer.Data); err != nil && failed == nil {
+			failed = err
+		}
+		answered++
+	}
+	return failed
+}
+
+// purge empties one subject of the object store.
+func (l *Log) purge(ctx context.Context, subject string) error {
+	var answer struct{}
+	return l.request(ctx, "STREAM.PURGE."+streamSnapshots, struct {
+		Filter string `json:"filter"`
+	}{subject}, &answer)
+}
+
+// purgeObjects gives room back. What it cannot, a later sweep does.
+func (l *Log) purgeObjects(ctx context.Context, subject string) {
+	if err := l.purge(ctx, subject); err != nil {
+		l.logger.Debug("pieces of an object are left behind", slog.Any("error", err))
+	}
+}
+
+// sweepObjects removes the pieces of uploads that never ended.
+func (l *Log) sweepObjects(ctx context.Context) {
+	if err := l.sweep(ctx); err != nil {
+		l.logger.Debug("the object store was not swept", slog.Any("error", err))
+	}
+}
+
+func (l *Log) sweep(ctx context.Context) error {
+	var info struct {
+		Now   time.Time `json:"ts"`
+		State struct {
+			Subjects map[string]uint64 `json:"subjects"`
+		} `json:"state"`
+	}
+	filter := struct {
+		Subjects string `json:"subjects_filter"`
+	}{objectChunks + "*"}
+	if err := l.request(ctx, "STREAM.INFO."+streamSnapshots, filter, &info); err != nil {
+		return err
+	}
+	announced, err := l.objectInfos(ctx) // after the pieces: what was announced meanwhile is here
+	if err != nil {
+		return err
+	}
+	for _, object := range announced {
+		delete(info.State.Subjects, objectChunks+object.ID)
+	}
+	for subject := range info.State.Subjects {
+		last, err := l.get(ctx, streamSnapshots, getRequest{LastFor: subject})
+		switch {
+		case errors.Is(err, events.ErrNoMessage):
+			continue
+		case err != nil:
+			return err
+		case info.Now.Sub(last.Time) < unannounced:
+			continue
+		}
+		if err := l.purge(ctx, subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}

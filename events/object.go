@@ -1,0 +1,50 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MaxObject is how large an object of the practice's object store may be, in bytes.
+const MaxObject = 16 << 20
+
+// Object says what is known of an object without reading it.
+type Object struct {
+	Name   string
+	Size   int64     // bytes
+	Stored time.Time // by the broker's clock
+}
+
+// ErrFull says that the server has no room for it: nothing was stored.
+var ErrFull = errors.New("the server's store is full")
+
+// DamagedError says that an object is not what was stored under its name.
+type DamagedError struct{ Name, Reason string }
+
+// Error names the object.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("object %s is damaged: %s", clip(e.Name), e.Reason)
+}
+
+// Lease is the right of one device to do what only one may do at a time. It holds
+// until its time has passed and somebody else has taken it.
+type Lease struct {
+	Name, Device string
+	Token        uint64    // grows with every change of the lease, whoever holds it
+	Until        time.Time // by the broker's clock
+}
+
+// ErrLeaseLost says that the lease was taken by another, or is gone.
+var ErrLeaseLost = errors.New("the lease is not held any more")
+
+// LeaseTakenError says who holds a lease. It may be this device itself.
+type LeaseTakenError struct {
+	Name, Device string
+	Until        time.Time // by the broker's clock
+}
+
+// Error says for how long it is taken.
+func (e *LeaseTakenError) Error() string {
+	return fmt.Sprintf("%s is done by device %s until %s", clip(e.Name), clip(e.Device), e.Until.Format(time.RFC3339))
+}
