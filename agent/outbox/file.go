@@ -18,7 +18,7 @@ import (
 // prepare them anew costs a tenth of a change.
 type file struct {
 	*sql.DB
-	insert, remove, chain *sql.Stmt
+	insert, remove, chain, waits *sql.Stmt
 }
 
 // Values of SQLite's pragma synchronous.
@@ -41,9 +41,10 @@ func connect(path, synchronous string) (*file, error) {
 // prepare prepares the statements; Close of the file ends them.
 func (f *file) prepare(ctx context.Context) (err error) {
 	for text, stmt := range map[string]**sql.Stmt{
-		"INSERT INTO queue (id, counter, event) VALUES (?, ?, ?)": &f.insert,
-		"DELETE FROM queue WHERE id = ?":                          &f.remove,
-		"UPDATE chain SET counter = ?, previous = ?":              &f.chain,
+		"INSERT INTO queue (id, counter, event) VALUES (?, ?, ?)":   &f.insert,
+		"DELETE FROM queue WHERE id = ?":                            &f.remove,
+		"UPDATE chain SET counter = ?, previous = ?":                &f.chain,
+		"SELECT count(*) FROM queue WHERE id = ? AND set_aside = 0": &f.waits,
 	} {
 		if *stmt, err = f.PrepareContext(ctx, text); err != nil {
 			return err

@@ -18,7 +18,7 @@ func (o *Outbox) Sent(ctx context.Context, id events.ID, sequence uint64) error 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var waits int
-	if err := o.relaxed.QueryRowContext(ctx, "SELECT count(*) FROM queue WHERE id = ? AND set_aside = 0", id[:]).Scan(&waits); err != nil {
+	if err := o.relaxed.waits.QueryRowContext(ctx, id[:]).Scan(&waits); err != nil {
 		return fmt.Errorf("note that event %s was sent: %w", id, err)
 	}
 	if waits > 0 {
