@@ -35,6 +35,7 @@ test: ## Vet and test everything, with the race detector where there is a C comp
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }
 	$(GO) vet ./...
+	GOOS=windows $(GO) build -o $(if $(filter Windows_NT,$(OS)),NUL,/dev/null) ./cmd/carelog
 	$(GO) run $(STATICCHECK) ./...
 
 vuln: ## Look for known vulnerabilities; needs the network.

@@ -15,6 +15,7 @@ import (
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/agent/replica"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
@@ -32,7 +33,7 @@ type Agent struct {
 	log      *slog.Logger
 	clock    *events.Clock
 	key      ed25519.PrivateKey // the device's own: making it of its seed costs as much as a signature
-	lock     *folderLock
+	lock     *localdisk.Lock
 	practice events.Key // wraps the keys of patients
 	ring     *events.Keyring
 	store    *projections.Store
@@ -85,7 +86,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
 	}
-	if a.lock, err = lockFolder(filepath.Join(c.Data, lockFile)); err != nil {
+	if a.lock, err = lockFolder(c.Data); err != nil {
 		return err
 	}
 	if a.outbox, err = outbox.Open(ctx, filepath.Join(c.Data, OutboxFile), c.Enrolment.Practice, c.Enrolment.Device); err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // FolderInUseError says that another process works in a folder.
@@ -18,28 +20,17 @@ func (e *FolderInUseError) Error() string {
 	return fmt.Sprintf("folder %s is in use by another process: stop that one, or choose another folder", e.Folder)
 }
 
-// folderLock keeps other processes out of a folder. The system lets go of it when
-// this process ends, however it ends.
-type folderLock struct{ file *os.File }
-
-// lockFolder takes the lock, or *FolderInUseError.
-func lockFolder(dir string) (*folderLock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	ok, err := tryLock(f)
-	if err == nil && !ok {
+// lockFolder keeps other processes out of a folder, or says *FolderInUseError.
+func lockFolder(dir string) (*localdisk.Lock, error) {
+	lock, err := localdisk.TakeLock(filepath.Join(dir, "lock"))
+	if errors.Is(err, localdisk.ErrLocked) {
 		err = &FolderInUseError{Folder: dir}
 	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &folderLock{f}, nil
+	return lock, err
 }
 
 // waitForFolder takes the lock as soon as the other process lets go of it.
-func waitForFolder(ctx context.Context, dir string) (*folderLock, error) {
+func waitForFolder(ctx context.Context, dir string) (*localdisk.Lock, error) {
 	for {
 		lock, err := lockFolder(dir)
 		var inUse *FolderInUseError
@@ -51,10 +42,6 @@ func waitForFolder(ctx context.Context, dir string) (*folderLock, error) {
 		}
 	}
 }
-
-// release lets go of the lock. The file stays: to remove it would let two
-// processes hold a lock each, on two files of one name.
-func (l *folderLock) release() error { return l.file.Close() }
 
 // writeSecret writes a file as a whole or not at all, for this user only, and
 // returns when it is on disk.
@@ -78,7 +65,7 @@ func writeSecret(path string, data []byte) (err error) {
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return localdisk.SyncFolder(filepath.Dir(path))
 }
 
 // exists reports whether there is a file at path.

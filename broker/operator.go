@@ -297,7 +297,7 @@ func (o *Operator) locked(ctx context.Context, f func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.release()) }()
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	return f()
 }
 

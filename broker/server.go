@@ -15,6 +15,8 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Defaults of ServerConfig.
@@ -62,7 +64,7 @@ func (e *PortInUseError) Error() string {
 type Server struct {
 	operator *Operator
 	nats     *server.Server
-	lock     *folderLock
+	lock     *localdisk.Lock
 	stop     chan struct{}
 	watching sync.WaitGroup
 	close    func() error
@@ -236,5 +238,5 @@ func (s *Server) shutdown() error {
 		s.nats.Shutdown()
 		s.nats.WaitForShutdown()
 	}
-	return s.lock.release()
+	return s.lock.Close()
 }

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/intake"
 	"github.com/carelog/carelog/agent/synthetic"
@@ -295,7 +293,7 @@ func (p *processes) start(ctx context.Context, name, logFile string, ready any, 
 // stop ends the parts, the desks before the broker, and waits.
 func (p *processes) stop() {
 	for i := len(p.running) - 1; i >= 0; i-- {
-		_ = p.running[i].Process.Signal(unix.SIGTERM)
+		_ = endChild(p.running[i].Process)
 	}
 	p.waiting.Wait()
 }
