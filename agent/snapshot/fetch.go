@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"github.com/carelog/carelog/events"
 )
 
 // partSuffix marks a file that is not whole yet.
@@ -19,7 +21,7 @@ const partSuffix = ".part"
 // Fetch fetches a snapshot and writes its file at path, on disk when it returns. What
 // stands at path+".part" after an earlier try is used as far as it is right. progress,
 // which may be nil, is told how many of the sealed bytes are here; it must not block. A
-// *DamagedError means that this snapshot can never be fetched; ErrNoRoom that the
+// *events.DamagedError means that this snapshot can never be fetched; ErrNoRoom that the
 // disk is too small, and nothing is left on it; after others it may be tried again.
 func Fetch(ctx context.Context, c Config, store Objects, m Manifest, path string, progress func(bytes, total int64)) error {
 	if progress == nil {
@@ -159,10 +161,10 @@ func (g *getter) put(j job, decoder *zstd.Decoder, buffer []byte) error {
 	}
 	plain, err := decoder.DecodeAll(frame, buffer[:0])
 	if err != nil {
-		return &DamagedError{name, err.Error()}
+		return &events.DamagedError{Name: name, Reason: err.Error()}
 	}
 	if int64(len(plain)) != want.Plain || sha256.Sum256(plain) != want.Digest {
-		return &DamagedError{name, "it is not what the manifest says"}
+		return &events.DamagedError{Name: name, Reason: "it is not what the manifest says"}
 	}
 	if _, err := g.file.WriteAt(plain, g.offsets[j.number]); err != nil {
 		return err

@@ -30,7 +30,7 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the snapshots: %w", err)
 	}
-	sizes := make(map[string]uint64, len(list))
+	sizes := make(map[string]int64, len(list))
 	for _, o := range list {
 		sizes[o.Name] = o.Size
 	}
@@ -76,7 +76,7 @@ func open(ctx context.Context, c Config, store Objects, id string) (Manifest, er
 	return s.unboxManifest(c, sealed)
 }
 
-func usable(c Config, m Manifest, sizes map[string]uint64) error {
+func usable(c Config, m Manifest, sizes map[string]int64) error {
 	if m.Stream != c.Stream {
 		return ErrForeign
 	}
@@ -84,7 +84,7 @@ func usable(c Config, m Manifest, sizes map[string]uint64) error {
 		return ErrNewer
 	}
 	for i, p := range m.Parts {
-		if size, there := sizes[partName(m.ID, i)]; !there || size != uint64(p.Sealed) {
+		if size, there := sizes[partName(m.ID, i)]; !there || size != p.Sealed {
 			return ErrIncomplete
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/carelog/carelog/events"
 )
 
 // A sealed object is a byte for its form, a nonce of 12 bytes and AES-256-GCM with 16
@@ -64,14 +67,14 @@ func (s *seal) box(out, data []byte) []byte {
 func (s *seal) unbox(name string, sealed, data []byte) ([]byte, error) {
 	switch {
 	case len(sealed) < overhead:
-		return nil, &DamagedError{name, fmt.Sprintf("it has %d bytes only", len(sealed))}
+		return nil, &events.DamagedError{Name: name, Reason: fmt.Sprintf("it has %d bytes only", len(sealed))}
 	case sealed[0] != form:
 		return nil, fmt.Errorf("object %s has form %d: %w", name, sealed[0], ErrNewer)
 	}
 	body := sealed[1+nonceSize:]
 	plain, err := s.aead.Open(body[:0], sealed[1:1+nonceSize], body, data)
 	if err != nil {
-		return nil, &DamagedError{name, "it does not open: it was changed, or is of another practice or snapshot"}
+		return nil, &events.DamagedError{Name: name, Reason: "it does not open: it was changed, or is of another practice or snapshot"}
 	}
 	return plain, nil
 }
@@ -96,11 +99,11 @@ func (s *seal) unboxManifest(c Config, sealed []byte) (Manifest, error) {
 		return m, err
 	}
 	if len(plain) < ed25519.SignatureSize {
-		return m, &DamagedError{name, "it is too short"}
+		return m, &events.DamagedError{Name: name, Reason: "it is too short"}
 	}
 	signature, text := plain[:ed25519.SignatureSize], plain[ed25519.SignatureSize:]
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, &DamagedError{name, err.Error()}
+		return m, &events.DamagedError{Name: name, Reason: err.Error()}
 	}
 	public, err := c.Trusted(m.Device)
 	if err != nil {
@@ -117,7 +120,7 @@ func (s *seal) unboxManifest(c Config, sealed []byte) (Manifest, error) {
 
 // validate bounds what a manifest may ask for.
 func (m Manifest) validate() error {
-	if len(m.Parts) == 0 || m.Events < 0 {
+	if len(m.Parts) == 0 || m.Events < 0 || !wellNamed(m.ID) {
 		return errors.New("its manifest makes no sense")
 	}
 	for _, p := range m.Parts {
@@ -126,4 +129,9 @@ func (m Manifest) validate() error {
 		}
 	}
 	return nil
+}
+
+// wellNamed reports whether an id can be part of a file's name.
+func wellNamed(id string) bool {
+	return id != "" && len(id) <= 40 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }

@@ -78,15 +78,7 @@ type Rejected struct {
 	Reason error
 }
 
-// DamagedError says that what the store gave is not what was put there.
-type DamagedError struct{ Name, Reason string }
-
-// Error names the object.
-func (e *DamagedError) Error() string {
-	return fmt.Sprintf("object %s is damaged: %s", e.Name, e.Reason)
-}
-
-// Reasons for which a snapshot is not taken, beside *DamagedError and those of Config.Trusted.
+// Reasons for which a snapshot is not taken, beside *events.DamagedError and those of Config.Trusted.
 var (
 	ErrIncomplete = errors.New("some of its parts are missing")
 	ErrForeign    = errors.New("it is of another log, or of another practice")
