@@ -121,9 +121,6 @@ func (g *getter) run(ctx context.Context) error {
 		opening.Go(func() {
 			plain := make([]byte, 0, maxPart)
 			for j := range jobs {
-				if ctx.Err() != nil {
-					continue
-				}
 				if err := g.put(j, decoder, plain); err != nil {
 					cancel(err)
 				}
@@ -143,11 +140,7 @@ func (g *getter) ask(ctx context.Context, missing []int, next func() (int, bool)
 		if err != nil {
 			return err
 		}
-		select {
-		case jobs <- job{number, sealed}:
-		case <-ctx.Done():
-			return nil
-		}
+		jobs <- job{number, sealed} // also when it was cut off: what is here need not be fetched again
 	}
 	return nil
 }

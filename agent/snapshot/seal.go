@@ -68,6 +68,8 @@ func (s *seal) unbox(name string, sealed, data []byte) ([]byte, error) {
 	switch {
 	case len(sealed) < overhead:
 		return nil, &events.DamagedError{Name: name, Reason: fmt.Sprintf("it has %d bytes only", len(sealed))}
+	case sealed[0] == 0:
+		return nil, &events.DamagedError{Name: name, Reason: "it has no form"}
 	case sealed[0] != form:
 		return nil, fmt.Errorf("object %s has form %d: %w", name, sealed[0], ErrNewer)
 	}
