@@ -112,7 +112,12 @@ type office struct {
 }
 
 // newOffice has a projection of n events, of some MB: their bodies do not shrink.
-func newOffice(t *testing.T, n int) *office {
+func newOffice(t testing.TB, n int) *office { return officeOf(t, n, 8<<10) }
+
+// benchOffice has a projection of the size that a practice's has.
+func benchOffice(b *testing.B) *office { return officeOf(b, benchEvents, 500) }
+
+func officeOf(t testing.TB, n, body int) *office {
 	t.Helper()
 	const seed = 11
 	chance := rand.New(rand.NewPCG(seed, seed))
@@ -125,13 +130,13 @@ func newOffice(t *testing.T, n int) *office {
 	var b projections.Batch
 	b.Stream = "stream-1"
 	for i := range n {
-		sealed := make([]byte, 8<<10)
+		sealed := make([]byte, body)
 		for j := range sealed {
 			sealed[j] = byte(chance.Uint32())
 		}
 		e := &events.Event{Type: events.Written, Practice: "p1", Device: "one", Record: events.Record{Type: "Condition", ID: fmt.Sprint("c", i)}, Patient: "pat",
 			Time: time.Unix(int64(i), 0), Chain: events.Chain{Counter: uint64(i + 1)}, ContentType: events.ContentFHIR, Sealed: sealed}
-		e.ID[0], e.ID[14], e.ID[15] = 1, byte(i>>8), byte(i)
+		e.ID[0], e.ID[13], e.ID[14], e.ID[15] = 1, byte(i>>16), byte(i>>8), byte(i)
 		b.Position = b.Position.Next(uint64(i+1), e.Fingerprint())
 		b.Entries = append(b.Entries, projections.Entry{Sequence: uint64(i + 1), Hash: b.Position.Hash, Event: e, Body: sealed})
 	}
