@@ -44,6 +44,7 @@ func (s *Store) replace(ctx context.Context, path string) error {
 	if err = errors.Join(err, s.release()); err == nil {
 		err = swap(path, s.path)
 	}
+	s.strangers = nil // who was never here may be known to the new file
 	// Whichever file stands there now: the store goes on with it.
 	if failed := s.open(context.WithoutCancel(ctx)); failed != nil {
 		return errors.Join(err, failed, s.release())

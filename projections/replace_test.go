@@ -225,3 +225,22 @@ func TestReplaceBesideAnotherProgram(t *testing.T) {
 	}
 	finish(t, s)
 }
+
+// What was never in the old file may be in the new one, also where that holds less.
+func TestReplaceForgetsWhoWasNeverHere(t *testing.T) {
+	log := logOfAll()
+	s := open(t)
+	q := newDesk("q")
+	for i := range 2 * len(log) {
+		apply(t, s, q.write(events.Record{Type: "Condition", ID: fmt.Sprint("own-", i)}, note1("queued")))
+	}
+	if err := s.Replace(context.Background(), copied(t, log[:4]...)); err != nil {
+		t.Fatal(err)
+	}
+	for i := 4; i < len(log); i++ {
+		read(t, s, log[i])
+	}
+	if diff := cmp.Diff(replayed(t, log...), dump(t, s)); diff != "" {
+		t.Errorf("not what a replay makes (-want +got):\n%s", diff)
+	}
+}

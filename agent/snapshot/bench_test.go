@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/carelog/carelog/agent/snapshot"
+	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
 )
 
@@ -23,8 +24,21 @@ const benchEvents = 100_000
 func BenchmarkFetch(b *testing.B) {
 	ctx := context.Background()
 	o := benchOffice(b)
-	device := brokertest.Start(b).Device("one")
-	l := device.Connect()
+	w := brokertest.Start(b)
+	config := w.Device("one").Config()
+	config.URLs, config.Timeout = []string{w.URL()}, 0 // past the proxy of the tests
+	up := make(chan struct{}, 16)
+	config.OnConnection = func(connected bool, _ error) {
+		if connected {
+			up <- struct{}{}
+		}
+	}
+	l, err := broker.Connect(ctx, config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	<-up
 	m, err := snapshot.Make(ctx, o.Config, l)
 	if err != nil {
 		b.Fatal(err)
