@@ -26,7 +26,7 @@ import (
 const (
 	minPart  = 1 << 20
 	maxPart  = 8 << 20
-	aimParts = 64
+	aimParts = 32
 	kept     = 2
 )
 
