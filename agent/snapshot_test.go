@@ -64,6 +64,48 @@ type tail struct {
 	spoil func(name string, data []byte) ([]byte, error)
 }
 
+// deaf is a line on which nothing is stored while the flag is set.
+type deaf struct {
+	*memlog.Log
+	shut *atomic.Bool
+}
+
+func (l deaf) Append(ctx context.Context, m events.Message) (uint64, error) {
+	if l.shut.Load() {
+		return 0, events.ErrOffline
+	}
+	return l.Log.Append(ctx, m)
+}
+
+func (l deaf) AppendBatch(ctx context.Context, list []events.Appending) (uint64, error) {
+	if l.shut.Load() {
+		return 0, events.ErrOffline
+	}
+	return l.Log.AppendBatch(ctx, list)
+}
+
+// What is queued is shown on top of the snapshot before the server has it.
+func TestTheQueueIsShownOnTopOfTheSnapshot(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		filled(t, w)
+		var shut atomic.Bool
+		shut.Store(true)
+		two := w.machine("two").snapshots(every)
+		two.wrap = func(l *memlog.Log) agent.Log { return deaf{l, &shut} }
+		two.start()
+		two.offline()
+		two.MustNote("mine", "typed before the first read")
+		two.online()
+		w.await(t, "the first read", func() bool { return two.Now().Position.Sequence >= 2*every })
+		if texts := two.Texts("mine"); len(texts) != 1 {
+			t.Errorf("the queued note shows %v", texts)
+		}
+		shut.Store(false)
+		w.settled()
+		w.same(t, two)
+	})
+}
+
 func (l tail) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
 		for m, err := range l.Log.Read(ctx, from) {

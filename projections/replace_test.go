@@ -229,6 +229,7 @@ func TestReplaceBesideAnotherProgram(t *testing.T) {
 // What was never in the old file may be in the new one, also where that holds less.
 func TestReplaceForgetsWhoWasNeverHere(t *testing.T) {
 	log := logOfAll()
+	log = append(log, at(9, newDesk("z").write(note, note1("once more"), log[2].Event.ID)))
 	s := open(t)
 	q := newDesk("q")
 	for i := range 2 * len(log) {
