@@ -61,13 +61,17 @@ var rules = []rule{{
 	never:  []string{"cmd/..."},
 	reason: "a Go program that embeds a desk gets no command line with it",
 }, {
-	from:   []string{"agent", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica"},
+	from:   []string{"agent", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica", "agent/snapshot"},
 	never:  []string{"agent/fhir", "agent/guard", "agent/intake", "agent/synthetic", "agent/web"},
 	reason: "a desk does not know its doors: they see it through interfaces of their own, so one can be added or left out",
 }, {
 	from:   []string{"agent/outbox"},
 	never:  []string{"broker/...", "agent/replica"},
 	reason: "the queue is whole and readable where there is no broker; it is the agent that pushes",
+}, {
+	from:   []string{"agent/snapshot"},
+	never:  []string{"broker/...", "agent/replica", "agent/outbox"},
+	reason: "the sealed form can be read wherever the objects are; it is the agent that says whom to trust and when",
 }, {
 	from:   []string{"agent/light"},
 	never:  []string{"..."},

@@ -58,6 +58,7 @@ type Agent struct {
 
 	mu       sync.Mutex
 	server   ServerStatus
+	meeting  *session // the session under way; nil: none
 	warnings map[string]Warning
 	offline  bool // the user's choice
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/replica"
+	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
 )
@@ -20,6 +22,11 @@ type Log interface {
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	PutPosition(context.Context, events.SignedPosition) error
 	Positions(context.Context) ([]events.SignedPosition, error)
+	Dossier(ctx context.Context, patient string, after uint64) iter.Seq2[events.Stored, error]
+	snapshot.Objects
+	TakeLease(ctx context.Context, name string, length time.Duration) (events.Lease, error)
+	RenewLease(ctx context.Context, lease events.Lease, length time.Duration) (events.Lease, error)
+	ReleaseLease(ctx context.Context, lease events.Lease) error
 	Close() error
 }
 
@@ -43,6 +50,10 @@ type Config struct {
 	Patience time.Duration
 	// Interval is how often the agent compares its log with the server's; 0 means 2 s.
 	Interval time.Duration
+	// SnapshotEvery is how many events the log grows by until some desk that is level
+	// with it makes the next snapshot; 0 means 50,000. With a negative number this desk
+	// makes none by itself, and takes none: it reads the log from the start.
+	SnapshotEvery int
 }
 
 // Validate reports what is wrong and fills in what was left out.
@@ -61,6 +72,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Interval == 0 {
 		c.Interval = 2 * time.Second
+	}
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = 50_000
 	}
 	if c.Now == nil {
 		c.Now = time.Now

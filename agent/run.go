@@ -137,7 +137,10 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
 	s := &session{agent: a, log: log, fail: cancel}
+	a.meet(s)
 	err := s.run(ctx)
+	a.meet(nil)
+	s.makers.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

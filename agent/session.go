@@ -30,6 +30,10 @@ type session struct {
 	stated   events.Position // that the others were told
 	statedAt time.Time
 	lookedAt time.Time // for keys
+
+	makers     sync.WaitGroup // of snapshots
+	snapshotAt uint64         // position of the newest snapshot, as far as is known
+	makeAfter  time.Time      // when it is looked at again whether one is due
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -44,6 +48,17 @@ func (s *session) run(ctx context.Context) error {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
 	s.noteServer(state)
+	if loss == "" {
+		took, err := s.restore(ctx, state)
+		if err != nil {
+			return err
+		}
+		if took {
+			if state, loss, err = s.agent.replica.Agree(ctx, s.log); err != nil {
+				return err
+			}
+		}
+	}
 	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
 		return err
 	}
@@ -175,6 +190,7 @@ func (s *session) live(ctx context.Context) error {
 		if err := s.prove(ctx); err != nil {
 			return err
 		}
+		s.offerSnapshot(ctx)
 		select {
 		case <-tick.C:
 		case <-work:

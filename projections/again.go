@@ -140,25 +140,29 @@ var selectHead = &statement{"SELECT 1 FROM head WHERE record = ? AND id = ?"}
 // swap puts a twin in the place of the event that stood under its id, because every
 // device must come to the same one. Both records are made anew.
 func (b *batch) swap(held *row, twin *stray) error {
-	e, err := events.Decode(twin.message)
-	if err != nil {
-		return err
-	}
 	m, err := events.Encode(held.event)
 	if err != nil {
 		return err
 	}
 	loser := &stray{place: held.place, fingerprint: held.event.Fingerprint(), kind: DoubtTwin, id: held.event.ID[:],
 		doubt: held.doubt, reason: held.reason, message: m}
-	if err := b.deleteStray(twin); err != nil {
-		return err
-	}
 	if err := b.takeOut(held); err != nil {
 		return err
 	}
 	if err := b.insertStray(loser); err != nil {
 		return err
 	}
-	winner := &Entry{Sequence: confirmed(twin.sequence), Stored: twin.broker(), Hash: twin.hash, Event: e, Doubt: twin.doubt, Reason: twin.reason}
-	return b.take(winner, alone)
+	return b.stand(twin)
+}
+
+// stand makes a stray the event that stands under its id.
+func (b *batch) stand(x *stray) error {
+	e, err := events.Decode(x.message)
+	if err != nil {
+		return err
+	}
+	if err := b.deleteStray(x); err != nil {
+		return err
+	}
+	return b.take(&Entry{Sequence: confirmed(x.sequence), Stored: x.broker(), Hash: x.hash, Event: e, Doubt: x.doubt, Reason: x.reason}, alone)
 }

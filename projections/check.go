@@ -352,31 +352,8 @@ func (c *checker) chains() error {
 
 // dossiers compares the end of each dossier with the messages on its subject.
 func (c *checker) dossiers() error {
-	want := make(map[string]int64)
-	reach := func(scan func(...any) error) error {
-		var patient string
-		var sequence int64
-		err := scan(&patient, &sequence)
-		want[patient] = max(want[patient], sequence)
-		return err
-	}
-	if err := c.each(`SELECT d.patient, max(e.sequence) FROM event e JOIN dossier d ON d.key = e.dossier WHERE e.sequence > 0 GROUP BY e.dossier
-		UNION ALL SELECT d.patient, p.sequence FROM repeat p JOIN event e ON e.id = p.id JOIN dossier d ON d.key = e.dossier
-			WHERE NOT EXISTS (SELECT 1 FROM stray s WHERE s.fingerprint = p.fingerprint)`, nil, reach); err != nil {
-		return err
-	}
-	if err := c.each(`SELECT s.subject, s.sequence FROM stray s
-		UNION ALL SELECT s.subject, p.sequence FROM repeat p JOIN stray s ON s.fingerprint = p.fingerprint`, nil, func(scan func(...any) error) error {
-		var subject string
-		var sequence int64
-		if err := scan(&subject, &sequence); err != nil {
-			return err
-		}
-		if _, patient, err := events.ParseSubject(subject); err == nil && sequence > 0 {
-			want[patient] = max(want[patient], sequence)
-		}
-		return nil
-	}); err != nil {
+	want, err := c.reached()
+	if err != nil {
 		return err
 	}
 	got := make(map[string]int64)
@@ -390,4 +367,34 @@ func (c *checker) dossiers() error {
 		return err
 	}
 	return differs("ends of the dossiers", want, got)
+}
+
+// reached works out where each dossier ends in the log, from every message on its subject.
+func (v *view) reached() (map[string]int64, error) {
+	ends := make(map[string]int64)
+	reach := func(scan func(...any) error) error {
+		var patient string
+		var sequence int64
+		err := scan(&patient, &sequence)
+		ends[patient] = max(ends[patient], sequence)
+		return err
+	}
+	if err := v.each(`SELECT d.patient, max(e.sequence) FROM event e JOIN dossier d ON d.key = e.dossier WHERE e.sequence > 0 GROUP BY e.dossier
+		UNION ALL SELECT d.patient, p.sequence FROM repeat p JOIN event e ON e.id = p.id JOIN dossier d ON d.key = e.dossier
+			WHERE NOT EXISTS (SELECT 1 FROM stray s WHERE s.fingerprint = p.fingerprint)`, nil, reach); err != nil {
+		return nil, err
+	}
+	err := v.each(`SELECT s.subject, s.sequence FROM stray s
+		UNION ALL SELECT s.subject, p.sequence FROM repeat p JOIN stray s ON s.fingerprint = p.fingerprint`, nil, func(scan func(...any) error) error {
+		var subject string
+		var sequence int64
+		if err := scan(&subject, &sequence); err != nil {
+			return err
+		}
+		if _, patient, err := events.ParseSubject(subject); err == nil && sequence > 0 {
+			ends[patient] = max(ends[patient], sequence)
+		}
+		return nil
+	})
+	return ends, err
 }

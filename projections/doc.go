@@ -17,6 +17,9 @@
 //     live head of a record is found by Search, not only the one that is shown.
 //   - A question sees one state, never half of a change. Nothing is remembered between
 //     changes, so two programs may have the file open.
+//   - Copy is of one moment, and what a replay of the log up to its position makes: with
+//     that and the rest of the log another store comes to the same Dump. Replace leaves
+//     the old file or the new one, whole, whenever it is killed.
 //   - Check works everything out again from the events, the plain way, and names the
 //     first difference.
 //

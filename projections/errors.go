@@ -70,6 +70,24 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("%s is locked by another program: end it, or try again when it is done", e.Path)
 }
 
+// DiskError says that the disk did not take a change, or did not give what it holds.
+type DiskError struct {
+	Path  string
+	Cause error
+}
+
+// Error says what to do.
+func (e *DiskError) Error() string {
+	return fmt.Sprintf("the disk of %s is full, or does not work as it should: make room on it and try again; nothing half-made was left (%v)", e.Path, e.Cause)
+}
+
+// Unwrap gives what the disk said.
+func (e *DiskError) Unwrap() error { return e.Cause }
+
+// ErrUnconfirmed says that a file cannot be replaced, since it holds what the server
+// has lost and was not given back yet.
+var ErrUnconfirmed = errors.New("it holds what the server has lost: that must be given back first")
+
 // DifferenceError says that the tables are not what the events make of them.
 type DifferenceError struct {
 	What      string // which thing differs

@@ -43,16 +43,18 @@ func (s *Store) HashAt(ctx context.Context, sequence uint64) (hash events.Digest
 func (s *Store) HashBefore(ctx context.Context, sequence uint64) (hash events.Digest, err error) {
 	err = s.view(ctx, fmt.Sprintf("find the hash before %d", sequence), func(v *view) error {
 		var raw []byte
-		_, err := v.one(`SELECT hash FROM (
-			SELECT * FROM (SELECT sequence, hash FROM event WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
-			UNION ALL SELECT * FROM (SELECT sequence, hash FROM stray WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
-			UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
-			) ORDER BY sequence DESC LIMIT 1`, []any{int64(sequence)}, &raw)
+		_, err := v.one(hashBefore, []any{int64(sequence)}, &raw)
 		copy(hash[:], raw)
 		return err
 	})
 	return hash, err
 }
+
+const hashBefore = `SELECT hash FROM (
+	SELECT * FROM (SELECT sequence, hash FROM event WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
+	UNION ALL SELECT * FROM (SELECT sequence, hash FROM stray WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
+	UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
+	) ORDER BY sequence DESC LIMIT 1`
 
 // DossierSequence is the highest place in the log that a message of a dossier's
 // subject is known to have; 0 where none is.

@@ -39,10 +39,21 @@ func migrations() ([]string, error) {
 	return texts, nil
 }
 
+// Schema is the newest version of the schema that this package knows.
+func Schema() int {
+	texts, err := migrations()
+	if err != nil {
+		panic(err) // they are part of the program
+	}
+	return len(texts)
+}
+
 // The header of a SQLite file: https://www.sqlite.org/fileformat2.html.
 const (
 	headerSize          = 100
 	headerMagic         = "SQLite format 3\x00"
+	headerPageSize      = 16
+	headerPages         = 28
 	headerApplicationID = 68
 )
 

@@ -35,11 +35,13 @@ type Options struct {
 type Store struct {
 	path    string
 	options Options
-	readers *sql.DB
 
 	mu        sync.Mutex // held during a change
 	writer    *writer    // nil once closed
 	strangers *strangers // nil: everybody may be known
+
+	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
+	readers *sql.DB
 }
 
 // readerCount is how many questions are answered at once; more wait.
@@ -129,7 +131,9 @@ func source(path string, pragmas ...string) string {
 
 // explain says what was being done, and turns what SQLite reports into the error
 // that tells the user what to do.
-func (s *Store) explain(what string, err error) error {
+func (s *Store) explain(what string, err error) error { return explain(s.path, what, err) }
+
+func explain(path, what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -137,9 +141,11 @@ func (s *Store) explain(what string, err error) error {
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
 		case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
-			err = &CorruptError{Path: s.path, Reason: lite.Error()}
+			err = &CorruptError{Path: path, Reason: lite.Error()}
 		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
-			err = &BusyError{Path: s.path}
+			err = &BusyError{Path: path}
+		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR:
+			err = &DiskError{Path: path, Cause: lite}
 		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
@@ -187,6 +193,8 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 
 // view runs f on one unchanging state.
 func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
+	s.asking.RLock()
+	defer s.asking.RUnlock()
 	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return s.explain(what, err)

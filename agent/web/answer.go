@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -74,6 +75,8 @@ func explain(err error) *apiError {
 	var moved *agent.MovedError
 	var content *fhirjson.Error
 	var refused *events.RefusedError
+	var taken *events.LeaseTakenError
+	var full *projections.DiskError
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -93,6 +96,12 @@ func explain(err error) *apiError {
 		return &apiError{http.StatusUnprocessableEntity, "choice", err.Error(), nil}
 	case errors.As(err, &refused):
 		return &apiError{http.StatusUnprocessableEntity, "refused", err.Error(), nil}
+	case errors.As(err, &taken):
+		return &apiError{http.StatusConflict, "taken", err.Error(), nil}
+	case errors.Is(err, agent.ErrNotLevel), errors.Is(err, events.ErrOffline):
+		return &apiError{http.StatusServiceUnavailable, "not-level", err.Error(), nil}
+	case errors.Is(err, events.ErrFull), errors.Is(err, snapshot.ErrNoRoom), errors.As(err, &full):
+		return &apiError{http.StatusInsufficientStorage, "full", err.Error(), nil}
 	case errors.Is(err, agent.ErrDisk):
 		return &apiError{http.StatusInsufficientStorage, "disk", err.Error(), nil}
 	case errors.Is(err, events.ErrTooLarge):

@@ -368,3 +368,11 @@ func patientOf(t *testing.T, d *desk, record string) string {
 	t.Helper()
 	return stateOf(t, d, record).Patient
 }
+
+func (d *desk) Snapshots(context.Context) ([]agent.Snapshot, error) {
+	return []agent.Snapshot{{ID: "abc", Device: "one", Events: 7}}, nil
+}
+
+func (d *desk) MakeSnapshot(context.Context) (agent.Snapshot, error) {
+	return agent.Snapshot{}, fmt.Errorf("make a snapshot: %w", &events.LeaseTakenError{Name: "snapshot", Device: "two"})
+}

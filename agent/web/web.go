@@ -29,6 +29,9 @@ type Desk interface {
 	Prove(ctx context.Context) error
 	// RevokeDevice shuts a desk out, and returns the key with which it logs in to the broker.
 	RevokeDevice(ctx context.Context, device, author string) (login string, w agent.Written, err error)
+	// Snapshots lists those in the practice's object store; MakeSnapshot makes one now.
+	Snapshots(ctx context.Context) ([]agent.Snapshot, error)
+	MakeSnapshot(ctx context.Context) (agent.Snapshot, error)
 	// Changed returns a channel that is closed at the next change of light, store or outbox.
 	Changed() <-chan struct{}
 }
@@ -92,6 +95,7 @@ func New(c Config) *Handler {
 	h.route("/api/outbox", methods{"GET": h.outbox})
 	h.route("/api/outbox/{event}/retry", methods{"POST": h.retry})
 	h.route("/api/outbox/{event}/discard", methods{"POST": h.discard})
+	h.route("/api/snapshot", methods{"GET": h.snapshots, "POST": h.makeSnapshot})
 	h.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, notFound("there is no %s", r.URL.Path))
 	})

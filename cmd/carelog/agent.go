@@ -40,6 +40,8 @@ type agentCommand struct {
 	Interval  time.Duration `help:"How often the desk compares its log with the server's." default:"2s"`
 	Patience  time.Duration `help:"How long a change waits for the server before it is queued." default:"5s"`
 	JSON      bool          `help:"Print one line of JSON when the desk is ready." name:"json"`
+
+	SnapshotEvery int `help:"Make a snapshot when the log has grown by so many events since the last; negative: neither make nor take any." default:"50000"`
 }
 
 // Run runs the desk until it is told to stop.
@@ -54,7 +56,7 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if len(c.Broker) > 0 {
 		e.URLs = c.Broker
 	}
-	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience}
+	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, SnapshotEvery: c.SnapshotEvery}
 	// Before the data is opened: that a port is taken should be known first.
 	listener, err := listenLoopback(c.Listen)
 	if err != nil {
@@ -88,6 +90,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", pages)
+	mux.Handle("/api/snapshot", pages)
 	if !c.Headless {
 		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Store(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
 		mux.Handle("/api/link", linkHandler(watch, base))

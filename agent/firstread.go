@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/snapshot"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// A snapshot is worth its bytes where it saves reading at least so many events, and at
+// least a quarter of what it holds: to take one over costs about a tenth of a replay.
+const (
+	worthEvents = 1000
+	worthShare  = 4
+)
+
+// restore takes a snapshot over where this desk is far behind and there is one that can
+// be trusted. Where there is none, the log is read from where the desk stands, and what
+// spoke against those that are there is said.
+func (s *session) restore(ctx context.Context, state events.LogState) (took bool, err error) {
+	a := s.agent
+	position, _, _ := a.replica.Position()
+	if a.config.SnapshotEvery < 0 || state.Last < position.Sequence+min(worthEvents, uint64(a.config.SnapshotEvery)) {
+		return false, nil
+	}
+	if owes, err := a.replica.Owes(ctx); err != nil || owes {
+		return false, err
+	}
+	c, err := s.snapshots(ctx, state.Identity)
+	if err != nil {
+		return false, err
+	}
+	list, rejected, err := snapshot.Newest(ctx, c, s.log)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rejected {
+		a.refuseSnapshot(r.ID, r.Reason)
+	}
+	for _, m := range list {
+		if m.Position.Sequence < position.Sequence+m.Position.Sequence/worthShare {
+			break // the others have read less
+		}
+		err := s.take(ctx, c, m, state)
+		switch {
+		case err == nil:
+			a.clearWarning(warnSnapshot)
+			return true, nil
+		case !unfit(err):
+			return false, err
+		}
+		a.refuseSnapshot(m.ID, err)
+	}
+	return false, nil
+}
+
+const warnSnapshot = "snapshot-unusable"
+
+func (a *Agent) refuseSnapshot(id string, reason error) {
+	a.warn(warnSnapshot, "Snapshot %s cannot be taken: %v. The log is read instead, which takes longer and gives the same. Have a new one made at a desk that is level: `carelog snapshot make`.", id, reason)
+}
+
+// errDisagrees says that a snapshot is not of the log that the server has.
+var errDisagrees = errors.New("its position is not in the server's log: that was restored from a backup, or has lost its end")
+
+// unfit reports whether an error speaks against this snapshot, and not against trying
+// it again.
+func unfit(err error) bool {
+	var damaged *events.DamagedError
+	var corrupt *projections.CorruptError
+	var foreign *projections.NotOursError
+	var newer *projections.NewerError
+	var practice *projections.PracticeError
+	return errors.As(err, &damaged) || errors.As(err, &corrupt) || errors.As(err, &foreign) || errors.As(err, &newer) ||
+		errors.As(err, &practice) || errors.Is(err, events.ErrNoMessage) || errors.Is(err, errDisagrees) ||
+		errors.Is(err, snapshot.ErrNewer) || errors.Is(err, snapshot.ErrNoRoom)
+}
+
+// snapshots is what package snapshot works with on this desk.
+func (s *session) snapshots(ctx context.Context, stream string) (snapshot.Config, error) {
+	a := s.agent
+	devices, err := a.replica.Enrolled(ctx, s.log)
+	if err != nil {
+		return snapshot.Config{}, err
+	}
+	e := a.config.Enrolment
+	return snapshot.Config{
+		Practice: e.Practice, Stream: stream, Device: e.Device, Key: e.PracticeKey, Sign: a.key,
+		Trusted: func(device string) (ed25519.PublicKey, error) {
+			d, known := devices[device]
+			switch {
+			case !known:
+				return nil, fmt.Errorf("device %q made it, which is not enrolled in this practice", device)
+			case d.Revoked:
+				return nil, fmt.Errorf("device %q made it, which was revoked", device)
+			}
+			return d.Public, nil
+		},
+		Copy: a.store.Copy, Dir: a.config.Data,
+	}, nil
+}
+
+// take fetches one snapshot, compares it with the log, and puts it in the place of the
+// projection. What is queued here is shown on top of it again.
+func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manifest, state events.LogState) error {
+	a := s.agent
+	if err := s.agrees(ctx, m, state); err != nil {
+		return err
+	}
+	path := filepath.Join(a.config.Data, "snapshot-"+m.ID+".db")
+	if err := a.tidy(path); err != nil {
+		return err
+	}
+	began := a.config.Now()
+	err := snapshot.Fetch(ctx, c, s.log, m, path, func(bytes, total int64) {
+		done := uint64(float64(m.Position.Sequence) * float64(bytes) / float64(total))
+		a.setLight(light.Synchronising, "fetching a snapshot of the practice's records", &light.Activity{
+			Kind: light.Initial, Done: done, Total: state.Last, ETASeconds: remaining(a.config.Now().Sub(began), uint64(bytes), uint64(total)),
+		})
+	})
+	if err != nil {
+		return err
+	}
+	holds, err := projections.Inspect(ctx, path)
+	if err == nil && (holds.Position != m.Position || holds.Stream != m.Stream || holds.Practice != m.Practice) {
+		err = &projections.CorruptError{Path: path, Reason: "it is not what its manifest says"}
+	}
+	if err == nil {
+		// Before the file is taken over: what is queued is opened on top of it.
+		_, err = a.replica.FetchKeys(ctx, s.log)
+	}
+	if err == nil {
+		err = a.takeOver(ctx, path)
+	}
+	if unfit(err) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err == nil {
+		a.log.Info("snapshot taken over", "snapshot", m.ID, "position", m.Position.Sequence, "of", state.Last, "bytes", m.Sealed(), "took", a.config.Now().Sub(began))
+	}
+	return err
+}
+
+// agrees asks the log for the message at the snapshot's position, which must lead there.
+func (s *session) agrees(ctx context.Context, m snapshot.Manifest, state events.LogState) error {
+	if m.Position.Sequence == 0 || m.Position.Sequence > state.Last {
+		return errDisagrees
+	}
+	last, err := s.log.Get(ctx, m.Position.Sequence)
+	if errors.Is(err, events.ErrNoMessage) {
+		return errDisagrees
+	}
+	if err != nil {
+		return err
+	}
+	before := events.Position{Hash: m.Before}
+	if before.Next(last.Sequence, last.Fingerprint()) != m.Position {
+		return errDisagrees
+	}
+	return nil
+}
+
+// takeOver puts the file in the projection's place. Nobody writes meanwhile.
+func (a *Agent) takeOver(ctx context.Context, path string) error {
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	// From here on a session that ends does not leave the queue unseen.
+	ctx = context.WithoutCancel(ctx)
+	if err := a.store.Replace(ctx, path); err != nil {
+		return err
+	}
+	defer a.changed.fire()
+	if err := a.replayOutbox(ctx); err != nil {
+		return fmt.Errorf("show what is queued: %w", err)
+	}
+	return a.replica.Replaced(ctx)
+}
+
+// tidy removes what is left of other snapshots that were being fetched.
+func (a *Agent) tidy(except string) error {
+	old, err := filepath.Glob(filepath.Join(a.config.Data, "snapshot-*.db*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range old {
+		if !strings.HasPrefix(path, except) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return err
+}

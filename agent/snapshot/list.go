@@ -1,0 +1,139 @@
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+const manifestSuffix = ".manifest"
+
+func manifestName(id string) string         { return id + manifestSuffix }
+func partName(id string, number int) string { return fmt.Sprintf("%s.%06d", id, number) }
+
+// idOf is the snapshot that an object belongs to.
+func idOf(name string) string {
+	id, _, _ := strings.Cut(name, ".")
+	return id
+}
+
+// Newest lists the snapshots that can be read and trusted, the one that has read
+// furthest first, and those that cannot, with the reason. It fetches manifests only.
+func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejected, error) {
+	list, err := store.Objects(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the snapshots: %w", err)
+	}
+	sizes := make(map[string]int64, len(list))
+	for _, o := range list {
+		sizes[o.Name] = o.Size
+	}
+	var good []Manifest
+	var rejected []Rejected
+	for _, o := range list {
+		id, is := strings.CutSuffix(o.Name, manifestSuffix)
+		if !is {
+			continue
+		}
+		m, err := open(ctx, c, store, id)
+		if errors.Is(err, events.ErrNoMessage) {
+			continue // pruned meanwhile
+		}
+		if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
+			return nil, nil, fmt.Errorf("list the snapshots: %w", err)
+		}
+		if err == nil {
+			err = usable(c, m, sizes)
+		}
+		if err != nil {
+			rejected = append(rejected, Rejected{ID: id, Reason: err})
+			continue
+		}
+		m.Stored = o.Stored
+		good = append(good, m)
+	}
+	slices.SortFunc(good, func(a, b Manifest) int {
+		return cmp.Or(cmp.Compare(b.Position.Sequence, a.Position.Sequence), b.Stored.Compare(a.Stored), cmp.Compare(a.ID, b.ID))
+	})
+	return good, rejected, nil
+}
+
+func open(ctx context.Context, c Config, store Objects, id string) (Manifest, error) {
+	sealed, err := store.Object(ctx, manifestName(id))
+	if err != nil {
+		return Manifest{}, err
+	}
+	s, err := newSeal(c, id)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return s.unboxManifest(c, sealed)
+}
+
+func usable(c Config, m Manifest, sizes map[string]int64) error {
+	if m.Stream != c.Stream {
+		return ErrForeign
+	}
+	if m.Schema > projections.Schema() {
+		return ErrNewer
+	}
+	for i, p := range m.Parts {
+		if size, there := sizes[partName(m.ID, i)]; !there || size != p.Sealed {
+			return ErrIncomplete
+		}
+	}
+	return nil
+}
+
+// prune removes what no snapshot needs: parts without a manifest, but for those of the
+// snapshot that is being made, and all readable snapshots behind the first keep good
+// ones. What a newer carelog made, or another log, stays: somebody else may need it.
+func prune(ctx context.Context, c Config, store Objects, making string, keep int) error {
+	good, rejected, err := Newest(ctx, c, store)
+	if err != nil {
+		return err
+	}
+	list, err := store.Objects(ctx)
+	if err != nil {
+		return err
+	}
+	drop, whole := make(map[string]bool), make(map[string]bool)
+	for _, o := range list {
+		if id, is := strings.CutSuffix(o.Name, manifestSuffix); is {
+			whole[id] = true
+		}
+	}
+	for i, m := range good {
+		drop[m.ID] = i >= keep
+	}
+	for _, r := range rejected {
+		drop[r.ID] = len(good) > 0 && !errors.Is(r.Reason, ErrNewer)
+	}
+	// Manifests first: what is removed by half exists no more.
+	slices.SortStableFunc(list, func(a, b events.Object) int {
+		return cmp.Compare(order(a.Name), order(b.Name))
+	})
+	for _, o := range list {
+		id := idOf(o.Name)
+		if id == making || whole[id] && !drop[id] {
+			continue
+		}
+		if err := store.DeleteObject(ctx, o.Name); err != nil {
+			return fmt.Errorf("remove an old snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+func order(name string) int {
+	if strings.HasSuffix(name, manifestSuffix) {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,318 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
+)
+
+const every = 40 // events between snapshots, in these tests
+
+// snapshots sets every desk that is added to make and take them.
+func (m *machine) snapshots(n int) *machine {
+	m.Config.SnapshotEvery = n
+	return m
+}
+
+// filled is a world with a desk that has written more than a snapshot is worth, and
+// has made one.
+func filled(t *testing.T, w *world) *machine {
+	t.Helper()
+	one := w.machine("one").snapshots(every)
+	one.start()
+	w.settled()
+	notes(one, "c", 2*every)
+	w.settled()
+	w.await(t, "a snapshot", func() bool {
+		list, err := one.Snapshots(context.Background())
+		return err == nil && len(list) > 0
+	})
+	return one
+}
+
+func notes(m *machine, prefix string, n int) {
+	for i := range n {
+		m.MustNote(fmt.Sprint(prefix, i), "text "+fmt.Sprint(i))
+	}
+}
+
+func (w *world) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Hour)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is no fact within an hour", what)
+		}
+		time.Sleep(worldInterval)
+	}
+}
+
+// tail counts how many messages of the log a desk has read.
+type tail struct {
+	*memlog.Log
+	read  *atomic.Int64
+	spoil func(name string, data []byte) ([]byte, error)
+}
+
+// deaf is a line on which nothing is stored while the flag is set.
+type deaf struct {
+	*memlog.Log
+	shut *atomic.Bool
+}
+
+func (l deaf) Append(ctx context.Context, m events.Message) (uint64, error) {
+	if l.shut.Load() {
+		return 0, events.ErrOffline
+	}
+	return l.Log.Append(ctx, m)
+}
+
+func (l deaf) AppendBatch(ctx context.Context, list []events.Appending) (uint64, error) {
+	if l.shut.Load() {
+		return 0, events.ErrOffline
+	}
+	return l.Log.AppendBatch(ctx, list)
+}
+
+// What is queued is shown on top of the snapshot before the server has it.
+func TestTheQueueIsShownOnTopOfTheSnapshot(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		filled(t, w)
+		var shut atomic.Bool
+		shut.Store(true)
+		two := w.machine("two").snapshots(every)
+		two.wrap = func(l *memlog.Log) agent.Log { return deaf{l, &shut} }
+		two.start()
+		two.offline()
+		two.MustNote("mine", "typed before the first read")
+		two.online()
+		w.await(t, "the first read", func() bool { return two.Now().Position.Sequence >= 2*every })
+		if texts := two.Texts("mine"); len(texts) != 1 {
+			t.Errorf("the queued note shows %v", texts)
+		}
+		shut.Store(false)
+		w.settled()
+		w.same(t, two)
+	})
+}
+
+func (l tail) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for m, err := range l.Log.Read(ctx, from) {
+			l.read.Add(1)
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (l tail) Object(ctx context.Context, name string) ([]byte, error) {
+	data, err := l.Log.Object(ctx, name)
+	if err == nil && l.spoil != nil {
+		return l.spoil(name, data)
+	}
+	return data, err
+}
+
+func (m *machine) counted(read *atomic.Int64, spoil func(string, []byte) ([]byte, error)) *machine {
+	m.wrap = func(l *memlog.Log) agent.Log { return tail{l, read, spoil} }
+	return m
+}
+
+func dumpOf(t *testing.T, m *machine) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := m.Store().Dump(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// same compares a desk that took a snapshot with one that reads the log from zero.
+func (w *world) same(t *testing.T, m *machine) {
+	t.Helper()
+	fresh := w.machine("replayed").snapshots(-1)
+	fresh.start()
+	w.settled()
+	if dumpOf(t, fresh) != dumpOf(t, m) {
+		t.Errorf("desk %s does not have what a replay from zero gives", m.Name)
+	}
+}
+
+func warned(m *machine, code string) string {
+	for _, w := range m.Now().Warnings {
+		if w.Code == code {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+func TestANewDeskTakesTheSnapshotAndTheTail(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		notes(one, "late", 5)
+		var read atomic.Int64
+		two := w.machine("two").snapshots(every).counted(&read, nil)
+		two.start()
+		two.offline()
+		queued := two.MustNote("c1", "queued before the first read")
+		two.online()
+		w.settled()
+		if n := read.Load(); n > every {
+			t.Errorf("%d messages were read, want the tail alone", n)
+		}
+		w.once(queued.ID)
+		w.same(t, two)
+		w.agreed()
+	})
+}
+
+func TestASnapshotThatCannotBeTakenIsSaidAndTheLogIsRead(t *testing.T) {
+	isPart := func(name string) bool { return !strings.HasSuffix(name, ".manifest") }
+	for what, spoil := range map[string]func(string, []byte) ([]byte, error){
+		"flipped bit in a part": func(name string, data []byte) ([]byte, error) {
+			if isPart(name) {
+				data[len(data)/2] ^= 1
+			}
+			return data, nil
+		},
+		"part cut short": func(name string, data []byte) ([]byte, error) {
+			if isPart(name) {
+				data = data[:len(data)/2]
+			}
+			return data, nil
+		},
+		"flipped bit in the manifest": func(name string, data []byte) ([]byte, error) {
+			if !isPart(name) {
+				data[len(data)/2] ^= 1
+			}
+			return data, nil
+		},
+		"removed meanwhile": func(name string, data []byte) ([]byte, error) {
+			if isPart(name) {
+				return nil, events.ErrNoMessage
+			}
+			return data, nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				filled(t, w)
+				var read atomic.Int64
+				two := w.machine("two").snapshots(every).counted(&read, spoil)
+				two.start()
+				w.settled()
+				if warned(two, "snapshot-unusable") == "" || read.Load() < 2*every {
+					t.Errorf("warning %q, %d messages read; want a warning and the whole log", warned(two, "snapshot-unusable"), read.Load())
+				}
+				w.same(t, two)
+			})
+		})
+	}
+}
+
+// A line that is cut at any part is no reason to give the snapshot up.
+func TestACutLineDoesNotBeginTheFetchAnew(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		filled(t, w)
+		var read, cuts atomic.Int64
+		two := w.machine("two").snapshots(every).counted(&read, func(name string, data []byte) ([]byte, error) {
+			if cuts.Add(1) < 8 && !strings.HasSuffix(name, ".manifest") {
+				return nil, events.ErrOffline
+			}
+			return data, nil
+		})
+		two.start()
+		w.settled()
+		if read.Load() > every || warned(two, "snapshot-unusable") != "" {
+			t.Errorf("%d messages read, warning %q; want the tail alone", read.Load(), warned(two, "snapshot-unusable"))
+		}
+		w.same(t, two)
+	})
+}
+
+func TestTheSnapshotOfARevokedDeskIsNotTaken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		two := w.machine("two").snapshots(-1)
+		two.start()
+		w.settled()
+		one.stop()
+		if _, _, err := two.RevokeDevice(context.Background(), "one", "dr"); err != nil {
+			t.Fatal(err)
+		}
+		w.settled()
+		three := w.machine("three").snapshots(every)
+		three.start()
+		w.settled()
+		if text := warned(three, "snapshot-unusable"); !strings.Contains(text, "revoked") {
+			t.Errorf("warning %q, want that its maker was revoked", text)
+		}
+		w.same(t, three)
+	})
+}
+
+// The server came back from a backup that ends before the snapshot.
+func TestASnapshotThatIsAheadOfTheLogIsNotTaken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		one.kill()
+		w.server.RollBack(every)
+		two := w.machine("two").snapshots(every)
+		two.start()
+		w.settled()
+		if text := warned(two, "snapshot-unusable"); text == "" {
+			t.Error("no warning of a snapshot that is not of this log")
+		}
+		w.same(t, two)
+		one.start() // gives back what the server lost
+		w.settled()
+		w.agreed()
+	})
+}
+
+func TestTwoDesksDoNotMakeOneAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		two := w.machine("two").snapshots(every)
+		two.start()
+		w.settled()
+		ctx := context.Background()
+		line := w.server.Client("three")
+		defer line.Close()
+		if _, err := line.TakeLease(ctx, "snapshot", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*machine{one, two} {
+			var taken *events.LeaseTakenError
+			if _, err := m.MakeSnapshot(ctx); !errors.As(err, &taken) || taken.Device != "three" {
+				t.Errorf("desk %s: %v; want that device three makes one", m.Name, err)
+			}
+		}
+		time.Sleep(2 * time.Minute) // the maker was killed: its lease runs out
+		made, err := two.MakeSnapshot(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := one.Snapshots(ctx)
+		if err != nil || len(list) != 2 || list[0].ID != made.ID {
+			t.Errorf("snapshots: %+v, %v; want that of desk two first", list, err)
+		}
+		two.offline()
+		if _, err := two.MakeSnapshot(ctx); !errors.Is(err, agent.ErrNotLevel) {
+			t.Errorf("make offline: %v, want %v", err, agent.ErrNotLevel)
+		}
+	})
+}

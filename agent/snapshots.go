@@ -1,0 +1,217 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/carelog/carelog/agent/snapshot"
+	"github.com/carelog/carelog/events"
+)
+
+const (
+	snapshotLease = "snapshot"
+	// leaseLength is how long a maker that was killed keeps others from making one.
+	leaseLength = time.Minute
+	// makeAgain is how long a desk waits after it could not make one by itself.
+	makeAgain = 5 * time.Minute
+)
+
+// Snapshot is one in the practice's object store.
+type Snapshot struct {
+	ID       string          `json:"id"`
+	Device   string          `json:"device,omitempty"` // that made it
+	Position events.Position `json:"position"`
+	Events   int             `json:"events"`
+	Bytes    int64           `json:"bytes"`         // of the file
+	Stored   int64           `json:"stored"`        // bytes in the store
+	Made     time.Time       `json:"made,omitzero"` // by the server's clock
+	Unusable string          `json:"unusable,omitempty"`
+}
+
+func snapshotOf(m snapshot.Manifest) Snapshot {
+	return Snapshot{ID: m.ID, Device: m.Device, Position: m.Position, Events: m.Events, Bytes: m.Plain(), Stored: m.Sealed(), Made: m.Stored}
+}
+
+// ErrNotLevel says that the desk has no session with the server in which it is level.
+var ErrNotLevel = errors.New("this desk is not level with the server: wait until its light is green")
+
+// meet notes the session under way.
+func (a *Agent) meet(s *session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.meeting = s
+}
+
+// level returns the session under way, if what the desk has is what the server has.
+func (a *Agent) level(ctx context.Context) (*session, error) {
+	if err := a.lockWriting(ctx); err != nil {
+		return nil, err
+	}
+	defer a.unlockWriting()
+	if a.live == nil {
+		return nil, ErrNotLevel
+	}
+	return a.live, nil
+}
+
+// Snapshots lists those in the practice's object store, the newest first, and last
+// those that cannot be taken, with the reason.
+func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) {
+	a.mu.Lock()
+	s := a.meeting
+	a.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("list the snapshots: %w", events.ErrOffline)
+	}
+	_, stream, _ := a.replica.Position()
+	c, err := s.snapshots(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	good, rejected, err := snapshot.Newest(ctx, c, s.log)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Snapshot, 0, len(good)+len(rejected))
+	for _, m := range good {
+		list = append(list, snapshotOf(m))
+	}
+	for _, r := range rejected {
+		list = append(list, Snapshot{ID: r.ID, Unusable: r.Reason.Error()})
+	}
+	return list, nil
+}
+
+// MakeSnapshot makes one now. Errors: ErrNotLevel, *events.LeaseTakenError where another
+// desk makes one at this moment, events.ErrFull, snapshot.ErrNoRoom.
+func (a *Agent) MakeSnapshot(ctx context.Context) (Snapshot, error) {
+	s, err := a.level(ctx)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("make a snapshot: %w", err)
+	}
+	m, err := s.makeSnapshot(ctx, 0)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return snapshotOf(m), nil
+}
+
+// offerSnapshot makes one beside the session where one is due.
+func (s *session) offerSnapshot(ctx context.Context) {
+	a := s.agent
+	position, _, _ := a.replica.Position()
+	every := a.config.SnapshotEvery
+	if now := a.config.Now(); every < 0 || position.Sequence < s.snapshotAt+uint64(every) || now.Before(s.makeAfter) {
+		return
+	}
+	s.makeAfter = a.config.Now().Add(makeAgain)
+	s.snapshotAt = position.Sequence
+	s.makers.Go(func() {
+		_, err := s.makeSnapshot(ctx, uint64(every))
+		var taken *events.LeaseTakenError
+		switch {
+		case ctx.Err() != nil, errors.As(err, &taken), errors.Is(err, errNotDue):
+		case err != nil:
+			a.warn("snapshot-failed", "No snapshot could be made: %v. New desks read more of the log until one is made.", err)
+		default:
+			a.clearWarning("snapshot-failed")
+		}
+	})
+}
+
+var errNotDue = errors.New("the newest snapshot is new enough")
+
+// makeSnapshot makes one under the lease, unless there is one that is less than every
+// events old.
+func (s *session) makeSnapshot(ctx context.Context, every uint64) (m snapshot.Manifest, err error) {
+	a := s.agent
+	lease, err := s.log.TakeLease(ctx, snapshotLease, leaseLength)
+	if err != nil {
+		return m, fmt.Errorf("make a snapshot: %w", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		lease = s.hold(ctx, lease, cancel)
+	}()
+	defer func() {
+		cancel(nil)
+		<-held
+		// That others can go on at once is worth a try; else the lease runs out.
+		if failed := s.log.ReleaseLease(context.WithoutCancel(ctx), lease); failed != nil {
+			a.log.Info("lease not released", "err", failed)
+		}
+	}()
+	position, stream, _ := a.replica.Position()
+	c, err := s.snapshots(ctx, stream)
+	if err != nil {
+		return m, err
+	}
+	if every > 0 {
+		good, _, err := snapshot.Newest(ctx, c, s.log)
+		if err != nil {
+			return m, err
+		}
+		if len(good) > 0 && good[0].Position.Sequence+every > position.Sequence {
+			return m, errNotDue
+		}
+	}
+	if err := a.room(); err != nil {
+		return m, err
+	}
+	m, err = snapshot.Make(ctx, c, s.log)
+	if err == nil {
+		a.log.Info("snapshot made", "snapshot", m.ID, "position", m.Position.Sequence, "bytes", m.Sealed())
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = errors.Join(cause, err)
+	}
+	return m, err
+}
+
+// hold renews the lease until ctx ends, and ends ctx where it is lost.
+func (s *session) hold(ctx context.Context, lease events.Lease, lost context.CancelCauseFunc) events.Lease {
+	tick := time.NewTicker(leaseLength / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return lease
+		case <-tick.C:
+		}
+		renewed, err := s.log.RenewLease(ctx, lease, leaseLength)
+		if err != nil {
+			lost(err)
+			return lease
+		}
+		lease = renewed
+	}
+}
+
+// spare is what must stay free on the disk of a desk that makes a snapshot, in bytes:
+// people work there meanwhile.
+const spare = 256 << 20
+
+// room sees that the copy finds room before it takes the last of it.
+func (a *Agent) room() error {
+	var need int64 = spare
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(a.projection() + suffix); err == nil {
+			need += info.Size()
+		}
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(a.config.Data, &disk); err != nil {
+		return fmt.Errorf("ask for the room on the disk: %w", err)
+	}
+	if free := int64(disk.Bavail) * int64(disk.Bsize); free < need {
+		return fmt.Errorf("%w: a copy of the records needs %d MB, and %d are free", snapshot.ErrNoRoom, need>>20, free>>20)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package projections
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Replace takes the file at path, which Copy made here or elsewhere, in the place of
+// the store's own. Questions and changes wait meanwhile; the next one sees the new file.
+// Keys that are here stay, and so does the numbering of the feed: what comes next has a
+// higher number than anything had here. Whoever has queued events applies them anew.
+//
+// It refuses a file as Open does, and leaves it and the store as they are; it is
+// ErrUnconfirmed while the store holds what the server has lost. path must be on the
+// same disk. A kill or a power cut at any moment leaves the old file or the new one,
+// whole. When it has returned without an error there is nothing at path any more.
+func (s *Store) Replace(ctx context.Context, path string) error {
+	return explain(s.path, "replace the record store by "+path, s.replace(ctx, path))
+}
+
+func (s *Store) replace(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if info.Size() == 0 {
+		return &NotOursError{Path: path, Reason: "it is empty"}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer == nil {
+		return errClosed
+	}
+	if err := s.fit(ctx, path); err != nil {
+		return err
+	}
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	_, err := s.writer.exec(markClean, 1)
+	if err = errors.Join(err, s.release()); err == nil {
+		err = swap(path, s.path)
+	}
+	s.strangers = nil // who was never here may be known to the new file
+	// Whichever file stands there now: the store goes on with it.
+	if failed := s.open(context.WithoutCancel(ctx)); failed != nil {
+		return errors.Join(err, failed, s.release())
+	}
+	return err
+}
+
+// fit checks the file that is to come, and gives it what must not be lost of this one.
+func (s *Store) fit(ctx context.Context, path string) (err error) {
+	if err := errors.Join(checkHeader(path), checkLength(path)); err != nil {
+		return err
+	}
+	next, err := Open(ctx, path, s.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, next.Close()) }()
+	var unconfirmed bool
+	err = s.view(ctx, "look for what the server has lost", func(v *view) (err error) {
+		unconfirmed, err = v.one("SELECT 1 FROM event WHERE sequence < 0 AND sequence <> 0 UNION ALL SELECT 1 FROM stray WHERE sequence < 0 LIMIT 1", nil, new(int))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if unconfirmed {
+		return ErrUnconfirmed
+	}
+	for k, err := range s.Keys(ctx) {
+		if err == nil {
+			err = next.PutKeys(ctx, k)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var arrival int64
+	if _, err := s.writer.one(selectStore, nil, &arrival, new(int64)); err != nil {
+		return err
+	}
+	return next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival) })
+}
+
+var clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
+
+// goOn makes the numbers of the feed go on after those that were given in the file that
+// is replaced. The times are of the PC that made this one, whose clock may have been
+// ahead: nothing arrived later than now.
+func (b *batch) goOn(arrival int64) error {
+	b.arrival = max(b.arrival, arrival)
+	now := b.store.options.Now().UnixMilli()
+	if b.arrived <= now {
+		return nil
+	}
+	b.arrived = now
+	_, err := b.exec(clipArrived, now)
+	return err
+}
+
+// checkLength finds a file that was cut short, which SQLite notices only where it reads.
+func checkLength(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	header := make([]byte, headerSize)
+	if _, err := io.ReadFull(f, header); err != nil {
+		return nil // Open says what it is
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	// 1 stands for 65,536, which 16 bits do not hold.
+	page := int64(binary.BigEndian.Uint16(header[headerPageSize:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	if want := page * int64(binary.BigEndian.Uint32(header[headerPages:])); info.Size() < want {
+		return &CorruptError{Path: path, Reason: fmt.Sprintf("it has %d bytes of %d", info.Size(), want)}
+	}
+	return nil
+}
+
+// swap renames the file at from to the name to, on disk when it returns. Neither may
+// have anything beside it that SQLite would take for a part of it.
+func swap(from, to string) error {
+	for _, path := range []string{from, to} {
+		for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+			if _, err := os.Stat(path + suffix); err == nil {
+				return &BusyError{Path: path}
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if err := syncPath(from); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(to))
+}
+
+func syncPath(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Sync()
+}
