@@ -7,10 +7,9 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 const (
@@ -206,11 +205,11 @@ func (a *Agent) room() error {
 			need += info.Size()
 		}
 	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(a.config.Data, &disk); err != nil {
+	free, err := localdisk.Free(a.config.Data)
+	if err != nil {
 		return fmt.Errorf("ask for the room on the disk: %w", err)
 	}
-	if free := int64(disk.Bavail) * int64(disk.Bsize); free < need {
+	if free < need {
 		return fmt.Errorf("%w: a copy of the records needs %d MB, and %d are free", snapshot.ErrNoRoom, need>>20, free>>20)
 	}
 	return nil

@@ -10,9 +10,9 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sys/unix"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // partSuffix marks a file that is not whole yet.
@@ -28,7 +28,7 @@ func Fetch(ctx context.Context, c Config, store Objects, m Manifest, path string
 		progress = func(int64, int64) {}
 	}
 	err := fetch(ctx, c, store, m, path, progress)
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EFBIG) || errors.Is(err, unix.EDQUOT) {
+	if localdisk.Full(err) {
 		err = errors.Join(fmt.Errorf("%w (%w)", ErrNoRoom, err), os.Remove(path+partSuffix))
 	}
 	if err != nil {
