@@ -203,9 +203,9 @@ func (a *Agent) replayOutbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	queued := make([]*events.Event, len(entries))
-	for i, e := range entries {
-		queued[i] = e.Event
+	queued, err := outbox.Events(entries)
+	if err != nil {
+		return err
 	}
 	return a.applyQueued(ctx, queued...)
 }
@@ -282,21 +282,12 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("read the status: %w", err)
 	}
-	entries, err := a.outbox.All(ctx)
-	if err != nil {
-		return Status{}, fmt.Errorf("read the status: %w", err)
-	}
 	position, _, _ := a.replica.Position()
 	s := Status{
-		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: 0, Conflicts: counts.Conflicts,
+		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: counts.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
 		ByChoice: a.chosenOffline(), Doubts: counts.Doubts, Warnings: a.currentWarnings(),
-	}
-	for _, e := range entries {
-		if e.SetAside {
-			s.SetAside++
-		}
 	}
 	a.mu.Lock()
 	s.Server = a.server
@@ -312,11 +303,15 @@ func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
 		return nil, err
 	}
 	list := make([]Queued, len(entries))
-	for i, e := range entries {
+	for i, entry := range entries {
+		e, err := entry.Event()
+		if err != nil {
+			return nil, err
+		}
 		list[i] = Queued{
-			ID: e.Event.ID, Type: e.Event.Record.Type, RecordID: e.Event.Record.ID, Patient: e.Event.Patient,
-			Author: e.Event.Author, Time: e.Event.Time, Deleted: e.Event.Type == events.Deleted,
-			Attempts: e.Attempts, LastError: e.LastError, SetAside: e.SetAside,
+			ID: e.ID, Type: e.Record.Type, RecordID: e.Record.ID, Patient: e.Patient,
+			Author: e.Author, Time: e.Time, Deleted: e.Type == events.Deleted,
+			Attempts: entry.Attempts, LastError: entry.LastError, SetAside: entry.SetAside,
 		}
 	}
 	return list, nil

@@ -18,7 +18,7 @@ import (
 // Log is what the agent needs of the server: a *broker.Log, or a stand-in.
 type Log interface {
 	replica.Log
-	Append(ctx context.Context, m events.Message) (uint64, error)
+	AppendBatch(ctx context.Context, list []events.Appending) (first uint64, err error)
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	PutPosition(context.Context, events.SignedPosition) error
 	Positions(context.Context) ([]events.SignedPosition, error)

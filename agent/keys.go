@@ -49,7 +49,7 @@ func (a *Agent) keepKeys(ctx context.Context, made *newKeys) error {
 // pushKeys sends the keys that were made here, before the events that need them. One
 // that the server refuses stops nothing else: this desk has it, and says so.
 func (a *Agent) pushKeys(ctx context.Context, log Log) error {
-	if !a.owesKeys.Swap(false) {
+	if made := a.outbox.TakeKeyed(); !a.owesKeys.Swap(false) && !made {
 		return nil
 	}
 	keys, err := a.outbox.Keys(ctx)

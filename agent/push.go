@@ -2,18 +2,23 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/events"
-	"github.com/carelog/carelog/projections"
 )
 
-// pushBatch is how many events are read from the outbox, and confirmed, at a time.
-const pushBatch = 256
+// Bounds of a push.
+const (
+	// pushBytes leaves room for what the broker's own headers add to a batch.
+	pushBytes = events.MaxBatchBytes - events.MaxBatch<<8
+	// patientTries is how often a batch is sent whole to a log in which others write to
+	// the same dossiers; after that it gets smaller each time.
+	patientTries = 3
+)
 
 // push sends what is queued, in the order of the chain, keys first. The log must
 // have been read to its end: what had arrived after all is then out of the outbox.
@@ -22,247 +27,262 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 	if err := a.pushKeys(ctx, log); err != nil {
 		return err
 	}
-	began, done := a.config.Now(), uint64(0)
+	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: events.MaxBatch, began: a.config.Now()}
+	next := p.read(ctx, 0)
 	for {
-		pending, err := a.outbox.Pending(ctx, pushBatch)
-		if err != nil || len(pending) == 0 {
-			return err
+		if next.err != nil || len(next.entries) == 0 {
+			return next.err
 		}
-		total := done + uint64(a.outbox.Len())
-		a.setLight(light.Synchronising, reasonSending, &light.Activity{
-			Kind: light.Push, Done: done, Total: total, ETASeconds: remaining(a.config.Now().Sub(began), done, total),
-		})
+		// After the reading: the key of an event that was read is then told of.
 		if err := a.pushKeys(ctx, log); err != nil {
 			return err
 		}
-		n, err := a.pushSome(ctx, log, pending)
-		if err != nil {
+		total := p.done + uint64(a.outbox.Len())
+		a.setLight(light.Synchronising, reasonSending, &light.Activity{
+			Kind: light.Push, Done: p.done, Total: total, ETASeconds: remaining(a.config.Now().Sub(p.began), p.done, total),
+		})
+		var err error
+		if next, err = p.step(ctx, next); err != nil {
 			return err
 		}
-		done += uint64(n)
 	}
 }
 
-// pushSome sends events and counts those that were stored. They leave the outbox when
-// the replica reads them in the log.
-func (a *Agent) pushSome(ctx context.Context, log Log, pending []outbox.Entry) (n int, err error) {
-	defer a.changed.fire()
-	for _, entry := range pending {
-		sequence, err := a.pushOne(ctx, log, entry.Event)
-		var refused *events.RefusedError
-		switch {
-		case errors.As(err, &refused):
-			return n, a.setAside(ctx, entry.Event, refused.Reason)
-		case err != nil:
-			return n, errors.Join(err, a.outbox.Failed(context.WithoutCancel(ctx), entry.Event.ID, err))
-		}
-		if err := a.outbox.Sent(context.WithoutCancel(ctx), entry.Event.ID, sequence); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
+// pusher is a push under way. It is used by one goroutine.
+type pusher struct {
+	agent *Agent
+	log   Log
+	began time.Time
+	done  uint64 // events that the server has taken
+
+	// ends is where each dossier ends, by subject: as it had been read when this push
+	// came to it, and since then as the server's answers say. A place stands here only
+	// if everything of the dossier up to there was read, or was acknowledged here: what
+	// waits in the outbox is then certainly not before it.
+	ends  map[string]uint64
+	size  int // of the next batch
+	tries int // of the batch at hand that met somebody else's change
+
+	// Something from one place in the chain to another was refused; 0: nothing is sought.
+	suspectFrom, suspectTo uint64
 }
 
-func (a *Agent) pushOne(ctx context.Context, log Log, e *events.Event) (sequence uint64, err error) {
-	if orphan, err := a.buildsOnSetAside(ctx, e); err != nil || orphan != nil {
-		return 0, errors.Join(err, orphan)
-	}
-	m, err := events.Encode(e)
+// part is what comes next in the outbox.
+type part struct {
+	entries  []outbox.Entry
+	position uint64 // up to which the log was read before, and own events taken out
+	err      error
+}
+
+// read reads what waits after a place in the chain.
+func (p *pusher) read(ctx context.Context, after uint64) part {
+	position, _, _ := p.agent.replica.Position()
+	entries, err := p.agent.outbox.Pending(ctx, after, events.MaxBatch)
+	return part{entries: entries, position: position.Sequence, err: err}
+}
+
+// step sends one batch from the front of a part, or gets out of the way what keeps it
+// from being sent, and returns what comes next.
+func (p *pusher) step(ctx context.Context, next part) (part, error) {
+	batch, orphan, err := p.cut(next.entries)
 	if err != nil {
-		return 0, err
+		return part{}, err
 	}
-	if sequence, err = log.Append(ctx, m); err != nil {
-		return 0, fmt.Errorf("send event %s: %w", e.ID, err)
+	if orphan != nil {
+		if err := p.agent.setAside(ctx, batch[0], orphan.Reason); err != nil {
+			return part{}, err
+		}
+		return p.read(ctx, 0), nil
 	}
-	return sequence, nil
+	list, behind, err := p.expect(ctx, batch, next.position)
+	if err != nil {
+		return part{}, err
+	}
+	if behind > 0 { // others have written there; who knows what else came
+		if err := p.reach(ctx, behind); err != nil {
+			return part{}, err
+		}
+		return p.read(ctx, 0), nil
+	}
+	ahead := make(chan part, 1)
+	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter) }()
+	first, err := p.log.AppendBatch(ctx, list)
+	following := <-ahead
+	if err == nil {
+		return following, p.stored(ctx, batch, first)
+	}
+	if err := p.failed(ctx, batch, list, err); err != nil {
+		return part{}, err
+	}
+	return p.read(ctx, 0), nil
+}
+
+// cut takes from the front what goes into one batch. An event that builds on one that
+// was set aside here is refused, and comes alone.
+func (p *pusher) cut(entries []outbox.Entry) (batch []outbox.Entry, orphan *events.RefusedError, err error) {
+	n := min(len(entries), p.size)
+	if p.suspectTo > 0 {
+		n = min(n, p.suspicious(entries))
+	}
+	bytes := 0
+	for i := range n {
+		if bytes += sizeOf(entries[i].Message); bytes > pushBytes && i > 0 {
+			return entries[:i], nil, nil
+		}
+		orphan, err := p.agent.buildsOnSetAside(entries[i])
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case orphan != nil && i > 0:
+			return entries[:i], nil, nil
+		case orphan != nil:
+			return entries[:1], orphan, nil
+		}
+	}
+	return entries[:n], nil, nil
+}
+
+// suspicious is how many may go into a batch while one that was refused is sought: those
+// before it, or half of those among which it is, or it alone.
+func (p *pusher) suspicious(entries []outbox.Entry) int {
+	before, among := 0, 0
+	for _, e := range entries {
+		switch {
+		case e.Counter < p.suspectFrom:
+			before++
+		case e.Counter <= p.suspectTo:
+			among++
+		}
+	}
+	switch {
+	case before > 0:
+		return before
+	case among > 0:
+		return max(1, among/2)
+	}
+	p.suspectFrom, p.suspectTo = 0, 0
+	return len(entries)
+}
+
+func sizeOf(m events.Message) int {
+	size := len(m.Data)
+	for name, values := range m.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return size
+}
+
+// expect says with each first event of a dossier where that dossier ends. It is no
+// condition in meaning: what was written offline is stored whatever others wrote. It
+// keeps a batch that hangs in a dead connection from being stored a second time. behind
+// is a place that must be read first, since it is after what was read before the batch.
+func (p *pusher) expect(ctx context.Context, batch []outbox.Entry, position uint64) (list []events.Appending, behind uint64, err error) {
+	list = make([]events.Appending, len(batch))
+	met := make(map[string]bool)
+	for i, e := range batch {
+		subject := e.Message.Subject
+		list[i].Message = e.Message
+		if met[subject] {
+			continue
+		}
+		met[subject] = true
+		end, known := p.ends[subject]
+		if !known {
+			_, patient, err := events.ParseSubject(subject)
+			if err != nil {
+				return nil, 0, err
+			}
+			if end, err = p.agent.store.DossierSequence(ctx, patient); err != nil {
+				return nil, 0, err
+			}
+			if end > position {
+				return nil, end, nil
+			}
+			p.ends[subject] = end
+		}
+		list[i].After = &end
+	}
+	return list, 0, nil
+}
+
+// stored notes a batch that the server has taken. It leaves the outbox when the replica
+// reads it in the log.
+func (p *pusher) stored(ctx context.Context, batch []outbox.Entry, first uint64) error {
+	defer p.agent.changed.fire()
+	counters := make([]uint64, len(batch))
+	for i, e := range batch {
+		counters[i] = e.Counter
+		p.ends[e.Message.Subject] = first + uint64(i)
+	}
+	p.done += uint64(len(batch))
+	p.tries, p.size = 0, min(2*p.size, events.MaxBatch)
+	return p.agent.outbox.Sent(context.WithoutCancel(ctx), first, counters...)
+}
+
+// failed sees to what kept a batch from being stored; nil where the rest can go on.
+func (p *pusher) failed(ctx context.Context, batch []outbox.Entry, list []events.Appending, cause error) error {
+	var refused *events.RefusedError
+	var stale *events.StaleError
+	var blamed *events.BatchError
+	at := -1
+	if errors.As(cause, &blamed) && blamed.Index < len(batch) {
+		at = blamed.Index
+	}
+	switch {
+	case errors.As(cause, &refused) && len(batch) == 1:
+		p.suspectFrom, p.suspectTo = 0, 0
+		return p.agent.setAside(ctx, batch[0], refused.Reason)
+	case errors.As(cause, &refused) && at >= 0:
+		p.suspectFrom, p.suspectTo = batch[at].Counter, batch[at].Counter
+		return nil
+	case errors.As(cause, &refused):
+		p.suspectFrom, p.suspectTo = batch[0].Counter, batch[len(batch)-1].Counter
+		return nil
+	case errors.As(cause, &stale) && at >= 0:
+		return p.stale(ctx, batch[at].Message.Subject, list[at].After, stale)
+	}
+	cause = fmt.Errorf("send %d events from %s on: %w", len(batch), batch[0].ID, cause)
+	return errors.Join(cause, p.agent.outbox.Failed(context.WithoutCancel(ctx), batch[0].Counter, batch[len(batch)-1].Counter, cause))
+}
+
+// stale reads what a colleague wrote to a dossier meanwhile: what is queued goes behind it.
+func (p *pusher) stale(ctx context.Context, subject string, after *uint64, stale *events.StaleError) error {
+	if after != nil && stale.Sequence < *after {
+		return fmt.Errorf("the server has lost events that it acknowledged: a dossier ends at %d, and was at %d", stale.Sequence, *after)
+	}
+	if p.tries++; p.tries > patientTries {
+		p.size = max(1, p.size/2)
+	}
+	if err := p.reach(ctx, stale.Sequence); err != nil {
+		return err
+	}
+	p.ends[subject] = stale.Sequence
+	return nil
+}
+
+// reach waits until the log was read up to a place.
+func (p *pusher) reach(ctx context.Context, sequence uint64) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, stallAfter, fmt.Errorf("the server sends none of its events up to %d", sequence))
+	defer cancel()
+	return p.agent.replica.Reach(ctx, sequence)
 }
 
 // buildsOnSetAside refuses an event whose parent was set aside here: the others
 // would see a change of something that they have never seen.
-func (a *Agent) buildsOnSetAside(ctx context.Context, e *events.Event) (refused, err error) {
-	for _, p := range e.Parents {
-		entry, err := a.outbox.Entry(ctx, p)
-		if errors.Is(err, outbox.ErrNotQueued) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if entry.SetAside {
-			return &events.RefusedError{Reason: fmt.Sprintf("it builds on event %s, which was refused", p)}, nil
+func (a *Agent) buildsOnSetAside(entry outbox.Entry) (*events.RefusedError, error) {
+	if a.outbox.CountSetAside() == 0 {
+		return nil, nil
+	}
+	e, err := entry.Event()
+	if err != nil {
+		return nil, err
+	}
+	for _, parent := range e.Parents {
+		if a.outbox.IsSetAside(parent) {
+			return &events.RefusedError{Reason: fmt.Sprintf("it builds on event %s, which was refused", parent)}, nil
 		}
 	}
 	return nil, nil
-}
-
-// asideNote is the body of a set-aside stub.
-type asideNote struct {
-	Event  events.ID `json:"event"`
-	Record string    `json:"record"`
-	Author string    `json:"author"`
-	Reason string    `json:"reason"`
-}
-
-// setAside puts a stub in the place of an event that the server refuses for good, so
-// that it holds back nothing else.
-func (a *Agent) setAside(ctx context.Context, e *events.Event, reason string) error {
-	if e.Type == events.SetAside || e.Chain.Counter == 1 {
-		return fmt.Errorf("the server refuses this device itself (%s): ask for it to be enrolled again", reason)
-	}
-	id, err := a.clock.Next(e.ID)
-	if err != nil {
-		return err
-	}
-	note, err := json.Marshal(asideNote{e.ID, e.Record.String(), e.Author, reason})
-	if err != nil {
-		return err
-	}
-	stub := &events.Event{
-		ID: id, Type: events.SetAside, Practice: e.Practice, Device: e.Device, Record: e.Record,
-		Time: a.clock.Now(), Author: e.Author, Chain: e.Chain, Replaces: e.Link(), ContentType: "application/json",
-	}
-	if stub.Sealed, err = a.ring.Seal("", stub.ID, stub.Record, note); err != nil {
-		return err // the device's own record has made the practice's key
-	}
-	stub.Sign(a.key)
-	a.log.Warn("event set aside", "event", e.ID, "record", e.Record.String(), "reason", reason)
-	return a.outbox.SetAside(ctx, e, reason, stub)
-}
-
-// renew gives an event that the server never had another place in the chain.
-func (a *Agent) renew(e events.Event, c events.Chain) *events.Event {
-	e.Chain = c
-	e.Sign(a.key)
-	return &e
-}
-
-// Retry queues an event again that was set aside.
-func (a *Agent) Retry(ctx context.Context, id events.ID) error {
-	if err := a.lockWriting(ctx); err != nil {
-		return err
-	}
-	defer a.unlockWriting()
-	e, err := a.outbox.Requeue(ctx, id, a.renew)
-	if err != nil {
-		return unqueued(err)
-	}
-	defer a.queued()
-	defer a.changed.fire()
-	return a.replaceQueued(ctx, e)
-}
-
-// Discard gives up an event that was set aside. Who did it and why is kept.
-func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string) error {
-	if err := a.lockWriting(ctx); err != nil {
-		return err
-	}
-	defer a.unlockWriting()
-	if err := a.outbox.Discard(ctx, id, author, reason, a.clock.Now()); err != nil {
-		return unqueued(err)
-	}
-	defer a.changed.fire()
-	return a.store.Remove(ctx, id)
-}
-
-// unqueued says ErrNotFound of an event that is not in the outbox.
-func unqueued(err error) error {
-	if errors.Is(err, outbox.ErrNotQueued) {
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	return err
-}
-
-// replaceQueued shows queued events in their new form.
-func (a *Agent) replaceQueued(ctx context.Context, list ...*events.Event) error {
-	for _, e := range list {
-		if err := a.store.Remove(ctx, e.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
-			return err
-		}
-	}
-	return a.applyQueued(ctx, list...)
-}
-
-// align finds out whether this device's chain went on without its outbox: then the
-// PC's disk came back from an older copy, and what is queued bears numbers that the
-// log has given already. It gets new ones before anything is sent.
-func (a *Agent) align(ctx context.Context) error {
-	if err := a.lockWriting(ctx); err != nil {
-		return err
-	}
-	defer a.unlockWriting()
-	a.outbox.Unsend() // all is read that was there: what was acknowledged and has not come was lost again
-	inLog, err := a.store.ChainInLog(ctx, a.config.Enrolment.Device)
-	if err != nil {
-		return err
-	}
-	if err := a.confirmArrived(ctx, inLog); err != nil {
-		return err
-	}
-	here := a.outbox.Next()
-	pending, err := a.outbox.Pending(ctx, 1)
-	if err != nil {
-		return err
-	}
-	if len(pending) > 0 {
-		here = pending[0].Event.Chain
-	}
-	if inLog == here || inLog.Counter < here.Counter {
-		return nil
-	}
-	renewed, err := a.outbox.Rechain(ctx, inLog, a.renew)
-	if err != nil {
-		return err
-	}
-	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %d queued changes were numbered anew; nothing is lost. If two PCs use one enrolment, enrol one of them again.", len(renewed))
-	return a.replaceQueued(ctx, renewed...)
-}
-
-// confirmArrived takes out of the outbox what the log has, which goes on with inLog.
-// Nearly always that is done already; but what is read from the log is in the
-// projection a moment before it is out of the outbox, and a kill can come between.
-func (a *Agent) confirmArrived(ctx context.Context, inLog events.Chain) error {
-	for {
-		pending, err := a.outbox.Pending(ctx, pushBatch)
-		if err != nil {
-			return err
-		}
-		var old []events.ID
-		for _, p := range pending {
-			if p.Event.Chain.Counter < inLog.Counter {
-				old = append(old, p.Event.ID)
-			}
-		}
-		arrived, err := a.store.InLog(ctx, old...)
-		if err != nil || len(arrived) == 0 {
-			return err
-		}
-		if err := a.outbox.Confirm(ctx, arrived...); err != nil {
-			return err
-		}
-	}
-}
-
-// applied is called by the replica after every commit.
-func (a *Agent) applied(ctx context.Context, confirmed []*events.Event, _ []events.Record) error {
-	defer a.changed.fire()
-	var own []*events.Event
-	for _, e := range confirmed {
-		if e.Device != a.config.Enrolment.Device {
-			continue
-		}
-		// What bears our event's id and is not our event does not stand for it.
-		queued, err := a.outbox.Entry(ctx, e.ID)
-		switch {
-		case errors.Is(err, outbox.ErrNotQueued):
-		case err != nil:
-			return err
-		case queued.Event.Fingerprint() == e.Fingerprint():
-			own = append(own, e)
-		}
-	}
-	if len(own) == 0 {
-		return nil
-	}
-	return a.outbox.Arrived(ctx, own...)
 }

@@ -324,10 +324,7 @@ func (s *session) green(ctx context.Context, began time.Time, at events.Position
 	if n := a.outbox.Overdue(at.Sequence); n > 0 {
 		return fmt.Errorf("the server acknowledged %d events that are not in its log", n)
 	}
-	refused, err := a.outbox.CountSetAside(ctx)
-	if err != nil {
-		return err
-	}
+	refused := a.outbox.CountSetAside()
 	a.mu.Lock()
 	a.server.Agreed = began
 	a.mu.Unlock()

@@ -170,7 +170,7 @@ func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64
 func (a *Agent) stored(ctx context.Context, e *events.Event, body []byte, sequence uint64) (Written, error) {
 	a.acked = sequence
 	w := Written{ID: e.ID, Sequence: sequence}
-	if err := a.outbox.Sent(ctx, e.ID, sequence); err != nil {
+	if err := a.outbox.Sent(ctx, sequence, e.Chain.Counter); err != nil {
 		a.log.Warn("event is sent twice", "event", e.ID, "err", err) // and is found in the log
 	}
 	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}}); err != nil {

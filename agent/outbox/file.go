@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,7 +17,7 @@ import (
 // prepare them anew costs a tenth of a change.
 type file struct {
 	*sql.DB
-	insert, remove, chain, waits *sql.Stmt
+	insert, remove, chain, between *sql.Stmt
 }
 
 // Values of SQLite's pragma synchronous.
@@ -41,10 +40,10 @@ func connect(path, synchronous string) (*file, error) {
 // prepare prepares the statements; Close of the file ends them.
 func (f *file) prepare(ctx context.Context) (err error) {
 	for text, stmt := range map[string]**sql.Stmt{
-		"INSERT INTO queue (id, counter, event) VALUES (?, ?, ?)":   &f.insert,
-		"DELETE FROM queue WHERE id = ?":                            &f.remove,
-		"UPDATE chain SET counter = ?, previous = ?":                &f.chain,
-		"SELECT count(*) FROM queue WHERE id = ? AND set_aside = 0": &f.waits,
+		"INSERT INTO queue (counter, id, fingerprint, message) VALUES (?, ?, ?, ?)": &f.insert,
+		"DELETE FROM queue WHERE counter BETWEEN ? AND ?":                           &f.remove,
+		"UPDATE chain SET counter = ?, previous = ?":                                &f.chain,
+		"SELECT counter, fingerprint FROM queue WHERE counter BETWEEN ? AND ?":       &f.between,
 	} {
 		if *stmt, err = f.PrepareContext(ctx, text); err != nil {
 			return err
@@ -71,25 +70,25 @@ func (f *file) write(ctx context.Context, do func(change) error) error {
 	return ofDisk(tx.Commit())
 }
 
-// insert puts an event at the end of the queue.
+// insert puts an event at its place in the queue.
 func (c change) insert(e *events.Event) error {
-	text, err := pack(e)
+	m, err := events.Encode(e)
 	if err != nil {
 		return err
 	}
-	_, err = c.Stmt(c.file.insert).Exec(e.ID[:], e.Chain.Counter, text)
+	print := e.Fingerprint()
+	_, err = c.Stmt(c.file.insert).Exec(e.Chain.Counter, e.ID[:], print[:], frame(m))
 	return err
 }
 
-// remove takes events out of the queue; those that are not in it are passed over.
-func (c change) remove(ids ...events.ID) error {
-	remove := c.Stmt(c.file.remove)
-	for _, id := range ids {
-		if _, err := remove.Exec(id[:]); err != nil {
-			return err
-		}
+// remove takes out of the queue what stands from one place to another, and counts it.
+func (c change) remove(from, to uint64) (int, error) {
+	r, err := c.Stmt(c.file.remove).Exec(from, to)
+	if err != nil {
+		return 0, err
 	}
-	return nil
+	n, err := r.RowsAffected()
+	return int(n), err
 }
 
 // setChain says what the device's next event must carry.
@@ -108,21 +107,4 @@ func ofDisk(err error) error {
 		}
 	}
 	return err
-}
-
-// pack writes an event as it stands in the queue.
-func pack(e *events.Event) ([]byte, error) {
-	m, err := events.Encode(e)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(m)
-}
-
-func unpack(text []byte) (*events.Event, error) {
-	var m events.Message
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, err
-	}
-	return events.Decode(m)
 }

@@ -30,6 +30,16 @@ func (o *Outbox) Keys(ctx context.Context) ([]events.WrappedKey, error) {
 	return keys, rows.Err()
 }
 
+// TakeKeyed reports, once, whether keys came in since it was last asked. Whoever reads
+// Pending first and asks this then, has not read an event whose key is not told of.
+func (o *Outbox) TakeKeyed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	keyed := o.keyed
+	o.keyed = false
+	return keyed
+}
+
 // Offline reports whether the user chose to work offline, also in an earlier run.
 func (o *Outbox) Offline(ctx context.Context) (chosen bool, err error) {
 	if err := o.relaxed.QueryRowContext(ctx, "SELECT offline FROM chain").Scan(&chosen); err != nil {

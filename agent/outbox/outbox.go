@@ -2,9 +2,10 @@ package outbox
 
 import (
 	"context"
-	_ "embed"
+	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -13,14 +14,6 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-const (
-	applicationID = 0x63_6c_6f_62 // "clob": carelog outbox
-	schemaVersion = 1
-)
-
-//go:embed schema.sql
-var schema string
-
 // Outbox is open until Close. Safe for use by several goroutines; writes follow one
 // another.
 type Outbox struct {
@@ -28,21 +21,46 @@ type Outbox struct {
 	durable *file // synchronous FULL: what must survive a power cut
 	relaxed *file // synchronous NORMAL: what may be done again after one
 
-	mu    sync.Mutex // the chain and every write
-	next  events.Chain
-	count int                  // events in the queue, without those set aside
-	sent  map[events.ID]uint64 // those among them that the server acknowledged, with their places in the log
-	// unsure says why nothing can be queued: a failed change could not be undone.
-	unsure error
-	failed []*events.Event // that are to be undone
+	mu     sync.Mutex // the chain and every write
+	next   events.Chain
+	count  int                         // events in the queue
+	aside  map[events.ID]events.Digest // fingerprints of those that were set aside
+	sent   map[uint64]uint64           // places in the log of those in the queue that the server acknowledged, by counter
+	sentTo uint64                      // counter up to which everything was acknowledged
+	keyed  bool                        // keys came in since TakeKeyed
+	// settle finds out what a change that failed has left; nil: nothing is in doubt.
+	settle func(context.Context) error
 }
 
-// Entry is an event in the queue.
+// Entry is an event in the queue, or one that was set aside.
 type Entry struct {
-	Event     *events.Event
+	ID        events.ID
+	Counter   uint64         // in the device's chain
+	Message   events.Message // as it goes to the broker
 	Attempts  int
 	LastError string
 	SetAside  bool
+}
+
+// Event reads the event of an entry.
+func (e Entry) Event() (*events.Event, error) {
+	event, err := events.Decode(e.Message)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return event, nil
+}
+
+// Events reads the events of entries.
+func Events(list []Entry) ([]*events.Event, error) {
+	all := make([]*events.Event, len(list))
+	for i, entry := range list {
+		var err error
+		if all[i], err = entry.Event(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // ErrForeign says that the file belongs to another practice, device or program.
@@ -59,7 +77,7 @@ var ErrDisk = errors.New("this PC's disk is full, or does not work as it should:
 
 // Open opens the outbox of a device, and makes it where there is none.
 func Open(ctx context.Context, path, practice, device string) (*Outbox, error) {
-	o := &Outbox{path: path, sent: make(map[events.ID]uint64)}
+	o := &Outbox{path: path, sent: make(map[uint64]uint64)}
 	if err := o.open(ctx, practice, device); err != nil {
 		var failed *sqlite.Error
 		if errors.As(err, &failed) && (failed.Code()&0xff == sqlite3.SQLITE_CORRUPT || failed.Code()&0xff == sqlite3.SQLITE_NOTADB) {
@@ -93,50 +111,66 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 	return o.load(ctx)
 }
 
-func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
-	return o.durable.write(ctx, func(tx change) error {
-		var id, version int
-		if err := tx.QueryRow("PRAGMA application_id").Scan(&id); err != nil {
-			return err
-		}
-		if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
-			return err
-		}
-		switch {
-		case id == 0 && version == 0:
-			if _, err := tx.Exec(schema); err != nil {
-				return fmt.Errorf("%w (%w)", ErrForeign, err)
-			}
-			if _, err := tx.Exec("INSERT INTO chain (one, practice, device, counter, previous) VALUES (1, ?, ?, 1, zeroblob(32))", practice, device); err != nil {
-				return err
-			}
-			_, err := tx.Exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
-			return err
-		case id != applicationID:
-			return ErrForeign
-		case version > schemaVersion:
-			return ErrNewer
-		}
-		var p, d string
-		if err := tx.QueryRow("SELECT practice, device FROM chain").Scan(&p, &d); err != nil {
-			return err
-		}
-		if p != practice || d != device {
-			return fmt.Errorf("it is of device %s of practice %s: %w", d, p, ErrForeign)
-		}
-		return nil
-	})
-}
-
+// load learns what the file holds.
 func (o *Outbox) load(ctx context.Context) error {
 	var previous []byte
-	err := o.durable.QueryRowContext(ctx, "SELECT counter, previous, (SELECT count(*) FROM queue WHERE set_aside = 0) FROM chain").
-		Scan(&o.next.Counter, &previous, &o.count)
+	var next events.Chain
+	var count int
+	if err := o.durable.QueryRowContext(ctx, "SELECT counter, previous, (SELECT count(*) FROM queue) FROM chain").
+		Scan(&next.Counter, &previous, &count); err != nil {
+		return err
+	}
+	copy(next.Previous[:], previous)
+	aside, err := o.refused(ctx)
 	if err != nil {
 		return err
 	}
-	copy(o.next.Previous[:], previous)
+	o.next, o.count, o.aside = next, count, aside
 	return nil
+}
+
+// refused learns what was set aside.
+func (o *Outbox) refused(ctx context.Context) (map[events.ID]events.Digest, error) {
+	rows, err := o.relaxed.QueryContext(ctx, "SELECT id, fingerprint FROM aside")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := make(map[events.ID]events.Digest)
+	for rows.Next() {
+		var id, print sql.RawBytes
+		if err := rows.Scan(&id, &print); err != nil {
+			return nil, err
+		}
+		if len(id) != len(events.ID{}) || len(print) != len(events.Digest{}) {
+			return nil, ErrDamaged
+		}
+		list[events.ID(id)] = events.Digest(print)
+	}
+	return list, rows.Err()
+}
+
+// waiting returns the fingerprints of what stands in the queue from one place in the
+// chain to another, by place.
+func (o *Outbox) waiting(ctx context.Context, from, to uint64) (map[uint64]events.Digest, error) {
+	rows, err := o.relaxed.between.QueryContext(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := make(map[uint64]events.Digest)
+	for rows.Next() {
+		var counter uint64
+		var print sql.RawBytes
+		if err := rows.Scan(&counter, &print); err != nil {
+			return nil, err
+		}
+		if len(print) != len(events.Digest{}) {
+			return nil, fmt.Errorf("number %d: %w", counter, ErrDamaged)
+		}
+		list[counter] = events.Digest(print)
+	}
+	return list, rows.Err()
 }
 
 // Close closes the files. Nothing that was accepted is lost by not calling it.
@@ -157,7 +191,8 @@ func (o *Outbox) Next() events.Chain {
 	return o.next
 }
 
-// Len is the number of events that wait to be pushed, without those set aside.
+// Len is the number of events that wait to be pushed, without those set aside or
+// acknowledged.
 func (o *Outbox) Len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -169,13 +204,10 @@ func (o *Outbox) Len() int {
 func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...*events.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.unsure != nil {
-		if err := o.undo(ctx, o.failed); err != nil {
-			return err
-		}
-	}
-	next := o.next
-	err := o.durable.write(ctx, func(tx change) error {
+	var next events.Chain
+	o.keyed = o.keyed || len(keys) > 0 // whoever sees the events must see that there are keys
+	err := o.change(ctx, o.durable, fmt.Sprintf("queue %d events", len(list)), o.undo, func(tx change) error {
+		next = o.next
 		for _, k := range keys {
 			if _, err := tx.Exec("INSERT OR IGNORE INTO keys (name, wrapped) VALUES (?, ?)", k.Name(), k.Wrapped); err != nil {
 				return err
@@ -193,7 +225,7 @@ func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...
 		return tx.setChain(next)
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("queue %d events: %w", len(list), err), o.undo(ctx, list))
+		return err
 	}
 	o.next = next
 	o.count += len(list)
@@ -203,23 +235,38 @@ func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...
 // undo makes sure that what failed did not happen after all. A commit whose answer
 // was an error of the disk may stand in the file all the same, and its number in the
 // chain must not be given twice.
-func (o *Outbox) undo(ctx context.Context, list []*events.Event) error {
-	ctx = context.WithoutCancel(ctx)
+func (o *Outbox) undo(ctx context.Context) error {
 	err := o.durable.write(ctx, func(tx change) error {
-		for _, e := range list {
-			if err := tx.remove(e.ID); err != nil {
-				return err
-			}
+		if _, err := tx.remove(o.next.Counter, math.MaxInt64); err != nil {
+			return err
 		}
 		return tx.setChain(o.next)
 	})
+	if err != nil {
+		return fmt.Errorf("it is not known what this outbox holds: make room on its disk, then start carelog again: %w", err)
+	}
+	return nil
+}
+
+// change makes a change, with mu held. Where it fails, settle finds out what the file
+// holds then; until it has, nothing else is changed.
+func (o *Outbox) change(ctx context.Context, f *file, what string, settle func(context.Context) error, do func(change) error) error {
+	if o.settle != nil {
+		if err := o.settle(context.WithoutCancel(ctx)); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		o.settle = nil
+	}
+	err := f.write(ctx, do)
 	if err == nil {
-		o.unsure, o.failed = nil, nil
 		return nil
 	}
-	o.failed = list
-	o.unsure = fmt.Errorf("it is not known what this outbox holds: make room on its disk, then start carelog again: %w", err)
-	return o.unsure
+	err = fmt.Errorf("%s: %w", what, err)
+	if failed := settle(context.WithoutCancel(ctx)); failed != nil {
+		o.settle = settle
+		return errors.Join(err, failed)
+	}
+	return err
 }
 
 // ErrNotLast says that an event cannot be withdrawn, since the chain went on after it.
@@ -232,81 +279,62 @@ func (o *Outbox) Withdraw(ctx context.Context, e *events.Event) error {
 	if o.next != e.Follows() {
 		return fmt.Errorf("withdraw event %s: %w", e.ID, ErrNotLast)
 	}
-	err := o.durable.write(ctx, func(tx change) error {
-		if err := tx.remove(e.ID); err != nil {
+	err := o.change(ctx, o.durable, "withdraw event "+e.ID.String(), o.load, func(tx change) error {
+		if _, err := tx.remove(e.Chain.Counter, e.Chain.Counter); err != nil {
 			return err
 		}
 		return tx.setChain(e.Chain)
 	})
 	if err != nil {
-		return fmt.Errorf("withdraw event %s: %w", e.ID, err)
+		return err
 	}
 	o.next = e.Chain
 	o.count--
 	return nil
 }
 
-// Confirm removes events that the log has; those not in the queue are passed over.
-// It does not wait for the disk: after a power cut an event may be back, and is then
-// found in the log again.
-func (o *Outbox) Confirm(ctx context.Context, ids ...events.ID) error {
-	return o.confirm(ctx, ids, nil)
-}
-
-// Pending returns up to limit events that wait to be pushed, in the order of the
-// chain; all with a limit below 0.
-func (o *Outbox) Pending(ctx context.Context, limit int) ([]Entry, error) {
-	fetch := limit
-	if limit >= 0 {
-		o.mu.Lock()
-		fetch += len(o.sent)
-		o.mu.Unlock()
-	}
-	list, err := o.entries(ctx, "WHERE set_aside = 0 ORDER BY counter LIMIT ?", fetch)
-	list = o.unsent(list)
-	if limit >= 0 {
-		list = list[:min(limit, len(list))]
-	}
-	return list, err
+// Pending returns up to limit events that wait to be pushed and come after a place in
+// the chain, in its order; all with a limit below 0.
+func (o *Outbox) Pending(ctx context.Context, after uint64, limit int) ([]Entry, error) {
+	return o.entries(ctx, "SELECT counter, id, message, attempts, last_error, 0 FROM queue WHERE counter > ? ORDER BY counter LIMIT ?",
+		max(after, o.acknowledged()), limit)
 }
 
 // All returns every event that the server does not have, those set aside included, in
 // the order of the chain.
 func (o *Outbox) All(ctx context.Context) ([]Entry, error) {
-	list, err := o.entries(ctx, "ORDER BY counter, set_aside")
-	return o.unsent(list), err
+	return o.entries(ctx, `SELECT counter, id, message, attempts, last_error, 0 AS set_aside FROM queue WHERE counter > ?
+		UNION ALL SELECT counter, id, message, attempts, reason, 1 FROM aside ORDER BY counter, set_aside`, o.acknowledged())
 }
 
-// Entry returns one event of the queue, or ErrNotQueued.
-func (o *Outbox) Entry(ctx context.Context, id events.ID) (Entry, error) {
-	list, err := o.entries(ctx, "WHERE id = ?", id[:])
-	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("event %s: %w", id, ErrNotQueued)
-	}
-	if err != nil {
-		return Entry{}, err
-	}
-	return list[0], nil
+// acknowledged is the place in the chain up to which the server has acknowledged all.
+func (o *Outbox) acknowledged() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sentTo
 }
 
 // ErrNotQueued says that an event is not in the outbox.
 var ErrNotQueued = errors.New("it is not in the outbox: the server has it, or it was never there")
 
-func (o *Outbox) entries(ctx context.Context, where string, args ...any) ([]Entry, error) {
-	rows, err := o.relaxed.QueryContext(ctx, "SELECT event, attempts, last_error, set_aside FROM queue "+where, args...)
+func (o *Outbox) entries(ctx context.Context, query string, args ...any) ([]Entry, error) {
+	rows, err := o.relaxed.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	defer rows.Close()
 	var list []Entry
 	for rows.Next() {
-		var text []byte
+		var id, text []byte
 		var e Entry
-		if err := rows.Scan(&text, &e.Attempts, &e.LastError, &e.SetAside); err != nil {
+		if err := rows.Scan(&e.Counter, &id, &text, &e.Attempts, &e.LastError, &e.SetAside); err != nil {
 			return nil, fmt.Errorf("read the outbox: %w", err)
 		}
-		if e.Event, err = unpack(text); err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+		if copy(e.ID[:], id) != len(e.ID) {
+			return nil, fmt.Errorf("read the outbox: number %d: %w", e.Counter, ErrDamaged)
+		}
+		if e.Message, err = unframe(text); err != nil {
+			return nil, fmt.Errorf("read the outbox: number %d: %w", e.Counter, err)
 		}
 		list = append(list, e)
 	}
@@ -316,10 +344,11 @@ func (o *Outbox) entries(ctx context.Context, where string, args ...any) ([]Entr
 	return list, nil
 }
 
-// Failed notes that pushing an event did not succeed, and why.
-func (o *Outbox) Failed(ctx context.Context, id events.ID, cause error) error {
+// Failed notes that pushing what stands from one place in the chain to another did
+// not succeed, and why.
+func (o *Outbox) Failed(ctx context.Context, from, to uint64, cause error) error {
 	return o.locked(ctx, o.relaxed, "note a failed push", func(tx change) error {
-		_, err := tx.Exec("UPDATE queue SET attempts = attempts + 1, last_error = ? WHERE id = ?", cause.Error(), id[:])
+		_, err := tx.Exec("UPDATE queue SET attempts = attempts + 1, last_error = ? WHERE counter BETWEEN ? AND ?", cause.Error(), from, to)
 		return err
 	})
 }
@@ -327,8 +356,5 @@ func (o *Outbox) Failed(ctx context.Context, id events.ID, cause error) error {
 func (o *Outbox) locked(ctx context.Context, f *file, what string, do func(change) error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := f.write(ctx, do); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+	return o.change(ctx, f, what, o.load, do)
 }

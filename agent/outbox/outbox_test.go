@@ -76,13 +76,13 @@ func (b *box) write(note string) *events.Event {
 // check holds the outbox against what should be in it.
 func (b *box) check() {
 	b.t.Helper()
-	entries, err := b.Pending(context.Background(), -1)
+	entries, err := b.Pending(context.Background(), 0, -1)
 	if err != nil {
 		b.t.Fatalf("pending: %v", err)
 	}
-	var got []*events.Event
-	for _, e := range entries {
-		got = append(got, e.Event)
+	got, err := outbox.Events(entries)
+	if err != nil {
+		b.t.Fatalf("events: %v", err)
 	}
 	if diff := cmp.Diff(b.want, got, cmpopts.EquateEmpty()); diff != "" {
 		b.t.Fatalf("the queue differs (-want +got):\n%s", diff)
@@ -108,7 +108,7 @@ func TestConfirm(t *testing.T) {
 	ctx := context.Background()
 	b := newBox(t)
 	first, _, third := b.write("1"), b.write("2"), b.write("3")
-	if err := b.Confirm(ctx, third.ID, first.ID, events.ID{1}); err != nil {
+	if err := b.Confirm(ctx, third.Chain.Counter, first.Chain.Counter, 99); err != nil {
 		t.Fatal(err)
 	}
 	b.want = b.want[1:2]
@@ -251,11 +251,16 @@ func TestKeys(t *testing.T) {
 	if diff := cmp.Diff([]events.WrappedKey{k}, got); diff != "" || err != nil {
 		t.Fatalf("keys differ, %v (-want +got):\n%s", err, diff)
 	}
-	sealed, err := practice.Ring.Seal("p.1", events.ID{1}, events.Record{Type: "Patient", ID: "p.1"}, []byte("{}"))
-	if err != nil {
+	e := b.device.Make(eventstest.Change{Record: "Patient/p.1", Patient: "p.1", Body: `{"resourceType":"Patient"}`})
+	if e.Sealed, err = practice.Ring.Seal("p.1", e.ID, e.Record, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Arrived(ctx, &events.Event{ID: events.ID{1}, Patient: "p.1", Sealed: sealed}); err != nil {
+	e.Sign(b.device.Key)
+	b.device.Next = e.Follows()
+	if err := b.Enqueue(ctx, nil, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Arrived(ctx, e); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := b.Keys(ctx); err != nil || len(got) != 0 {
@@ -354,7 +359,7 @@ func TestQueueIsAList(t *testing.T) {
 					t.Skip("nothing queued")
 				}
 				i := rapid.IntRange(0, len(b.want)-1).Draw(t, "which")
-				if err := b.Confirm(ctx, b.want[i].ID); err != nil {
+				if err := b.Confirm(ctx, b.want[i].Chain.Counter); err != nil {
 					t.Fatal(err)
 				}
 				b.want = append(b.want[:i:i], b.want[i+1:]...)
@@ -382,14 +387,14 @@ func TestSentIsKeptUntilItArrives(t *testing.T) {
 	b := newBox(t)
 	first, second, third := b.write("1"), b.write("2"), b.write("3")
 	for i, e := range []*events.Event{first, second} {
-		if err := b.Sent(ctx, e.ID, uint64(i+1)); err != nil {
+		if err := b.Sent(ctx, uint64(i+1), e.Chain.Counter); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := b.Arrived(ctx, first); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Sent(ctx, first.ID, 1); err != nil { // the answer comes after the reading
+	if err := b.Sent(ctx, 1, first.Chain.Counter); err != nil { // the answer comes after the reading
 		t.Fatal(err)
 	}
 	if a, z := b.Overdue(1), b.Overdue(2); a != 0 || z != 1 {
@@ -400,7 +405,7 @@ func TestSentIsKeptUntilItArrives(t *testing.T) {
 	b.Unsend()
 	b.want = []*events.Event{second, third}
 	b.check()
-	if err := b.Sent(ctx, second.ID, 2); err != nil {
+	if err := b.Sent(ctx, 2, second.Chain.Counter); err != nil {
 		t.Fatal(err)
 	}
 	b.reopen() // nobody remembers

@@ -12,18 +12,27 @@ import (
 // it was read in the log, and is only not pending meanwhile. What is noted here is
 // forgotten with the process; the log then tells.
 
-// Sent notes that the server acknowledged an event at its place in the log. It is not
-// pending any more. One that was confirmed already is passed over.
-func (o *Outbox) Sent(ctx context.Context, id events.ID, sequence uint64) error {
+// Sent notes that the server acknowledged events, given by their places in the chain,
+// in order: the first at a place in the log, the others after it without a gap. They
+// are not pending any more, and nor is what comes before them. Those that were
+// confirmed already are passed over.
+func (o *Outbox) Sent(ctx context.Context, sequence uint64, counters ...uint64) error {
+	if len(counters) == 0 {
+		return nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var waits int
-	if err := o.relaxed.waits.QueryRowContext(ctx, id[:]).Scan(&waits); err != nil {
-		return fmt.Errorf("note that event %s was sent: %w", id, err)
+	last := counters[len(counters)-1]
+	waits, err := o.waiting(ctx, counters[0], last)
+	if err != nil {
+		return fmt.Errorf("note that %d events were sent: %w", len(counters), err)
 	}
-	if waits > 0 {
-		o.sent[id] = sequence
+	for i, counter := range counters {
+		if _, ok := waits[counter]; ok {
+			o.sent[counter] = sequence + uint64(i)
+		}
 	}
+	o.sentTo = max(o.sentTo, last)
 	return nil
 }
 
@@ -45,29 +54,74 @@ func (o *Outbox) Unsend() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.sent)
+	o.sentTo = 0
 }
 
-// Arrived removes events that were read in the log, as Confirm does, and the keys that
-// were made here for them.
+// Arrived removes events of this device that were read in the log, and the keys that
+// were made here for them. What bears the number or the id of an event here, and is not
+// that event, is passed over. It does not wait for the disk: after a power cut an event
+// may be back, and is then found in the log again.
 func (o *Outbox) Arrived(ctx context.Context, list ...*events.Event) error {
-	ids := make([]events.ID, len(list))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(list) == 0 || o.count == 0 && len(o.aside) == 0 {
+		return nil
+	}
+	from, to := list[0].Chain.Counter, list[0].Chain.Counter
+	for _, e := range list {
+		from, to = min(from, e.Chain.Counter), max(to, e.Chain.Counter)
+	}
+	waits, err := o.waiting(ctx, from, to)
+	if err != nil {
+		return fmt.Errorf("confirm %d events: %w", len(list), err)
+	}
+	var counters []uint64
+	var aside []events.ID
 	keys := make(map[string]bool)
-	for i, e := range list {
-		ids[i] = e.ID
+	for _, e := range list {
+		queued, ok := waits[e.Chain.Counter]
+		other, refused := o.aside[e.ID]
+		if !ok && !refused {
+			continue
+		}
+		print := e.Fingerprint()
+		if ok && queued == print {
+			counters = append(counters, e.Chain.Counter)
+		} else if refused && other == print {
+			aside = append(aside, e.ID)
+		} else {
+			continue
+		}
 		if key, err := events.SealedBy(e.Sealed); err == nil {
 			keys[events.WrappedKey{Patient: e.Patient, ID: key}.Name()] = true
 		}
 	}
-	return o.confirm(ctx, ids, keys)
+	return o.confirm(ctx, counters, aside, keys)
 }
 
-func (o *Outbox) confirm(ctx context.Context, ids []events.ID, keys map[string]bool) error {
+// Confirm removes events that the log has, by their places in the chain; those not in
+// the queue are passed over. It does not wait for the disk, as Arrived.
+func (o *Outbox) Confirm(ctx context.Context, counters ...uint64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	count := 0
-	err := o.relaxed.write(ctx, func(tx change) error {
-		for _, id := range ids {
-			if err := tx.remove(id); err != nil {
+	return o.confirm(ctx, counters, nil, nil)
+}
+
+func (o *Outbox) confirm(ctx context.Context, counters []uint64, aside []events.ID, keys map[string]bool) error {
+	if len(counters) == 0 && len(aside) == 0 {
+		return nil
+	}
+	removed := 0
+	err := o.change(ctx, o.relaxed, fmt.Sprintf("confirm %d events", len(counters)+len(aside)), o.load, func(tx change) error {
+		for _, run := range runs(counters) {
+			n, err := tx.remove(run[0], run[1])
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		for _, id := range aside {
+			if _, err := tx.Exec("DELETE FROM aside WHERE id = ?", id[:]); err != nil {
 				return err
 			}
 		}
@@ -76,35 +130,29 @@ func (o *Outbox) confirm(ctx context.Context, ids []events.ID, keys map[string]b
 				return err
 			}
 		}
-		return tx.QueryRow("SELECT count(*) FROM queue WHERE set_aside = 0").Scan(&count)
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("confirm %d events: %w", len(ids), err)
+		return err
 	}
-	o.count = count
-	for _, id := range ids {
-		delete(o.sent, id)
+	o.count -= removed
+	for _, counter := range counters {
+		delete(o.sent, counter)
+	}
+	for _, id := range aside {
+		delete(o.aside, id)
 	}
 	return nil
 }
 
-// unsent leaves out what was sent and waits to be confirmed.
-func (o *Outbox) unsent(list []Entry) []Entry {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	kept := list[:0]
-	for _, e := range list {
-		if _, ok := o.sent[e.Event.ID]; !ok || e.SetAside {
-			kept = append(kept, e)
+// runs are the first and last of each row of numbers that follow one another.
+func runs(counters []uint64) (list [][2]uint64) {
+	for _, c := range counters {
+		if n := len(list); n > 0 && list[n-1][1]+1 == c {
+			list[n-1][1] = c
+			continue
 		}
+		list = append(list, [2]uint64{c, c})
 	}
-	return kept
-}
-
-// CountSetAside is the number of events that the server refused for good.
-func (o *Outbox) CountSetAside(ctx context.Context) (n int, err error) {
-	if err := o.relaxed.QueryRowContext(ctx, "SELECT count(*) FROM queue WHERE set_aside = 1").Scan(&n); err != nil {
-		return 0, fmt.Errorf("count what was set aside: %w", err)
-	}
-	return n, nil
+	return list
 }

@@ -316,8 +316,8 @@ func (c *auditVerifyCommand) compare(env *environment, source *auditSource, prin
 		return 0, err
 	}
 	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys}
-	for _, e := range entries {
-		p.Queued = append(p.Queued, e.Event)
+	if p.Queued, err = outbox.Events(entries); err != nil {
+		return 0, err
 	}
 	err = audit.VerifyProjection(env.ctx, p, func(f audit.Finding) error { found++; return printer.Finding(f) })
 	return found, err

@@ -1,0 +1,90 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/carelog/carelog/events"
+)
+
+// align finds out whether this device's chain went on without its outbox: then the
+// PC's disk came back from an older copy, and what is queued bears numbers that the
+// log has given already. It gets new ones before anything is sent.
+func (a *Agent) align(ctx context.Context) error {
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	a.outbox.Unsend() // all is read that was there: what was acknowledged and has not come was lost again
+	inLog, err := a.store.ChainInLog(ctx, a.config.Enrolment.Device)
+	if err != nil {
+		return err
+	}
+	if err := a.confirmArrived(ctx, inLog); err != nil {
+		return err
+	}
+	here := a.outbox.Next()
+	pending, err := a.outbox.Pending(ctx, 0, 1)
+	if err != nil {
+		return err
+	}
+	if len(pending) > 0 {
+		first, err := pending[0].Event()
+		if err != nil {
+			return err
+		}
+		here = first.Chain
+	}
+	if inLog == here || inLog.Counter < here.Counter {
+		return nil
+	}
+	renewed, err := a.outbox.Rechain(ctx, inLog, a.renew)
+	if err != nil {
+		return err
+	}
+	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %d queued changes were numbered anew; nothing is lost. If two PCs use one enrolment, enrol one of them again.", len(renewed))
+	return a.replaceQueued(ctx, renewed...)
+}
+
+// confirmArrived takes out of the outbox what the log has, which goes on with inLog.
+// Nearly always that is done already; but what is read from the log is in the
+// projection a moment before it is out of the outbox, and a kill can come between.
+func (a *Agent) confirmArrived(ctx context.Context, inLog events.Chain) error {
+	for {
+		pending, err := a.outbox.Pending(ctx, 0, events.MaxBatch)
+		if err != nil {
+			return err
+		}
+		var old []events.ID
+		counters := make(map[events.ID]uint64)
+		for _, p := range pending {
+			if p.Counter < inLog.Counter {
+				old = append(old, p.ID)
+				counters[p.ID] = p.Counter
+			}
+		}
+		arrived, err := a.store.InLog(ctx, old...)
+		if err != nil || len(arrived) == 0 {
+			return err
+		}
+		confirmed := make([]uint64, len(arrived))
+		for i, id := range arrived {
+			confirmed[i] = counters[id]
+		}
+		if err := a.outbox.Confirm(ctx, confirmed...); err != nil {
+			return err
+		}
+	}
+}
+
+// applied is called by the replica after every commit. Own events that were read leave
+// the outbox, all of a batch at once.
+func (a *Agent) applied(ctx context.Context, confirmed []*events.Event, _ []events.Record) error {
+	defer a.changed.fire()
+	own := confirmed[:0:0]
+	for _, e := range confirmed {
+		if e.Device == a.config.Enrolment.Device {
+			own = append(own, e)
+		}
+	}
+	return a.outbox.Arrived(ctx, own...)
+}

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/carelog/carelog/agent/outbox"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// asideNote is the body of a set-aside stub.
+type asideNote struct {
+	Event  events.ID `json:"event"`
+	Record string    `json:"record"`
+	Author string    `json:"author"`
+	Reason string    `json:"reason"`
+}
+
+// setAside puts a stub in the place of an event that the server refuses for good, so
+// that it holds back nothing else.
+func (a *Agent) setAside(ctx context.Context, entry outbox.Entry, reason string) error {
+	e, err := entry.Event()
+	if err != nil {
+		return err
+	}
+	if e.Type == events.SetAside || e.Chain.Counter == 1 {
+		return fmt.Errorf("the server refuses this device itself (%s): ask for it to be enrolled again", reason)
+	}
+	id, err := a.clock.Next(e.ID)
+	if err != nil {
+		return err
+	}
+	note, err := json.Marshal(asideNote{e.ID, e.Record.String(), e.Author, reason})
+	if err != nil {
+		return err
+	}
+	stub := &events.Event{
+		ID: id, Type: events.SetAside, Practice: e.Practice, Device: e.Device, Record: e.Record,
+		Time: a.clock.Now(), Author: e.Author, Chain: e.Chain, Replaces: e.Link(), ContentType: "application/json",
+	}
+	if stub.Sealed, err = a.ring.Seal("", stub.ID, stub.Record, note); err != nil {
+		return err // the device's own record has made the practice's key
+	}
+	stub.Sign(a.key)
+	defer a.changed.fire()
+	a.log.Warn("event set aside", "event", e.ID, "record", e.Record.String(), "reason", reason)
+	return a.outbox.SetAside(ctx, e, reason, stub)
+}
+
+// renew gives an event that the server never had another place in the chain.
+func (a *Agent) renew(e events.Event, c events.Chain) *events.Event {
+	e.Chain = c
+	e.Sign(a.key)
+	return &e
+}
+
+// Retry queues an event again that was set aside.
+func (a *Agent) Retry(ctx context.Context, id events.ID) error {
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	e, err := a.outbox.Requeue(ctx, id, a.renew)
+	if err != nil {
+		return unqueued(err)
+	}
+	defer a.queued()
+	defer a.changed.fire()
+	return a.replaceQueued(ctx, e)
+}
+
+// Discard gives up an event that was set aside. Who did it and why is kept.
+func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string) error {
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	defer a.unlockWriting()
+	if err := a.outbox.Discard(ctx, id, author, reason, a.clock.Now()); err != nil {
+		return unqueued(err)
+	}
+	defer a.changed.fire()
+	return a.store.Remove(ctx, id)
+}
+
+// unqueued says ErrNotFound of an event that is not in the outbox.
+func unqueued(err error) error {
+	if errors.Is(err, outbox.ErrNotQueued) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
+}
+
+// replaceQueued shows queued events in their new form.
+func (a *Agent) replaceQueued(ctx context.Context, list ...*events.Event) error {
+	for _, e := range list {
+		if err := a.store.Remove(ctx, e.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
+			return err
+		}
+	}
+	return a.applyQueued(ctx, list...)
+}
