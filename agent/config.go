@@ -19,6 +19,7 @@ import (
 type Log interface {
 	replica.Log
 	AppendBatch(ctx context.Context, list []events.Appending) (first uint64, err error)
+	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	PutPosition(context.Context, events.SignedPosition) error
 	Positions(context.Context) ([]events.SignedPosition, error)

@@ -53,7 +53,11 @@ func (a *Agent) pushKeys(ctx context.Context, log Log) error {
 		return nil
 	}
 	keys, err := a.outbox.Keys(ctx)
-	for _, k := range keys {
+	if err == nil && len(keys) > 1 && log.PutKeys(ctx, keys) == nil {
+		return nil
+	}
+	for _, k := range keys { // the server has some of them, or does not take one
+
 		if err != nil {
 			break
 		}

@@ -3,9 +3,12 @@ package broker
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -46,6 +49,42 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 		}
 	}
 	return fmt.Errorf("store key %s: %w: it was sent %d times and is not there (%v)", k.Name(), events.ErrUnknownOutcome, keyAttempts, doubt)
+}
+
+// PutKeys stores wrapped keys that the server does not have yet: all of them, with one
+// sync to disk, or none, as where it has one of them. With an error it is not known
+// which are there; PutKey tells of each.
+func (l *Log) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
+	for part := range slices.Chunk(keys, events.MaxBatch) {
+		if err := l.putKeys(ctx, part); err != nil {
+			return fmt.Errorf("store %d keys: %w", len(part), err)
+		}
+	}
+	return nil
+}
+
+func (l *Log) putKeys(ctx context.Context, keys []events.WrappedKey) error {
+	if len(keys) == 1 {
+		return l.PutKey(ctx, keys[0])
+	}
+	if l.link.current() == nil {
+		return fmt.Errorf("%w: %w: there is no connection", events.ErrOffline, errNotSent)
+	}
+	id, last := rand.Text()[:13], len(keys)-1
+	for i, k := range keys {
+		m := &nats.Msg{Subject: wrappedKeySubject(k), Data: k.Wrapped, Header: nats.Header{
+			expectSubject: {"0"}, batchID: {id}, batchSequence: {strconv.Itoa(i + 1)},
+		}}
+		if i == last {
+			m.Header.Set(batchCommit, "1")
+			_, err := l.publish(ctx, m)
+			return err
+		}
+		if err := l.link.conn.Load().PublishMsg(m); err != nil {
+			return fmt.Errorf("%w: %w", events.ErrOffline, err)
+		}
+	}
+	return nil
 }
 
 // Key reads one wrapped key from the leader; events.ErrNoMessage where there is none.

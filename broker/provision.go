@@ -167,6 +167,7 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	// is no rollup that could replace it. A purge, by its subject, is the operator's.
 	keys := base(streamKeys, "the wrapped patient keys of practice "+practice, keySubject+">")
 	keys.MaxMsgsPerSubject, keys.Discard, keys.DiscardNewPerSubject, keys.DenyDelete = 1, jetstream.DiscardNew, true, true
+	keys.AllowAtomicPublish = true
 
 	snapshots := base(streamSnapshots, "sealed snapshots of practice "+practice,
 		objectChunks+">", objectNames+">")

@@ -2,6 +2,7 @@ package logtest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,7 +11,7 @@ import (
 )
 
 func keyCases() map[string]func(*testing.T, World) {
-	return map[string]func(*testing.T, World){"Keys": testKeys, "Positions": testPositions}
+	return map[string]func(*testing.T, World){"Keys": testKeys, "KeysAtOnce": testKeysAtOnce, "Positions": testPositions}
 }
 
 // wrapped makes a new key of a patient.
@@ -39,6 +40,29 @@ func wantKeys(t testing.TB, l Log, want ...events.WrappedKey) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the keys differ (-want +got):\n%s", diff)
 	}
+}
+
+// All that are new, or none.
+func testKeysAtOnce(t *testing.T, w World) {
+	d := w.Device("desk-1")
+	var list []events.WrappedKey
+	for i := range 20 {
+		list = append(list, wrapped(t, fmt.Sprint("pat-", i)))
+	}
+	for _, part := range [][]events.WrappedKey{nil, list[:1], list[1:15]} {
+		if err := d.PutKeys(t.Context(), part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantKeys(t, d, list[:15]...)
+	if err := d.PutKeys(t.Context(), list[10:]); err == nil {
+		t.Error("keys of which the server has some were stored as if they were new")
+	}
+	wantKeys(t, d, list[:15]...)
+	if err := d.PutKeys(t.Context(), list[15:]); err != nil {
+		t.Fatal(err)
+	}
+	wantKeys(t, d, list...)
 }
 
 func testKeys(t *testing.T, w World) {

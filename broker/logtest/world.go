@@ -20,6 +20,7 @@ type Log interface {
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	AppendBatch(ctx context.Context, list []events.Appending) (uint64, error)
 	PutKey(ctx context.Context, k events.WrappedKey) error
+	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
 	PutPosition(ctx context.Context, p events.SignedPosition) error

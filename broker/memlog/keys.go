@@ -34,6 +34,33 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 	return nil
 }
 
+// PutKeys is broker.Log.PutKeys.
+func (l *Log) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
+	s, stored := l.server, make([]storedKey, len(keys))
+	names := make(map[string]bool)
+	for i, k := range keys {
+		k.Wrapped = slices.Clone(k.Wrapped)
+		stored[i].WrappedKey = k
+		names[k.Name()] = true
+	}
+	err := l.submit(ctx, false, func() error {
+		for _, other := range s.keys {
+			if names[other.Name()] {
+				return fmt.Errorf("%w: the server has one of them", events.ErrUnknownOutcome)
+			}
+		}
+		for _, k := range stored {
+			k.end = s.last()
+			s.keys = append(s.keys, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store %d keys: %w", len(keys), err)
+	}
+	return nil
+}
+
 // Key reads one wrapped key; events.ErrNoMessage where there is none.
 func (l *Log) Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error) {
 	k := events.WrappedKey{Patient: patient, ID: id}
