@@ -18,6 +18,10 @@ const (
 	// patientTries is how often a batch is sent whole to a log in which others write to
 	// the same dossiers; after that it gets smaller each time.
 	patientTries = 3
+	// restful is how long the reading of the log rests at most while a push begins. What
+	// was typed here is more urgent than to read it back; a long push goes side by side
+	// with the reading.
+	restful = time.Second
 )
 
 // push sends what is queued, in the order of the chain, keys first. The log must
@@ -28,6 +32,9 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 		return err
 	}
 	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: events.MaxBatch, began: a.config.Now()}
+	p.wake = a.replica.Rest()
+	defer p.wake()
+	defer time.AfterFunc(restful, p.wake).Stop()
 	next := p.read(ctx, 0)
 	for {
 		if next.err != nil || len(next.entries) == 0 {
@@ -53,6 +60,7 @@ type pusher struct {
 	agent *Agent
 	log   Log
 	began time.Time
+	wake  func() // lets the reading go on
 	done  uint64 // events that the server has taken
 
 	// ends is where each dossier ends, by subject: as it had been read when this push
@@ -264,6 +272,7 @@ func (p *pusher) stale(ctx context.Context, subject string, after *uint64, stale
 
 // reach waits until the log was read up to a place.
 func (p *pusher) reach(ctx context.Context, sequence uint64) error {
+	p.wake()
 	ctx, cancel := context.WithTimeoutCause(ctx, stallAfter, fmt.Errorf("the server sends none of its events up to %d", sequence))
 	defer cancel()
 	return p.agent.replica.Reach(ctx, sequence)

@@ -43,7 +43,7 @@ func (f *file) prepare(ctx context.Context) (err error) {
 		"INSERT INTO queue (counter, id, fingerprint, message) VALUES (?, ?, ?, ?)": &f.insert,
 		"DELETE FROM queue WHERE counter BETWEEN ? AND ?":                           &f.remove,
 		"UPDATE chain SET counter = ?, previous = ?":                                &f.chain,
-		"SELECT counter, fingerprint FROM queue WHERE counter BETWEEN ? AND ?":       &f.between,
+		"SELECT counter, fingerprint FROM queue WHERE counter BETWEEN ? AND ?":      &f.between,
 	} {
 		if *stmt, err = f.PrepareContext(ctx, text); err != nil {
 			return err

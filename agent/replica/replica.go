@@ -54,6 +54,7 @@ type Replica struct {
 	position events.Position
 	stream   string
 	moved    chan struct{} // closed and replaced when the position moves
+	resting  chan struct{} // closed when the reading may go on; nil: it may
 	late     []string      // patients whose keys were fetched for the batch at hand
 }
 
@@ -157,6 +158,9 @@ func (r *Replica) read(ctx context.Context, log Log, start events.Position, out 
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
+		if r.rest(ctx) != nil {
+			return nil
+		}
 		select {
 		case out <- m:
 		case <-ctx.Done():
@@ -164,6 +168,38 @@ func (r *Replica) read(ctx context.Context, log Log, start events.Position, out 
 		}
 	}
 	return errors.New("read the log: the server ended it")
+}
+
+// Rest lets Follow take nothing more from the log until it is woken, so that something
+// more urgent has the processor. wake can be called more than once, and must be called.
+// Only one can ask for rest at a time.
+func (r *Replica) Rest() (wake func()) {
+	over := make(chan struct{})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resting = over
+	return sync.OnceFunc(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.resting = nil
+		close(over)
+	})
+}
+
+// rest waits until nobody asks for rest.
+func (r *Replica) rest(ctx context.Context) error {
+	r.mu.Lock()
+	over := r.resting
+	r.mu.Unlock()
+	if over == nil {
+		return nil
+	}
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // sameStart asks once more, now that the reading has begun, whether the log is the one
