@@ -4,8 +4,11 @@
 // It promises that what Enqueue accepted is on disk (SQLite, synchronous FULL)
 // before it returns, in one transaction with the chain and with the keys that the
 // events need; that reading does not remove; and that an event leaves only by
-// Confirm (the log has it), Withdraw (the author was told that it was not written)
+// Arrived or Confirm (the log has it), Withdraw (the author was told that it was not written)
 // or Discard (a named user gave it up, and that is kept).
+//
+// A file of schema 1, with JSON, is taken over when it is opened; an older carelog
+// refuses it from then on.
 //
 // It does not push: it knows no broker. One process has it open at a time, which
 // the lock of the data folder sees to.
