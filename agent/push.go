@@ -28,14 +28,17 @@ const (
 // have been read to its end: what had arrived after all is then out of the outbox.
 func (a *Agent) push(ctx context.Context, log Log) error {
 	a.owesKeys.Store(true) // what an earlier session sent may be lost again
-	if err := a.pushKeys(ctx, log); err != nil {
-		return err
-	}
 	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: events.MaxBatch, began: a.config.Now()}
 	p.wake = a.replica.Rest()
 	defer p.wake()
 	defer time.AfterFunc(restful, p.wake).Stop()
-	next := p.read(ctx, 0)
+	ahead := make(chan part, 1)
+	go func() { ahead <- p.read(ctx, 0) }()
+	err := a.pushKeys(ctx, log)
+	next := <-ahead
+	if err != nil {
+		return err
+	}
 	for {
 		if next.err != nil || len(next.entries) == 0 {
 			return next.err
@@ -77,21 +80,52 @@ type pusher struct {
 
 // part is what comes next in the outbox.
 type part struct {
-	entries  []outbox.Entry
-	position uint64 // up to which the log was read before, and own events taken out
-	err      error
+	entries []outbox.Entry
+	ends    map[string]uint64 // of dossiers that this push has not come to before
+	behind  uint64            // a place that must be read before it can be sent; 0: none
+	err     error
 }
 
-// read reads what waits after a place in the chain.
+// read reads what waits after a place in the chain, and where its dossiers end. What was
+// read of the log after the outbox was looked at is no end: an event that waits here may
+// stand before it.
 func (p *pusher) read(ctx context.Context, after uint64) part {
 	position, _, _ := p.agent.replica.Position()
-	entries, err := p.agent.outbox.Pending(ctx, after, events.MaxBatch)
-	return part{entries: entries, position: position.Sequence, err: err}
+	next := part{ends: make(map[string]uint64)}
+	next.entries, next.err = p.agent.outbox.Pending(ctx, after, events.MaxBatch)
+	for _, e := range next.entries {
+		subject := e.Message.Subject
+		if _, known := p.ends[subject]; known {
+			continue
+		}
+		if _, known := next.ends[subject]; known {
+			continue
+		}
+		_, patient, err := events.ParseSubject(subject)
+		if err != nil {
+			return part{err: err}
+		}
+		end, err := p.agent.store.DossierSequence(ctx, patient)
+		if err != nil {
+			return part{err: err}
+		}
+		if end > position.Sequence {
+			next.behind = max(next.behind, end)
+		}
+		next.ends[subject] = end
+	}
+	return next
 }
 
 // step sends one batch from the front of a part, or gets out of the way what keeps it
 // from being sent, and returns what comes next.
 func (p *pusher) step(ctx context.Context, next part) (part, error) {
+	if next.behind > 0 {
+		if err := p.reach(ctx, next.behind); err != nil {
+			return part{}, err
+		}
+		return p.read(ctx, 0), nil
+	}
 	batch, orphan, err := p.cut(next.entries)
 	if err != nil {
 		return part{}, err
@@ -102,18 +136,9 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		}
 		return p.read(ctx, 0), nil
 	}
-	list, behind, err := p.expect(ctx, batch, next.position)
-	if err != nil {
-		return part{}, err
-	}
-	if behind > 0 { // others have written there; who knows what else came
-		if err := p.reach(ctx, behind); err != nil {
-			return part{}, err
-		}
-		return p.read(ctx, 0), nil
-	}
+	list := p.expect(batch, next.ends)
 	ahead := make(chan part, 1)
-	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter) }()
+	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter) }() // p does not change meanwhile
 	first, err := p.log.AppendBatch(ctx, list)
 	following := <-ahead
 	if err == nil {
@@ -184,10 +209,9 @@ func sizeOf(m events.Message) int {
 
 // expect says with each first event of a dossier where that dossier ends. It is no
 // condition in meaning: what was written offline is stored whatever others wrote. It
-// keeps a batch that hangs in a dead connection from being stored a second time. behind
-// is a place that must be read first, since it is after what was read before the batch.
-func (p *pusher) expect(ctx context.Context, batch []outbox.Entry, position uint64) (list []events.Appending, behind uint64, err error) {
-	list = make([]events.Appending, len(batch))
+// keeps a batch that hangs in a dead connection from being stored a second time.
+func (p *pusher) expect(batch []outbox.Entry, ends map[string]uint64) []events.Appending {
+	list := make([]events.Appending, len(batch))
 	met := make(map[string]bool)
 	for i, e := range batch {
 		subject := e.Message.Subject
@@ -198,21 +222,12 @@ func (p *pusher) expect(ctx context.Context, batch []outbox.Entry, position uint
 		met[subject] = true
 		end, known := p.ends[subject]
 		if !known {
-			_, patient, err := events.ParseSubject(subject)
-			if err != nil {
-				return nil, 0, err
-			}
-			if end, err = p.agent.store.DossierSequence(ctx, patient); err != nil {
-				return nil, 0, err
-			}
-			if end > position {
-				return nil, end, nil
-			}
+			end = ends[subject]
 			p.ends[subject] = end
 		}
 		list[i].After = &end
 	}
-	return list, 0, nil
+	return list
 }
 
 // stored notes a batch that the server has taken. It leaves the outbox when the replica
