@@ -34,7 +34,7 @@ func (s *Store) lookAhead(entries []Entry) (wait func() []found) {
 	go func() {
 		defer close(done)
 		for i := range entries {
-			if e := &entries[i]; e.Event != nil && e.Body != nil {
+			if e := &entries[i]; e.Event != nil {
 				list[i] = s.foundBy(newVersion(e, 0, i))
 			}
 		}

@@ -179,8 +179,8 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	if err == nil {
 		_, err = s.writer.exec(commit)
 	}
-	if err == nil && b.strangers != nil {
-		b.strangers.arrival = b.arrival
+	if err == nil {
+		b.acquainted()
 	}
 	if err != nil {
 		_, undo := s.writer.exec(rollback)

@@ -10,9 +10,11 @@ import (
 // log which is read for the first time need not ask the file for each. It is a Bloom
 // filter: of what was here it never says so, of what was not it may fail to.
 type strangers struct {
-	seed    maphash.Seed
-	bits    []uint64
-	arrival int64 // last number that the store had given when it was last true
+	seed maphash.Seed
+	bits []uint64
+	// What the store had given when this was last true: the last number of the feed, and
+	// the last key of a dossier, since a message that is no event has no such number.
+	arrival, lastDossier int64
 }
 
 const (
@@ -65,10 +67,17 @@ func (s *Store) acquaint(b *batch) {
 	switch {
 	case b.lastRecord == 0 && b.lastDossier == 0 && s.strangers == nil:
 		s.strangers = newStrangers()
-	case s.strangers != nil && s.strangers.arrival != b.arrival:
+	case s.strangers != nil && (s.strangers.arrival != b.arrival || s.strangers.lastDossier != b.lastDossier):
 		s.strangers = nil
 	}
 	b.strangers = s.strangers
+}
+
+// acquainted notes where the store stands after a commit.
+func (b *batch) acquainted() {
+	if b.strangers != nil {
+		b.strangers.arrival, b.strangers.lastDossier = b.arrival, b.lastDossier
+	}
 }
 
 // dossierName is a dossier as strangers know it: no record is without a type.

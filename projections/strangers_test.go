@@ -1,0 +1,73 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Another program makes a dossier for a message that is no event, which moves no number
+// of the feed: the patient is no stranger any more.
+func TestAnotherProgramMakesADossier(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	s, other := openAt(t, path), openAt(t, path)
+	defer finish(t, s)
+	d := newDesk("a")
+	read(t, s, at(1, d.write(note, note1("asthma"))))
+	apply(t, other, at(2, projections.Entry{Message: events.Message{Subject: "carelog.practice-1.pat-9", Data: []byte("?")}, Reason: "it is no event"}))
+	finish(t, other)
+	e := d.event(events.Written, events.Record{Type: "Patient", ID: "pat-9"}, "pat-9", note1("of that dossier"))
+	apply(t, s, at(3, projections.Entry{Event: e, Body: e.Sealed}))
+}
+
+// A batch that fails leaves nobody known who is not here, and nobody a stranger who is.
+func TestStrangersAfterABatchThatFails(t *testing.T) {
+	ctx := context.Background()
+	s := open(t)
+	d := newDesk("a")
+	first, second := at(1, d.write(note, note1("asthma"))), at(2, d.write(allergy, note1("penicillin")))
+	failed := errors.New("not now")
+	for range 2 {
+		if _, err := s.Apply(ctx, projections.Batch{Entries: []projections.Entry{first, second}, Before: func() error { return failed }}); !errors.Is(err, failed) {
+			t.Fatalf("apply: %v", err)
+		}
+	}
+	read(t, s, first, second)
+	queued := d.write(events.Record{Type: "Condition", ID: "con-1"}, note1("queued"))
+	apply(t, s, queued)
+	if err := s.Remove(ctx, queued.Event.ID); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, queued)
+	child := at(3, newDesk("b").write(allergy, note1("none"), second.Event.ID))
+	read(t, s, child, at(4, queued))
+	if diff := cmp.Diff(replayed(t, first, second, child, at(4, queued)), dump(t, s)); diff != "" {
+		t.Errorf("not what a replay makes (-want +got):\n%s", diff)
+	}
+}
+
+// What a version is found by does not depend on how many came with it.
+func TestManyEntriesAreFoundAsOneIs(t *testing.T) {
+	var list []projections.Entry
+	d := newDesk("a")
+	for i := range 300 {
+		e := d.write(events.Record{Type: "Patient", ID: fmt.Sprint("p", i)}, patientBody(fmt.Sprint("Name", i), "Jan", "1970-01-02", fmt.Sprint(i)))
+		e.Body = nil // who applies it leaves the opening to the store
+		list = append(list, at(uint64(i+1), e))
+	}
+	one, many := open(t), open(t)
+	for _, e := range list {
+		apply(t, one, e)
+	}
+	apply(t, many, list...)
+	if diff := cmp.Diff(dump(t, one), dump(t, many)); diff != "" {
+		t.Errorf("applied at once (-one by one +at once):\n%s", diff)
+	}
+}
