@@ -47,6 +47,14 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 // vacuumInto has a connection of its own: the readers may not write, and the writer
 // goes on meanwhile.
 func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
+	s.copying.RLock()
+	defer s.copying.RUnlock()
+	s.mu.Lock()
+	closed := s.writer == nil
+	s.mu.Unlock()
+	if closed {
+		return errClosed
+	}
 	w, err := openWriter(ctx, source(s.path, "cache_size(-16384)"))
 	if err != nil {
 		return err

@@ -201,3 +201,15 @@ func TestCopyWhileWritesGoOn(t *testing.T) {
 		finish(t, got)
 	}
 }
+
+func TestCopyOfAClosedStore(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "record.db"))
+	finish(t, s)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Copy(context.Background(), path); err == nil {
+		t.Error("a closed store was copied")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a copy that failed left a file: %v", err)
+	}
+}

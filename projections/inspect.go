@@ -23,37 +23,51 @@ type Contents struct {
 // Inspect reads what the file at path holds, of any practice, without changing it but
 // for what SQLite keeps beside it. Refusals are those of Open.
 func Inspect(ctx context.Context, path string) (c Contents, err error) {
-	fail := func(err error) (Contents, error) {
+	err = lookInto(ctx, path, func(w *writer, schema int) error {
+		c.Schema = schema
+		var sequence int64
+		var hash, before []byte
+		if err := w.conn.QueryRowContext(ctx, `SELECT practice, stream, sequence, hash, (SELECT count(*) FROM event) FROM store`).
+			Scan(&c.Practice, &c.Stream, &sequence, &hash, &c.Events); err != nil {
+			return err
+		}
+		c.Position.Sequence = uint64(sequence)
+		copy(c.Position.Hash[:], hash)
+		if _, err := w.one(&statement{hashBefore}, []any{sequence}, &before); err != nil {
+			return fmt.Errorf("find the hash before %d: %w", sequence, err)
+		}
+		copy(c.Before[:], before)
+		return nil
+	})
+	if err != nil {
 		return Contents{}, explain(path, "look into "+path, err)
 	}
+	return c, nil
+}
+
+// lookInto calls f on a file that may come from anywhere, if it has our tables and
+// nothing besides: a trigger or a view in it would do its maker's will here.
+func lookInto(ctx context.Context, path string, f func(w *writer, schema int) error) (err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
+		return err
 	}
 	if err := errors.Join(checkHeader(path), checkLength(path)); err != nil {
-		return fail(err)
+		return err
 	}
 	w, err := openWriter(ctx, source(path, "query_only(1)"))
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&c.Schema); err != nil {
-		return fail(err)
+	var schema int
+	if err := w.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&schema); err != nil {
+		return err
 	}
-	if known := Schema(); c.Schema > known {
-		return fail(&NewerError{Path: path, Have: c.Schema, Known: known})
+	if known := Schema(); schema > known {
+		return &NewerError{Path: path, Have: schema, Known: known}
 	}
-	var sequence int64
-	var hash, before []byte
-	if err := w.conn.QueryRowContext(ctx, `SELECT practice, stream, sequence, hash, (SELECT count(*) FROM event) FROM store`).
-		Scan(&c.Practice, &c.Stream, &sequence, &hash, &c.Events); err != nil {
-		return fail(err)
+	if err := w.checkSchema(ctx, path, schema); err != nil {
+		return err
 	}
-	c.Position.Sequence = uint64(sequence)
-	copy(c.Position.Hash[:], hash)
-	if _, err := w.one(&statement{hashBefore}, []any{sequence}, &before); err != nil {
-		return fail(fmt.Errorf("find the hash before %d: %w", sequence, err))
-	}
-	copy(c.Before[:], before)
-	return c, nil
+	return f(w, schema)
 }

@@ -9,10 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Replace takes the file at path, which Copy made here or elsewhere, in the place of
-// the store's own. Questions and changes wait meanwhile; the next one sees the new file.
+// the store's own. It waits for a copy under way; questions and changes wait for it, and
+// the next one sees the new file.
 // Keys that are here stay, and so does the numbering of the feed: what comes next has a
 // higher number than anything had here. Whoever has queued events applies them anew.
 //
@@ -30,6 +33,8 @@ func (s *Store) replace(ctx context.Context, path string) error {
 	} else if info.Size() == 0 {
 		return &NotOursError{Path: path, Reason: "it is empty"}
 	}
+	s.copying.Lock()
+	defer s.copying.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writer == nil {
@@ -54,7 +59,7 @@ func (s *Store) replace(ctx context.Context, path string) error {
 
 // fit checks the file that is to come, and gives it what must not be lost of this one.
 func (s *Store) fit(ctx context.Context, path string) (err error) {
-	if err := errors.Join(checkHeader(path), checkLength(path)); err != nil {
+	if err := lookInto(ctx, path, func(*writer, int) error { return nil }); err != nil {
 		return err
 	}
 	next, err := Open(ctx, path, s.options)
@@ -142,17 +147,18 @@ func swap(from, to string) error {
 			}
 		}
 	}
-	if err := syncPath(from); err != nil {
+	if err := syncFile(from); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(to))
+	return localdisk.SyncFolder(filepath.Dir(to))
 }
 
-func syncPath(path string) (err error) {
-	f, err := os.Open(path)
+// syncFile opens it for writing: Windows syncs no file otherwise.
+func syncFile(path string) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

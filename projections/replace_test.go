@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -152,6 +153,9 @@ func TestReplaceRefuses(t *testing.T) {
 			}
 		}, is[*projections.CorruptError]},
 		{"its schema is scribbled over", func(t *testing.T, path string) { scribble(t, path, 100, 3000) }, is[*projections.CorruptError]},
+		{"with a trigger that forgets", run("CREATE TRIGGER forget AFTER INSERT ON event BEGIN DELETE FROM event WHERE arrival = new.arrival; END"), is[*projections.NotOursError]},
+		{"with a view in the place of a table", run("DROP TABLE repeat; CREATE VIEW repeat AS SELECT 1 AS sequence, 1 AS stored, x'' AS hash, x'' AS fingerprint, x'' AS id"), is[*projections.NotOursError]},
+		{"without an index", run("DROP INDEX event_record"), is[*projections.NotOursError]},
 		{"not closed in order, and damaged", func(t *testing.T, path string) {
 			run("UPDATE store SET clean = 0")(t, path)
 			for from := int64(30 * 4096); from < 60*4096; from += 4096 {
@@ -224,6 +228,41 @@ func TestReplaceBesideAnotherProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	finish(t, s)
+}
+
+// A copy that is under way when the file is replaced is of one file or of the other.
+func TestReplaceDuringACopy(t *testing.T) {
+	ctx := context.Background()
+	log := logOfAll()
+	d := newDesk("d")
+	for i := range 3000 {
+		log = append(log, at(uint64(len(log)+1), d.write(events.Record{Type: "Condition", ID: fmt.Sprint("c", i)}, note1("more"))))
+	}
+	s := open(t)
+	read(t, s, log...)
+	dir := t.TempDir()
+	for i := range 3 {
+		next := copied(t, log[:len(log)-i%2]...)
+		path := filepath.Join(dir, fmt.Sprint(i))
+		var busy sync.WaitGroup
+		busy.Go(func() {
+			if err := s.Copy(ctx, path); err != nil {
+				t.Errorf("copy while the file is replaced: %v", err)
+			}
+		})
+		for _, err := os.Stat(path); err != nil && !t.Failed(); _, err = os.Stat(path) {
+			runtime.Gosched() // until it has begun
+		}
+		if err := s.Replace(ctx, next); err != nil {
+			t.Errorf("replace while the file is copied: %v", err)
+		}
+		busy.Wait()
+		if t.Failed() {
+			return
+		}
+		got := openAt(t, path)
+		finish(t, got)
+	}
 }
 
 // What was never in the old file may be in the new one, also where that holds less: a

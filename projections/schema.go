@@ -195,3 +195,49 @@ func (w *writer) migrate(ctx context.Context, version int, text string) (err err
 	_, err = w.exec(commit)
 	return err
 }
+
+// checkSchema refuses a file whose tables are not those of its version of the schema.
+func (w *writer) checkSchema(ctx context.Context, path string, version int) (err error) {
+	texts, err := migrations()
+	if err != nil {
+		return err
+	}
+	plain, err := openWriter(ctx, ":memory:")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plain.close()) }()
+	for _, text := range texts[:max(version, 0)] {
+		if _, err := plain.conn.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	want, err := plain.schema()
+	if err != nil {
+		return err
+	}
+	got, err := w.schema()
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(got, func(text string) bool { return !slices.Contains(want, text) }); i >= 0 {
+		return &NotOursError{Path: path, Reason: "it has a " + got[i]}
+	}
+	if i := slices.IndexFunc(want, func(text string) bool { return !slices.Contains(got, text) }); i >= 0 {
+		return &NotOursError{Path: path, Reason: "it lacks the " + want[i]}
+	}
+	return nil
+}
+
+var selectSchema = &statement{"SELECT type || ' ' || name || ': ' || ifnull(sql, '') FROM sqlite_schema ORDER BY type, name"}
+
+// schema lists what a file has, with the text that made it.
+func (w *writer) schema() (list []string, err error) {
+	err = w.each(selectSchema, nil, func(scan func(...any) error) error {
+		var text string
+		err := scan(&text)
+		list = append(list, text)
+		return err
+	})
+	return list, err
+}

@@ -36,6 +36,8 @@ type Store struct {
 	path    string
 	options Options
 
+	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before mu
+
 	mu        sync.Mutex // held during a change
 	writer    *writer    // nil once closed
 	strangers *strangers // nil: everybody may be known
@@ -91,9 +93,11 @@ func (s *Store) open(ctx context.Context) error {
 	return s.readers.PingContext(ctx)
 }
 
-// Close ends the store after the change under way. Questions still open fail. It may
-// be called again.
+// Close ends the store after the change and the copy under way. Questions still open
+// fail. It may be called again.
 func (s *Store) Close() error {
+	s.copying.Lock()
+	defer s.copying.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writer == nil {
