@@ -3,8 +3,10 @@ package broker
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"strconv"
@@ -47,6 +49,11 @@ var _ writing.BatchLine = line{}
 // End reads the last message of a subject.
 func (l line) End(ctx context.Context, subject string) (events.Stored, error) {
 	return l.get(ctx, streamRecords, getRequest{LastFor: subject})
+}
+
+// Span reads a part of the log.
+func (l line) Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored, error] {
+	return l.span(ctx, streamRecords, events.Subjects(l.practice), from, to)
 }
 
 // PublishBatch sends all messages in one go and waits for the answer to the last,
@@ -97,7 +104,23 @@ func (l line) PublishBatch(ctx context.Context, list []events.Appending) (uint64
 		}
 		return 0, publishError(err)
 	}
-	return readAck(answer.Data)
+	return readBatchAck(answer.Data, wire[last].Header[batchID][0], len(list))
+}
+
+// readBatchAck reads a stream's answer to the last message of a batch. One that does not
+// name the batch is of a server that took each message by itself.
+func readBatchAck(data []byte, id string, size int) (last uint64, err error) {
+	if last, err = readAck(data); err != nil {
+		return 0, err
+	}
+	var ack struct {
+		ID   string `json:"batch"`
+		Size int    `json:"count"`
+	}
+	if err := json.Unmarshal(data, &ack); err != nil || ack.ID != id || ack.Size != size {
+		return 0, fmt.Errorf("%w: the server does not say that it stored the batch as one", events.ErrUnknownOutcome)
+	}
+	return last, nil
 }
 
 // onWire writes the messages of a batch as they are sent, and refuses what the broker

@@ -152,6 +152,10 @@ func testBatchIsInPart(t *testing.T, w World) {
 	unexpecting := []events.Appending{{Message: list[4]}, {Message: list[1]}}
 	_, err = d.AppendBatch(t.Context(), unexpecting)
 	wantStale(t, err, 1, "Condition/c-1", 2)
+	// The same ends at the same distance, and another one between them.
+	list[4].Subject = list[1].Subject
+	_, err = d.AppendBatch(t.Context(), batchOf(nil, list[0], list[4], list[2]))
+	wantStale(t, err, 0, "Condition/c-0", 1)
 	wantLog(t, w, list[:3]...)
 }
 

@@ -2,7 +2,9 @@ package memlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -32,6 +34,21 @@ func (l line) End(ctx context.Context, subject string) (events.Stored, error) {
 		return events.Stored{}, err
 	}
 	return stored, nil
+}
+
+// Span reads a part of the log.
+func (l line) Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for ; from <= to; from++ {
+			stored, err := l.Get(ctx, from)
+			if errors.Is(err, events.ErrNoMessage) {
+				return
+			}
+			if !yield(stored, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // PublishBatch sends a batch once. One of its messages that gets lost takes it with

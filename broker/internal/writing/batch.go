@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/carelog/carelog/events"
 )
@@ -22,13 +23,14 @@ type BatchLine interface {
 	// End reads the last message of a subject from the log's leader; events.ErrNoMessage
 	// where there is none.
 	End(ctx context.Context, subject string) (events.Stored, error)
-	// Get reads one message from the log's leader; events.ErrNoMessage likewise.
-	Get(ctx context.Context, sequence uint64) (events.Stored, error)
+	// Span reads the log from one sequence to another, both included, and ends there, or
+	// earlier where its leader has nothing more.
+	Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored, error]
 }
 
 // Batch stores all of list or nothing, and returns the sequence of the first; the
-// others follow without a gap. An unknown outcome is read back by the ids of the
-// first and the last: where both stand at their distance, all do.
+// others follow without a gap. An unknown outcome is read back by the ids of all: what
+// stands between the same two may have come in another batch.
 func Batch(ctx context.Context, line BatchLine, list []events.Appending) (uint64, error) {
 	if err := batchFault(list); err != nil {
 		return 0, fmt.Errorf("append a batch of %d: %w", len(list), err)
@@ -92,6 +94,15 @@ func batch(ctx context.Context, line BatchLine, list []events.Appending) (uint64
 		}
 		if readErr == nil && overtaken {
 			readErr = lookForOthers(ctx, line, list)
+			if errors.As(readErr, new(*events.StaleError)) {
+				// What is in the way may be this batch, by an attempt that arrived since.
+				if first, err := lookForBatch(ctx, line, list); first != 0 || err != nil {
+					if err == nil {
+						return first, nil
+					}
+					readErr = err
+				}
+			}
 		}
 		if stale := new(events.StaleError); errors.As(readErr, &stale) {
 			return 0, readErr // and an attempt that is late is stale as well
@@ -134,13 +145,18 @@ func lookForBatch(ctx context.Context, line BatchLine, list []events.Appending) 
 	if err != nil || s.own == 0 {
 		return 0, err
 	}
-	end, err := line.Get(ctx, s.own+uint64(len(list))-1)
-	if err != nil && !errors.Is(err, events.ErrNoMessage) {
-		return 0, err
-	}
-	got, _ := end.Peek()
-	if want, _ := list[len(list)-1].Message.Peek(); got == want {
-		return s.own, nil
+	next := 0
+	for stored, err := range line.Span(ctx, s.own, s.own+uint64(len(list))-1) {
+		if err != nil {
+			return 0, err
+		}
+		got, _ := stored.Peek()
+		if want, _ := list[next].Message.Peek(); got != want || stored.Sequence != s.own+uint64(next) {
+			break
+		}
+		if next++; next == len(list) {
+			return s.own, nil
+		}
 	}
 	return 0, &events.BatchError{Index: 0, Err: &events.StaleError{Record: record, Sequence: s.own}}
 }
