@@ -199,35 +199,45 @@ func (a *Agent) replayOutbox(ctx context.Context) error {
 			return err
 		}
 	}
-	entries, err := a.outbox.All(ctx)
-	if err != nil {
-		return err
-	}
-	queued, err := outbox.Events(entries)
+	queued, err := a.allQueued(ctx)
 	if err != nil {
 		return err
 	}
 	return a.applyQueued(ctx, queued...)
 }
 
+// allQueued is what waits in the outbox.
+func (a *Agent) allQueued(ctx context.Context) ([]*events.Event, error) {
+	entries, err := a.outbox.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return outbox.Events(entries)
+}
+
 func (a *Agent) applyQueued(ctx context.Context, list ...*events.Event) error {
-	var b projections.Batch
-	for _, e := range list {
-		entry := projections.Entry{Event: e}
-		var err error
-		if entry.Body, err = a.ring.Open(e); errors.Is(err, events.ErrNoKey) {
-			// The projection was lost, and the key with it: the server has it.
-			entry.Doubt, entry.Reason = projections.DoubtUnopened, err.Error()
-		} else if err != nil {
-			return err
-		}
-		b.Entries = append(b.Entries, entry)
+	entries, err := a.asQueued(list)
+	if err != nil || len(entries) == 0 {
+		return err
 	}
-	if len(b.Entries) == 0 {
-		return nil
-	}
-	_, err := a.store.Apply(ctx, b)
+	_, err = a.store.Apply(ctx, projections.Batch{Entries: entries})
 	return err
+}
+
+// asQueued opens queued events for the projection.
+func (a *Agent) asQueued(list []*events.Event) ([]projections.Entry, error) {
+	entries := make([]projections.Entry, len(list))
+	for i, e := range list {
+		entries[i].Event = e
+		var err error
+		if entries[i].Body, err = a.ring.Open(e); errors.Is(err, events.ErrNoKey) {
+			// The projection was lost, and the key with it: the server has it.
+			entries[i].Doubt, entries[i].Reason = projections.DoubtUnopened, err.Error()
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 // register makes the device's own record, with its certificate, the first event of

@@ -28,6 +28,14 @@ const (
 func (s *session) restore(ctx context.Context, state events.LogState) (took bool, err error) {
 	a := s.agent
 	position, _, _ := a.replica.Position()
+	defer func() {
+		if err != nil {
+			return // what is here is used when it is tried again
+		}
+		if failed := a.tidy(""); failed != nil {
+			a.log.Info("what is left of a snapshot was not removed", "err", failed)
+		}
+	}()
 	if a.config.SnapshotEvery < 0 || state.Last < position.Sequence+min(worthEvents, uint64(a.config.SnapshotEvery)) {
 		return false, nil
 	}
@@ -55,7 +63,7 @@ func (s *session) restore(ctx context.Context, state events.LogState) (took bool
 			a.clearWarning(warnSnapshot)
 			return true, nil
 		case !unfit(err):
-			return false, err
+			return false, err // it is tried again, from what is here
 		}
 		a.refuseSnapshot(m.ID, err)
 	}
@@ -79,8 +87,10 @@ func unfit(err error) bool {
 	var foreign *projections.NotOursError
 	var newer *projections.NewerError
 	var practice *projections.PracticeError
+	var busy *projections.BusyError
+	var disk *projections.DiskError
 	return errors.As(err, &damaged) || errors.As(err, &corrupt) || errors.As(err, &foreign) || errors.As(err, &newer) ||
-		errors.As(err, &practice) || errors.Is(err, events.ErrNoMessage) || errors.Is(err, errDisagrees) ||
+		errors.As(err, &practice) || errors.As(err, &busy) || errors.As(err, &disk) || errors.Is(err, events.ErrNoMessage) || errors.Is(err, errDisagrees) ||
 		errors.Is(err, snapshot.ErrNewer) || errors.Is(err, snapshot.ErrNoRoom)
 }
 
@@ -140,9 +150,6 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 	if err == nil {
 		err = a.takeOver(ctx, path)
 	}
-	if unfit(err) {
-		err = errors.Join(err, os.Remove(path))
-	}
 	if err == nil {
 		a.log.Info("snapshot taken over", "snapshot", m.ID, "position", m.Position.Sequence, "of", state.Last, "bytes", m.Sealed(), "took", a.config.Now().Sub(began))
 	}
@@ -168,32 +175,40 @@ func (s *session) agrees(ctx context.Context, m snapshot.Manifest, state events.
 	return nil
 }
 
-// takeOver puts the file in the projection's place. Nobody writes meanwhile.
+// takeOver puts the file in the projection's place, with what is queued on top of it.
+// Nobody writes meanwhile.
 func (a *Agent) takeOver(ctx context.Context, path string) error {
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}
 	defer a.unlockWriting()
-	// From here on a session that ends does not leave the queue unseen.
+	// What was acknowledged and not read yet may come after the snapshot's position.
+	a.outbox.Unsend()
+	waiting, err := a.allQueued(ctx)
+	if err != nil {
+		return err
+	}
+	queued, err := a.asQueued(waiting)
+	if err != nil {
+		return err
+	}
+	// From here on a session that ends does not leave the replica with the old position.
 	ctx = context.WithoutCancel(ctx)
-	if err := a.store.Replace(ctx, path); err != nil {
+	if err := a.store.Replace(ctx, path, queued...); err != nil {
 		return err
 	}
 	defer a.changed.fire()
-	if err := a.replayOutbox(ctx); err != nil {
-		return fmt.Errorf("show what is queued: %w", err)
-	}
 	return a.replica.Replaced(ctx)
 }
 
-// tidy removes what is left of other snapshots that were being fetched.
+// tidy removes what is left of other snapshots that were being fetched or made.
 func (a *Agent) tidy(except string) error {
 	old, err := filepath.Glob(filepath.Join(a.config.Data, "snapshot-*.db*"))
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		if !strings.HasPrefix(path, except) {
+		if except == "" || !strings.HasPrefix(path, except) {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}

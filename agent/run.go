@@ -136,12 +136,14 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	defer cancel(nil)
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
-	s := &session{agent: a, log: log, fail: cancel}
+	s := &session{agent: a, log: log, fail: cancel, over: ctx}
 	a.meet(s)
 	err := s.run(ctx)
 	a.meet(nil)
+	cause := context.Cause(ctx)
+	cancel(err)
 	s.makers.Wait()
-	if cause := context.Cause(ctx); cause != nil {
+	if cause != nil {
 		return cause
 	}
 	return err

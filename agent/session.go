@@ -25,7 +25,8 @@ const (
 type session struct {
 	agent *Agent
 	log   Log
-	fail  func(error) // ends the session
+	fail  func(error)     // ends the session
+	over  context.Context // is done when it has ended
 
 	stated   events.Position // that the others were told
 	statedAt time.Time

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -313,6 +315,123 @@ func TestTwoDesksDoNotMakeOneAtOnce(t *testing.T) {
 		two.offline()
 		if _, err := two.MakeSnapshot(ctx); !errors.Is(err, agent.ErrNotLevel) {
 			t.Errorf("make offline: %v, want %v", err, agent.ErrNotLevel)
+		}
+	})
+}
+
+// gate is a line whose uploads, or whose log, stand still while the flag is set.
+type gate struct {
+	*memlog.Log
+	uploads, log *atomic.Bool
+}
+
+func (l gate) PutObject(ctx context.Context, name string, data []byte) error {
+	if l.uploads.Load() {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return l.Log.PutObject(ctx, name, data)
+}
+
+func (l gate) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for m, err := range l.Log.Read(ctx, from) {
+			if l.log.Load() {
+				<-ctx.Done()
+				return
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *machine) gated() (uploads, log *atomic.Bool) {
+	uploads, log = new(atomic.Bool), new(atomic.Bool)
+	m.wrap = func(l *memlog.Log) agent.Log { return gate{l, uploads, log} }
+	return uploads, log
+}
+
+// A snapshot that somebody asked for is not made any longer than the desk is connected.
+func TestMakingEndsWithTheSession(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.machine("one").snapshots(-1)
+		uploads, _ := one.gated()
+		one.start()
+		w.settled()
+		uploads.Store(true)
+		made := make(chan error, 1)
+		go func() {
+			_, err := one.MakeSnapshot(context.Background())
+			made <- err
+		}()
+		time.Sleep(worldInterval)
+		one.offline()
+		began := time.Now()
+		if err := <-made; err == nil || time.Since(began) > worldInterval {
+			t.Errorf("it ended %v after the session: %v", time.Since(began), err)
+		}
+	})
+}
+
+// What the server acknowledged and this desk has not read yet stays on the screen when
+// a snapshot comes that ends before it.
+func TestWhatWasAcknowledgedIsShownOnTopOfTheSnapshot(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.machine("one").snapshots(-1)
+		one.start()
+		two := w.machine("two").snapshots(every)
+		_, log := two.gated()
+		two.start()
+		w.settled()
+		log.Store(true)
+		notes(one, "c", 3*every)
+		if _, err := one.MakeSnapshot(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		two.MustNote("mine", "acknowledged")
+		two.offline()
+		two.online()
+		w.await(t, "the snapshot", func() bool { return two.Now().Position.Sequence >= 3*every })
+		if texts := two.Texts("mine"); len(texts) != 1 {
+			t.Errorf("the acknowledged note shows %v", texts)
+		}
+		log.Store(false)
+		two.offline()
+		two.online()
+		w.settled()
+		w.same(t, two)
+	})
+}
+
+// What an earlier life left of snapshots does not fill the disk for ever.
+func TestLeftoversOfSnapshotsAreRemoved(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		filled(t, w)
+		var read atomic.Int64
+		two := w.machine("two").snapshots(every).counted(&read, func(name string, data []byte) ([]byte, error) {
+			if !strings.HasSuffix(name, ".manifest") {
+				return nil, events.ErrNoMessage
+			}
+			return data, nil
+		})
+		if err := os.MkdirAll(two.Config.Data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"snapshot-making.db", "snapshot-abc.db.part"} {
+			if err := os.WriteFile(filepath.Join(two.Config.Data, name), []byte("left"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		two.start()
+		w.settled()
+		left, err := filepath.Glob(filepath.Join(two.Config.Data, "snapshot-*"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+		if text := warned(two, "snapshot-unusable"); strings.Contains(text, "no such file") {
+			t.Errorf("warning %q speaks of a file that nobody knows", text)
 		}
 	})
 }

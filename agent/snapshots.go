@@ -46,7 +46,8 @@ func (a *Agent) meet(s *session) {
 	a.meeting = s
 }
 
-// level returns the session under way, if what the desk has is what the server has.
+// level returns the session under way, if what the desk has is what the server has. The
+// session waits for its caller, who must say makers.Done.
 func (a *Agent) level(ctx context.Context) (*session, error) {
 	if err := a.lockWriting(ctx); err != nil {
 		return nil, err
@@ -55,6 +56,7 @@ func (a *Agent) level(ctx context.Context) (*session, error) {
 	if a.live == nil {
 		return nil, ErrNotLevel
 	}
+	a.live.makers.Add(1) // before it leaves live, and so before it waits
 	return a.live, nil
 }
 
@@ -87,12 +89,17 @@ func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) {
 }
 
 // MakeSnapshot makes one now. Errors: ErrNotLevel, *events.LeaseTakenError where another
-// desk makes one at this moment, events.ErrFull, snapshot.ErrNoRoom.
+// desk makes one at this moment, events.ErrFull, snapshot.ErrNoRoom. It ends with the
+// session with the server.
 func (a *Agent) MakeSnapshot(ctx context.Context) (Snapshot, error) {
 	s, err := a.level(ctx)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("make a snapshot: %w", err)
 	}
+	defer s.makers.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.over, func() { cancel(context.Cause(s.over)) })()
 	m, err := s.makeSnapshot(ctx, 0)
 	if err != nil {
 		return Snapshot{}, err

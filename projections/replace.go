@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/internal/localdisk"
 )
 
@@ -17,17 +18,18 @@ import (
 // the store's own. It waits for a copy under way; questions and changes wait for it, and
 // the next one sees the new file.
 // Keys that are here stay, and so does the numbering of the feed: what comes next has a
-// higher number than anything had here. Whoever has queued events applies them anew.
+// higher number than anything had here. What is queued on this device stands on top of
+// the new file when it takes its place: nobody sees the one without the other.
 //
 // It refuses a file as Open does, and leaves it and the store as they are; it is
 // ErrUnconfirmed while the store holds what the server has lost. path must be on the
 // same disk. A kill or a power cut at any moment leaves the old file or the new one,
 // whole. When it has returned without an error there is nothing at path any more.
-func (s *Store) Replace(ctx context.Context, path string) error {
-	return explain(s.path, "replace the record store by "+path, s.replace(ctx, path))
+func (s *Store) Replace(ctx context.Context, path string, queued ...Entry) error {
+	return explain(s.path, "replace the record store by "+path, s.replace(ctx, path, queued))
 }
 
-func (s *Store) replace(ctx context.Context, path string) error {
+func (s *Store) replace(ctx context.Context, path string, queued []Entry) error {
 	if info, err := os.Stat(path); err != nil {
 		return err
 	} else if info.Size() == 0 {
@@ -40,7 +42,7 @@ func (s *Store) replace(ctx context.Context, path string) error {
 	if s.writer == nil {
 		return errClosed
 	}
-	if err := s.fit(ctx, path); err != nil {
+	if err := s.fit(ctx, path, queued); err != nil {
 		return err
 	}
 	s.asking.Lock()
@@ -58,7 +60,7 @@ func (s *Store) replace(ctx context.Context, path string) error {
 }
 
 // fit checks the file that is to come, and gives it what must not be lost of this one.
-func (s *Store) fit(ctx context.Context, path string) (err error) {
+func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error) {
 	if err := lookInto(ctx, path, func(*writer, int) error { return nil }); err != nil {
 		return err
 	}
@@ -78,19 +80,28 @@ func (s *Store) fit(ctx context.Context, path string) (err error) {
 	if unconfirmed {
 		return ErrUnconfirmed
 	}
+	var keys []events.WrappedKey
 	for k, err := range s.Keys(ctx) {
-		if err == nil {
-			err = next.PutKeys(ctx, k)
-		}
 		if err != nil {
 			return err
 		}
+		keys = append(keys, k)
+	}
+	if err := next.PutKeys(ctx, keys...); err != nil {
+		return err
 	}
 	var arrival int64
 	if _, err := s.writer.one(selectStore, nil, &arrival, new(int64)); err != nil {
 		return err
 	}
-	return next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival) })
+	if err := next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival) }); err != nil {
+		return err
+	}
+	if len(queued) == 0 {
+		return nil
+	}
+	_, err = next.Apply(ctx, Batch{Entries: queued})
+	return err
 }
 
 var clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
