@@ -77,7 +77,7 @@ func (a *Agent) refuseSnapshot(id string, reason error) {
 }
 
 // errDisagrees says that a snapshot is not of the log that the server has.
-var errDisagrees = errors.New("its position is not in the server's log: that was restored from a backup, or has lost its end")
+var errDisagrees = &snapshot.UnfitError{Reason: "its position is not in the server's log: that was restored from a backup, or has lost its end"}
 
 // unfit reports whether an error speaks against this snapshot, and not against trying
 // it again.
@@ -90,7 +90,7 @@ func unfit(err error) bool {
 	var busy *projections.BusyError
 	var disk *projections.DiskError
 	return errors.As(err, &damaged) || errors.As(err, &corrupt) || errors.As(err, &foreign) || errors.As(err, &newer) ||
-		errors.As(err, &practice) || errors.As(err, &busy) || errors.As(err, &disk) || errors.Is(err, events.ErrNoMessage) || errors.Is(err, errDisagrees) ||
+		errors.As(err, &practice) || errors.As(err, &busy) || errors.As(err, &disk) || errors.Is(err, events.ErrNoMessage) ||
 		errors.Is(err, snapshot.ErrNewer) || errors.Is(err, snapshot.ErrNoRoom)
 }
 
@@ -114,17 +114,13 @@ func (s *session) snapshots(ctx context.Context, stream string) (snapshot.Config
 			}
 			return d.Public, nil
 		},
-		Copy: a.store.Copy, Dir: a.config.Data,
+		InLog: s.agrees, Copy: a.store.Copy, Dir: a.config.Data,
 	}, nil
 }
 
-// take fetches one snapshot, compares it with the log, and puts it in the place of the
-// projection. What is queued here is shown on top of it again.
+// take fetches one snapshot and puts it in the place of the projection. What is queued here is shown on top of it again.
 func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manifest, state events.LogState) error {
 	a := s.agent
-	if err := s.agrees(ctx, m, state); err != nil {
-		return err
-	}
 	path := filepath.Join(a.config.Data, "snapshot-"+m.ID+".db")
 	if err := a.tidy(path); err != nil {
 		return err
@@ -140,7 +136,7 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 		return err
 	}
 	holds, err := projections.Inspect(ctx, path)
-	if err == nil && (holds.Position != m.Position || holds.Stream != m.Stream || holds.Practice != m.Practice) {
+	if err == nil && (holds.Position != m.Position || holds.Before != m.Before || holds.Stream != m.Stream || holds.Practice != m.Practice) {
 		err = &projections.CorruptError{Path: path, Reason: "it is not what its manifest says"}
 	}
 	if err == nil {
@@ -157,8 +153,8 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 }
 
 // agrees asks the log for the message at the snapshot's position, which must lead there.
-func (s *session) agrees(ctx context.Context, m snapshot.Manifest, state events.LogState) error {
-	if m.Position.Sequence == 0 || m.Position.Sequence > state.Last {
+func (s *session) agrees(ctx context.Context, m snapshot.Manifest) error {
+	if m.Position.Sequence == 0 {
 		return errDisagrees
 	}
 	last, err := s.log.Get(ctx, m.Position.Sequence)

@@ -285,6 +285,39 @@ func TestASnapshotThatIsAheadOfTheLogIsNotTaken(t *testing.T) {
 	})
 }
 
+// A snapshot of what the server has lost keeps no desk from making one of what it has,
+// and is not kept in the place of it.
+func TestASnapshotThatIsAheadOfTheLogIsInNobodysWay(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		ahead, err := one.MakeSnapshot(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		one.kill() // and never comes back
+		w.server.RollBack(every)
+		two := w.machine("two").snapshots(every)
+		two.start()
+		w.settled()
+		if _, err := two.MakeSnapshot(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		made, err := two.MakeSnapshot(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := two.Snapshots(context.Background())
+		if err != nil || len(list) == 0 || list[0].ID != made.ID || list[0].Unusable != "" {
+			t.Errorf("snapshots: %+v, %v; want that of desk two first", list, err)
+		}
+		for _, s := range list {
+			if s.ID == ahead.ID {
+				t.Errorf("the one at %d is still kept, and the log ends at %d", ahead.Position.Sequence, made.Position.Sequence)
+			}
+		}
+	})
+}
+
 func TestTwoDesksDoNotMakeOneAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one := filled(t, w)

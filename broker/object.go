@@ -113,7 +113,7 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 		switch {
 		case err == nil:
 			return old, nil
-		case isFull(err), doubt == nil && !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict):
+		case doubt == nil && (isFull(err) || !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict)):
 			return objectInfo{}, err
 		case errors.Is(err, events.ErrUnknownOutcome):
 			doubt = err

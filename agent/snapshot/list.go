@@ -51,6 +51,11 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 		if err == nil {
 			err = usable(c, m, sizes)
 		}
+		if err == nil && c.InLog != nil {
+			if err = c.InLog(ctx, m); err != nil && !errors.As(err, new(*UnfitError)) {
+				return nil, nil, fmt.Errorf("list the snapshots: %w", err)
+			}
+		}
 		if err != nil {
 			rejected = append(rejected, Rejected{ID: id, Reason: err})
 			continue

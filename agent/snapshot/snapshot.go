@@ -28,6 +28,10 @@ type Config struct {
 	Sign     ed25519.PrivateKey
 	// Trusted gives the key of a device whose snapshots are taken, or says why they are not.
 	Trusted func(device string) (ed25519.PublicKey, error)
+	// InLog compares a snapshot's position with the server's log, which may have lost
+	// what was there. What speaks against the snapshot is an *UnfitError; after another
+	// error nothing is known. nil: not compared.
+	InLog func(ctx context.Context, m Manifest) error
 	// Copy writes the projection to a new file; projections.Store.Copy. Only for Make.
 	Copy func(ctx context.Context, path string) error
 	// Dir is where the maker's copy stands while it is made. Only for Make.
@@ -84,6 +88,12 @@ var (
 	ErrNewer      = errors.New("a newer carelog made it: update this one")
 	ErrForged     = errors.New("it is not signed by the device that it names")
 )
+
+// UnfitError says that a snapshot is not of the log that the server has.
+type UnfitError struct{ Reason string }
+
+// Error is the reason.
+func (e *UnfitError) Error() string { return e.Reason }
 
 // ErrNoRoom says that this PC's disk cannot hold the file.
 var ErrNoRoom = errors.New("there is no room on this PC's disk for the snapshot")
