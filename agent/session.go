@@ -68,6 +68,11 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	heal = heal || loss != ""
+	endAhead := func() {}
+	if position, _, _ := s.agent.replica.Position(); !heal && position.Sequence < state.Last {
+		endAhead = s.agent.beginAhead(ctx, s.log)
+	}
+	defer endAhead()
 	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
 	if err != nil {
 		return err
@@ -79,7 +84,7 @@ func (s *session) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.log)) })
-	err = s.meet(ctx, state, heal, missing)
+	err = s.meet(ctx, state, heal, missing, endAhead)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -91,8 +96,12 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, caughtUp func()) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
+		return err
+	}
+	caughtUp()
+	if err := s.agent.finishedReading(); err != nil {
 		return err
 	}
 	if heal {
