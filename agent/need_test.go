@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/outbox"
@@ -238,6 +240,7 @@ func TestReadAheadAndKilledAgainAndAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			time.Sleep(time.Second)
 			synctest.Wait()
 			if err := three.Store().Check(t.Context()); err != nil {
 				t.Fatal(err)
@@ -250,9 +253,14 @@ func TestReadAheadAndKilledAgainAndAgain(t *testing.T) {
 		three.kill()
 		three.wrap = nil
 		three.start()
-		w.desk("four") // from nothing, in order
+		four := w.desk("four") // from nothing, in order
 		w.settled()
-		w.agreed()
+		if diff := cmp.Diff(w.comparable(four.Store()), w.comparable(three.Store())); diff != "" {
+			t.Errorf("what was read ahead ended differently (-want +got):\n%s", diff)
+		}
+		if got := three.Now().Doubts[projections.DoubtRevoked]; got != 3 {
+			t.Errorf("%d events of the revoked desk are in doubt, want 3", got)
+		}
 	})
 }
 

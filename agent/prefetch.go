@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -76,8 +77,9 @@ func (a *Agent) workAgenda(ctx context.Context) {
 			continue
 		}
 		if err := a.Need(ctx, patient); err != nil {
-			if ctx.Err() != nil {
-				return // it is next in the next session
+			if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
+				wait(ctx, changed, lastPause) // it is next, also in the next session
+				continue
 			}
 			// The read brings it too, only later: it must not hold up those behind it.
 			a.log.Warn("a dossier of the agenda was not fetched ahead", "err", err)

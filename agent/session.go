@@ -137,7 +137,7 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 	switch {
 	case heal:
 		kind, reason = light.Heal, "reading the server's log again"
-	case start.Sequence == 0:
+	case a.Incomplete():
 		kind, reason = light.Initial, "reading the practice's log for the first time"
 	}
 	began := a.config.Now()
