@@ -58,9 +58,24 @@ func (a *Agent) openAhead() error {
 	return nil
 }
 
-// beginAhead lets dossiers be fetched over the session's log until the function that it
-// returns is called, which waits for those under way. It may be called again.
-func (a *Agent) beginAhead(ctx context.Context, log Log) (end func()) {
+// beginAhead lets dossiers be fetched from a log that this desk has not read to its end,
+// but not where the server is to get something back: then all that it had is here. end
+// waits for what is under way, and may be called again.
+func (s *session) beginAhead(ctx context.Context, state events.LogState) (end func(), err error) {
+	a := s.agent
+	owes, err := a.replica.Owes(ctx)
+	if position, _, _ := a.replica.Position(); err != nil || owes || position.Sequence >= state.Last {
+		return func() {}, err
+	}
+	// What is fetched ahead must be known to be of this stream.
+	if err := a.replica.Begin(ctx, state, ""); err != nil {
+		return nil, err
+	}
+	return a.openLine(ctx, s.log), nil
+}
+
+// openLine lets dossiers be fetched over a log until end is called.
+func (a *Agent) openLine(ctx context.Context, log Log) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	a.ahead.mu.Lock()
 	a.ahead.session, a.ahead.log = ctx, log

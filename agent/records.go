@@ -11,7 +11,8 @@ import (
 
 // Records is the projection as the doors read it: what is asked for by name is fetched
 // first where this desk is still reading the log. What cannot be fetched is answered
-// from what is here; that something is not found then wraps ErrIncomplete as well.
+// from what is here; that something is not found then wraps ErrIncomplete as well. For
+// a whole dossier, or a search, the door asks Agent.Need itself.
 type Records struct {
 	*projections.Store
 	agent *Agent
@@ -70,22 +71,4 @@ func (r Records) History(ctx context.Context, record events.Record) ([]projectio
 	need := r.need(ctx, record)
 	list, err := r.Store.History(ctx, record)
 	return list, missed(err, need)
-}
-
-// Dossier is Store.Dossier.
-func (r Records) Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error) {
-	_ = r.agent.Need(ctx, patient) // what is here is shown; Agent.Need says whether it is all
-	return r.Store.Dossier(ctx, patient, types...)
-}
-
-// Search is Store.Search; only a search within one dossier, or for one patient by id,
-// knows what to fetch first.
-func (r Records) Search(ctx context.Context, q projections.Query) (projections.Page, error) {
-	switch {
-	case q.Patient != "":
-		_ = r.agent.Need(ctx, q.Patient)
-	case q.ID != "" && q.Type != "":
-		_ = r.need(ctx, events.Record{Type: q.Type, ID: q.ID})
-	}
-	return r.Store.Search(ctx, q)
 }

@@ -136,7 +136,7 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	defer cancel(nil)
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
-	s := &session{agent: a, log: log, fail: cancel}
+	s := &session{agent: a, log: log, metered: &metered{Log: log}, fail: cancel}
 	a.meet(s)
 	err := s.run(ctx)
 	a.meet(nil)
