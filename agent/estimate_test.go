@@ -14,14 +14,16 @@ func TestTheEstimateIsHonest(t *testing.T) {
 	const total = 1_000_000
 	chance := rand.New(rand.NewPCG(1, 2))
 	for name, rate := range map[string]func(done float64) float64{ // events per second, by the part that is done
-		"steady":               func(float64) float64 { return 20_000 },
-		"uneven":               func(float64) float64 { return 20_000 * (0.2 + 1.6*chance.Float64()) },
-		"slower and slower":    func(done float64) float64 { return 25_000 * (1 - 0.4*done) },
-		"faster and faster":    func(done float64) float64 { return 15_000 * (1 + 0.5*done) },
-		"waves":                func(done float64) float64 { return 20_000 * (1 + 0.7*math.Sin(40*done)) },
-		"a stall at a quarter": func(done float64) float64 { return map[bool]float64{true: 2_000, false: 20_000}[done > 0.25 && done < 0.26] },
-		"a slow beginning":     func(done float64) float64 { return map[bool]float64{true: 4_000, false: 20_000}[done < 0.03] },
-		"1 Mbit/s":             func(float64) float64 { return 90 * (0.7 + 0.6*chance.Float64()) },
+		"steady":            func(float64) float64 { return 20_000 },
+		"uneven":            func(float64) float64 { return 20_000 * (0.2 + 1.6*chance.Float64()) },
+		"slower and slower": func(done float64) float64 { return 25_000 * (1 - 0.4*done) },
+		"faster and faster": func(done float64) float64 { return 15_000 * (1 + 0.5*done) },
+		"waves":             func(done float64) float64 { return 20_000 * (1 + 0.7*math.Sin(40*done)) },
+		"a stall at a quarter": func(done float64) float64 {
+			return map[bool]float64{true: 2_000, false: 20_000}[done > 0.25 && done < 0.26]
+		},
+		"a slow beginning": func(done float64) float64 { return map[bool]float64{true: 4_000, false: 20_000}[done < 0.03] },
+		"1 Mbit/s":         func(float64) float64 { return 90 * (0.7 + 0.6*chance.Float64()) },
 	} {
 		const batch = 2_000
 		began := time.Unix(0, 0)

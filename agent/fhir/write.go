@@ -154,10 +154,10 @@ func (h *Handler) parents(r *http.Request, d *agent.Draft, whole bool) (*project
 	state, err := h.records.Record(r.Context(), d.Record)
 	missing := errors.Is(err, agent.ErrIncomplete) && !whole
 	switch {
-	case missing && (match.given || d.Delete):
-		p := problemf(http.StatusServiceUnavailable, "incomplete", "%v", err)
-		p.header = http.Header{"Retry-After": {"5"}}
-		return nil, p
+	case missing && match.given:
+		return nil, problemf(http.StatusPreconditionFailed, "incomplete", "If-Match names a version of %s: %v", d.Record, agent.ErrIncomplete)
+	case missing && d.Delete:
+		return nil, err
 	case errors.Is(err, projections.ErrNotFound) && match.given:
 		return nil, problemf(http.StatusPreconditionFailed, "conflict", "If-Match names a version of %s, which does not exist here", d.Record)
 	case errors.Is(err, projections.ErrNotFound):
