@@ -64,28 +64,32 @@ func (a *Agent) openAhead() error {
 func (s *session) beginAhead(ctx context.Context, state events.LogState) (end func(), err error) {
 	a := s.agent
 	owes, err := a.replica.Owes(ctx)
-	if position, _, _ := a.replica.Position(); err != nil || owes || position.Sequence >= state.Last {
+	position, _, _ := a.replica.Position()
+	if err != nil || owes || position.Sequence >= state.Last {
 		return func() {}, err
 	}
 	// What is fetched ahead must be known to be of this stream.
 	if err := a.replica.Begin(ctx, state, ""); err != nil {
 		return nil, err
 	}
-	return a.openLine(ctx, s.log), nil
+	return a.openLine(ctx, s.log, state.Last-position.Sequence), nil
 }
 
 // openLine lets dossiers be fetched over a log until end is called.
-func (a *Agent) openLine(ctx context.Context, log Log) (end func()) {
+func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	a.ahead.mu.Lock()
 	a.ahead.session, a.ahead.log = ctx, log
 	a.ahead.mu.Unlock()
 	a.ahead.opened.fire()
-	var agenda sync.WaitGroup
-	agenda.Go(func() { a.workAgenda(ctx) })
+	var tasks sync.WaitGroup
+	tasks.Go(func() { a.workAgenda(ctx) })
+	if behind > ownLineFrom {
+		tasks.Go(func() { a.holdOwnLine(ctx, log) })
+	}
 	return sync.OnceFunc(func() {
 		cancel()
-		agenda.Wait()
+		tasks.Wait()
 		a.ahead.mu.Lock()
 		defer a.ahead.mu.Unlock()
 		a.ahead.session, a.ahead.log = nil, nil
