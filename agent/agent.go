@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/outbox"
@@ -44,6 +45,8 @@ type Agent struct {
 	choice   *signal // to work offline or online
 	work     *signal // something waits in the outbox, or somebody wants a proof
 	proved   *signal // the light was found green once more
+	opened   time.Time
+	ahead    ahead
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
@@ -75,6 +78,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), warnings: make(map[string]Warning),
 	}
+	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
 	a.server.URL = c.Enrolment.URLs[0]
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, err), a.Close())
@@ -101,6 +105,9 @@ func (a *Agent) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.openOrRebuild(ctx); err != nil {
+		return err
+	}
+	if err := a.openAhead(); err != nil {
 		return err
 	}
 	return a.register(ctx)
@@ -297,6 +304,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: counts.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
+		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(),
 		ByChoice: a.chosenOffline(), Doubts: counts.Doubts, Warnings: a.currentWarnings(),
 	}
 	a.mu.Lock()

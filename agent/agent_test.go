@@ -39,8 +39,15 @@ func newPractice(t *testing.T) *practice {
 // desk starts a desk with a line of its own to the broker.
 func (p *practice) desk(name string) *agenttest.Desk {
 	p.t.Helper()
+	return p.slowDesk(name, func(*brokertest.Device) {})
+}
+
+// slowDesk starts a desk whose line is spoilt before it connects.
+func (p *practice) slowDesk(name string, spoil func(*brokertest.Device)) *agenttest.Desk {
+	p.t.Helper()
 	line := p.broker.Device(name)
 	p.lines[name] = line
+	spoil(line)
 	d := agenttest.NewDesk(p.t, p.sheet, p.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
 		c := line.Config()
 		c.OnConnection = report

@@ -42,6 +42,7 @@ func (a *Agent) protect(ctx context.Context, d Draft) error {
 // is kept, and counts nowhere. It returns the public key with which the desk logs in
 // to the broker, so that the broker can be told as well.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
+	a.needAll(ctx, []Draft{{Record: deviceRecord(device)}})
 	if err := a.lockWriting(ctx); err != nil {
 		return "", Written{}, err
 	}

@@ -129,7 +129,7 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 	err := snapshot.Fetch(ctx, c, s.log, m, path, func(bytes, total int64) {
 		done := uint64(float64(m.Position.Sequence) * float64(bytes) / float64(total))
 		a.setLight(light.Synchronising, "fetching a snapshot of the practice's records", &light.Activity{
-			Kind: light.Initial, Done: done, Total: state.Last, ETASeconds: remaining(a.config.Now().Sub(began), uint64(bytes), uint64(total)),
+			Kind: light.Initial, Done: done, Total: state.Last, Bytes: uint64(bytes), ETASeconds: remaining(a.config.Now().Sub(began), uint64(bytes), uint64(total)),
 		})
 	})
 	if err != nil {
@@ -174,6 +174,9 @@ func (s *session) agrees(ctx context.Context, m snapshot.Manifest) error {
 // takeOver puts the file in the projection's place, with what is queued on top of it.
 // Nobody writes meanwhile.
 func (a *Agent) takeOver(ctx context.Context, path string) error {
+	// What is being fetched ahead of the read builds on what is here now.
+	a.ahead.mu.Lock()
+	defer a.ahead.mu.Unlock()
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type Outcome struct {
 // returns, and go to the server from there. A draft without parents goes on top of
 // what stands. The error is for what keeps all from being written.
 func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error) {
+	a.needAll(ctx, drafts)
 	if err := a.lockWriting(ctx); err != nil {
 		return nil, err
 	}

@@ -23,10 +23,11 @@ const (
 
 // session is one meeting with the server: agree, read, heal, push, then live.
 type session struct {
-	agent *Agent
-	log   Log
-	fail  func(error)     // ends the session
-	over  context.Context // is done when it has ended
+	agent   *Agent
+	log     Log
+	metered *metered        // log, as Follow reads it
+	fail    func(error)     // ends the session
+	over    context.Context // is done when it has ended
 
 	stated   events.Position // that the others were told
 	statedAt time.Time
@@ -49,7 +50,12 @@ func (s *session) run(ctx context.Context) error {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
 	s.noteServer(state)
+	endAhead := func() {}
 	if loss == "" {
+		if endAhead, err = s.beginAhead(ctx, state); err != nil {
+			return err
+		}
+		defer endAhead()
 		took, err := s.restore(ctx, state)
 		if err != nil {
 			return err
@@ -69,6 +75,9 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	heal = heal || loss != ""
+	if heal {
+		endAhead() // all that the server had is here, and what it has now may be less
+	}
 	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
 	if err != nil {
 		return err
@@ -79,8 +88,8 @@ func (s *session) run(ctx context.Context) error {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
-	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.log)) })
-	err = s.meet(ctx, state, heal, missing)
+	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
+	err = s.meet(ctx, state, heal, missing, endAhead)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -92,8 +101,12 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, caughtUp func()) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
+		return err
+	}
+	caughtUp()
+	if err := s.agent.finishedReading(); err != nil {
 		return err
 	}
 	if heal {
@@ -129,19 +142,17 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 	switch {
 	case heal:
 		kind, reason = light.Heal, "reading the server's log again"
-	case start.Sequence == 0:
+	case a.Incomplete():
 		kind, reason = light.Initial, "reading the practice's log for the first time"
 	}
-	began := a.config.Now()
+	pace := estimate{began: a.config.Now()}
 	for {
 		position, _, moved := a.replica.Position()
 		if position.Sequence >= state.Last {
 			return nil
 		}
 		done, total := position.Sequence-start.Sequence, state.Last-start.Sequence
-		a.setLight(light.Synchronising, reason, &light.Activity{
-			Kind: kind, Done: done, Total: total, ETASeconds: remaining(a.config.Now().Sub(began), done, total),
-		})
+		a.setLight(light.Synchronising, reason, pace.progress(kind, a.config.Now(), done, total, s.metered.bytes.Load()))
 		if err := s.moves(ctx, moved, state.Last); err != nil {
 			return err
 		}

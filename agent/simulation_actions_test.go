@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,6 +49,7 @@ var actions = []action{
 	{5, (*simulation).chooseOnline},
 	{3, (*simulation).restart},
 	{5, (*simulation).crash},
+	{6, (*simulation).open},
 	{3, (*simulation).setClock},
 	{2, (*simulation).copyDisk},
 	{2, (*simulation).putDiskBack},
@@ -241,6 +243,23 @@ func (s *simulation) crash(m *machine) string {
 	m.kill()
 	m.start()
 	return "program killed and started again"
+}
+
+// open opens a dossier, whether or not the desk has read so far.
+func (s *simulation) open(m *machine) string {
+	if !m.running() {
+		return ""
+	}
+	patient := records[s.IntN(len(records))].patient
+	m.user(func(a *agent.Agent) func() {
+		err := a.Need(s.t.Context(), patient)
+		return func() {
+			if err != nil && !errors.Is(err, agent.ErrIncomplete) {
+				s.t.Errorf("open dossier %q at %s: %v", patient, m.Name, err)
+			}
+		}
+	})
+	return "opens dossier " + patient
 }
 
 func (s *simulation) setClock(m *machine) string {

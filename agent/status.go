@@ -11,11 +11,13 @@ import (
 // Status is the state of a desk, as /api/status and `carelog status --json` give it.
 type Status struct {
 	light.State
-	ByChoice     bool            `json:"by_choice"`     // the user chose to work offline
-	Outbox       int             `json:"outbox"`        // events that the server does not have yet
-	SetAside     int             `json:"set_aside"`     // events that the server refused for good
-	Conflicts    int             `json:"conflicts"`     // records
-	SumehrBehind int             `json:"sumehr_behind"` // patients
+	ByChoice     bool            `json:"by_choice"`          // the user chose to work offline
+	Incomplete   bool            `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
+	Prefetch     *Prefetch       `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
+	Outbox       int             `json:"outbox"`             // events that the server does not have yet
+	SetAside     int             `json:"set_aside"`          // events that the server refused for good
+	Conflicts    int             `json:"conflicts"`          // records
+	SumehrBehind int             `json:"sumehr_behind"`      // patients
 	Position     events.Position `json:"position"`
 	Server       ServerStatus    `json:"server"`
 	Practice     string          `json:"practice"`

@@ -30,6 +30,7 @@ func (a *Agent) unlockWriting() { <-a.writing }
 // ErrExists, ErrNotFound, ErrGone, ErrProtected, ErrRevoked, *StaleError, *MovedError, events.ErrTooLarge,
 // *events.RefusedError, and those of the disk; after each of them nothing is written.
 func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
+	a.needAll(ctx, []Draft{d})
 	if err := a.lockWriting(ctx); err != nil {
 		return Written{}, err
 	}
@@ -333,6 +334,7 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *
 // Resolve settles a conflict as a person decided, in one event whose parents are all
 // heads. Where the heads are not those that the person saw, it is a *StaleError.
 func (a *Agent) Resolve(ctx context.Context, r Resolution) (Written, error) {
+	_, _ = a.Records().Record(ctx, r.Record) // all its heads, where they can be had
 	if err := a.lockWriting(ctx); err != nil {
 		return Written{}, err
 	}

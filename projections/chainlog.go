@@ -14,7 +14,7 @@ func (s *Store) ChainInLog(ctx context.Context, device string) (events.Chain, er
 	next := events.Chain{Counter: 1}
 	err := s.view(ctx, fmt.Sprintf("find the end of the chain of device %s in the log", device), func(v *view) error {
 		return v.each("SELECT "+eventColumns+eventTables+
-			"WHERE e.device = (SELECT key FROM device WHERE id = ?) AND e.sequence > 0 AND e.doubt <> 'signature' ORDER BY e.counter DESC, e.id LIMIT 1",
+			"WHERE e.device = (SELECT key FROM device WHERE id = ?) AND e.sequence BETWEEN 1 AND (SELECT sequence FROM store) AND e.doubt <> 'signature' ORDER BY e.counter DESC, e.id LIMIT 1",
 			[]any{device}, func(scan func(...any) error) error {
 				var r row
 				if err := r.scan(s.options.Practice, scan); err != nil {

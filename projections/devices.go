@@ -43,6 +43,9 @@ func (v *view) device(state State) (Device, bool, error) {
 		if !found {
 			key, found = keyOf(got)
 		}
+		if got.Sequence != 0 && (d.FirstAt == 0 || got.Sequence < d.FirstAt) {
+			d.FirstAt = got.Sequence
+		}
 		if !revokes(got) {
 			return nil
 		}

@@ -104,6 +104,7 @@ type Device struct {
 	Name        string
 	PublicKey   []byte
 	Certificate []byte
+	FirstAt     uint64 // place in the log of its first version; 0: none is in the log yet
 	Active      bool   // no version of its record says otherwise
 	RevokedAt   uint64 // place in the log from which its events no longer count; 0: active, or the revocation is still queued
 }

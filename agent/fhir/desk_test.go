@@ -35,7 +35,9 @@ type desk struct {
 	here     *eventstest.Device
 	other    *eventstest.Device
 	offline  bool
-	fault    error // of the next write
+	fault    error           // of the next write
+	partial  bool            // the desk has not read everything
+	whole    map[string]bool // dossiers that are here all the same
 	writes   int
 	last     uint64
 }
@@ -61,7 +63,7 @@ func newDesk(t testing.TB) *desk {
 		}
 	})
 	d.door = fhir.New(fhir.Config{
-		Desk: d, Records: d.store, Version: "test", Started: eventstest.Epoch,
+		Desk: d, Records: unread{d.store, d}, Version: "test", Started: eventstest.Epoch,
 		Author: func(r *http.Request) string { return r.Header.Get("Carelog-User") },
 	})
 	return d
@@ -107,6 +109,30 @@ func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, err
 	}
 	d.apply(e, []byte(c.Body), d.next())
 	return agent.Written{ID: e.ID, Sequence: d.last}, nil
+}
+
+// Need fails for what a desk that has not read everything did not fetch.
+func (d *desk) Need(_ context.Context, patient string) error {
+	if d.partial && !d.whole[patient] {
+		return agent.ErrIncomplete
+	}
+	return nil
+}
+
+func (d *desk) Incomplete() bool { return d.partial }
+
+// unread is the store as agent.Records shows it.
+type unread struct {
+	*projections.Store
+	desk *desk
+}
+
+func (r unread) Record(ctx context.Context, record events.Record) (projections.State, error) {
+	state, err := r.Store.Record(ctx, record)
+	if errors.Is(err, projections.ErrNotFound) && r.desk.partial {
+		err = errors.Join(err, agent.ErrIncomplete)
+	}
+	return state, err
 }
 
 func (d *desk) Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error) {

@@ -21,10 +21,15 @@ type Desk interface {
 	Write(ctx context.Context, d agent.Draft) (agent.Written, error)
 	// Resolve answers *agent.StaleError where the heads are not those given any more.
 	Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error)
+	// Need brings a dossier (empty: the practice's own records) here where it is not yet;
+	// its error wraps agent.ErrIncomplete: what is here may be less than there is.
+	Need(ctx context.Context, patient string) error
+	// Incomplete reports whether what is not found here may exist.
+	Incomplete() bool
 }
 
 // Records is what is read. Errors wrap projections.ErrNotFound where there is no such
-// record or version.
+// record or version, and agent.ErrIncomplete as well where it may not be here yet.
 type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)

@@ -93,6 +93,10 @@ func problemOf(err error) *problem {
 		return staleProblem(stale)
 	case errors.Is(err, agent.ErrExists):
 		return problemf(http.StatusPreconditionFailed, "conflict", "%v", err)
+	case errors.Is(err, agent.ErrIncomplete) && errors.Is(err, projections.ErrNotFound):
+		p = problemf(http.StatusNotFound, "incomplete", "%v", err)
+		p.header = http.Header{"Retry-After": {"5"}}
+		return p
 	case errors.Is(err, agent.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return notFound("%v", err)
 	case errors.Is(err, agent.ErrProtected), errors.Is(err, agent.ErrRevoked):

@@ -1,13 +1,16 @@
 package fhir
 
 import (
+	"context"
 	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 // maxForm bounds the parameters of a search that is posted, in bytes.
@@ -23,6 +26,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
+	partial := h.partial(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
 		return err
@@ -36,6 +40,9 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		b.link("next", withQuery(here, next))
 	}
 	var notes []issue
+	if partial {
+		notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()})
+	}
 	for _, name := range a.ignored {
 		notes = append(notes, issue{Severity: "warning", Code: "not-supported",
 			Diagnostics: "the parameter " + name + " is not supported for " + record.Type + " and did not narrow the search"})
@@ -57,6 +64,19 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	}
 	send(w, http.StatusOK, b.bytes())
 	return nil
+}
+
+// partial reports whether there may be more than the search will find: this desk is
+// still reading the log, and the search is for more than a dossier that can be fetched.
+func (h *Handler) partial(ctx context.Context, q projections.Query) bool {
+	if !h.desk.Incomplete() {
+		return false
+	}
+	patient := q.Patient
+	if q.Type == "Patient" && patient == "" {
+		patient = q.ID
+	}
+	return patient == "" || h.desk.Need(ctx, patient) != nil
 }
 
 // searchValues gathers the parameters of the URL and of a form that was posted.

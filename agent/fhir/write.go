@@ -64,7 +64,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, record events.R
 		return badRequest("not-supported", "with an update, If-None-Match can only be *: the record must not exist yet")
 	}
 	d.Create = unless.any
-	state, err := h.parents(r, &d)
+	state, err := h.parents(r, &d, h.desk.Need(r.Context(), d.Patient) == nil)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, record events.R
 // delete writes a deletion. To delete what is not there is no error.
 func (h *Handler) delete(w http.ResponseWriter, r *http.Request, record events.Record) error {
 	d := agent.Draft{Record: record, Author: h.author(r), Delete: true}
-	state, err := h.parents(r, &d)
+	state, err := h.parents(r, &d, false)
 	if err != nil {
 		return err
 	}
@@ -144,14 +144,20 @@ func invalid(err error) error {
 
 // parents reads If-Match into the draft. It returns the record as it stands, or nil
 // where there is none; the desk decides under its own lock whether the versions named
-// are heads still.
-func (h *Handler) parents(r *http.Request, d *agent.Draft) (*projections.State, error) {
+// are heads still. whole says that the record's dossier is certainly here: otherwise
+// what is not found may exist, and cannot be taken for missing.
+func (h *Handler) parents(r *http.Request, d *agent.Draft, whole bool) (*projections.State, error) {
 	match, err := parseCondition(r, "If-Match")
 	if err != nil {
 		return nil, err
 	}
 	state, err := h.records.Record(r.Context(), d.Record)
+	missing := errors.Is(err, agent.ErrIncomplete) && !whole
 	switch {
+	case missing && match.given:
+		return nil, problemf(http.StatusPreconditionFailed, "incomplete", "If-Match names a version of %s: %v", d.Record, agent.ErrIncomplete)
+	case missing && d.Delete:
+		return nil, err
 	case errors.Is(err, projections.ErrNotFound) && match.given:
 		return nil, problemf(http.StatusPreconditionFailed, "conflict", "If-Match names a version of %s, which does not exist here", d.Record)
 	case errors.Is(err, projections.ErrNotFound):

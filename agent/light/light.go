@@ -33,6 +33,8 @@ type Activity struct {
 	Kind       Kind   `json:"kind"`
 	Done       uint64 `json:"done"`        // events
 	Total      uint64 `json:"total"`       // events
+	Bytes      uint64 `json:"bytes"`       // that were fetched so far, where that is counted
+	Rate       uint64 `json:"rate"`        // events per second of late; 0: not known yet
 	ETASeconds int64  `json:"eta_seconds"` // -1: not known yet
 }
 

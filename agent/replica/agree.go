@@ -22,7 +22,8 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 	}
 	switch {
 	case position.Sequence == 0:
-		return state, "", nil
+		loss, err = r.sameAhead(ctx, log, state)
+		return state, loss, err
 	case state.Identity != stream:
 		return state, "it is another log under the same name", nil
 	case state.Last < position.Sequence:
@@ -35,7 +36,10 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 	if !same {
 		return state, Loss(fmt.Sprintf("it has not the event at %d that was read here", position.Sequence)), nil
 	}
-	return state, "", nil
+	if loss, err = r.sameAhead(ctx, log, state); err != nil {
+		err = fmt.Errorf("compare the server's log with ours: %w", err)
+	}
+	return state, loss, err
 }
 
 func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, error) {

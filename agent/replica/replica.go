@@ -18,6 +18,7 @@ type Log interface {
 	State(context.Context) (events.LogState, error)
 	Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
 	Get(ctx context.Context, sequence uint64) (events.Stored, error)
+	Dossier(ctx context.Context, patient string, after uint64) iter.Seq2[events.Stored, error]
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(context.Context) iter.Seq2[events.WrappedKey, error]

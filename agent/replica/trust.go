@@ -34,6 +34,7 @@ func (p *prepared) link() events.Digest {
 type devices interface {
 	Devices(context.Context) ([]projections.Device, error)
 	ChainInLog(context.Context, string) (events.Chain, error)
+	Position(context.Context) (events.Position, string, error)
 }
 
 // trust decides who may sign. It is used by one goroutine at a time.
@@ -41,19 +42,27 @@ type trust struct {
 	practice string
 	root     ed25519.PublicKey
 	known    map[string]*signer
+	ahead    bool // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
 // signer is a certified device.
 type signer struct {
 	public  ed25519.PublicKey
+	since   uint64       // sequence of its registration, where that was read ahead; before it it is not let in
 	revoked uint64       // sequence from which on its events are not accepted; 0: never
 	next    events.Chain // that its next event should carry
 	run     []*prepared  // events that fit the chain and wait for one signature to vouch for them
 }
 
-// load learns the devices that earlier reads registered.
+// load learns the devices that earlier reads registered. What was read ahead of the
+// position the read will come to itself, and must judge as if it had not been: only a
+// trust that is for reading ahead takes it in.
 func (t *trust) load(ctx context.Context, store devices) error {
 	list, err := store.Devices(ctx)
+	if err != nil {
+		return fmt.Errorf("learn the devices of the practice: %w", err)
+	}
+	position, _, err := store.Position(ctx)
 	if err != nil {
 		return fmt.Errorf("learn the devices of the practice: %w", err)
 	}
@@ -61,6 +70,16 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	for _, d := range list {
 		if events.VerifyCertificate(t.root, t.practice, d.ID, d.PublicKey, d.Certificate) != nil {
 			continue
+		}
+		if t.ahead {
+			t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), since: d.FirstAt, revoked: d.RevokedAt}
+			continue
+		}
+		if d.FirstAt > position.Sequence {
+			continue
+		}
+		if d.RevokedAt > position.Sequence {
+			d.RevokedAt = 0
 		}
 		next, err := store.ChainInLog(ctx, d.ID)
 		if err != nil {
@@ -97,11 +116,11 @@ func (t *trust) admit(p *prepared) {
 		return
 	}
 	switch {
-	case s == nil:
+	case s == nil || p.entry.Sequence < s.since:
 		p.doubt(projections.DoubtSignature, "device %q is not enrolled in this practice", e.Device)
 	case s.revoked != 0 && p.entry.Sequence > s.revoked:
 		p.doubt(projections.DoubtRevoked, "device %q was revoked before it sent this", e.Device)
-	case e.Chain == s.next:
+	case e.Chain == s.next && !t.ahead:
 		s.run = append(s.run, p)
 		s.next = events.Chain{Counter: e.Chain.Counter + 1, Previous: p.link()}
 	default:
@@ -122,7 +141,7 @@ func (t *trust) register(p *prepared) {
 	if err != nil || events.VerifyCertificate(t.root, t.practice, e.Device, key.Public, key.Certificate) != nil {
 		return
 	}
-	t.known[e.Device] = &signer{public: key.Public, next: events.Chain{Counter: 1}}
+	t.known[e.Device] = &signer{public: key.Public, since: p.entry.Sequence, next: events.Chain{Counter: 1}}
 }
 
 // vouched reports whether a version of a Device record can be taken at its word: the

@@ -50,6 +50,7 @@ type desk struct {
 	gone     []string // discards: event, author, reason
 	drop     int      // so many writes are made, and their answer is lost
 	changed  chan struct{}
+	agenda   []string // that was asked for
 }
 
 func newDesk(t testing.TB) *desk {
@@ -95,6 +96,27 @@ func newDesk(t testing.TB) *desk {
 }
 
 // losing loses the answer to a write that was made.
+// Need fails as long as the status says that not everything is here.
+func (d *desk) Need(context.Context, string) error {
+	if d.Incomplete() {
+		return agent.ErrIncomplete
+	}
+	return nil
+}
+
+func (d *desk) Incomplete() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.status.Incomplete
+}
+
+func (d *desk) Prefetch(patients []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.agenda = patients
+	return nil
+}
+
 func (d *desk) losing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()

@@ -55,12 +55,14 @@ type entry struct {
 }
 
 // dossier answers GET /api/dossiers/<patient>: every record of the dossier that is not
-// deleted, the Patient included, in one answer. A patient that is not here has none.
+// deleted, the Patient included, in one answer. A patient that is not here has none; "incomplete"
+// says that there may be more than this desk could get.
 func (h *Handler) dossier(w http.ResponseWriter, r *http.Request) error {
 	patient := r.PathValue("patient")
 	if err := events.ValidateID("patient", patient); err != nil {
 		return badRequest("the path names no patient: %v", err)
 	}
+	incomplete := h.desk.Need(r.Context(), patient) != nil
 	states, err := h.records.Dossier(r.Context(), patient)
 	if err != nil {
 		return err
@@ -76,5 +78,5 @@ func (h *Handler) dossier(w http.ResponseWriter, r *http.Request) error {
 		}
 		records = append(records, entry{s.Record.Type, s.Record.ID, s.Conflict, newHeads(heads, true)})
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"patient": patient, "records": records})
+	return writeJSON(w, http.StatusOK, map[string]any{"patient": patient, "records": records, "incomplete": incomplete})
 }

@@ -32,6 +32,11 @@ type Desk interface {
 	// Snapshots lists those in the practice's object store; MakeSnapshot makes one now.
 	Snapshots(ctx context.Context) ([]agent.Snapshot, error)
 	MakeSnapshot(ctx context.Context) (agent.Snapshot, error)
+	// Need brings a dossier here where it is not yet; its error wraps agent.ErrIncomplete:
+	// what is here may be less than there is.
+	Need(ctx context.Context, patient string) error
+	// Prefetch lets the dossiers of an agenda be here before the others.
+	Prefetch(patients []string) error
 	// Changed returns a channel that is closed at the next change of light, store or outbox.
 	Changed() <-chan struct{}
 }
@@ -90,6 +95,7 @@ func New(c Config) *Handler {
 	h.route("/api/conflicts/{type}/{id}", methods{"GET": h.conflict})
 	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
+	h.route("/api/prefetch", methods{"POST": h.prefetch})
 	h.route("/api/devices", methods{"GET": h.devices})
 	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})
 	h.route("/api/outbox", methods{"GET": h.outbox})

@@ -14,6 +14,7 @@ type Proxy struct {
 	target   string
 	listener net.Listener
 	done     sync.WaitGroup
+	ended    chan struct{}
 
 	mu       sync.Mutex
 	lines    map[*wire]struct{}
@@ -26,6 +27,7 @@ type Proxy struct {
 	commit   bool // cut at the end of the next batch, which is lost
 	object   objectFault
 	delay    time.Duration
+	slow     slowness
 	closed   bool
 }
 
@@ -43,7 +45,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: target, listener: listener, lines: make(map[*wire]struct{})}
+	p := &Proxy{target: target, listener: listener, lines: make(map[*wire]struct{}), ended: make(chan struct{})}
 	p.done.Go(p.accept)
 	t.Cleanup(p.close)
 	return p
@@ -106,6 +108,7 @@ func (p *Proxy) Mend() {
 	p.set(func() {
 		p.cut, p.incoming, p.outgoing, p.hangUp, p.commit = false, false, false, false, false
 		p.acks, p.sends, p.delay, p.object = 0, 0, 0, noFault
+		p.slow = slowness{}
 	})
 	p.drop(func(w *wire) bool { return w.torn })
 }
@@ -131,6 +134,7 @@ func (p *Proxy) drop(which func(*wire) bool) {
 // close ends the proxy and waits for its goroutines.
 func (p *Proxy) close() {
 	p.set(func() { p.closed = true })
+	close(p.ended)
 	p.listener.Close()
 	p.drop(func(*wire) bool { return true })
 	p.done.Wait()
@@ -171,13 +175,13 @@ func (p *Proxy) serve(client net.Conn) {
 	defer p.set(func() { delete(p.lines, w) })
 
 	var both sync.WaitGroup
-	both.Go(func() { p.carry(w, client, server, p.out) })
-	both.Go(func() { p.carry(w, server, client, p.in) })
+	both.Go(func() { p.carry(w, client, server, 0, p.out) })
+	both.Go(func() { p.carry(w, server, client, 1, p.in) })
 	both.Wait()
 }
 
 // carry copies frames from one side to the other, as far as fate lets them.
-func (p *Proxy) carry(w *wire, from, to net.Conn, fate func(*wire, frame) verdict) {
+func (p *Proxy) carry(w *wire, from, to net.Conn, way int, fate func(*wire, frame) verdict) {
 	defer to.Close()
 	defer from.Close()
 	r := bufio.NewReaderSize(from, 64<<10)
@@ -188,9 +192,10 @@ func (p *Proxy) carry(w *wire, from, to net.Conn, fate func(*wire, frame) verdic
 		}
 		p.mu.Lock()
 		wait, v := p.delay, fate(w, f)
+		wait += p.slow.carrying(way, len(f))
 		p.mu.Unlock()
 		if wait > 0 {
-			time.Sleep(wait)
+			p.pause(wait)
 		}
 		switch v {
 		case hangUp:

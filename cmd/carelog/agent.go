@@ -85,14 +85,14 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err != nil {
 		return err
 	}
-	pages := web.New(web.Config{Desk: a, Records: a.Store(), Logger: env.log})
+	pages := web.New(web.Config{Desk: a, Records: a.Records(), Logger: env.log})
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", pages)
 	mux.Handle("/api/snapshot", pages)
 	if !c.Headless {
-		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Store(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
 		mux.Handle("/api/link", linkHandler(watch, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", pages)

@@ -24,7 +24,8 @@ type office struct {
 
 // officeDesk is one desk of an office.
 type officeDesk struct {
-	name string
+	name  string
+	flags []string // beside the usual ones
 
 	mu      sync.Mutex
 	service *service
@@ -76,8 +77,8 @@ func (o *office) startBroker() {
 
 func (o *office) startDesk(d *officeDesk) {
 	o.t.Helper()
-	s := o.start(d.name, "agent", "--data", d.name, "--enrolment", d.name+".json", "--listen", "127.0.0.1:0",
-		"--user", "dr-"+d.name, "--interval", "200ms", "--patience", "1s", "--json")
+	s := o.start(d.name, append([]string{"agent", "--data", d.name, "--enrolment", d.name + ".json", "--listen", "127.0.0.1:0",
+		"--user", "dr-" + d.name, "--interval", "200ms", "--patience", "1s", "--json"}, d.flags...)...)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.service = s

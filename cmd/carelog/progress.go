@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/carelog/carelog/agent/light"
 )
 
 // progress draws one line on a terminal, again and again.
@@ -44,6 +46,18 @@ func (p *progress) show(what string, done, total uint64, rate float64) {
 		fmt.Fprintf(p.out, ", %s left", (time.Duration(float64(total-done)/rate) * time.Second).Round(time.Second))
 	}
 	fmt.Fprint(p.out, "\x1b[K")
+}
+
+// activity draws what a desk is doing, with the desk's own estimate.
+func (p *progress) activity(a *light.Activity) {
+	if p == nil || a == nil || a.Total == 0 {
+		return
+	}
+	rate := 0.0
+	if a.ETASeconds > 0 {
+		rate = float64(a.Total-min(a.Done, a.Total)) / float64(a.ETASeconds)
+	}
+	p.show(string(a.Kind), a.Done, a.Total, rate)
 }
 
 // end leaves the line.

@@ -57,10 +57,22 @@ func printStatus(w io.Writer, s agent.Status) error {
 	fmt.Fprintf(t, "\t%s\n", s.Reason)
 	if a := s.Activity; a != nil && a.Total > 0 {
 		fmt.Fprintf(t, "\t%s: %d of %d events", a.Kind, a.Done, a.Total)
+		if a.Rate > 0 {
+			fmt.Fprintf(t, ", %d/s", a.Rate)
+		}
+		if a.Bytes > 0 {
+			fmt.Fprintf(t, ", %.1f MB", float64(a.Bytes)/1e6)
+		}
 		if a.ETASeconds >= 0 {
 			fmt.Fprintf(t, ", about %s left", time.Duration(a.ETASeconds)*time.Second)
 		}
 		fmt.Fprintln(t)
+	}
+	if p := s.Prefetch; p != nil {
+		fmt.Fprintf(t, "agenda\t%d of %d dossiers\n", p.Done, p.Total)
+	}
+	if s.Incomplete {
+		fmt.Fprintf(t, "incomplete\tthis PC has not read the whole log yet: what is not found here may exist\n")
 	}
 	fmt.Fprintf(t, "practice\t%s\ndevice\t%s (%s)\n", s.Practice, s.DeviceName, s.Device)
 	fmt.Fprintf(t, "server\t%s\n", s.Server.URL)

@@ -38,6 +38,8 @@ func (c *waitCommand) Run(env *environment) error {
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	bar := progressOn(env, false)
+	defer bar.end()
 	for {
 		var s agent.Status
 		switch err := d.get(ctx, "/api/status?prove=1s", &s); {
@@ -46,6 +48,7 @@ func (c *waitCommand) Run(env *environment) error {
 		case err != nil && ctx.Err() == nil:
 			return err
 		}
+		bar.activity(s.Activity)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

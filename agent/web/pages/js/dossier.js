@@ -7,7 +7,7 @@ import { draftsOf } from './drafts.js';
 import { editDraft, form, newDraft } from './forms.js';
 import { editable, kinds } from './kinds.js';
 import { titled } from './light.js';
-import { onLive, status } from './live.js';
+import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
 import { entryRow, otherRegistrations } from './registrations.js';
 import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
@@ -51,7 +51,7 @@ class Dossier {
       if (message.change.patient === this.id || (message.change.type === 'Patient' && message.change.id === this.id)) this.again();
     }
     // What waits may have left the queue without any record having changed.
-    if (message.kind === 'reset' || (message.kind === 'status' && (this.queued.size > 0 || message.status.outbox > 0))) this.again();
+    if (message.kind === 'reset' || (message.kind === 'status' && (this.incomplete || this.queued.size > 0 || message.status.outbox > 0))) this.again();
   }
 
   async load() {
@@ -66,6 +66,7 @@ class Dossier {
     }
     if (!this.current()) return;
     this.queued = new Map(outbox.outbox.map((q) => [`${q.type}/${q.id}`, q]));
+    this.incomplete = answer.incomplete;
     this.records = answer.records.map((r) => ({ ...r, content: r.heads[0].content, ...this.queueState(r) }));
     this.render();
   }
@@ -88,7 +89,7 @@ class Dossier {
     const person = this.records.find((r) => r.type === 'Patient' && r.id === this.id);
     if (!person && this.records.length === 0) {
       show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.dossier.notHere),
-        status()?.activity?.kind === 'initial' && h('p', {}, words.patients.arriving),
+        this.incomplete && h('p', {}, words.patients.perhaps),
         h('a', { class: 'button', href: '/' }, words.toPatients)));
       return;
     }
@@ -149,11 +150,12 @@ class Dossier {
       });
     }
     const items = [...found.values()].sort((a, b) => Boolean(b.high) - Boolean(a.high));
-    return h('section', { class: items.length + unreadable > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.allergies },
-      h('strong', { class: 'safety-title' }, items.length > 0 ? words.dossier.allergies : unreadable ? words.dossier.allergies : words.dossier.noAllergies),
+    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.allergies },
+      h('strong', { class: 'safety-title' }, items.length > 0 || unreadable || this.incomplete ? words.dossier.allergies : words.dossier.noAllergies),
       items.length > 0 && h('ul', {}, items.map((a) => h('li', { class: a.high ? 'high' : '' }, a.title,
         a.state && h('small', {}, ` ${a.state}`), a.href && [' ', h('a', { class: 'badge conflict', href: a.href }, words.dossier.alsoIn)]))),
-      unreadable && h('p', {}, words.dossier.allergiesUnreadable));
+      unreadable && h('p', {}, words.dossier.allergiesUnreadable),
+      this.incomplete && h('p', {}, words.dossier.incomplete));
   }
 
   list(type) {

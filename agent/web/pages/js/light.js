@@ -96,7 +96,7 @@ export function activity(doing) {
     h('div', { class: 'activity-line' }, h('strong', {}, words.light.activity[doing.kind] ?? doing.kind),
       h('span', {}, known ? words.light.progress(doing.done, doing.total) : '')),
     h('progress', known ? { max: doing.total, value: doing.done } : {}),
-    h('small', {}, words.light.eta(doing.eta_seconds)));
+    h('small', {}, [words.light.eta(doing.eta_seconds), words.light.rate(doing.rate), words.light.bytes(doing.bytes)].filter(Boolean).join(' · ')));
 }
 
 /** facts are the figures of a status. */
@@ -107,6 +107,7 @@ export function facts(now, all = false) {
     [words.light.server, now.server.url],
     [words.light.agreed, moment(now.server.agreed)],
     [words.light.queue, number(now.outbox)],
+    now.prefetch && [words.light.agenda, words.light.of(now.prefetch.done, now.prefetch.total)],
     now.set_aside > 0 && [words.light.setAside, number(now.set_aside)],
     all && [words.light.position, words.light.of(now.position.sequence, now.server.sequence)],
     all && [words.light.conflicts, number(now.conflicts)],

@@ -38,6 +38,7 @@ export function patients(main) {
       h('thead', {}, h('tr', {}, head.map((t) => h('th', { scope: 'col' }, t)))), body), more));
 
   let abort = null;
+  let partial = false; // what is shown may not be all
   const load = async () => {
     abort?.abort();
     abort = new AbortController();
@@ -55,7 +56,9 @@ export function patients(main) {
     const list = resources(bundle);
     body.append(...list.map(row));
     const total = bundle.total ?? body.rows.length;
-    show(found, body.rows.length === 0 ? nobody(text) : words.patients.count(total));
+    partial = Boolean(status()?.incomplete);
+    show(found, body.rows.length === 0 ? nobody(text) : words.patients.count(total),
+      partial && (text || body.rows.length > 0) && h('span', { class: 'perhaps' }, words.patients.perhaps));
     const next = bundle.link?.find((l) => l.relation === 'next')?.url;
     show(more, next && h('button', {
       type: 'button', class: 'button', onclick: async () => {
@@ -75,7 +78,8 @@ export function patients(main) {
     if (!body.contains(document.activeElement) && body.rows.length <= Number(atOnce)) load();
   }, 400);
   const stop = onLive((message) => {
-    if (message.kind === 'reset' || (message.kind === 'change' && message.change.type === 'Patient')) again();
+    if (message.kind === 'reset' || (message.kind === 'change' && message.change.type === 'Patient') ||
+      (message.kind === 'status' && Boolean(message.status.incomplete) !== partial)) again();
   });
   load();
   queueMicrotask(() => input.focus());
@@ -142,7 +146,7 @@ function row(person) {
 
 function nobody(text) {
   if (text) return words.patients.nobody(text);
-  return status()?.activity?.kind === 'initial' ? words.patients.arriving : words.patients.empty;
+  return status()?.incomplete ? words.patients.arriving : words.patients.empty;
 }
 
 function walk(event, body, input) {

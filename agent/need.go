@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// ErrIncomplete says that this desk has not read the whole log yet, and that what was
+// asked for may be among what is missing.
+var ErrIncomplete = errors.New("this PC is still reading the practice's records for the first time, and this may be among those that are not here yet")
+
+// firstReadFile stands in the data folder until the log was read to its end once.
+const firstReadFile = "first-read"
+
+// startGrace is how long after its start a desk that has not read everything lets a
+// question wait for the connection.
+const startGrace = time.Second
+
+// ahead is the way to dossiers that the read has not reached.
+type ahead struct {
+	unfinished atomic.Bool // the log was never read to its end
+	opened     *signal     // session was set
+	agenda     agenda
+
+	// mu is held for reading while a dossier is fetched, and for writing by what must
+	// not happen meanwhile: the end of a session, and a store that takes another's place.
+	mu      sync.RWMutex
+	session context.Context // ends what is being fetched
+	log     Log             // nil: nothing is fetched
+}
+
+// openAhead learns whether the first read was ever finished.
+func (a *Agent) openAhead() error {
+	position, _, _ := a.replica.Position()
+	path := filepath.Join(a.config.Data, firstReadFile)
+	_, err := os.Stat(path)
+	switch {
+	case err == nil:
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case position.Sequence > 0:
+		return nil
+	default:
+		if err := os.WriteFile(path, []byte("The practice's log was not read to its end yet. This file goes when it was.\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	a.ahead.unfinished.Store(true)
+	return nil
+}
+
+// beginAhead lets dossiers be fetched from a log that this desk has not read to its end,
+// but not where the server is to get something back: then all that it had is here. end
+// waits for what is under way, and may be called again.
+func (s *session) beginAhead(ctx context.Context, state events.LogState) (end func(), err error) {
+	a := s.agent
+	owes, err := a.replica.Owes(ctx)
+	position, _, _ := a.replica.Position()
+	if err != nil || owes || position.Sequence >= state.Last {
+		return func() {}, err
+	}
+	// What is fetched ahead must be known to be of this stream.
+	if err := a.replica.Begin(ctx, state, ""); err != nil {
+		return nil, err
+	}
+	return a.openLine(ctx, s.log, state.Last-position.Sequence), nil
+}
+
+// openLine lets dossiers be fetched over a log until end is called.
+func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	a.ahead.mu.Lock()
+	a.ahead.session, a.ahead.log = ctx, log
+	a.ahead.mu.Unlock()
+	a.ahead.opened.fire()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { a.workAgenda(ctx) })
+	if behind > ownLineFrom {
+		tasks.Go(func() { a.holdOwnLine(ctx, log) })
+	}
+	return sync.OnceFunc(func() {
+		cancel()
+		tasks.Wait()
+		a.ahead.mu.Lock()
+		defer a.ahead.mu.Unlock()
+		a.ahead.session, a.ahead.log = nil, nil
+	})
+}
+
+// finishedReading notes that the whole log is here.
+func (a *Agent) finishedReading() error {
+	if a.ahead.unfinished.Swap(false) {
+		if err := os.Remove(filepath.Join(a.config.Data, firstReadFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("note that the log was read: %w", err)
+		}
+	}
+	a.ahead.agenda.finish()
+	a.changed.fire()
+	return nil
+}
+
+// Incomplete reports whether this desk has never yet read the log to its end: what is
+// not found here may exist.
+func (a *Agent) Incomplete() bool { return a.ahead.unfinished.Load() }
+
+// Need sees to it that the dossier of a patient (empty: the practice's own records) is
+// here as far as the server had it when it was asked. Where the desk has caught up that
+// is so already; else the dossier is fetched by its own subject, ahead of the rest. It
+// waits for the server for Config.Patience at most, and not at all where there is no
+// connection, save in the first second after Open. An error wraps ErrIncomplete: what
+// is here may then be less than what the practice knows.
+func (a *Agent) Need(ctx context.Context, patient string) error {
+	if patient != "" && events.ValidateID("patient", patient) != nil {
+		return nil // no dossier has such a name
+	}
+	if err := a.awaitAhead(ctx); err != nil {
+		return err
+	}
+	a.ahead.mu.RLock()
+	defer a.ahead.mu.RUnlock()
+	if a.ahead.log == nil {
+		if a.Incomplete() {
+			return fmt.Errorf("fetch the dossier of patient %q: %w", patient, ErrIncomplete)
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	defer context.AfterFunc(a.ahead.session, cancel)()
+	came, err := a.replica.Ahead(ctx, a.ahead.log, patient)
+	if came {
+		a.changed.fire()
+	}
+	if err != nil {
+		return fmt.Errorf("fetch the dossier of patient %q: %w: %w", patient, ErrIncomplete, err)
+	}
+	return nil
+}
+
+// awaitAhead gives a desk that has just started, and has not read everything, a moment
+// to be connected.
+func (a *Agent) awaitAhead(ctx context.Context) error {
+	left := startGrace - a.config.Now().Sub(a.opened)
+	if left <= 0 || left > startGrace {
+		return nil
+	}
+	grace := time.NewTimer(left)
+	defer grace.Stop()
+	for {
+		opened := a.ahead.opened.wait()
+		a.ahead.mu.RLock()
+		there := a.ahead.log != nil
+		a.ahead.mu.RUnlock()
+		if there || !a.Incomplete() || a.chosenOffline() {
+			return nil
+		}
+		select {
+		case <-opened:
+		case <-grace.C:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the server: %w: %w", ErrIncomplete, context.Cause(ctx))
+		}
+	}
+}
+
+// needAll is Need for many dossiers, each as far as it can be had within the time for
+// one: a change is made all the same, and what it did not see becomes a conflict.
+func (a *Agent) needAll(ctx context.Context, drafts []Draft) {
+	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	asked := make(map[string]bool)
+	for _, d := range drafts {
+		if asked[d.Patient] {
+			continue
+		}
+		asked[d.Patient] = true
+		if a.Need(wait, d.Patient) != nil && wait.Err() != nil {
+			return
+		}
+	}
+}
