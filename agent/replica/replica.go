@@ -127,7 +127,7 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start, stream, _ := r.Position()
-	read := make(chan events.Stored, readAhead)
+	read, ahead := make(chan events.Stored, readAhead), newBudget()
 	ready := make(chan []*prepared, 1)
 
 	var stages sync.WaitGroup
@@ -138,8 +138,8 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 			}
 		})
 	}
-	run(func() error { defer close(read); return r.read(ctx, log, start, read) })
-	run(func() error { defer close(ready); return r.prepare(ctx, log, start, read, ready) })
+	run(func() error { defer close(read); return r.read(ctx, log, start, ahead, read) })
+	run(func() error { defer close(ready); return r.prepare(ctx, log, start, ahead, read, ready) })
 	run(func() error { return r.apply(ctx, stream, ready) })
 	stages.Wait()
 	// Cut off at the wrong moment, it has committed more than it told: the next meeting
@@ -150,7 +150,7 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 	return context.Cause(ctx)
 }
 
-func (r *Replica) read(ctx context.Context, log Log, start events.Position, out chan<- events.Stored) error {
+func (r *Replica) read(ctx context.Context, log Log, start events.Position, ahead *budget, out chan<- events.Stored) error {
 	first := true
 	for m, err := range log.Read(ctx, start.Sequence+1) {
 		if err == nil && first {
@@ -159,7 +159,7 @@ func (r *Replica) read(ctx context.Context, log Log, start events.Position, out 
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
-		if r.rest(ctx) != nil {
+		if r.rest(ctx) != nil || ahead.take(ctx, sizeOf(m)) != nil {
 			return nil
 		}
 		select {
@@ -217,9 +217,11 @@ func (r *Replica) sameStart(ctx context.Context, log Log, start events.Position)
 	return err
 }
 
-func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-chan events.Stored, out chan<- []*prepared) error {
+func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead *budget, in <-chan events.Stored, out chan<- []*prepared) error {
 	for first := range in {
-		batch := r.open(ctx, log, gather(first, in))
+		messages := gather(first, in)
+		ahead.give(messages)
+		batch := r.open(ctx, log, messages)
 		for _, m := range batch {
 			if m.failed != nil {
 				return m.failed
@@ -241,14 +243,14 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, in <-
 
 // gather takes what has arrived already: one event when current, many when behind.
 func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
-	batch := []events.Stored{first}
-	for len(batch) < batchSize {
+	batch, bytes := []events.Stored{first}, sizeOf(first)
+	for len(batch) < batchSize && bytes < batchBytes {
 		select {
 		case m, ok := <-in:
 			if !ok {
 				return batch
 			}
-			batch = append(batch, m)
+			batch, bytes = append(batch, m), bytes+sizeOf(m)
 		default:
 			return batch
 		}
