@@ -18,8 +18,9 @@ import (
 // the store's own. It waits for a copy under way; questions and changes wait for it, and
 // the next one sees the new file.
 // Keys that are here stay, and so does the numbering of the feed: what comes next has a
-// higher number than anything had here. What is queued on this device stands on top of
-// the new file when it takes its place: nobody sees the one without the other.
+// higher number than anything had here. What is queued on this device, and what was read
+// here of dossiers that go on behind the new file's position, stands on top of it when it
+// takes its place: nobody sees the one without the other.
 //
 // It refuses a file as Open does, and leaves it and the store as they are; it is
 // ErrUnconfirmed while the store holds what the server has lost. path must be on the
@@ -97,11 +98,35 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 	if err := next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival) }); err != nil {
 		return err
 	}
-	if len(queued) == 0 {
-		return nil
+	ahead, err := s.readAhead(ctx, next)
+	if err != nil || len(ahead)+len(queued) == 0 {
+		return err
 	}
-	_, err = next.Apply(ctx, Batch{Entries: queued})
+	_, err = next.Apply(ctx, Batch{Entries: append(ahead, queued...)})
 	return err
+}
+
+// readAhead is what was read here of dossiers ahead of the position, and that the file
+// to come has not reached either. Messages that are no versions come with the rest of
+// the log.
+func (s *Store) readAhead(ctx context.Context, next *Store) (list []Entry, err error) {
+	was, here, err := s.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, there, err := next.Position(ctx)
+	if err != nil || here != there {
+		return nil, err
+	}
+	err = s.view(ctx, "find what was read ahead", func(v *view) error {
+		return v.each("SELECT "+eventColumns+eventTables+"WHERE e.sequence > ? AND e.sequence <> 0 ORDER BY e.sequence", []any{int64(max(was.Sequence, at.Sequence))}, func(scan func(...any) error) error {
+			var r row
+			err := r.scan(v.practice, scan)
+			list = append(list, Entry{Sequence: confirmed(r.sequence), Stored: r.broker(), Hash: r.hash, Event: r.event, Doubt: r.doubt, Reason: r.reason})
+			return err
+		})
+	})
+	return list, err
 }
 
 var clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}

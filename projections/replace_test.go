@@ -229,6 +229,29 @@ func TestReplaceBesideAnotherProgram(t *testing.T) {
 	finish(t, s)
 }
 
+// A dossier that was fetched ahead of the read stays as far as it was fetched: whoever
+// has it open may have no line any more by which it could be fetched again.
+func TestReplaceKeepsWhatWasReadAhead(t *testing.T) {
+	log := logOfAll()
+	d := newDesk("d")
+	changed := at(20, d.write(allergy, `{"resourceType":"AllergyIntolerance","id":"all-1","note":[{"text":"penicillin"}]}`, log[5].Event.ID))
+	unsigned := at(21, d.write(note, note1("not signed")))
+	unsigned.Doubt, unsigned.Reason, unsigned.Body = projections.DoubtSignature, "it is not signed", nil
+	s := open(t)
+	read(t, s, log[:2]...)
+	apply(t, s, log[5], changed, unsigned)
+	if err := s.Replace(context.Background(), copied(t, log[:7]...)); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(t, s, allergy); len(got.Heads) != 1 || got.Heads[0].Event.ID != changed.Event.ID {
+		t.Errorf("heads %+v, want the change that was fetched ahead", got.Heads)
+	}
+	read(t, s, log[7], changed, unsigned)
+	if diff := cmp.Diff(replayed(t, append(log, changed, unsigned)...), dump(t, s)); diff != "" {
+		t.Errorf("not what a replay makes (-want +got):\n%s", diff)
+	}
+}
+
 // A copy that is under way when the file is replaced is of one file or of the other.
 func TestReplaceDuringACopy(t *testing.T) {
 	ctx := context.Background()
