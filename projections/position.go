@@ -50,8 +50,9 @@ func (s *Store) HashBefore(ctx context.Context, sequence uint64) (hash events.Di
 	return hash, err
 }
 
+// The index has what is not 0: that more than 0 is not 0 has to be said.
 const hashBefore = `SELECT hash FROM (
-	SELECT * FROM (SELECT sequence, hash FROM event WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
+	SELECT * FROM (SELECT sequence, hash FROM event WHERE sequence < ?1 AND sequence > 0 AND sequence <> 0 ORDER BY sequence DESC LIMIT 1)
 	UNION ALL SELECT * FROM (SELECT sequence, hash FROM stray WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
 	UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
 	) ORDER BY sequence DESC LIMIT 1`
