@@ -58,7 +58,6 @@ func TestCopyHoldsWhatTheLogMadeAndNothingElse(t *testing.T) {
 	log := logOfAll()
 	s := open(t)
 	read(t, s, log...)
-	want := replayed(t, log...)
 
 	c, d := newDesk("c"), newDesk("d")
 	stranger := events.Record{Type: "Patient", ID: "pat-2"}
@@ -74,7 +73,7 @@ func TestCopyHoldsWhatTheLogMadeAndNothingElse(t *testing.T) {
 	inLog = at(9, inLog)
 	apply(t, s, projections.Entry{Event: fresh, Body: fresh.Sealed}, renamed, third, ahead, twin)
 	read(t, s, inLog)
-	want = replayed(t, append(log, inLog)...)
+	want := replayed(t, append(log, inLog)...)
 	if err := s.Remove(ctx, third.Event.ID); err != nil { // leaves a notice
 		t.Fatal(err)
 	}

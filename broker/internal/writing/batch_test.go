@@ -53,8 +53,8 @@ func (l *late) Subject(_ context.Context, subject string, after uint64) iter.Seq
 	}
 }
 
-func (l *late) End(_ context.Context, subject string) (end events.Stored, err error) {
-	for m := range l.Subject(nil, subject, 0) { //nolint:staticcheck // it asks for no context
+func (l *late) End(ctx context.Context, subject string) (end events.Stored, err error) {
+	for m := range l.Subject(ctx, subject, 0) {
 		end = m
 	}
 	if end.Sequence == 0 {
