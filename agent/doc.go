@@ -6,7 +6,9 @@
 //     in this device's outbox. A change that meets a newer version of its record
 //     while online is refused, and nothing is written; one that was made offline
 //     becomes a conflict that a person settles. Nothing accepted is ever lost.
-//   - A read never waits for the network.
+//   - A read never waits for the network, but for a dossier that a desk which is still
+//     reading the log does not have: that is fetched, within Config.Patience, by Need,
+//     ahead of the rest. What cannot be had is said to be incomplete, not missing.
 //   - The light tells the truth: green only while everything is on the server, our
 //     last event is the server's last by hash, and no other device contradicts it.
 //   - Run ends when its context does, with nothing accepted unsaved; a kill at any

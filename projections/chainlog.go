@@ -8,8 +8,8 @@ import (
 )
 
 // ChainInLog is the chain that the next event of a device carries, after those that
-// the log has: what is queued here, or not confirmed since the server was distrusted,
-// does not count.
+// the log has up to the position: what is queued here, not confirmed since the server
+// was distrusted, or read ahead does not count.
 func (s *Store) ChainInLog(ctx context.Context, device string) (events.Chain, error) {
 	next := events.Chain{Counter: 1}
 	err := s.view(ctx, fmt.Sprintf("find the end of the chain of device %s in the log", device), func(v *view) error {

@@ -9,6 +9,10 @@
 // shorter log, another event at our position), re-read from the start, and healed:
 // what it no longer has is pushed back, each event once, whoever made it.
 //
+// A dossier can be read ahead of the rest (Ahead), without moving the position and
+// without touching what the read knows of chains and devices: the read comes to the
+// same verdicts as if nothing had been read ahead, wherever it was cut off.
+//
 // It does not push what this device wrote; that is the outbox's.
 //
 // What is checked when: the digest of every event and its link in its device's chain
