@@ -205,7 +205,7 @@ func TestABatchMeetsFaults(t *testing.T) {
 				one.start()
 				w.settled()
 				one.offline()
-				ids := one.many(1100)
+				ids := one.many(300)
 				one.online()
 				time.Sleep(time.Minute)
 				one.mend()
@@ -223,18 +223,18 @@ func TestABatchMeetsFaults(t *testing.T) {
 // Killed while it sends a queue, at each step of a batch, and again and again.
 func TestKilledInAPush(t *testing.T) {
 	const delay = time.Second
-	for step := range 4 {
+	for _, step := range []int{0, 2} {
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				one, _ := w.two()
 				one.offline()
-				ids := one.many(1100)
+				ids := one.many(1030) // two batches
 				one.fault(func(l *memlog.Log) { l.Delay(delay) })
 				var reads atomic.Int64 // few: what is acknowledged is mostly not read
 				reads.Store(int64(step * 300))
 				one.wrap = func(l *memlog.Log) agent.Log { return trickle{l, &reads} }
 				one.online()
-				for life := range 3 {
+				for life := range 2 {
 					// Each exchange takes two delays; some go before the first batch.
 					time.Sleep(time.Duration(12+3*step+life) * delay / 2)
 					synctest.Wait()
