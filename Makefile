@@ -41,8 +41,11 @@ lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...
 
-bench: build ## Measure this machine beside its raw limits.
-	./bin/carelog bench
+# Of how many events the logs are; a million takes some ten minutes more.
+SIZES ?= 10k,100k
+
+bench: build ## Measure this machine beside its raw limits, with logs of SIZES events.
+	./bin/carelog bench --sizes $(SIZES)
 
 fuzz: ## Run each fuzz target for FUZZTIME, one after the other.
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' $(FUZZDIRS) | while read -r file; do \

@@ -295,17 +295,17 @@ func (a *Agent) Changed() <-chan struct{} { return a.changed.wait() }
 
 // Status is the state of the desk now.
 func (a *Agent) Status(ctx context.Context) (Status, error) {
-	counts, err := a.store.Counts(ctx)
+	concerns, err := a.store.Concerns(ctx)
 	if err != nil {
 		return Status{}, fmt.Errorf("read the status: %w", err)
 	}
 	position, _, _ := a.replica.Position()
 	s := Status{
-		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: counts.Conflicts,
+		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: concerns.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
 		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(),
-		ByChoice: a.chosenOffline(), Doubts: counts.Doubts, Warnings: a.currentWarnings(),
+		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
 	}
 	a.mu.Lock()
 	s.Server = a.server

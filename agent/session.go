@@ -296,8 +296,8 @@ func (s *session) openLate(ctx context.Context) error {
 		return nil
 	}
 	s.lookedAt = now
-	counts, err := a.store.Counts(ctx)
-	if err != nil || counts.Doubts[projections.DoubtUnopened] == 0 {
+	concerns, err := a.store.Concerns(ctx)
+	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 {
 		return err
 	}
 	if _, err := a.replica.FetchKeys(ctx, s.log); err != nil {

@@ -12,7 +12,7 @@ import (
 func (s *Store) Farthest(ctx context.Context) (at events.Stored, err error) {
 	var sequence int64
 	err = s.view(ctx, "find the farthest message of the log", func(v *view) error {
-		_, err := v.one(`SELECT max(ifnull((SELECT max(sequence) FROM event), 0), ifnull((SELECT max(sequence) FROM stray), 0),
+		_, err := v.one(`SELECT max(ifnull((SELECT max(sequence) FROM event WHERE sequence <> 0), 0), ifnull((SELECT max(sequence) FROM stray), 0),
 			ifnull((SELECT max(sequence) FROM repeat), 0))`, nil, &sequence)
 		return err
 	})

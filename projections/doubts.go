@@ -98,31 +98,49 @@ func (v *view) repeats(f func(Doubtful)) error {
 		})
 }
 
-// Counts says how much there is. It reads indexes, not events.
-func (s *Store) Counts(ctx context.Context) (Counts, error) {
-	c := Counts{Doubts: make(map[Doubt]int)}
-	err := s.view(ctx, "count what is here", func(v *view) error {
+// Counts says how much there is. It goes through indexes of all events.
+func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
+	err = s.view(ctx, "count what is here", func(v *view) error {
 		if _, err := v.one(`SELECT (SELECT count(*) FROM record WHERE heads > 0),
 			(SELECT count(*) FROM record WHERE type = 'Patient' AND heads > 0 AND deleted = 0),
-			(SELECT count(*) FROM event), (SELECT count(*) FROM event WHERE sequence = 0),
-			(SELECT count(*) FROM record WHERE conflict = 1)`, nil,
-			&c.Records, &c.Patients, &c.Events, &c.Queued, &c.Conflicts); err != nil {
+			(SELECT count(*) FROM event), (SELECT count(*) FROM event WHERE sequence = 0)`, nil,
+			&c.Records, &c.Patients, &c.Events, &c.Queued); err != nil {
 			return err
 		}
-		return v.each(`SELECT doubt, count(*) FROM event WHERE doubt <> '' GROUP BY doubt
-			UNION ALL SELECT kind, count(*) FROM stray GROUP BY kind
-			UNION ALL SELECT 'repeat', count(*) FROM repeat UNION ALL SELECT 'fork', count(*) FROM fork`, nil,
-			func(scan func(...any) error) error {
-				var kind Doubt
-				var n int
-				if err := scan(&kind, &n); err != nil {
-					return err
-				}
-				if n > 0 {
-					c.Doubts[kind] += n
-				}
-				return nil
-			})
+		var err error
+		c.Concerns, err = v.concerns()
+		return err
 	})
 	return c, err
+}
+
+// Concerns counts what somebody may want to look at. Its cost does not depend on how
+// much else there is.
+func (s *Store) Concerns(ctx context.Context) (c Concerns, err error) {
+	err = s.view(ctx, "count what is doubtful", func(v *view) (err error) {
+		c, err = v.concerns()
+		return err
+	})
+	return c, err
+}
+
+func (v *view) concerns() (Concerns, error) {
+	c := Concerns{Doubts: make(map[Doubt]int)}
+	if _, err := v.one("SELECT count(*) FROM record WHERE conflict = 1", nil, &c.Conflicts); err != nil {
+		return c, err
+	}
+	return c, v.each(`SELECT doubt, count(*) FROM event WHERE doubt <> '' GROUP BY doubt
+		UNION ALL SELECT kind, count(*) FROM stray GROUP BY kind
+		UNION ALL SELECT 'repeat', count(*) FROM repeat UNION ALL SELECT 'fork', count(*) FROM fork`, nil,
+		func(scan func(...any) error) error {
+			var kind Doubt
+			var n int
+			if err := scan(&kind, &n); err != nil {
+				return err
+			}
+			if n > 0 {
+				c.Doubts[kind] += n
+			}
+			return nil
+		})
 }

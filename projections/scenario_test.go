@@ -229,7 +229,7 @@ func TestScenario15_PushedAgainLongAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := projections.Counts{Records: 1, Events: 2, Doubts: map[projections.Doubt]int{projections.DoubtRepeat: 1}}
+	want := projections.Counts{Records: 1, Events: 2, Concerns: projections.Concerns{Doubts: map[projections.Doubt]int{projections.DoubtRepeat: 1}}}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Fatalf("counts (-want +got):\n%s", diff)
 	}

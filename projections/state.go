@@ -90,10 +90,15 @@ type Doubtful struct {
 
 // Counts says how much there is.
 type Counts struct {
-	Records   int // that have a version, deleted ones included
-	Patients  int // live Patient records
-	Events    int
-	Queued    int // events that the server does not have yet
+	Records  int // that have a version, deleted ones included
+	Patients int // live Patient records
+	Events   int
+	Queued   int // events that the server does not have yet
+	Concerns
+}
+
+// Concerns says how much there is that somebody may want to look at.
+type Concerns struct {
 	Conflicts int
 	Doubts    map[Doubt]int
 }

@@ -23,16 +23,20 @@ type Figure struct {
 // Options say what is measured.
 type Options struct {
 	Data    string   // folder on the disk that is measured; it must exist, and is left as it was
-	Sizes   []int    // events of the logs that are replayed; empty: 10,000
+	Binary  string   // carelog itself, for what is measured in processes of their own; empty: that is left out
+	Sizes   []int    // events of the logs that are read; empty: 10,000 and 100,000
 	Only    []string // names of Subjects; empty: all
 	Samples int      // operations timed for each figure of single operations; 0: 400
-	Rounds  int      // turns that ours and the limit take; 0: 5
+	Rounds  int      // turns that ours and the limit take, fewer with large logs; 0: 5
+	Queued  int      // events that wait in the outbox when a desk reconnects; 0: 10,000
+	News    int      // events that are new at a log-in; 0: 2,000
 }
 
 const (
-	defaultSize    = 10_000
 	defaultSamples = 400
 	defaultRounds  = 5
+	defaultQueued  = 10_000
+	defaultNews    = 2000
 	leastSize      = 100
 )
 
@@ -42,7 +46,7 @@ func (o *Options) Validate() error {
 		return errors.New("no data folder: say on which disk to measure")
 	}
 	if len(o.Sizes) == 0 {
-		o.Sizes = []int{defaultSize}
+		o.Sizes = []int{10_000, 100_000}
 	}
 	for _, n := range o.Sizes {
 		if n < leastSize {
@@ -54,17 +58,20 @@ func (o *Options) Validate() error {
 			return fmt.Errorf("nothing is measured under the name %q: want some of %s", name, strings.Join(Subjects(), ", "))
 		}
 	}
-	if o.Samples == 0 {
-		o.Samples = defaultSamples
+	for value, otherwise := range map[*int]int{
+		&o.Samples: defaultSamples, &o.Rounds: defaultRounds, &o.Queued: defaultQueued, &o.News: defaultNews,
+	} {
+		if *value == 0 {
+			*value = otherwise
+		}
 	}
-	if o.Rounds == 0 {
-		o.Rounds = defaultRounds
-	}
-	if o.Rounds < 1 || o.Samples < o.Rounds {
-		return fmt.Errorf("%d samples in %d rounds: want one or more in each", o.Samples, o.Rounds)
+	if o.Rounds < 1 || o.Samples < o.Rounds || o.Queued < 1 || o.News < 1 {
+		return fmt.Errorf("%d samples in %d rounds, %d queued, %d new: want one or more in each", o.Samples, o.Rounds, o.Queued, o.News)
 	}
 	return nil
 }
+
+func (o *Options) wants(s subject) bool { return len(o.Only) == 0 || slices.Contains(o.Only, s.name) }
 
 // subject is one thing that is measured; it reports one figure or more.
 type subject struct {
@@ -72,19 +79,32 @@ type subject struct {
 	measure func(ctx context.Context, g *ground, report func(Figure) error) error
 }
 
-var subjects = []subject{
+// single are measured once, whatever the sizes.
+var single = []subject{
 	{"offline", measureOffline},
 	{"online", measureOnline},
-	{"replay", measureReplay},
 	{"live", measureLive},
 	{"heads", measureHeads},
+	{"reconnect", measureReconnect},
+}
+
+// sized are measured with a log of each size, in this order: those that must not find a
+// snapshot come before it is made, and those that write to the log come last.
+var sized = []subject{
+	{"replay", measureReplay},
+	{"dossier", measureDossier},
+	{"disk", measureDisk},
+	{"memory", measureMemory},
+	{"busy", measureBusy},
+	{"snapshot", measureSnapshot},
+	{"login", measureLogin},
 }
 
 // Subjects are the names that Only takes, in the order in which they are measured.
 func Subjects() []string {
-	names := make([]string, len(subjects))
-	for i, s := range subjects {
-		names[i] = s.name
+	var names []string
+	for _, s := range slices.Concat(single, sized) {
+		names = append(names, s.name)
 	}
 	return names
 }
@@ -95,23 +115,45 @@ func Run(ctx context.Context, o Options, report func(Figure) error) error {
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
-	for _, s := range subjects {
-		if len(o.Only) > 0 && !slices.Contains(o.Only, s.name) {
+	for _, s := range single {
+		if !o.wants(s) {
 			continue
 		}
-		if err := run(ctx, o, s, report); err != nil {
-			return fmt.Errorf("measure %s: %w", s.name, err)
+		if err := o.measure(ctx, nil, []subject{s}, report); err != nil {
+			return err
+		}
+	}
+	earlier := make(map[int]float64)
+	for _, n := range o.Sizes {
+		if err := o.measure(ctx, &library{size: n, costs: earlier}, sized, report); err != nil {
+			return fmt.Errorf("with %d events: %w", n, err)
 		}
 	}
 	return nil
 }
 
-// run gives a subject ground of its own, so that none is slowed by what another left.
-func run(ctx context.Context, o Options, s subject, report func(Figure) error) (err error) {
+// measure gives subjects ground of their own, so that none is slowed by what others
+// left. Where they read a log, it is filled once for all of them.
+func (o Options) measure(ctx context.Context, l *library, list []subject, report func(Figure) error) (err error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(s subject) bool { return !o.wants(s) })
+	if len(list) == 0 {
+		return nil
+	}
 	g, err := newGround(ctx, o)
 	if err != nil {
-		return err
+		return fmt.Errorf("measure: %w", err)
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	return s.measure(ctx, g, report)
+	if l != nil {
+		g.library, l.ground = l, g
+		if err := l.fill(ctx); err != nil {
+			return fmt.Errorf("fill a log: %w", err)
+		}
+	}
+	for _, s := range list {
+		if err := s.measure(ctx, g, report); err != nil {
+			return fmt.Errorf("measure %s: %w", s.name, err)
+		}
+	}
+	return nil
 }

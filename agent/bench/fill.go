@@ -1,180 +1,259 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"strconv"
-	"time"
+	"sync"
 
-	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
-	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
-	"github.com/carelog/carelog/projections/fhirjson"
 )
 
-// scribe writes the events of an enrolled device without a desk around it, as fast
-// as a log can be filled.
-type scribe struct {
-	enrolment enrolment.Enrolment
-	ring      *events.Keyring
-	clock     *events.Clock
-	next      events.Chain
+// scribes is how many devices write a log. A device signs one event after the other,
+// since each names the signature before it; several sign side by side.
+const scribes = 4
+
+// page is a part of the log that one device writes.
+type page struct {
+	drafts   []agent.Draft
+	keys     []events.WrappedKey // of the patients that come up for the first time
+	messages []events.Message
+	bytes    int64 // on the wire
+	err      error
 }
 
-func newScribe(e enrolment.Enrolment) (*scribe, error) {
-	key, err := events.KeyFrom(e.PracticeKey)
+// filling writes a log: drafts are drawn, sealed and signed by several devices, and
+// sent, in stages side by side with few pages between them. The order of the log
+// depends on none of them.
+type filling struct {
+	writers []*scribe
+	todo    [scribes]chan *page
+	done    [scribes]chan *page
+	late    string // of the drawing stage
+}
+
+// written is what is known of a log that was filled.
+type written struct {
+	bytes int64  // of its messages on the wire
+	late  string // a patient whose dossier stands at nine tenths of it
+}
+
+// fill adds n events of a synthetic practice to a log: the registrations of devices,
+// and records that they wrote, with the keys.
+func (g *ground) fill(ctx context.Context, s enrolment.Sheet, n int, seed uint64) (written, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	f, err := g.newFilling(s)
 	if err != nil {
-		return nil, err
+		return written{}, err
 	}
-	return &scribe{enrolment: e, ring: events.NewKeyring(key), clock: events.NewClock(time.Now, nil), next: events.Chain{Counter: 1}}, nil
+	running.Go(func() { f.draw(ctx, n, seed) })
+	for i := range scribes {
+		running.Go(func() { f.write(ctx, i) })
+	}
+	bytes, err := g.send(ctx, s, f)
+	return written{bytes, f.late}, err
 }
 
-// event makes the next event of the device, and the patient's key where it is the
-// first one of the patient.
-func (s *scribe) event(d agent.Draft) (e *events.Event, made []events.WrappedKey, err error) {
-	if !s.ring.Has(d.Patient) {
-		k, err := s.ring.Make(d.Patient)
+func (g *ground) newFilling(s enrolment.Sheet) (*filling, error) {
+	f := &filling{}
+	for i := range scribes {
+		e, err := s.Enrol(g.name("scribe"), "A scribe")
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		made = append(made, k)
+		w, err := newScribe(e)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			w.ring = f.writers[0].ring // a patient has one key, whoever writes
+		}
+		f.writers = append(f.writers, w)
+		f.todo[i], f.done[i] = make(chan *page, 1), make(chan *page, 1)
 	}
-	id, err := s.clock.Next(d.Parents...)
-	if err != nil {
-		return nil, nil, err
-	}
-	e = &events.Event{
-		ID: id, Type: events.Written, Practice: s.enrolment.Practice, Device: s.enrolment.Device, Record: d.Record,
-		Patient: d.Patient, Time: s.clock.Now(), Author: d.Author, Parents: d.Parents, Chain: s.next, ContentType: events.ContentFHIR,
-	}
-	if e.Sealed, err = s.ring.Seal(d.Patient, id, d.Record, d.Body); err != nil {
-		return nil, nil, err
-	}
-	e.Sign(s.enrolment.SigningKey())
-	s.next = e.Follows()
-	return e, made, nil
+	return f, nil
 }
 
-// registration is the first change of a device: its own record, with its certificate.
-func (s *scribe) registration() agent.Draft {
-	e := s.enrolment
-	return agent.Draft{
-		Record: events.Record{Type: "Device", ID: e.Device},
-		Body: fhirjson.DeviceResource(e.Device, fhirjson.DeviceKey{
-			Public: e.SigningKey().Public().(ed25519.PublicKey), Certificate: e.Certificate, Name: e.DeviceName, Active: true,
-		}),
+// draw makes pages of drafts, the first ones with the registration of their device,
+// until there are n drafts, and gives them out in turn.
+func (f *filling) draw(ctx context.Context, n int, seed uint64) {
+	defer func() {
+		for _, c := range f.todo {
+			close(c)
+		}
+	}()
+	turn, late := 0, n/10
+	give := func(p *page) bool {
+		select {
+		case f.todo[turn%scribes] <- p:
+			turn++
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for _, w := range f.writers {
+		p := &page{}
+		p.add(w.ring, w.registration())
+		n--
+		if !give(p) {
+			return
+		}
+	}
+	p := &page{}
+	for d, err := range drafts(ctx, seed) {
+		if p.err == nil {
+			p.err = err
+		}
+		p.add(f.writers[0].ring, d)
+		if n >= late {
+			f.late = d.Patient
+		}
+		if n--; len(p.drafts) < maxBatch && n > 0 && p.err == nil {
+			continue
+		}
+		if ended := p.err != nil || n <= 0; !give(p) || ended {
+			return
+		}
+		p = &page{}
 	}
 }
 
-// fill makes a log of n events: the registration of a device, and records of a
-// synthetic practice that it wrote, with their keys.
-func (g *ground) fill(ctx context.Context, s enrolment.Sheet, n int) error {
-	e, err := s.Enrol(g.name("scribe"), "A scribe")
-	if err != nil {
-		return err
+func (p *page) add(ring *events.Keyring, d agent.Draft) {
+	p.drafts = append(p.drafts, d)
+	if p.err != nil || ring.Has(d.Patient) {
+		return
 	}
-	w, err := newScribe(e)
-	if err != nil {
-		return err
+	k, err := ring.Make(d.Patient)
+	p.keys, p.err = append(p.keys, k), err
+}
+
+// write makes the messages of the pages of one device.
+func (f *filling) write(ctx context.Context, i int) {
+	defer close(f.done[i])
+	for p := range f.todo[i] {
+		p.seal(f.writers[i])
+		select {
+		case f.done[i] <- p:
+		case <-ctx.Done():
+			return
+		}
 	}
-	keys, err := broker.Connect(ctx, broker.Config{Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed})
-	if err != nil {
-		return err
+}
+
+func (p *page) seal(w *scribe) {
+	if p.err != nil {
+		return
 	}
-	defer keys.Close()
+	p.messages = make([]events.Message, len(p.drafts))
+	for i, d := range p.drafts {
+		e, err := w.event(d)
+		if err == nil {
+			p.messages[i], err = events.Encode(e)
+		}
+		if p.err = err; err != nil {
+			return
+		}
+		p.bytes += wireSize(p.messages[i])
+	}
+	p.drafts = nil
+}
+
+// send sends the pages in order.
+func (g *ground) send(ctx context.Context, s enrolment.Sheet, f *filling) (bytes int64, err error) {
 	conn, err := g.dial(s)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer conn.Close()
-	b := &batch{conn: conn}
-	add := func(d agent.Draft) error {
-		event, made, err := w.event(d)
-		if err != nil {
-			return err
-		}
-		for _, k := range made {
-			if err := keys.PutKey(ctx, k); err != nil {
-				return err
-			}
-		}
-		n--
-		return b.add(event, n == 0)
-	}
-	if err := add(w.registration()); err != nil {
-		return err
-	}
-	for d, err := range drafts(ctx) {
-		if err != nil {
-			return err
-		}
-		if err := add(d); err != nil || n == 0 {
-			return err
-		}
-	}
-	return nil
-}
-
-// maxBatch is how many messages the broker takes as one atomic batch.
-const maxBatch = 1000
-
-// batch sends messages in atomic batches, since the broker then syncs once for each
-// batch and not for each message.
-type batch struct {
-	conn *nats.Conn
-	id   string
-	sent int
-}
-
-// add sends one more event; with the last one of a batch it waits for the broker.
-func (b *batch) add(e *events.Event, last bool) error {
-	m, err := events.Encode(e)
+	js, err := jetstream.New(conn)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if b.sent == 0 {
-		b.id = e.ID.String()
-	}
-	b.sent++
-	header := nats.Header(maps.Clone(m.Header))
-	header.Set("Nats-Batch-Id", b.id)
-	header.Set("Nats-Batch-Sequence", strconv.Itoa(b.sent))
-	out := &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data}
-	if !last && b.sent < maxBatch {
-		return b.conn.PublishMsg(out)
-	}
-	header.Set("Nats-Batch-Commit", "1")
-	answer, err := b.conn.RequestMsg(out, patience)
+	asBefore, err := keysInBulk(ctx, js)
 	if err != nil {
-		return fmt.Errorf("fill the log: %w", err)
+		return 0, err
 	}
-	b.sent = 0
-	return acknowledged(answer)
+	records, err := newSender(conn)
+	if err != nil {
+		return 0, err
+	}
+	for turn := 0; ; turn++ {
+		p, more := <-f.done[turn%scribes]
+		if !more {
+			break
+		}
+		if p.err != nil {
+			return 0, p.err
+		}
+		if err := sendAll(conn, keyMessages(p.keys)); err != nil {
+			return 0, fmt.Errorf("fill the keys: %w", err)
+		}
+		if err := records.send(p.messages); err != nil {
+			return 0, fmt.Errorf("fill the log: %w", err)
+		}
+		bytes += p.bytes
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, context.Cause(ctx)
+	}
+	if err := records.finish(); err != nil {
+		return 0, fmt.Errorf("fill the log: %w", err)
+	}
+	return bytes, asBefore()
 }
 
-// acknowledged reads the broker's answer to a publish.
-func acknowledged(answer *nats.Msg) error {
-	var ack struct {
-		Sequence uint64 `json:"seq"`
-		Error    *struct {
-			Description string `json:"description"`
-		} `json:"error"`
+// The bucket of the keys, as the broker's package lays it out.
+const (
+	keyStream  = "KV_KEYS"
+	keySubject = "$KV.KEYS."
+)
+
+// keysInBulk lets keys be sent in atomic batches, and returns what puts the stream back
+// as it was: one sync for each of sixty thousand keys would take longer than a million
+// events.
+func keysInBulk(ctx context.Context, js jetstream.JetStream) (asBefore func() error, err error) {
+	stream, err := js.Stream(ctx, keyStream)
+	if err != nil {
+		return nil, fmt.Errorf("find the stream of the keys: %w", err)
 	}
-	switch err := json.Unmarshal(bytes.TrimSpace(answer.Data), &ack); {
-	case err != nil:
-		return fmt.Errorf("the broker's answer cannot be read: %w", err)
-	case ack.Error != nil:
-		return errors.New("the broker refuses it: " + ack.Error.Description)
-	case ack.Sequence == 0:
-		return errors.New("the broker's answer names no place in the log")
+	was := stream.CachedInfo().Config
+	now := was
+	now.AllowAtomicPublish = true
+	update := func(c jetstream.StreamConfig) error {
+		if was.AllowAtomicPublish {
+			return nil
+		}
+		if _, err := js.UpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("let keys come in batches (%v): %w", c.AllowAtomicPublish, err)
+		}
+		return nil
 	}
-	return nil
+	return func() error { return update(was) }, update(now)
+}
+
+func keyMessages(keys []events.WrappedKey) []events.Message {
+	list := make([]events.Message, len(keys))
+	for i, k := range keys {
+		list[i] = events.Message{Subject: keySubject + k.Name(), Header: make(map[string][]string), Data: k.Wrapped}
+	}
+	return list
+}
+
+// wireSize is how many bytes a message has as NATS carries it: subject, headers, data.
+func wireSize(m events.Message) int64 {
+	const frame, field = len("NATS/1.0\r\n\r\n"), len(": \r\n")
+	n := len(m.Subject) + frame + len(m.Data)
+	for name, values := range m.Header {
+		for _, v := range values {
+			n += len(name) + len(v) + field
+		}
+	}
+	return int64(n)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,7 +22,11 @@ type ground struct {
 	Options
 	dir    string
 	server *broker.Server
+	port   int // of the server, also between two of them
 	made   int // names given
+	seeds  uint64
+
+	*library // nil where no log is read
 }
 
 func newGround(ctx context.Context, o Options) (*ground, error) {
@@ -29,11 +35,40 @@ func newGround(ctx context.Context, o Options) (*ground, error) {
 		return nil, err
 	}
 	g := &ground{Options: o, dir: dir}
-	g.server, err = broker.Start(ctx, broker.ServerConfig{Data: filepath.Join(dir, "broker"), Port: broker.AnyPort})
-	if err != nil {
+	if err := g.start(ctx); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
+}
+
+// brokerData is the folder of the broker.
+func (g *ground) brokerData() string { return filepath.Join(g.dir, "broker") }
+
+// operatorData is where the broker keeps the accounts.
+func (g *ground) operatorData() string { return filepath.Join(g.brokerData(), "operator") }
+
+// start starts the broker, at the same address each time: enrolments name it.
+func (g *ground) start(ctx context.Context) (err error) {
+	port := broker.AnyPort
+	if g.port != 0 {
+		port = g.port
+	}
+	if g.server, err = broker.Start(ctx, broker.ServerConfig{Data: g.brokerData(), Port: port}); err != nil {
+		return err
+	}
+	at, err := url.Parse(g.server.URL())
+	if err != nil {
+		return err
+	}
+	g.port, err = strconv.Atoi(at.Port())
+	return err
+}
+
+// stop ends the broker, so that another process can have its folder.
+func (g *ground) stop() error {
+	server := g.server
+	g.server = nil
+	return server.Close()
 }
 
 func (g *ground) close() error {
@@ -79,27 +114,53 @@ func (g *ground) dial(s enrolment.Sheet) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nats.Connect(s.URLs[0], nats.UserJWTAndSeed(access.JWT, access.Seed))
+	return dialAs(access, s.URLs[0])
+}
+
+func dialAs(access broker.Access, at string) (*nats.Conn, error) {
+	return nats.Connect(at, nats.UserJWTAndSeed(access.JWT, access.Seed))
 }
 
 // desk is a real desk, which runs or not.
 type desk struct {
 	*agent.Agent
-	stop context.CancelFunc
-	done chan error // nil while it does not run
+	enrolment enrolment.Enrolment
+	stop      context.CancelFunc
+	done      chan error // nil while it does not run
 }
 
-// desk enrols a desk and opens it, without the server.
+// desk enrols a desk and opens it, without the server. It reads the log itself: it
+// neither makes a snapshot nor takes one.
 func (g *ground) desk(ctx context.Context, s enrolment.Sheet) (*desk, error) {
+	return g.newDesk(ctx, s, agent.Config{SnapshotEvery: -1})
+}
+
+// newDesk enrols a desk and opens it with a configuration that lacks data and enrolment.
+func (g *ground) newDesk(ctx context.Context, s enrolment.Sheet, c agent.Config) (*desk, error) {
 	e, err := s.Enrol(g.name("desk"), "A desk")
 	if err != nil {
 		return nil, err
 	}
-	a, err := agent.Open(ctx, agent.Config{Data: filepath.Join(g.dir, e.Device), Enrolment: e})
+	c.Enrolment = e
+	return g.open(ctx, c)
+}
+
+// open opens the desk of an enrolment, which may have been open before.
+func (g *ground) open(ctx context.Context, c agent.Config) (*desk, error) {
+	c.Data = g.deskData(c.Enrolment)
+	a, err := agent.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return &desk{Agent: a}, nil
+	return &desk{Agent: a, enrolment: c.Enrolment}, nil
+}
+
+// deskData is the folder of a desk.
+func (g *ground) deskData(e enrolment.Enrolment) string { return filepath.Join(g.dir, e.Device) }
+
+// discard closes a desk and removes its folder.
+func (g *ground) discard(d *desk) error {
+	return errors.Join(d.close(), os.RemoveAll(g.deskData(d.enrolment)))
 }
 
 // greenDesk is a desk that runs and has everything.
@@ -128,6 +189,7 @@ func (d *desk) close() error {
 	if d.done != nil {
 		d.stop()
 		err = <-d.done
+		d.done = nil
 	}
 	return errors.Join(err, d.Close())
 }

@@ -94,7 +94,7 @@ func diverging(ctx context.Context, d *desk, colleague enrolment.Enrolment, base
 	for i := range entries {
 		version := note
 		version.Parents, version.Body = []events.ID{base}, noteBody(fmt.Sprintf("as number %d saw it", i))
-		e, _, err := w.event(version)
+		e, err := w.event(version)
 		if err != nil {
 			return nil, err
 		}

@@ -54,25 +54,35 @@ type live struct {
 }
 
 func newLive(ctx context.Context, g *ground) (_ *live, err error) {
-	l := &live{}
+	practice, err := g.practice(ctx)
+	if err != nil {
+		return nil, err
+	}
+	here, err := g.greenDesk(ctx, practice)
+	if err != nil {
+		return nil, err
+	}
+	there, err := g.greenDesk(ctx, practice)
+	if err != nil {
+		return nil, errors.Join(err, here.close())
+	}
+	return g.between(ctx, here, there)
+}
+
+// between makes two running desks the ends of a line, beside a bare one. They are
+// closed with it, also where it fails.
+func (g *ground) between(ctx context.Context, here, there *desk) (_ *live, err error) {
+	l := &live{here: here, there: there}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())
 		}
 	}()
-	l.drafts, l.end = iter.Pull2(drafts(ctx))
-	practice, err := g.practice(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.here, err = g.greenDesk(ctx, practice); err != nil {
-		return nil, err
-	}
-	if l.there, err = g.greenDesk(ctx, practice); err != nil {
-		return nil, err
-	}
-	if err := l.here.Prove(ctx); err != nil { // the other one's registration has come
-		return nil, err
+	l.drafts, l.end = iter.Pull2(drafts(ctx, g.seed()))
+	for _, d := range []*desk{here, there} { // each has the other one's registration
+		if err := d.Prove(ctx); err != nil {
+			return nil, err
+		}
 	}
 	other, err := g.practice(ctx)
 	if err != nil {
@@ -85,7 +95,7 @@ func newLive(ctx context.Context, g *ground) (_ *live, err error) {
 	if l.reading, err = g.dial(other); err != nil {
 		return nil, err
 	}
-	l.deliveries, err = deliveries(ctx, l.reading, events.Subjects(other.Practice))
+	l.deliveries, err = deliveries(ctx, l.reading, jetstream.OrderedConsumerConfig{})
 	return l, err
 }
 
@@ -112,11 +122,7 @@ func (l *live) close() error {
 func (l *live) turn(ctx context.Context, n int) error {
 	var messages []events.Message
 	for range n {
-		d, err, _ := l.drafts()
-		if err != nil {
-			return err
-		}
-		m, err := l.pass(ctx, d)
+		m, err := l.passNext(ctx)
 		if err != nil {
 			return err
 		}
@@ -128,6 +134,15 @@ func (l *live) turn(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// passNext clocks the next change from desk to desk.
+func (l *live) passNext(ctx context.Context) (events.Message, error) {
+	d, err, _ := l.drafts()
+	if err != nil {
+		return events.Message{}, err
+	}
+	return l.pass(ctx, d)
 }
 
 // arrival is when something was there, or why it never was.
@@ -182,21 +197,4 @@ func (l *live) passBare(ctx context.Context, m events.Message) error {
 	there := <-arrived
 	l.limit = append(l.limit, there.at.Sub(began))
 	return there.err
-}
-
-// deliveries reads a stream in order, from its beginning and on.
-func deliveries(ctx context.Context, conn *nats.Conn, subject string) (jetstream.MessagesContext, error) {
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return nil, err
-	}
-	stream, err := js.StreamNameBySubject(ctx, subject)
-	if err != nil {
-		return nil, fmt.Errorf("find the stream of %s: %w", subject, err)
-	}
-	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return nil, err
-	}
-	return consumer.Messages(jetstream.PullMaxMessages(rowsInOne))
 }

@@ -3,9 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -76,7 +74,7 @@ func newWriting(ctx context.Context, g *ground) (_ *writing, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	w.drafts, w.end = iter.Pull2(drafts(ctx))
+	w.drafts, w.end = iter.Pull2(drafts(ctx, g.seed()))
 	practice, err := g.practice(ctx)
 	if err != nil {
 		return nil, err
@@ -175,16 +173,4 @@ func (w *writing) commits(m events.Message) error {
 
 func (w *writing) publishAndCommits(m events.Message) error {
 	return errors.Join(w.commits(m), w.publish.clock(func() error { return publish(w.conn, w.subject, m) }))
-}
-
-// patience is how long the broker may take for one answer.
-const patience = 10 * time.Second
-
-// publish sends a message and waits until the broker has it on disk.
-func publish(conn *nats.Conn, subject string, m events.Message) error {
-	answer, err := conn.RequestMsg(&nats.Msg{Subject: subject, Header: nats.Header(m.Header), Data: m.Data}, patience)
-	if err != nil {
-		return fmt.Errorf("publish to %s: %w", subject, err)
-	}
-	return acknowledged(answer)
 }

@@ -62,6 +62,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Name("carelog"),
 		kong.Description("A practice's records on every desk, online and offline.\n\n"+exitHelp),
 		kong.DefaultEnvars("CARELOG"),
+		kong.Vars{"subjects": subjects()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(n int) { code = n }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a part of carelog that runs on its own.
+type process struct {
+	cmd   *exec.Cmd
+	lines *bufio.Reader
+	said  bytes.Buffer // on its standard error
+}
+
+// begin starts carelog with arguments, and reads the line of JSON with which it says
+// that it is ready.
+func (g *ground) begin(ctx context.Context, ready any, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, g.Binary, args...)}
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = patience
+	p.cmd.Stderr = &p.said
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.lines = bufio.NewReader(out)
+	line, err := p.lines.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, ready)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("carelog %s does not start: %w", args[0], err), p.end())
+	}
+	return p, nil
+}
+
+// end stops the process and waits for it.
+func (p *process) end() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	_, _ = io.Copy(io.Discard, p.lines)
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("carelog %s: %w: %s", p.cmd.Args[1], err, bytes.TrimSpace(p.said.Bytes()))
+	}
+	return nil
+}
+
+// highWater is the most memory that the process has had, in bytes; 0 where the system
+// does not tell.
+func (p *process) highWater() (int64, error) { return HighWater(p.cmd.Process.Pid) }
+
+// HighWater is the most memory that a process has had so far, in bytes, shared pages
+// included; 0 where the system does not tell.
+func HighWater(pid int) (int64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, nil
+}
+
+// lookEvery is how often a process is asked how far it is: each question costs it.
+const lookEvery = 100 * time.Millisecond
