@@ -12,117 +12,128 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
+// change makes a message another one.
+type change = func(*events.Message)
+
+func set(name string, values ...string) change {
+	return func(m *events.Message) { m.Header[name] = values }
+}
+
+func unset(name string) change {
+	return func(m *events.Message) { delete(m.Header, name) }
+}
+
+func all(changes ...change) change {
+	return func(m *events.Message) {
+		for _, change := range changes {
+			change(m)
+		}
+	}
+}
+
+var deleted = all(set("ce-type", string(events.Deleted)), func(m *events.Message) { m.Data = nil })
+
+func tooManyAttributes(m *events.Message) {
+	for i := range 33 {
+		m.Header[fmt.Sprintf("ce-x%d", i)] = []string{"v"}
+	}
+}
+
+var tooManyParents = strings.Repeat("01KB0000000000000000000001,", events.MaxParents) + "01KB0000000000000000000001"
+
+// faults are messages that differ in one thing from a good one.
+var faults = []struct {
+	name   string
+	change change
+	want   string // part of the reason; empty: no fault
+}{
+	{"as it is", func(*events.Message) {}, ""},
+	{"headers of the broker", set("Nats-Expected-Last-Subject-Sequence", "7"), ""},
+	{"no message id, as in an export", unset("Nats-Msg-Id"), ""},
+	{"an attribute of a newer version", set("ce-later", "x y"), ""},
+	{"a type of a newer version", set("ce-type", "carelog.record.written.v2"), ""},
+	{"an unknown type that stands for another event", all(set("ce-type", "carelog.event.setaside.v2"), set("ce-replaces", strings.Repeat("ab", 32))), ""},
+	{"no author", unset("ce-author"), ""},
+	{"no content type", unset("ce-datacontenttype"), ""},
+	{"a deletion", deleted, ""},
+
+	{"no headers", func(m *events.Message) { m.Header = nil }, "no event id"},
+	{"no id", unset("ce-id"), "no event id"},
+	{"id in small letters", set("ce-id", "01kb0000000000000000000003"), "no event id"},
+	{"id too large for a ULID", set("ce-id", "81KB0000000000000000000003"), "no event id"},
+	{"zero id", all(set("ce-id", "00000000000000000000000000"), set("Nats-Msg-Id", "00000000000000000000000000")), "no id"},
+	{"two ids", set("ce-id", "01KB0000000000000000000003", "01KB0000000000000000000003"), "2 times"},
+	{"another message id", set("Nats-Msg-Id", "01KB0000000000000000000004"), "message id"},
+	{"a second message id", set("Nats-Msg-Id", "01KB0000000000000000000003", "01KB0000000000000000000004"), "message id"},
+	{"another CloudEvents version", set("ce-specversion", "1.1"), "CloudEvents version"},
+	{"no CloudEvents version", unset("ce-specversion"), "CloudEvents version"},
+	{"no type", unset("ce-type"), "type"},
+	{"type with capitals", set("ce-type", "Carelog.x"), "type"},
+	{"type too long", set("ce-type", strings.Repeat("a", 129)), "type"},
+	{"empty attribute", set("ce-author", ""), "empty"},
+	{"subject elsewhere", func(m *events.Message) { m.Subject = "other.p1.x" }, "carelog.<practice>.<patient>"},
+	{"subject without patient", func(m *events.Message) { m.Subject = "carelog.p1" }, "carelog.<practice>.<patient>"},
+	{"subject with one token more", func(m *events.Message) { m.Subject = "carelog.p1.x.y" }, "escaped patient"},
+	{"subject with a wildcard", func(m *events.Message) { m.Subject = "carelog.p1.*" }, "patient"},
+	{"subject with an escape of its own", func(m *events.Message) { m.Subject = "carelog.p1.a=41" }, "patient"},
+	{"another practice's subject", func(m *events.Message) { m.Subject = "carelog.p2.pat=2E1" }, "/practices/p2/"},
+	{"no source", unset("ce-source"), "source"},
+	{"source without a device", set("ce-source", "/practices/p1"), "source"},
+	{"device with a dot", set("ce-source", "/practices/p1/devices/a.b"), "device"},
+	{"device with a path", set("ce-source", "/practices/p1/devices/a/devices/b"), "device"},
+	{"no record", unset("ce-subject"), "names no record"},
+	{"record without id", set("ce-subject", "Patient/"), "id"},
+	{"record with a small type", set("ce-subject", "patient/1"), "resource type"},
+	{"record id too long", set("ce-subject", "Patient/"+strings.Repeat("a", 65)), "id"},
+	{"no time", unset("ce-time"), "time"},
+	{"time in another zone", set("ce-time", "2026-11-02T09:30:00.250+01:00"), "time"},
+	{"time in whole seconds", set("ce-time", "2026-11-02T09:30:00Z"), "time"},
+	{"time in microseconds", set("ce-time", "2026-11-02T09:30:00.250000Z"), "time"},
+	{"time with a comma", set("ce-time", "2026-11-02T09:30:00,250Z"), "time"},
+	{"time that is no date", set("ce-time", "2026-02-30T09:30:00.250Z"), "time"},
+	{"year zero", set("ce-time", "0000-01-01T00:00:00.000Z"), "time"},
+	{"author that is no id", set("ce-author", "dr 1"), "author"},
+	{"parents with a space", set("ce-parents", "01KB0000000000000000000001, 01KB0000000000000000000002"), "parents"},
+	{"parents with an end", set("ce-parents", "01KB0000000000000000000001,"), "parents"},
+	{"parents in another order", set("ce-parents", "01KB0000000000000000000002,01KB0000000000000000000001"), "not sorted"},
+	{"a parent twice", set("ce-parents", "01KB0000000000000000000001,01KB0000000000000000000001"), "twice"},
+	{"itself as parent", set("ce-parents", "01KB0000000000000000000003"), "not older"},
+	{"a later parent", set("ce-parents", "01KB0000000000000000000004"), "not older"},
+	{"too many parents", set("ce-parents", tooManyParents), "parents"},
+	{"no chain", unset("ce-chain"), "chain"},
+	{"chain without a digest", set("ce-chain", "2"), "chain"},
+	{"chain with a sign", set("ce-chain", "+2."+strings.Repeat("01", 32)), "chain"},
+	{"chain with a leading zero", set("ce-chain", "02."+strings.Repeat("01", 32)), "chain"},
+	{"chain beyond 64 bits", set("ce-chain", "18446744073709551616."+strings.Repeat("01", 32)), "chain"},
+	{"chain with capitals", set("ce-chain", "2."+strings.Repeat("AB", 32)), "digest"},
+	{"chain at zero", set("ce-chain", "0."+strings.Repeat("01", 32)), "counter"},
+	{"first of its chain, with one before", set("ce-chain", "1."+strings.Repeat("01", 32)), "counter is 1"},
+	{"second of its chain, with none before", set("ce-chain", "2."+strings.Repeat("00", 32)), "counter is 2"},
+	{"a writing that stands for another event", set("ce-replaces", strings.Repeat("ab", 32)), "set-aside"},
+	{"a writing that stands for nothing, written out", set("ce-replaces", strings.Repeat("00", 32)), "zero"},
+	{"a set-aside that stands for nothing", set("ce-type", string(events.SetAside)), "set-aside"},
+	{"content type with a line end", set("ce-datacontenttype", "a\nb"), "content type"},
+	{"content type with space around", set("ce-datacontenttype", "text/plain "), "content type"},
+	{"a writing without a body", func(m *events.Message) { m.Data = nil }, "no body"},
+	{"a deletion with a body", set("ce-type", string(events.Deleted)), "deletion with a body"},
+	{"a body too large", func(m *events.Message) { m.Data = make([]byte, events.MaxSealed+1) }, "at most"},
+	{"no signature", unset("ce-sig"), "signature"},
+	{"signature too short", set("ce-sig", "AAAA"), "signature"},
+	{"signature with a line end", set("ce-sig", strings.Repeat("A", 85)+"\n"), "signature"},
+	{"signature with loose bits", set("ce-sig", strings.Repeat("A", 85)+"B"), "signature"},
+	{"signature in standard base64", set("ce-sig", strings.Repeat("+", 86)), "signature"},
+	{"attribute with a capital prefix", set("CE-later", "x"), "unknown attribute"},
+	{"attribute with a dash", set("ce-la-ter", "x"), "unknown attribute"},
+	{"attribute without a name", set("ce-", "x"), "unknown attribute"},
+	{"attribute with space around", set("ce-later", " x"), "printable"},
+	{"attribute beyond ASCII", set("ce-later", "é"), "printable"},
+	{"attribute twice", set("ce-later", "x", "y"), "2 times"},
+	{"too many attributes", tooManyAttributes, "unknown attributes"},
+	{"attributes too large", set("ce-later", strings.Repeat("x", 8<<10)), "over 8192 bytes"},
+}
+
 func TestDecodeNamesEachFault(t *testing.T) {
-	set := func(name string, values ...string) func(*events.Message) {
-		return func(m *events.Message) { m.Header[name] = values }
-	}
-	unset := func(name string) func(*events.Message) {
-		return func(m *events.Message) { delete(m.Header, name) }
-	}
-	all := func(changes ...func(*events.Message)) func(*events.Message) {
-		return func(m *events.Message) {
-			for _, change := range changes {
-				change(m)
-			}
-		}
-	}
-	deleted := all(set("ce-type", string(events.Deleted)), func(m *events.Message) { m.Data = nil })
-	tooMany := func(m *events.Message) {
-		for i := range 33 {
-			m.Header[fmt.Sprintf("ce-x%d", i)] = []string{"v"}
-		}
-	}
-	parents := strings.Repeat("01KB0000000000000000000001,", events.MaxParents) + "01KB0000000000000000000001"
-
-	for _, test := range []struct {
-		name   string
-		change func(*events.Message)
-		want   string // part of the reason; empty: no fault
-	}{
-		{"as it is", func(*events.Message) {}, ""},
-		{"headers of the broker", set("Nats-Expected-Last-Subject-Sequence", "7"), ""},
-		{"no message id, as in an export", unset("Nats-Msg-Id"), ""},
-		{"an attribute of a newer version", set("ce-later", "x y"), ""},
-		{"a type of a newer version", set("ce-type", "carelog.record.written.v2"), ""},
-		{"an unknown type that stands for another event", all(set("ce-type", "carelog.event.setaside.v2"), set("ce-replaces", strings.Repeat("ab", 32))), ""},
-		{"no author", unset("ce-author"), ""},
-		{"no content type", unset("ce-datacontenttype"), ""},
-		{"a deletion", deleted, ""},
-
-		{"no headers", func(m *events.Message) { m.Header = nil }, "no event id"},
-		{"no id", unset("ce-id"), "no event id"},
-		{"id in small letters", set("ce-id", "01kb0000000000000000000003"), "no event id"},
-		{"id too large for a ULID", set("ce-id", "81KB0000000000000000000003"), "no event id"},
-		{"zero id", all(set("ce-id", "00000000000000000000000000"), set("Nats-Msg-Id", "00000000000000000000000000")), "no id"},
-		{"two ids", set("ce-id", "01KB0000000000000000000003", "01KB0000000000000000000003"), "2 times"},
-		{"another message id", set("Nats-Msg-Id", "01KB0000000000000000000004"), "message id"},
-		{"a second message id", set("Nats-Msg-Id", "01KB0000000000000000000003", "01KB0000000000000000000004"), "message id"},
-		{"another CloudEvents version", set("ce-specversion", "1.1"), "CloudEvents version"},
-		{"no CloudEvents version", unset("ce-specversion"), "CloudEvents version"},
-		{"no type", unset("ce-type"), "type"},
-		{"type with capitals", set("ce-type", "Carelog.x"), "type"},
-		{"type too long", set("ce-type", strings.Repeat("a", 129)), "type"},
-		{"empty attribute", set("ce-author", ""), "empty"},
-		{"subject elsewhere", func(m *events.Message) { m.Subject = "other.p1.x" }, "carelog.<practice>.<patient>"},
-		{"subject without patient", func(m *events.Message) { m.Subject = "carelog.p1" }, "carelog.<practice>.<patient>"},
-		{"subject with one token more", func(m *events.Message) { m.Subject = "carelog.p1.x.y" }, "escaped patient"},
-		{"subject with a wildcard", func(m *events.Message) { m.Subject = "carelog.p1.*" }, "patient"},
-		{"subject with an escape of its own", func(m *events.Message) { m.Subject = "carelog.p1.a=41" }, "patient"},
-		{"another practice's subject", func(m *events.Message) { m.Subject = "carelog.p2.pat=2E1" }, "/practices/p2/"},
-		{"no source", unset("ce-source"), "source"},
-		{"source without a device", set("ce-source", "/practices/p1"), "source"},
-		{"device with a dot", set("ce-source", "/practices/p1/devices/a.b"), "device"},
-		{"device with a path", set("ce-source", "/practices/p1/devices/a/devices/b"), "device"},
-		{"no record", unset("ce-subject"), "names no record"},
-		{"record without id", set("ce-subject", "Patient/"), "id"},
-		{"record with a small type", set("ce-subject", "patient/1"), "resource type"},
-		{"record id too long", set("ce-subject", "Patient/"+strings.Repeat("a", 65)), "id"},
-		{"no time", unset("ce-time"), "time"},
-		{"time in another zone", set("ce-time", "2026-11-02T09:30:00.250+01:00"), "time"},
-		{"time in whole seconds", set("ce-time", "2026-11-02T09:30:00Z"), "time"},
-		{"time in microseconds", set("ce-time", "2026-11-02T09:30:00.250000Z"), "time"},
-		{"time with a comma", set("ce-time", "2026-11-02T09:30:00,250Z"), "time"},
-		{"time that is no date", set("ce-time", "2026-02-30T09:30:00.250Z"), "time"},
-		{"year zero", set("ce-time", "0000-01-01T00:00:00.000Z"), "time"},
-		{"author that is no id", set("ce-author", "dr 1"), "author"},
-		{"parents with a space", set("ce-parents", "01KB0000000000000000000001, 01KB0000000000000000000002"), "parents"},
-		{"parents with an end", set("ce-parents", "01KB0000000000000000000001,"), "parents"},
-		{"parents in another order", set("ce-parents", "01KB0000000000000000000002,01KB0000000000000000000001"), "not sorted"},
-		{"a parent twice", set("ce-parents", "01KB0000000000000000000001,01KB0000000000000000000001"), "twice"},
-		{"itself as parent", set("ce-parents", "01KB0000000000000000000003"), "not older"},
-		{"a later parent", set("ce-parents", "01KB0000000000000000000004"), "not older"},
-		{"too many parents", set("ce-parents", parents), "parents"},
-		{"no chain", unset("ce-chain"), "chain"},
-		{"chain without a digest", set("ce-chain", "2"), "chain"},
-		{"chain with a sign", set("ce-chain", "+2."+strings.Repeat("01", 32)), "chain"},
-		{"chain with a leading zero", set("ce-chain", "02."+strings.Repeat("01", 32)), "chain"},
-		{"chain beyond 64 bits", set("ce-chain", "18446744073709551616."+strings.Repeat("01", 32)), "chain"},
-		{"chain with capitals", set("ce-chain", "2."+strings.Repeat("AB", 32)), "digest"},
-		{"chain at zero", set("ce-chain", "0."+strings.Repeat("01", 32)), "counter"},
-		{"first of its chain, with one before", set("ce-chain", "1."+strings.Repeat("01", 32)), "counter is 1"},
-		{"second of its chain, with none before", set("ce-chain", "2."+strings.Repeat("00", 32)), "counter is 2"},
-		{"a writing that stands for another event", set("ce-replaces", strings.Repeat("ab", 32)), "set-aside"},
-		{"a writing that stands for nothing, written out", set("ce-replaces", strings.Repeat("00", 32)), "zero"},
-		{"a set-aside that stands for nothing", set("ce-type", string(events.SetAside)), "set-aside"},
-		{"content type with a line end", set("ce-datacontenttype", "a\nb"), "content type"},
-		{"content type with space around", set("ce-datacontenttype", "text/plain "), "content type"},
-		{"a writing without a body", func(m *events.Message) { m.Data = nil }, "no body"},
-		{"a deletion with a body", set("ce-type", string(events.Deleted)), "deletion with a body"},
-		{"a body too large", func(m *events.Message) { m.Data = make([]byte, events.MaxSealed+1) }, "at most"},
-		{"no signature", unset("ce-sig"), "signature"},
-		{"signature too short", set("ce-sig", "AAAA"), "signature"},
-		{"signature with a line end", set("ce-sig", strings.Repeat("A", 85)+"\n"), "signature"},
-		{"signature with loose bits", set("ce-sig", strings.Repeat("A", 85)+"B"), "signature"},
-		{"signature in standard base64", set("ce-sig", strings.Repeat("+", 86)), "signature"},
-		{"attribute with a capital prefix", set("CE-later", "x"), "unknown attribute"},
-		{"attribute with a dash", set("ce-la-ter", "x"), "unknown attribute"},
-		{"attribute without a name", set("ce-", "x"), "unknown attribute"},
-		{"attribute with space around", set("ce-later", " x"), "printable"},
-		{"attribute beyond ASCII", set("ce-later", "é"), "printable"},
-		{"attribute twice", set("ce-later", "x", "y"), "2 times"},
-		{"too many attributes", tooMany, "unknown attributes"},
-		{"attributes too large", set("ce-later", strings.Repeat("x", 8<<10)), "over 8192 bytes"},
-	} {
+	for _, test := range faults {
 		t.Run(test.name, func(t *testing.T) {
 			m := clone(must(events.Encode(written())))
 			test.change(&m)
