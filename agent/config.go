@@ -51,6 +51,10 @@ type Config struct {
 	Patience time.Duration
 	// Interval is how often the agent compares its log with the server's; 0 means 2 s.
 	Interval time.Duration
+	// PushBatch is how many queued events are sent as one, at most; 0 means
+	// events.MaxBatch, which is the most. On a line that needs long for so many, a lost
+	// answer costs less with fewer.
+	PushBatch int
 	// SnapshotEvery is how many events the log grows by until some desk that is level
 	// with it makes the next snapshot; 0 means 50,000. With a negative number this desk
 	// makes none by itself, and takes none: it reads the log from the start.
@@ -67,6 +71,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Patience < 0 || c.Interval < 0 {
 		return fmt.Errorf("patience %v and interval %v: neither can be negative", c.Patience, c.Interval)
+	}
+	if c.PushBatch < 0 || c.PushBatch > events.MaxBatch {
+		return fmt.Errorf("%d events in a batch: want 1 to %d, or 0 for the most", c.PushBatch, events.MaxBatch)
+	}
+	if c.PushBatch == 0 {
+		c.PushBatch = events.MaxBatch
 	}
 	if c.Patience == 0 {
 		c.Patience = 5 * time.Second

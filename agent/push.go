@@ -28,7 +28,7 @@ const (
 // have been read to its end: what had arrived after all is then out of the outbox.
 func (a *Agent) push(ctx context.Context, log Log) error {
 	a.owesKeys.Store(true) // what an earlier session sent may be lost again
-	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: events.MaxBatch, began: a.config.Now()}
+	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now()}
 	p.wake = a.replica.Rest()
 	defer p.wake()
 	defer time.AfterFunc(restful, p.wake).Stop()
@@ -92,7 +92,7 @@ type part struct {
 func (p *pusher) read(ctx context.Context, after uint64) part {
 	position, _, _ := p.agent.replica.Position()
 	next := part{ends: make(map[string]uint64)}
-	next.entries, next.err = p.agent.outbox.Pending(ctx, after, events.MaxBatch)
+	next.entries, next.err = p.agent.outbox.Pending(ctx, after, p.agent.config.PushBatch)
 	for _, e := range next.entries {
 		subject := e.Message.Subject
 		if _, known := p.ends[subject]; known {
@@ -240,7 +240,7 @@ func (p *pusher) stored(ctx context.Context, batch []outbox.Entry, first uint64)
 		p.ends[e.Message.Subject] = first + uint64(i)
 	}
 	p.done += uint64(len(batch))
-	p.tries, p.size = 0, min(2*p.size, events.MaxBatch)
+	p.tries, p.size = 0, min(2*p.size, p.agent.config.PushBatch)
 	return p.agent.outbox.Sent(context.WithoutCancel(ctx), first, counters...)
 }
 

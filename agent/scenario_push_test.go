@@ -179,6 +179,12 @@ func TestAColleagueIsFasterThanABatch(t *testing.T) {
 	})
 }
 
+// What the faults below meet: a batch, and a part of one. TestKill9InAPush has whole ones.
+const (
+	pushBatch = 100
+	pushed    = 110
+)
+
 // Whatever becomes of a batch or of its acknowledgement, every event is in the log once,
 // in the order in which it was written.
 func TestABatchMeetsFaults(t *testing.T) {
@@ -193,6 +199,7 @@ func TestABatchMeetsFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				one := w.machine("one")
+				one.Config.PushBatch = pushBatch
 				hit := false
 				one.wrap = func(l *memlog.Log) agent.Log {
 					return batches{Log: l, before: func(list []events.Appending) {
@@ -205,7 +212,7 @@ func TestABatchMeetsFaults(t *testing.T) {
 				one.start()
 				w.settled()
 				one.offline()
-				ids := one.many(300)
+				ids := one.many(pushed)
 				one.online()
 				time.Sleep(time.Minute)
 				one.mend()
@@ -223,18 +230,21 @@ func TestABatchMeetsFaults(t *testing.T) {
 // Killed while it sends a queue, at each step of a batch, and again and again.
 func TestKilledInAPush(t *testing.T) {
 	const delay = time.Second
-	for _, step := range []int{0, 2} {
+	for step := range 4 {
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				one, _ := w.two()
+				one.stop()
+				one.Config.PushBatch = pushBatch
+				one.start()
 				one.offline()
-				ids := one.many(1030) // two batches
+				ids := one.many(pushed)
 				one.fault(func(l *memlog.Log) { l.Delay(delay) })
 				var reads atomic.Int64 // few: what is acknowledged is mostly not read
-				reads.Store(int64(step * 300))
+				reads.Store(int64(step * pushBatch * 3 / 10))
 				one.wrap = func(l *memlog.Log) agent.Log { return trickle{l, &reads} }
 				one.online()
-				for life := range 2 {
+				for life := range 3 {
 					// Each exchange takes two delays; some go before the first batch.
 					time.Sleep(time.Duration(12+3*step+life) * delay / 2)
 					synctest.Wait()
