@@ -24,7 +24,7 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 			t.Logf("%s=%d", kill9Seed, seed)
 			chance := rand.New(rand.NewPCG(seed, 0))
 			o := openOffice(t, "one")
-			o.carelog("generate", "--patients", "400", "--out", "practice.ndjson")
+			o.carelog("generate", "--patients", "150", "--out", "practice.ndjson")
 			o.carelog("import", "--data", "one", "practice.ndjson")
 			o.settle()
 			every := "-1"
@@ -37,13 +37,18 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 			}
 			patients := o.patients("practice.ndjson")
 
+			began := time.Now()
+			o.newDesk("three", "-1") // reads from nothing, in one go
+			o.settle()
+			whole := time.Since(began) // on this machine, by this build
+
 			lives := 14
 			if testing.Short() {
 				lives = 4
 			}
 			killed := o.newDesk("two", every)
 			for life, read := 1, false; !read && life <= lives; life++ {
-				pause(t.Context(), time.Duration(chance.IntN(25*life))*time.Millisecond)
+				pause(t.Context(), time.Duration(chance.Int64N(int64(whole)*int64(life)/int64(lives))))
 				if chance.IntN(2) == 0 {
 					path := "/fhir/Patient/" + patients[chance.IntN(len(patients))]
 					if status, body := killed.asks(t, path); status != http.StatusOK && status != http.StatusNotFound {
@@ -62,7 +67,6 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 				o.startDesk(killed)
 				read = s.Position.Sequence > 0 && !s.Incomplete
 			}
-			o.newDesk("three", "-1") // reads from nothing, in one go
 			o.settle()
 			for _, s := range o.services() {
 				s.kill9()
