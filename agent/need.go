@@ -60,13 +60,13 @@ func (a *Agent) openAhead() error {
 
 // beginAhead lets dossiers be fetched from a log that this desk has not read to its end,
 // but not where the server is to get something back: then all that it had is here. end
-// waits for what is under way, and may be called again.
-func (s *session) beginAhead(ctx context.Context, state events.LogState) (end func(), err error) {
+// says why, waits for what is under way, and may be called again.
+func (s *session) beginAhead(ctx context.Context, state events.LogState) (end func(why error), err error) {
 	a := s.agent
 	owes, err := a.replica.Owes(ctx)
 	position, _, _ := a.replica.Position()
 	if err != nil || owes || position.Sequence >= state.Last {
-		return func() {}, err
+		return func(error) {}, err
 	}
 	// What is fetched ahead must be known to be of this stream.
 	if err := a.replica.Begin(ctx, state, ""); err != nil {
@@ -75,9 +75,12 @@ func (s *session) beginAhead(ctx context.Context, state events.LogState) (end fu
 	return a.openLine(ctx, s.log, state.Last-position.Sequence), nil
 }
 
+// errReadToEnd ends the fetching of dossiers because all of them are here.
+var errReadToEnd = errors.New("the log was read to its end")
+
 // openLine lets dossiers be fetched over a log until end is called.
-func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func()) {
-	ctx, cancel := context.WithCancel(ctx)
+func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func(why error)) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	a.ahead.mu.Lock()
 	a.ahead.session, a.ahead.log = ctx, log
 	a.ahead.mu.Unlock()
@@ -87,13 +90,15 @@ func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func(
 	if behind > ownLineFrom {
 		tasks.Go(func() { a.holdOwnLine(ctx, log) })
 	}
-	return sync.OnceFunc(func() {
-		cancel()
+	return func(why error) {
+		cancel(why)
 		tasks.Wait()
 		a.ahead.mu.Lock()
 		defer a.ahead.mu.Unlock()
-		a.ahead.session, a.ahead.log = nil, nil
-	})
+		if a.ahead.session == ctx {
+			a.ahead.session, a.ahead.log = nil, nil
+		}
+	}
 }
 
 // finishedReading notes that the whole log is here.
@@ -140,7 +145,7 @@ func (a *Agent) Need(ctx context.Context, patient string) error {
 	if came {
 		a.changed.fire()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(context.Cause(a.ahead.session), errReadToEnd) {
 		return fmt.Errorf("fetch the dossier of patient %q: %w: %w", patient, ErrIncomplete, err)
 	}
 	return nil

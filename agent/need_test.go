@@ -183,6 +183,27 @@ func TestWithoutALineTheFirstReadIsStillIncomplete(t *testing.T) {
 	})
 }
 
+// A dossier that is being fetched when the read comes to its end is here, by the read.
+func TestADossierIsHereWhenTheReadIsFaster(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		w.settled()
+		note := one.MustNote("c1", "asthma")
+		w.settled()
+		two := w.machine("two")
+		two.wrap = func(l *memlog.Log) agent.Log { return late{l, time.Second, 3 * time.Second} }
+		two.start()
+		if err := two.Need(t.Context(), "p1"); err != nil {
+			t.Errorf("everything is here: %v", err)
+		}
+		if state, err := two.Store().Record(t.Context(), agenttest.Condition("c1")); err != nil || state.Shown.Event.ID != note.ID {
+			t.Errorf("the note is not here: %v", err)
+		}
+		w.settled()
+		w.agreed()
+	})
+}
+
 // What was read ahead and is then lost by the server is found out like what was read in order.
 func TestTheServerLosesWhatWasReadAhead(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -50,12 +50,12 @@ func (s *session) run(ctx context.Context) error {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
 	s.noteServer(state)
-	endAhead := func() {}
+	endAhead := func(error) {}
 	if loss == "" {
 		if endAhead, err = s.beginAhead(ctx, state); err != nil {
 			return err
 		}
-		defer endAhead()
+		defer func() { endAhead(nil) }()
 		took, err := s.restore(ctx, state)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	heal = heal || loss != ""
 	if heal {
-		endAhead() // all that the server had is here, and what it has now may be less
+		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
 	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
 	if err != nil {
@@ -101,14 +101,14 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, caughtUp func()) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, endAhead func(why error)) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
 		return err
 	}
-	caughtUp()
 	if err := s.agent.finishedReading(); err != nil {
 		return err
 	}
+	endAhead(errReadToEnd)
 	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
 		n, err := s.agent.replica.Heal(ctx, s.log, missing)

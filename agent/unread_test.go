@@ -36,10 +36,8 @@ func TestAKeyThatCannotBeAskedForIsNoDoubt(t *testing.T) {
 // A desk that has not read what came before its own last change does not overwrite it.
 func TestWhatCameBeforeTheOwnChangeIsNotOverwrittenUnseen(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		var reads atomic.Int64
+		one, reads := w.stalled("one")
 		reads.Store(1 << 30)
-		one := w.machine("one")
-		one.wrap = func(l *memlog.Log) agent.Log { return trickle{l, &reads} }
 		one.start()
 		two := w.desk("two")
 		w.settled()
@@ -62,10 +60,8 @@ func TestWhatCameBeforeTheOwnChangeIsNotOverwrittenUnseen(t *testing.T) {
 // stale one. What its author had before them is the desk's own change.
 func TestTwoChangesInARow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		var reads atomic.Int64
+		one, reads := w.stalled("one")
 		reads.Store(1 << 30)
-		one := w.machine("one")
-		one.wrap = func(l *memlog.Log) agent.Log { return trickle{l, &reads} }
 		one.start()
 		w.settled()
 		reads.Store(0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync/atomic"
+	"time"
 
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
@@ -40,4 +41,31 @@ func (l keyless) Key(ctx context.Context, patient string, id events.KeyID) (even
 		return events.WrappedKey{}, events.ErrOffline
 	}
 	return l.Log.Key(ctx, patient, id)
+}
+
+// late is a line on which the log and a dossier each take their time to begin.
+type late struct {
+	*memlog.Log
+	log, dossier time.Duration
+}
+
+func (l late) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return after(ctx, l.log, l.Log.Read(ctx, from))
+}
+
+func (l late) Dossier(ctx context.Context, patient string, from uint64) iter.Seq2[events.Stored, error] {
+	return after(ctx, l.dossier, l.Log.Dossier(ctx, patient, from))
+}
+
+func after(ctx context.Context, wait time.Duration, messages iter.Seq2[events.Stored, error]) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		begins := time.NewTimer(wait)
+		defer begins.Stop()
+		select {
+		case <-begins.C:
+			messages(yield)
+		case <-ctx.Done():
+			yield(events.Stored{}, context.Cause(ctx))
+		}
+	}
 }

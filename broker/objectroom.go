@@ -54,7 +54,7 @@ func (l *Log) publishAll(ctx context.Context, list []*nats.Msg) error {
 	if err != nil {
 		return err
 	}
-	defer answers.Unsubscribe() //nolint:errcheck // it ends with the connection at the latest
+	defer func() { _ = answers.Unsubscribe() }() // else it ends with the connection
 	var failed error
 	for sent, answered := 0, 0; answered < len(list); {
 		if failed != nil && answered == sent {
