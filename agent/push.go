@@ -159,7 +159,7 @@ func (p *pusher) cut(entries []outbox.Entry) (batch []outbox.Entry, orphan *even
 	}
 	bytes := 0
 	for i := range n {
-		if bytes += sizeOf(entries[i].Message); bytes > pushBytes && i > 0 {
+		if bytes += entries[i].Message.Size(); bytes > pushBytes && i > 0 {
 			return entries[:i], nil, nil
 		}
 		orphan, err := p.agent.buildsOnSetAside(entries[i])
@@ -195,16 +195,6 @@ func (p *pusher) suspicious(entries []outbox.Entry) int {
 	}
 	p.suspectFrom, p.suspectTo = 0, 0
 	return len(entries)
-}
-
-func sizeOf(m events.Message) int {
-	size := len(m.Data)
-	for name, values := range m.Header {
-		for _, v := range values {
-			size += len(name) + len(v) + len(": \r\n")
-		}
-	}
-	return size
 }
 
 // expect says with each first event of a dossier where that dossier ends. It is no

@@ -42,16 +42,23 @@ func messages(b *testing.B, n int) []events.Message {
 	return list
 }
 
-// BenchmarkBarePublish is the least that a synced publish can cost: one request of
-// nats.go to the account of the streams.
-func BenchmarkBarePublish(b *testing.B) {
-	w := brokertest.Start(b)
+// bare is a connection of nats.go to the account of the streams, past all of ours.
+func bare(b *testing.B, w *brokertest.Broker) *nats.Conn {
+	b.Helper()
 	access := w.Access()
 	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
+	b.Cleanup(conn.Close)
+	return conn
+}
+
+// BenchmarkBarePublish is the least that a synced publish can cost: one request of
+// nats.go to the account of the streams.
+func BenchmarkBarePublish(b *testing.B) {
+	w := brokertest.Start(b)
+	conn := bare(b, w)
 	list := messages(b, b.N)
 	for b.ResetTimer(); len(list) > 0; list = list[1:] {
 		m := &nats.Msg{Subject: list[0].Subject, Header: list[0].Header, Data: list[0].Data}
@@ -87,14 +94,10 @@ func BenchmarkAppendAfter(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	const size = 20_000
 	w := brokertest.Start(b)
-	access := w.Access()
-	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
+	conn := bare(b, w)
 	for i, m := range messages(b, size) {
 		out := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+		var err error
 		if i%500 != 499 && i != size-1 {
 			err = conn.PublishMsg(out)
 		} else {
@@ -124,12 +127,7 @@ const batchSize = 1000
 // batch, sent to the account of the streams.
 func BenchmarkBareBatch(b *testing.B) {
 	w := brokertest.Start(b)
-	access := w.Access()
-	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
+	conn := bare(b, w)
 	list := messages(b, b.N*batchSize)
 	b.ResetTimer()
 	for n := range b.N {
@@ -137,6 +135,7 @@ func BenchmarkBareBatch(b *testing.B) {
 			out := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 			out.Header.Set("Nats-Batch-Id", strconv.Itoa(n))
 			out.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+			var err error
 			if i < batchSize-1 {
 				err = conn.PublishMsg(out)
 			} else {
@@ -178,12 +177,7 @@ const objectSize = 8 << 20
 // BenchmarkBareObject is an object store of nats.go, in the account of the streams.
 func BenchmarkBareObject(b *testing.B) {
 	w := brokertest.Start(b)
-	access := w.Access()
-	conn, err := nats.Connect(w.URL(), nats.UserJWTAndSeed(access.JWT, access.Seed))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
+	conn := bare(b, w)
 	js, err := jetstream.New(conn)
 	if err != nil {
 		b.Fatal(err)

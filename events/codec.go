@@ -21,6 +21,17 @@ type Message struct {
 	Data    []byte
 }
 
+// Size is what the message weighs on the wire, in bytes, without its subject.
+func (m Message) Size() int {
+	size := len(m.Data)
+	for name, values := range m.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return size
+}
+
 // HeaderMsgID is the broker's own header for duplicates; it repeats the event's id.
 const HeaderMsgID = "Nats-Msg-Id"
 

@@ -99,7 +99,7 @@ func (s *Server) storeBatch(list []events.Appending) (uint64, error) {
 		if err := s.allowed(a.Message); err != nil {
 			return 0, &events.BatchError{Index: i, Err: err}
 		}
-		if size += sizeOf(a.Message); size > events.MaxBatchBytes {
+		if size += a.Message.Size(); size > events.MaxBatchBytes {
 			return 0, &events.RefusedError{Reason: fmt.Sprintf("a batch has at most %d bytes", events.MaxBatchBytes)}
 		}
 	}

@@ -80,21 +80,10 @@ func (s *Server) allowed(m events.Message) error {
 	if s.refuses != nil && s.refuses(m) {
 		return &events.RefusedError{Reason: "refused on command"}
 	}
-	if sizeOf(m) > maxPayload {
+	if m.Size() > maxPayload {
 		return &events.RefusedError{Reason: "maximum payload exceeded"}
 	}
 	return nil
-}
-
-// sizeOf is what a message weighs on the wire.
-func sizeOf(m events.Message) int {
-	size := len(m.Data)
-	for name, values := range m.Header {
-		for _, v := range values {
-			size += len(name) + len(v) + len(": \r\n")
-		}
-	}
-	return size
 }
 
 // subject returns the messages of one subject after a sequence; s.mu is held.
