@@ -18,13 +18,14 @@ import (
 // opened at it, comes to the same in the end as one that read the log in one go, byte
 // for byte; with a snapshot as well.
 func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
+	t.Parallel()
 	for _, with := range []string{"replay", "snapshot"} {
 		t.Run(with, func(t *testing.T) {
 			seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
 			t.Logf("%s=%d", kill9Seed, seed)
 			chance := rand.New(rand.NewPCG(seed, 0))
 			o := openOffice(t, "one")
-			o.carelog("generate", "--patients", "150", "--out", "practice.ndjson")
+			o.carelog("generate", "--patients", "100", "--out", "practice.ndjson")
 			o.carelog("import", "--data", "one", "practice.ndjson")
 			o.settle()
 			every := "-1"

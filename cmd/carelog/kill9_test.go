@@ -33,6 +33,7 @@ const (
 // at both desks: every registration that was acknowledged is there afterwards, once,
 // at the broker and at both desks; and both desks are the same.
 func TestKill9(t *testing.T) {
+	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
 	rounds := numberOf(t, kill9Rounds, 0)
 	enough := kill9Long

@@ -14,6 +14,7 @@ import (
 // Kill -9 of the desk, of the broker, or of both, again and again while a long queue is
 // sent in batches: every registration is in the log once, and both desks are the same.
 func TestKill9InAPush(t *testing.T) {
+	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
 	kills := numberOf(t, kill9Rounds, 8)
 	queued := 6000
