@@ -118,7 +118,7 @@ func (g *ground) bareReading(ctx context.Context) (highWater int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return said.HighWater, p.end()
+	return said.HighWater, p.wait()
 }
 
 // BareRead is what a bare reader in a process of its own says when it has read all.

@@ -52,6 +52,12 @@ func (g *ground) begin(ctx context.Context, ready any, args ...string) (*process
 // end stops the process and waits for it.
 func (p *process) end() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	return p.wait()
+}
+
+// wait is for a process that ends by itself: a signal that met it on its way out, where
+// nobody listens to signals any more, would make its end a failure.
+func (p *process) wait() error {
 	_, _ = io.Copy(io.Discard, p.lines)
 	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("carelog %s: %w: %s", p.cmd.Args[1], err, bytes.TrimSpace(p.said.Bytes()))
