@@ -42,8 +42,8 @@ type node struct {
 // graph reads the versions of a record, ids descending: children before their parents.
 func (v *view) graph(r events.Record) ([]node, error) {
 	var graph []node
-	err := v.each("SELECT id, parents FROM event WHERE record = (SELECT key FROM record WHERE type = ? AND id = ?) AND "+inGraph+" ORDER BY id DESC",
-		[]any{r.Type, r.ID}, func(scan func(...any) error) error {
+	err := v.each("SELECT id, parents FROM event WHERE record = (SELECT r.key FROM record r WHERE "+named+") AND "+inGraph+" ORDER BY id DESC",
+		nameArgs(r), func(scan func(...any) error) error {
 			var id, parents []byte
 			if err := scan(&id, &parents); err != nil {
 				return err

@@ -110,7 +110,7 @@ func replay(b *testing.B, path string, log []projections.Entry) (clock, cpu time
 func bareRows(b *testing.B, path string, log []projections.Entry) (clock, cpu time.Duration) {
 	b.Helper()
 	ctx := context.Background()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(20000)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(20000)")
 	if err != nil {
 		b.Fatal(err)
 	}

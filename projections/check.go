@@ -270,6 +270,8 @@ func (c *checker) index(name string, v *version, got index) error {
 func (c *checker) orphans() error {
 	for _, q := range []struct{ what, sql string }{
 		{"records without an event", "SELECT count(*) FROM record r WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.record = r.key)"},
+		{"records that have two rows", "SELECT count(*) - count(DISTINCT type || '/' || id) FROM record"},
+		{"records under another's number", "SELECT count(*) FROM record WHERE name <> carelog_short_name(type, id)"},
 		{"heads without a record", "SELECT count(*) FROM head h WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = h.record AND r.heads > 1)"},
 		{"parents not here without a record", "SELECT count(*) FROM waiting w WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = w.record)"},
 		{"terms without a head", "SELECT count(*) FROM term WHERE carrier NOT IN (SELECT carrier FROM (" + carriers + "))"},

@@ -6,9 +6,6 @@ import (
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
-// deviceType is the type of the records that say who may sign.
-const deviceType = "Device"
-
 // Devices is every device that has a readable record, by id: who may sign, and until
 // where in the log. A revocation is for ever: one version that says so is enough,
 // whatever came after it. A wrong "may sign" lets foreign events in; a wrong "may not"
@@ -16,7 +13,7 @@ const deviceType = "Device"
 func (s *Store) Devices(ctx context.Context) ([]Device, error) {
 	var list []Device
 	err := s.view(ctx, "list the devices", func(v *view) error {
-		states, err := v.states("WHERE r.type = ? ORDER BY r.id", deviceType)
+		states, err := v.states("WHERE r.type = 'Device' ORDER BY r.id")
 		if err != nil {
 			return err
 		}
@@ -39,7 +36,7 @@ func (s *Store) Devices(ctx context.Context) ([]Device, error) {
 func (v *view) device(state State) (Device, bool, error) {
 	d := Device{ID: state.Record.ID, Active: true}
 	key, found := keyOf(state.Shown)
-	_, err := v.versions(eventTables+"WHERE r.type = ? AND r.id = ? AND "+versionOf+" ORDER BY e.id DESC", []any{deviceType, d.ID}, func(got Version) error {
+	_, err := v.versions(eventTables+"WHERE "+named+" AND "+versionOf+" ORDER BY e.id DESC", nameArgs(state.Record), func(got Version) error {
 		if !found {
 			key, found = keyOf(got)
 		}

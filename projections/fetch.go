@@ -15,7 +15,7 @@ const fetchSize = 50
 
 const (
 	recordByName = `SELECT type, id, key, heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms
-		FROM record WHERE type = ? AND id = ?`
+		FROM record r WHERE ` + named
 	dossierByPatient = "SELECT patient, key, sequence FROM dossier WHERE patient = ?"
 )
 
@@ -46,15 +46,16 @@ func (b *batch) record(name events.Record) (*record, error) {
 func (b *batch) prefetch(entries []Entry) error {
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {
-		if e := entries[i].Event; e != nil {
-			patients[e.Patient] = !b.strangers.is(dossierName(e.Patient))
-			names[e.Record] = !b.strangers.is(e.Record)
+		e := entries[i].Event
+		if e == nil {
+			continue
 		}
-	}
-	forget(names)
-	forget(patients)
-	if len(names) < fetchSize {
-		return nil
+		if !b.strangers.is(e.Record) {
+			names[e.Record] = true
+		}
+		if !b.strangers.is(dossierName(e.Patient)) {
+			patients[e.Patient] = true
+		}
 	}
 	order := slices.SortedFunc(maps.Keys(names), func(x, y events.Record) int {
 		return cmp.Or(strings.Compare(x.Type, y.Type), strings.Compare(x.ID, y.ID))
@@ -76,15 +77,10 @@ func (b *batch) prefetch(entries []Entry) error {
 	return nil
 }
 
-// forget drops what need not be asked for.
-func forget[K comparable](asked map[K]bool) {
-	maps.DeleteFunc(asked, func(_ K, ask bool) bool { return !ask })
-}
-
 func (b *batch) fetch(names []events.Record, st *statement) error {
-	args := make([]any, 0, 2*len(names))
+	args := make([]any, 0, 3*len(names))
 	for _, name := range names {
-		args = append(args, name.Type, name.ID)
+		args = append(args, nameArgs(name)...)
 	}
 	if err := b.each(st, args, func(scan func(...any) error) error {
 		r := &record{}

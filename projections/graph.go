@@ -59,11 +59,11 @@ const (
 )
 
 var (
-	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
+	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id, name)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	// What nearly all new records have in common stands in the statement, as in insertPlain.
-	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
-		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?)`}
+	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id, name)
+		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?,?)`}
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -246,13 +246,13 @@ func (b *batch) settle(r *record) error {
 	}
 	if r.fresh && r.plain() {
 		r.fresh = false
-		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID, shortName(r.name))
 		return err
 	}
 	st := updateRecord
 	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
 	if r.fresh {
-		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID), false
+		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID, shortName(r.name)), false
 	}
 	_, err := b.exec(st, args...)
 	return err

@@ -16,7 +16,7 @@ import (
 func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 	var state State
 	err := s.view(ctx, "read "+r.String(), func(v *view) error {
-		states, err := v.states("WHERE r.type = ? AND r.id = ?", r.Type, r.ID)
+		states, err := v.states("WHERE "+named, nameArgs(r)...)
 		if err == nil && len(states) == 0 {
 			err = ErrNotFound
 		}
@@ -57,8 +57,8 @@ func (s *Store) History(ctx context.Context, r events.Record) ([]Version, error)
 		if err != nil {
 			return err
 		}
-		n, err := v.versions(eventTables+"WHERE e.record = (SELECT key FROM record WHERE type = ? AND id = ?) AND "+versionOf+
-			" ORDER BY e.arrival DESC", []any{r.Type, r.ID}, func(got Version) error {
+		n, err := v.versions(eventTables+"WHERE e.record = (SELECT r.key FROM record r WHERE "+named+") AND "+versionOf+
+			" ORDER BY e.arrival DESC", nameArgs(r), func(got Version) error {
 			got.Head = heads[got.Event.ID]
 			history = append(history, got)
 			return nil
@@ -154,9 +154,8 @@ func (v *view) version(r *row) Version {
 // headIDs is the set of a record's heads.
 func (v *view) headIDs(r events.Record) (map[events.ID]bool, error) {
 	heads := make(map[events.ID]bool)
-	err := v.each(`SELECT shown_id FROM record WHERE type = ?1 AND id = ?2 AND heads > 0
-		UNION SELECT h.id FROM head h JOIN record r ON r.key = h.record WHERE r.type = ?1 AND r.id = ?2`,
-		[]any{r.Type, r.ID}, func(scan func(...any) error) error {
+	err := v.each("SELECT r.shown_id FROM record r WHERE "+named+" AND r.heads > 0 UNION SELECT h.id FROM head h JOIN record r ON r.key = h.record WHERE "+named,
+		append(nameArgs(r), nameArgs(r)...), func(scan func(...any) error) error {
 			var id []byte
 			if err := scan(&id); err != nil {
 				return err

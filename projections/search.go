@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -71,10 +72,14 @@ const (
 func filterOf(q Query) (*filter, error) {
 	f := &filter{}
 	f.add("r.heads > 0 AND r.deleted = 0")
-	if q.Type != "" {
+	switch {
+	case q.Type != "" && q.ID != "":
+		f.add(named, nameArgs(events.Record{Type: q.Type, ID: q.ID})...)
+	case q.Type == "Patient":
+		f.add("r.type = 'Patient'") // has an index of its own
+	case q.Type != "":
 		f.add("r.type = ?", q.Type)
-	}
-	if q.ID != "" {
+	case q.ID != "":
 		f.add("r.id = ?", q.ID)
 	}
 	if q.Patient != "" {

@@ -40,6 +40,7 @@ type Store struct {
 
 	mu        sync.Mutex // held during a change
 	writer    *writer    // nil once closed
+	moving    *checkpointer
 	strangers *strangers // nil: everybody may be known
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
@@ -78,11 +79,14 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-65536)",
-		"wal_autocheckpoint(20000)", "journal_size_limit(67108864)")); err != nil {
+	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-16384)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), fmt.Sprintf("journal_size_limit(%d)", walKept))); err != nil {
 		return err
 	}
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
+		return err
+	}
+	if s.moving, err = openCheckpointer(s.path); err != nil {
 		return err
 	}
 	if s.readers, err = sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)")); err != nil {
@@ -110,13 +114,16 @@ func (s *Store) Close() error {
 // release gives back what open took.
 func (s *Store) release() error {
 	var err error
+	if s.moving != nil {
+		err = s.moving.close()
+	}
 	if s.readers != nil {
-		err = s.readers.Close()
+		err = errors.Join(err, s.readers.Close())
 	}
 	if s.writer != nil { // last: it is the one that may tidy up the WAL
 		err = errors.Join(err, s.writer.close())
 	}
-	s.writer = nil
+	s.writer, s.moving = nil, nil
 	return err
 }
 
@@ -185,6 +192,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	}
 	if err == nil {
 		b.acquainted()
+		s.moving.look()
 	}
 	if err != nil {
 		_, undo := s.writer.exec(rollback)

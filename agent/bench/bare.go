@@ -27,7 +27,7 @@ type bareTable struct {
 
 // openBare makes a file with one table, by the driver and with the settings of ours.
 func openBare(path, synchronous string) (*bareTable, error) {
-	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-65536)",
+	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-16384)",
 		"wal_autocheckpoint(20000)", "journal_size_limit(67108864)"}
 	source := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}).String()
 	db, err := sql.Open("sqlite", source)

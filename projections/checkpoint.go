@@ -1,0 +1,85 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"os"
+)
+
+// checkpointer moves what stands in the WAL into the file, side by side with the writer,
+// which would else wait for the disk: half a second for every 80 MB.
+type checkpointer struct {
+	wal  string // its path
+	pool *sql.DB
+	full chan struct{} // something is to be done
+	stop context.CancelFunc
+	done chan struct{} // closed when the goroutine has ended
+}
+
+const (
+	// walEnough is from how many bytes on the WAL is moved into the file.
+	walEnough = 80 << 20
+	// walKept is how long the file of the WAL stays when all of it was moved. It must be
+	// below walEnough, since its length is what is looked at.
+	walKept = 64 << 20
+	// walPages is the length at which the writer does it by itself, where the
+	// checkpointer cannot keep up, or fails: 320 MB. Its error is then the writer's.
+	walPages = 80_000
+	// walPasses bounds how often it is tried in a row to catch up with the writer. Each
+	// time less is left; a question that still reads the WAL keeps it from the end.
+	walPasses = 8
+)
+
+func openCheckpointer(path string) (*checkpointer, error) {
+	pool, err := sql.Open("sqlite", source(path, "synchronous(NORMAL)", "cache_size(-1024)"))
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1)
+	ctx, stop := context.WithCancel(context.Background())
+	c := &checkpointer{wal: path + "-wal", pool: pool, full: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	go c.run(ctx)
+	return c, nil
+}
+
+// look is called after a change.
+func (c *checkpointer) look() {
+	if info, err := os.Stat(c.wal); err != nil || info.Size() < walEnough {
+		return
+	}
+	select {
+	case c.full <- struct{}{}:
+	default: // it is at it
+	}
+}
+
+func (c *checkpointer) run(ctx context.Context) {
+	defer close(c.done)
+	for {
+		select {
+		case <-c.full:
+			c.move(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// move leaves the WAL so that the next change begins it anew. An error is not of
+// interest here: nothing was lost, and the writer will meet it.
+func (c *checkpointer) move(ctx context.Context) {
+	for range walPasses {
+		var busy, length, moved int
+		err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &length, &moved)
+		if err != nil || moved >= length {
+			return
+		}
+	}
+}
+
+// close ends it and waits for what it is at.
+func (c *checkpointer) close() error {
+	c.stop()
+	<-c.done
+	return c.pool.Close()
+}
