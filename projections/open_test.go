@@ -271,3 +271,31 @@ func TestLogGivesTheSameMessages(t *testing.T) {
 		t.Fatalf("the practice's own dossier: %d, %v: want 3", n, err)
 	}
 }
+
+// A file of the first schema is brought to the newest, and every record is found in it.
+func TestMigratesTheFirstSchema(t *testing.T) {
+	path, want := filled(t)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, back := range []string{
+		"DROP INDEX record_name", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
+		"ALTER TABLE record DROP COLUMN name",
+		"CREATE UNIQUE INDEX record_name ON record (type, id)", "CREATE INDEX record_dossier ON record (dossier, type)",
+		"PRAGMA user_version = 1",
+	} {
+		if _, err := db.Exec(back); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	s := openAt(t, path)
+	defer finish(t, s)
+	if diff := cmp.Diff(want, dump(t, s)); diff != "" {
+		t.Errorf("after the migration (-want +got):\n%s", diff)
+	}
+	if got := state(t, s, events.Record{Type: "Condition", ID: "c7"}); len(got.Heads) != 1 {
+		t.Errorf("c7 has %d heads: want 1", len(got.Heads))
+	}
+}
