@@ -23,7 +23,7 @@ type message struct{ id, event, data string }
 
 func (d *desk) listen(t *testing.T, lastID string) *stream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	r, err := http.NewRequestWithContext(ctx, "GET", d.url+"/api/changes", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // Timeout bounds one request of a device: short, since tests lose answers on purpose.
-const Timeout = 500 * time.Millisecond
+const Timeout = 1500 * time.Millisecond
 
 // Device is an enrolled device, and its own line to the broker.
 type Device struct {
