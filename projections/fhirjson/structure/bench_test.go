@@ -29,9 +29,10 @@ func BenchmarkCheck(b *testing.B) {
 }
 
 // BenchmarkCheckBesideJSON prints how many times as long it takes to hold a resource
-// against R4 as to read it strictly at all, which is part of it.
+// against R4 as to read it strictly at all, which is part of it: each at its fastest, so
+// that a busy machine does not change the ratio.
 func BenchmarkCheckBesideJSON(b *testing.B) {
-	var ours, reading time.Duration
+	ours, reading := time.Hour, time.Hour
 	for b.Loop() {
 		began := time.Now()
 		if err := structure.Check(patient2KB); err != nil {
@@ -41,9 +42,10 @@ func BenchmarkCheckBesideJSON(b *testing.B) {
 		if _, err := fhirjson.Check(patient2KB); err != nil {
 			b.Fatal(err)
 		}
-		ours += between.Sub(began)
-		reading += time.Since(between)
+		ours, reading = min(ours, between.Sub(began)), min(reading, time.Since(between))
 	}
+	b.ReportMetric(float64(ours.Nanoseconds()), "ns-check")
+	b.ReportMetric(float64(reading.Nanoseconds()), "ns-reading")
 	b.ReportMetric(float64(ours)/float64(reading), "times-reading")
 }
 
@@ -51,11 +53,16 @@ func BenchmarkWarnings(b *testing.B) {
 	bench(b, func() error { structure.Warnings(patient2KB); return nil })
 }
 
+// BenchmarkLoad reads the table, as the first resource of a process makes it be read.
 func BenchmarkLoad(b *testing.B) {
+	fastest := time.Hour
 	b.ReportAllocs()
 	for b.Loop() {
+		began := time.Now()
 		structure.Load()
+		fastest = min(fastest, time.Since(began))
 	}
+	b.ReportMetric(float64(fastest.Nanoseconds()), "ns-fastest")
 	b.ReportMetric(float64(structure.Size()), "bytes-packed")
 }
 
