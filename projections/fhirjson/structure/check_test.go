@@ -237,6 +237,14 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// The record that a desk writes of itself is R4 as well.
+func TestOwnDevice(t *testing.T) {
+	body := fhirjson.DeviceResource("d1", fhirjson.DeviceKey{Name: "Front desk", Public: make([]byte, 32), Login: "U1", Certificate: make([]byte, 64), Active: true})
+	if err := structure.Check(body); err != nil {
+		t.Errorf("%v\n%s", err, body)
+	}
+}
+
 func TestTypes(t *testing.T) {
 	types := structure.Types()
 	if len(types) != 146 || !slices.IsSorted(types) {
