@@ -49,9 +49,13 @@ var rules = []rule{{
 	never:  []string{"broker/...", "agent/...", "cmd/..."},
 	reason: "a projection is a function of events: it can be built again and audited without a broker or a desk",
 }, {
-	from:   []string{"projections/fhirjson"},
+	from:   []string{"projections/fhirjson/..."},
 	never:  []string{"projections", "projections/audit"},
 	reason: "what is known of the payload stands below the tables, so that they need not know it",
+}, {
+	from:   []string{"projections", "projections/fhirjson", "projections/audit", "agent", "agent/replica", "agent/outbox"},
+	never:  []string{"projections/fhirjson/structure"},
+	reason: "structure is checked at the doors: what the log brings was accepted elsewhere, and is never refused",
 }, {
 	from: []string{"broker/..."}, except: helpers,
 	never:  []string{"projections/...", "agent/...", "cmd/..."},

@@ -50,7 +50,9 @@ type capability struct {
 // notes says in the CapabilityStatement what a client would otherwise find out late.
 const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdated and tags of https://carelog.eu/fhir/CodeSystem/sync belong to the server. ` +
 	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk. ` +
-	`Checked are the JSON itself, type, id and the reference to the patient; cardinalities, bindings, profiles and invariants are not. ` +
+	`Checked are the JSON itself (400) and the structure of R4: elements, cardinalities, choices, primitive types, dates, required codes, and the reference to the patient (422, ` +
+	`with an issue and its expression for each thing that is wrong). Profiles, invariants, open bindings and the texts of narratives are not: what is unknown there is kept as it is. ` +
+	`The header Carelog-Warning says what is doubtful and was kept, such as an SSIN whose check digits do not fit; Prefer: return=OperationOutcome has it as issues. ` +
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
 	`The header Carelog-Queued: true says that the server does not have a change yet.`
 

@@ -20,7 +20,7 @@ func noteOf(text string) string { return fmt.Sprintf(note, text) }
 func TestConflict(t *testing.T) {
 	d := newDesk(t)
 	ancestor := d.do("PUT", "/fhir/Basic/n1", noteOf("old")).want(201).version()
-	d.do("PUT", "/fhir/Basic/n2", `{"resourceType":"Basic","id":"n2"}`).want(201)
+	d.do("PUT", "/fhir/Basic/n2", `{"resourceType":"Basic","id":"n2","code":{"text":"x"}}`).want(201)
 	ours := d.do("PUT", "/fhir/Basic/n1", noteOf("ours")).want(200).version()
 	calm := d.do("GET", "/fhir/Basic/n1", "")
 	if strings.Contains(calm.Body.String(), tag) {
@@ -134,7 +134,7 @@ func parameters(heads []events.ID, rest ...string) string {
 }
 
 func TestResolve(t *testing.T) {
-	const merge = `{ "resourceType": "Basic", "code": {"text":"both"}, "x": 1.00 }`
+	const merge = `{ "resourceType": "Basic", "code": {"text":"both"}, "extension":[{"url":"x","valueDecimal":1.00}] }`
 	keep := func(id events.ID) string { return `{"name":"keep","valueString":"` + id.String() + `"}` }
 	resource := func(body string) string { return `{"name":"resource","resource":` + body + `}` }
 	for name, row := range map[string]struct {
@@ -155,11 +155,14 @@ func TestResolve(t *testing.T) {
 		"no id":         {func(a, b events.ID) string { return parameters([]events.ID{a, b}, `{"name":"keep","valueId":"3"}`) }, 400, "value", ""},
 		"another type":  {func(a, b events.ID) string { return parameters([]events.ID{a, b}, resource(`{"resourceType":"Flag"}`)) }, 400, "value", ""},
 		"another record": {func(a, b events.ID) string {
-			return parameters([]events.ID{a, b}, resource(`{"resourceType":"Basic","id":"n2"}`))
+			return parameters([]events.ID{a, b}, resource(`{"resourceType":"Basic","id":"n2","code":{"text":"x"}}`))
 		}, 400, "value", ""},
 		"another patient": {func(a, b events.ID) string {
-			return parameters([]events.ID{a, b}, resource(`{"resourceType":"Basic","subject":{"reference":"Patient/p1"}}`))
+			return parameters([]events.ID{a, b}, resource(`{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient/p1"}}`))
 		}, 422, "business-rule", ""},
+		"not R4": {func(a, b events.ID) string {
+			return parameters([]events.ID{a, b}, resource(`{"resourceType":"Basic","cod":{"text":"x"}}`))
+		}, 422, "structure", ""},
 		"unknown": {func(a, b events.ID) string {
 			return parameters([]events.ID{a, b}, `{"name":"both","valueBoolean":true}`)
 		}, 400, "not-supported", ""},

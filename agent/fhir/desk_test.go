@@ -21,6 +21,7 @@ import (
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -198,8 +199,14 @@ type reply struct {
 	t testing.TB
 }
 
-// do sends a request. Headers are "Name: value".
+// do sends a request and checks the answer. Headers are "Name: value".
 func (d *desk) do(method, path, body string, headers ...string) reply {
+	d.t.Helper()
+	return d.check(d.ask(method, path, body, headers...))
+}
+
+// ask sends a request.
+func (d *desk) ask(method, path, body string, headers ...string) reply {
 	d.t.Helper()
 	r := httptest.NewRequestWithContext(d.t.Context(), method, "http://127.0.0.1:7878"+path, strings.NewReader(body))
 	if body != "" {
@@ -211,7 +218,7 @@ func (d *desk) do(method, path, body string, headers ...string) reply {
 	}
 	w := httptest.NewRecorder()
 	d.door.ServeHTTP(w, r)
-	return d.check(reply{w, d.t})
+	return reply{w, d.t}
 }
 
 // check holds what is true of every answer.
@@ -222,8 +229,8 @@ func (d *desk) check(got reply) reply {
 		if ct := got.Header().Get("Content-Type"); ct != "application/fhir+json; charset=utf-8" {
 			d.t.Errorf("content type %q", ct)
 		}
-		if _, err := fhirjson.Check(body); err != nil {
-			d.t.Errorf("the answer is no resource: %v\n%s", err, body)
+		if err := structure.Check(body); err != nil {
+			d.t.Errorf("the answer is no resource of R4: %v\n%s", err, body)
 		}
 	}
 	if got.Code >= 400 && !bytes.Contains(body, []byte(`"OperationOutcome"`)) {

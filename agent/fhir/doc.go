@@ -15,11 +15,15 @@
 //     is refused or named in the answer and left out of its self link.
 //   - What is not found while the desk is still reading the log is not said to be
 //     missing: a search carries an outcome `incomplete`, a read is 404 with that code.
+//   - What a client writes is FHIR R4 as far as package structure sees: what is not is
+//     refused with 422 and an issue with its expression for each thing that is wrong (400
+//     where the JSON itself cannot be read). What is doubtful, an SSIN that was mistyped, is
+//     kept and named in Carelog-Warning. What the log brings is read whatever it is.
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
 //
-// It does not promise that what it stores is valid FHIR beyond what package fhirjson
-// checks, it knows no transactions, patches or conditional creates, and it does not
+// It does not promise that what it stores keeps the invariants of FHIR or any profile, it
+// knows no transactions, patches or conditional creates, and it does not
 // ask who the caller is: package guard stands before it. It starts no goroutine.
 package fhir

@@ -63,6 +63,11 @@ const Root = "/fhir"
 // and that the server does not have yet.
 const QueuedHeader = "Carelog-Queued"
 
+// WarningHeader stands on the answer to a write, once for each thing in the resource that
+// is doubtful and was kept as it is: its FHIRPath, a colon, and what to look at. The
+// same stand as issues of severity warning in an answer to Prefer: return=OperationOutcome.
+const WarningHeader = "Carelog-Warning"
+
 // Handler answers requests to Root and below. Safe for use by several goroutines.
 type Handler struct {
 	desk         Desk

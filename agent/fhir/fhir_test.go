@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	allergy = `{ "resourceType" : "AllergyIntolerance", "id":"a1", "patient":{"reference":"Patient/p1"}, "code":{"text":"nuts"}, "x":1.00 }`
+	allergy = `{ "resourceType" : "AllergyIntolerance", "id":"a1", "patient":{"reference":"Patient/p1"}, "code":{"text":"nuts"}, "extension":[{"url":"x","valueDecimal":1.00}] }`
 	note    = `{"resourceType":"Basic","id":"n1","code":{"text":"%s"}}`
 )
 
@@ -40,7 +40,7 @@ var requests = map[string]request{
 	"metadata":                 {"GET", "/fhir/metadata", "", nil, 200, ""},
 	"create":                   {"POST", "/fhir/AllergyIntolerance", allergy, nil, 201, ""},
 	"create, plain JSON":       {"POST", "/fhir/AllergyIntolerance", allergy, []string{"Content-Type: application/json; charset=UTF-8"}, 201, ""},
-	"create, no id":            {"POST", "/fhir/Basic", `{"resourceType":"Basic"}`, nil, 201, ""},
+	"create, no id":            {"POST", "/fhir/Basic", `{"resourceType":"Basic","code":{"text":"x"}}`, nil, 201, ""},
 	"create, another type":     {"POST", "/fhir/Condition", allergy, nil, 400, "value"},
 	"create, no JSON":          {"POST", "/fhir/Basic", `{"resourceType":`, nil, 400, "structure"},
 	"create, no resourceType":  {"POST", "/fhir/Basic", `{"id":"x"}`, nil, 400, "structure"},
@@ -52,7 +52,7 @@ var requests = map[string]request{
 	"create, FHIR R5":          {"POST", "/fhir/Basic", allergy, []string{"Content-Type: application/fhir+json; fhirVersion=5.0"}, 415, "not-supported"},
 	"create, packed":           {"POST", "/fhir/Basic", allergy, []string{"Content-Encoding: gzip"}, 415, "not-supported"},
 	"create, too large":        {"POST", "/fhir/Basic", tooBig, nil, 413, "too-long"},
-	"create, conditional":      {"POST", "/fhir/Basic", `{"resourceType":"Basic"}`, []string{"If-None-Exist: identifier=1"}, 400, "not-supported"},
+	"create, conditional":      {"POST", "/fhir/Basic", `{"resourceType":"Basic","code":{"text":"x"}}`, []string{"If-None-Exist: identifier=1"}, 400, "not-supported"},
 	"create, unresolved":       {"POST", "/fhir/AllergyIntolerance", strings.Replace(allergy, "Patient/p1", "urn:uuid:1", 1), nil, 422, "value"},
 	"read":                     {"GET", "/fhir/AllergyIntolerance/a1", "", nil, 200, ""},
 	"read, as JSON":            {"GET", "/fhir/AllergyIntolerance/a1", "", []string{"Accept: text/html, application/json;q=0.5"}, 200, ""},

@@ -15,6 +15,7 @@ import (
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // problem is an answer that is not what was asked for.
@@ -25,6 +26,7 @@ type problem struct {
 	path   string      // FHIRPath of the place in the body; empty where it is the whole
 	header http.Header // beside the usual ones
 	heads  []events.ID // what stands now, where the caller's is stale
+	issues []issue     // in place of code, text and path, where there may be several
 }
 
 // Error is the text.
@@ -59,9 +61,12 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
 	maps.Copy(w.Header(), p.header)
-	issues := []issue{{Severity: "error", Code: p.code, Diagnostics: p.text}}
-	if p.path != "" {
-		issues[0].Expression = []string{p.path}
+	issues := p.issues
+	if issues == nil {
+		issues = []issue{{Severity: "error", Code: p.code, Diagnostics: p.text}}
+		if p.path != "" {
+			issues[0].Expression = []string{p.path}
+		}
 	}
 	for _, head := range p.heads {
 		issues = append(issues, issue{Severity: "information", Code: "informational", Details: &concept{
@@ -76,6 +81,7 @@ func problemOf(err error) *problem {
 	var (
 		p       *problem
 		body    *fhirjson.Error
+		wrong   *structure.Error
 		stale   *agent.StaleError
 		moved   *agent.MovedError
 		refused *events.RefusedError
@@ -89,6 +95,8 @@ func problemOf(err error) *problem {
 		p = badRequest("structure", "%v", body)
 		p.path = body.Path
 		return p
+	case errors.As(err, &wrong):
+		return structureProblem(wrong)
 	case errors.As(err, &stale):
 		return staleProblem(stale)
 	case errors.Is(err, agent.ErrExists):
@@ -121,6 +129,17 @@ func problemOf(err error) *problem {
 	return problemf(http.StatusInternalServerError, "exception", "%v", err)
 }
 
+// structureProblem says in what a body that can be read is no resource of R4.
+func structureProblem(wrong *structure.Error) *problem {
+	p := problemf(http.StatusUnprocessableEntity, string(wrong.Issues[0].Code), "%v", wrong)
+	p.issues = issuesOf("error", wrong.Issues)
+	if wrong.More {
+		p.issues = append(p.issues, issue{Severity: "information", Code: "incomplete",
+			Diagnostics: fmt.Sprintf("there is more than these %d: correct them and send it again", len(wrong.Issues))})
+	}
+	return p
+}
+
 // staleProblem carries what stands now, so that the caller can read it and decide.
 func staleProblem(stale *agent.StaleError) *problem {
 	p := problemf(http.StatusPreconditionFailed, "conflict", "%v", stale)
@@ -148,6 +167,15 @@ type issue struct {
 	Details     *concept `json:"details,omitempty"`
 	Diagnostics string   `json:"diagnostics,omitempty"`
 	Expression  []string `json:"expression,omitempty"`
+}
+
+// issuesOf says in an OperationOutcome what was found in a resource.
+func issuesOf(severity string, found []structure.Issue) []issue {
+	issues := make([]issue, len(found))
+	for i, f := range found {
+		issues[i] = issue{Severity: severity, Code: string(f.Code), Diagnostics: f.Text, Expression: []string{f.Path}}
+	}
+	return issues
 }
 
 func outcome(issues ...issue) []byte {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // resources calls f with the resources of the shared samples, each once; of bundles
@@ -79,8 +80,12 @@ func TestSamples(t *testing.T) {
 		if head.ResourceType == "Parameters" || head.ResourceType == "OperationOutcome" {
 			return // only ever sent, never a record
 		}
-		count++
 		where := "/fhir/" + head.ResourceType + "/" + head.ID
+		if structure.Check(body) != nil { // package structure names each that is not R4
+			d.do("PUT", where, string(body)).want(422)
+			return
+		}
+		count++
 		written := d.do("PUT", where, string(body))
 		if written.Code != 200 && written.Code != 201 {
 			t.Fatalf("%s: %d %s", where, written.Code, written.Body)

@@ -9,6 +9,7 @@ import (
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // create registers a new record under an id of ours; one in the body is ignored.
@@ -122,10 +123,13 @@ func headOf(body []byte, typ string) (fhirjson.Head, error) {
 	return head, nil
 }
 
-// draft makes of a checked body what the desk writes.
+// draft makes of a body what the desk writes: it is what will be kept that must be FHIR.
 func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (agent.Draft, error) {
 	kept, err := fhirjson.Prepare(body, record.ID)
 	if err != nil {
+		return agent.Draft{}, err
+	}
+	if err := structure.Check(kept); err != nil {
 		return agent.Draft{}, err
 	}
 	patient, err := fhirjson.PatientOf(kept)
@@ -210,10 +214,18 @@ func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record even
 func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written, status int) error {
 	v, state := h.setWritten(w, r, record, written)
 	w.Header().Set("Location", versionURL(r, record, written.ID))
+	var doubts []structure.Issue
+	if v != nil {
+		doubts = structure.Warnings(v.Body)
+	}
+	for _, d := range doubts {
+		w.Header().Add(WarningHeader, d.String())
+	}
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		send(w, status, outcome(issue{Severity: "information", Code: "informational", Diagnostics: "written as version " + written.ID.String() + " of " + record.String()}))
+		issues := []issue{{Severity: "information", Code: "informational", Diagnostics: "written as version " + written.ID.String() + " of " + record.String()}}
+		send(w, status, outcome(append(issues, issuesOf("warning", doubts)...)...))
 	case prefer == "minimal" || v == nil || v.Body == nil:
 		w.WriteHeader(status)
 	default:

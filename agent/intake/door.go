@@ -12,6 +12,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // Line is one resource on its way to a desk, as a line of JSON. Body is a string, so
@@ -28,12 +29,19 @@ type Result struct {
 	Written   int       `json:"written"`
 	Unchanged int       `json:"unchanged"`
 	Refused   []Refusal `json:"refused"`
+	Warnings  []Warning `json:"warnings,omitempty"`
 }
 
 // Refusal is a resource that was not taken in.
 type Refusal struct {
 	Source string `json:"source"`
 	Error  string `json:"error"`
+}
+
+// Warning is what is doubtful in a resource that was taken in as it is.
+type Warning struct {
+	Source string `json:"source"`
+	Text   string `json:"text"`
 }
 
 // Writer is what the door needs of an agent.
@@ -92,7 +100,7 @@ func take(ctx context.Context, w Writer, body io.Reader, author string) (result 
 		}
 		d, err := draftOf(line, author)
 		if err != nil {
-			result.Refused = append(result.Refused, Refusal{line.Source, err.Error()})
+			result.Refused = append(result.Refused, Refusal{line.Source, fmt.Sprintf("%s/%s: %v", line.Type, line.ID, err)})
 			continue
 		}
 		drafts, sources = append(drafts, d), append(sources, line.Source)
@@ -108,10 +116,14 @@ func take(ctx context.Context, w Writer, body io.Reader, author string) (result 
 		switch {
 		case o.Err != nil:
 			result.Refused = append(result.Refused, Refusal{sources[i], o.Err.Error()})
+			continue
 		case o.Unchanged:
 			result.Unchanged++
 		default:
 			result.Written++
+		}
+		for _, doubt := range structure.Warnings(drafts[i].Body) {
+			result.Warnings = append(result.Warnings, Warning{sources[i], fmt.Sprintf("%s: %v", drafts[i].Record, doubt)})
 		}
 	}
 	return result, nil
@@ -131,6 +143,9 @@ func draftOf(line Line, author string) (agent.Draft, error) {
 		return agent.Draft{}, fmt.Errorf("a %s is a question or an answer, and no record", line.Type)
 	}
 	if body, err = fhirjson.Prepare(body, line.ID); err != nil {
+		return agent.Draft{}, err
+	}
+	if err := structure.Check(body); err != nil {
 		return agent.Draft{}, err
 	}
 	patient, err := fhirjson.PatientOf(body)

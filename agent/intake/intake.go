@@ -49,16 +49,19 @@ type Error struct {
 }
 
 // Error names the file, and the line or entry in it.
-func (e *Error) Error() string {
-	switch {
-	case e.Line > 0 && e.Entry > 0:
-		return fmt.Sprintf("%s, line %d, entry %d: %v", e.Source, e.Line, e.Entry, e.Err)
-	case e.Line > 0:
-		return fmt.Sprintf("%s, line %d: %v", e.Source, e.Line, e.Err)
-	case e.Entry > 0:
-		return fmt.Sprintf("%s, entry %d: %v", e.Source, e.Entry, e.Err)
+func (e *Error) Error() string { return where(e.Source, e.Line, e.Entry) + ": " + e.Err.Error() }
+
+// Where names the file, and the line or entry in it.
+func (i Item) Where() string { return where(i.Source, i.Line, i.Entry) }
+
+func where(source string, line, entry int) string {
+	if line > 0 {
+		source += fmt.Sprintf(", line %d", line)
 	}
-	return fmt.Sprintf("%s: %v", e.Source, e.Err)
+	if entry > 0 {
+		source += fmt.Sprintf(", entry %d", entry)
+	}
+	return source
 }
 
 // Unwrap returns the reason.

@@ -57,11 +57,11 @@ func dossierOfJan(d *desk) {
 	jan("DocumentReference/n1", "dr-1", noteBody("Annual check-up", "Feels well. Walks half an hour every day since the spring.\nBlood pressure 138/84, weight 81 kg. Lungs clear.\nRepeat HbA1c in three months.", "2026-11-20T09:12:00+01:00"))
 	jan("DocumentReference/n2", "nurse-1", noteBody("", "Flu vaccine given, left arm. No reaction after fifteen minutes.", "2026-10-14T11:40:00+02:00"))
 	jan("DocumentReference/n3", "dr-2", noteBody("Telephone", "Cough for a week, no fever. Advice given, to come back if it lasts.", "2026-09-02T17:05:00+02:00"))
-	jan("Condition/d1", "dr-1", `"clinicalStatus":{"coding":[{"code":"active"}]},"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icpc-2","code":"T90"}],"text":"Type 2 diabetes"},"onsetDateTime":"2014"`)
-	jan("Condition/d2", "dr-1", `"clinicalStatus":{"coding":[{"code":"active"}]},"code":{"text":"High blood pressure"},"onsetDateTime":"2011-05"`)
-	jan("Condition/d3", "dr-2", `"clinicalStatus":{"coding":[{"code":"resolved"}]},"code":{"text":"Pneumonia"},"onsetDateTime":"2019-01-20"`)
-	jan("AllergyIntolerance/a1", "dr-1", `"clinicalStatus":{"coding":[{"code":"active"}]},"criticality":"high","code":{"text":"Penicillin"},"reaction":[{"manifestation":[{"text":"Anaphylaxis"}]}],"onsetDateTime":"1998"`)
-	jan("AllergyIntolerance/a2", "dr-1", `"clinicalStatus":{"coding":[{"code":"active"}]},"criticality":"low","code":{"text":"Grass pollen"}`)
+	jan("Condition/d1", "dr-1", clinical("Condition", "active")+`,"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icpc-2","code":"T90"}],"text":"Type 2 diabetes"},"onsetDateTime":"2014"`)
+	jan("Condition/d2", "dr-1", clinical("Condition", "active")+`,"code":{"text":"High blood pressure"},"onsetDateTime":"2011-05"`)
+	jan("Condition/d3", "dr-2", clinical("Condition", "resolved")+`,"code":{"text":"Pneumonia"},"onsetDateTime":"2019-01-20"`)
+	jan("AllergyIntolerance/a1", "dr-1", clinical("AllergyIntolerance", "active")+`,"criticality":"high","code":{"text":"Penicillin"},"reaction":[{"manifestation":[{"text":"Anaphylaxis"}]}],"onsetDateTime":"1998"`)
+	jan("AllergyIntolerance/a2", "dr-1", clinical("AllergyIntolerance", "active")+`,"criticality":"low","code":{"text":"Grass pollen"}`)
 	jan("MedicationStatement/m1", "dr-1", `"status":"active","medicationCodeableConcept":{"text":"Metformin 850 mg"},"dosage":[{"text":"1 tablet with breakfast and with supper","doseAndRate":[{"doseQuantity":{"value":1.00,"unit":"tablet"}}]}],"effectivePeriod":{"start":"2014-06-01"}`)
 	jan("MedicationStatement/m2", "dr-1", `"status":"active","medicationCodeableConcept":{"text":"Lisinopril 20 mg"},"dosage":[{"text":"1 tablet in the morning"}],"effectivePeriod":{"start":"2011-05-10"}`)
 	jan("MedicationStatement/m3", "dr-2", `"status":"stopped","medicationCodeableConcept":{"text":"Amoxicillin 500 mg"},"dosage":[{"text":"3 a day for 7 days"}]`)
@@ -69,6 +69,11 @@ func dossierOfJan(d *desk) {
 	for i, v := range []string{"7.10", "6.80", "6.90", "7.40", "7.00", "6.70", "7.20"} {
 		jan(fmt.Sprintf("Observation/o%d", i), "dr-1", fmt.Sprintf(`"status":"final","code":{"text":"HbA1c"},"effectiveDateTime":"202%d-11-03","valueQuantity":{"value":%s,"unit":"%%"}`, i, v))
 	}
+}
+
+// clinical is the clinicalStatus of a Condition or an AllergyIntolerance.
+func clinical(typ, code string) string {
+	return `"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/` + strings.ToLower(typ) + `-clinical","code":"` + code + `"}]}`
 }
 
 func noteBody(title, text, date string) string {
@@ -97,7 +102,7 @@ func conflictsOfMonday(d *desk) {
 	diverge("MedicationStatement/m9", "p4", statement("1 tablet in the evening", ""),
 		statement("half a tablet in the evening, INR on Friday", ""), statement("1 tablet in the evening, 2 on Sunday", `,"note":[{"text":"Told by her daughter"}]`))
 	allergy := func(rest string) string {
-		return `{"resourceType":"AllergyIntolerance","id":"a9","patient":{"reference":"Patient/p7"},"code":{"text":"Ibuprofen"},"clinicalStatus":{"coding":[{"code":"active"}]}` + rest + `}`
+		return `{"resourceType":"AllergyIntolerance","id":"a9","patient":{"reference":"Patient/p7"},"code":{"text":"Ibuprofen"},` + clinical("AllergyIntolerance", "active") + rest + `}`
 	}
 	diverge("AllergyIntolerance/a9", "p7", allergy(""), allergy(`,"criticality":"low"`), allergy(`,"criticality":"high","reaction":[{"manifestation":[{"text":"Bronchospasm"}]}]`))
 	text := func(s string) string {

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // maxResolve bounds a resolution, in bytes: a resource, and the ids of its heads.
@@ -150,11 +152,9 @@ func (c choice) resolution(record events.Record, author string) (agent.Resolutio
 	case c.Keep != nil && c.Content != nil:
 		return resolution, badRequest(`want either "keep" or "content", not both`)
 	case c.Content != nil:
-		if c.Content[0] != '{' {
-			return resolution, badRequest(`"content" must be a resource`)
-		}
-		resolution.Body = c.Content
-		return resolution, nil
+		var err error
+		resolution.Body, err = content(record, c.Content)
+		return resolution, err
 	case c.Keep == nil:
 		return resolution, badRequest(`want "keep", the version to keep, or "content", a resource`)
 	}
@@ -165,6 +165,28 @@ func (c choice) resolution(record events.Record, author string) (agent.Resolutio
 		}
 	}
 	return resolution, badRequest(`"keep" must be one of "heads"`)
+}
+
+// content checks a resource as every door does, and returns it as it will be kept.
+func content(record events.Record, sent []byte) ([]byte, error) {
+	if sent[0] != '{' {
+		return nil, badRequest(`"content" must be a resource`)
+	}
+	head, err := fhirjson.Check(sent)
+	if err != nil {
+		return nil, badRequest(`"content": %v`, err)
+	}
+	if head.ResourceType != record.Type || head.ID != "" && head.ID != record.ID {
+		return nil, badRequest(`"content" is %s/%s: it must be %s`, head.ResourceType, head.ID, record)
+	}
+	kept, err := fhirjson.Prepare(sent, record.ID)
+	if err != nil {
+		return nil, badRequest(`"content": %v`, err)
+	}
+	if err := structure.Check(kept); err != nil {
+		return nil, &apiError{http.StatusUnprocessableEntity, "structure", fmt.Sprintf(`"content": %v`, err), nil}
+	}
+	return kept, nil
 }
 
 // stale reports whether the heads were no longer those that the person saw.

@@ -41,6 +41,9 @@ func (c *importCommand) Run(env *environment) error {
 		}
 	} else {
 		fmt.Fprintf(env.stdout, "%d records written, %d were there already, %d refused\n", in.total.Written, in.total.Unchanged, len(in.total.Refused))
+		for _, w := range in.total.Warnings {
+			fmt.Fprintf(env.stderr, "carelog: warning: %s: %s\n", w.Source, w.Text)
+		}
 		for _, r := range in.total.Refused {
 			fmt.Fprintf(env.stderr, "carelog: %s: %s\n", r.Source, r.Error)
 		}
@@ -91,7 +94,7 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 }
 
 func (in *importer) add(ctx context.Context, item intake.Item) error {
-	text, err := json.Marshal(intake.Line{Source: item.Source, Type: item.Type, ID: item.ID, Body: string(item.Body)})
+	text, err := json.Marshal(intake.Line{Source: item.Where(), Type: item.Type, ID: item.ID, Body: string(item.Body)})
 	if err != nil {
 		return err
 	}
@@ -115,5 +118,6 @@ func (in *importer) flush(ctx context.Context) error {
 	in.total.Written += result.Written
 	in.total.Unchanged += result.Unchanged
 	in.total.Refused = append(in.total.Refused, result.Refused...)
+	in.total.Warnings = append(in.total.Warnings, result.Warnings...)
 	return nil
 }

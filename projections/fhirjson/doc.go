@@ -15,8 +15,8 @@
 //   - Nothing panics, and memory is bounded by a multiple of the input, whatever
 //     the input is.
 //
-// It does not promise that a resource is valid FHIR: cardinalities, required codes,
-// profiles and calendar dates are not looked at, and unknown types, elements and
-// extensions pass untouched. It does no I/O and keeps no state; everything in it is
+// It does not promise that a resource is valid FHIR: cardinalities, required codes and
+// calendar dates are the matter of package structure, which the doors ask, and unknown
+// types, elements and extensions pass untouched here. It does no I/O and keeps no state; everything in it is
 // safe for use by several goroutines.
 package fhirjson

@@ -1,0 +1,74 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/intake"
+)
+
+// keeper takes all that it is given.
+type keeper struct{ drafts []agent.Draft }
+
+func (k *keeper) WriteMany(_ context.Context, drafts []agent.Draft) ([]agent.Outcome, error) {
+	k.drafts = append(k.drafts, drafts...)
+	return make([]agent.Outcome, len(drafts)), nil
+}
+
+// TestDoorRefusesWhatIsNotR4: each is named with its record and what is wrong in it, the
+// others go in byte for byte, and what is doubtful goes in with a warning.
+func TestDoorRefusesWhatIsNotR4(t *testing.T) {
+	doubtful := `{ "resourceType":"Patient", "id":"p3", "identifier":[{"system":"https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin","value":"85073003329"}] }`
+	var request bytes.Buffer
+	for _, l := range []intake.Line{
+		{Source: "a, line 1", Type: "Patient", ID: "p1", Body: `{"resourceType":"Patient","id":"p1","birthDate":"2023-02-30"}`},
+		{Source: "a, line 2", Type: "Patient", ID: "p2", Body: patient},
+		{Source: "a, line 3", Type: "Patient", ID: "p3", Body: doubtful},
+		{Source: "a, line 4", Type: "Project", ID: "x", Body: `{"resourceType":"Project","id":"x"}`},
+		{Source: "a, line 5", Type: "Observation", ID: "o1", Body: `{"resourceType":"Observation","id":"o1","valueString":"x","valueInteger":1}`},
+		{Source: "a, line 6", Type: "Patient", ID: "p4", Body: `{"resourceType":"Patient","id":"p4","id":"p5"}`},
+	} {
+		text, err := json.Marshal(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Write(append(text, '\n'))
+	}
+	k := &keeper{}
+	w := httptest.NewRecorder()
+	intake.NewDoor(k, func(*http.Request) string { return "dr-1" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", &request))
+	var got intake.Result
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	want := intake.Result{
+		Written: 2,
+		Refused: []intake.Refusal{
+			{Source: "a, line 1", Error: `Patient/p1: Patient.birthDate: "2023-02-30" is no date: want a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD`},
+			{Source: "a, line 4", Error: `Project/x: Resource.resourceType: "Project" is no resource type of FHIR R4`},
+			{Source: "a, line 5", Error: `Observation/o1: Observation.value: valueString and valueInteger stand both: only one of a choice can; Observation.code: it is required; Observation.status: it is required`},
+			{Source: "a, line 6", Error: `Patient/p4: resource, line 1, Patient.id: the name "id" stands twice`},
+		},
+		Warnings: []intake.Warning{
+			{Source: "a, line 3", Text: "Patient/p3: Patient.identifier[0].value: the check digits of the SSIN do not fit: look at the card again; it was kept as it is"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	var kept []string
+	for _, d := range k.drafts {
+		kept = append(kept, string(d.Body))
+	}
+	if diff := cmp.Diff([]string{strings.Replace(patient, "p1", "p2", 1), doubtful}, kept); diff != "" {
+		t.Errorf("-want +kept:\n%s", diff)
+	}
+}

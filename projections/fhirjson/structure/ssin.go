@@ -1,0 +1,81 @@
+package structure
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// SSIN is the system of the Belgian national number (NISS, INSZ), and of the bis number
+// of who is not in the National Register (hl7-be/core, NamingSystem be-ns-ssin).
+const SSIN = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"
+
+// Warnings says what is doubtful in a resource that may be right all the same: an SSIN
+// whose check digits are wrong was mistyped, or is that of the patient's card, and in
+// both cases the registration counts. It is empty where Check has no body to look at.
+func Warnings(body []byte) []Issue {
+	if !bytes.Contains(body, []byte("/ssin")) { // however the slashes before it are escaped
+		return nil
+	}
+	v, err := fhirjson.Look(body)
+	if err != nil {
+		return nil
+	}
+	defer v.Close()
+	c := checker{View: v, table: table()}
+	c.resource(fhirjson.Root, outermost)
+	return c.doubts
+}
+
+// ssin looks at the check digits of an Identifier. A pseudonym in its place has none.
+func (c *checker) ssin(n fhirjson.Node) {
+	value := c.Text(c.Member(n, "value"))
+	if value == nil || string(c.Text(c.Member(n, "system"))) != SSIN || c.pseudonym(n) || len(c.doubts) == MaxIssues {
+		return
+	}
+	text := ""
+	switch {
+	case len(value) != 11 || strings.Trim(string(value), "0123456789") != "":
+		text = "an SSIN has 11 digits and nothing else: look at the card again; it was kept as it is"
+	case !checkDigits(string(value)):
+		text = "the check digits of the SSIN do not fit: look at the card again; it was kept as it is"
+	default:
+		return
+	}
+	c.enter("value")
+	c.doubts = append(c.doubts, Issue{Code: CodeValue, Path: c.path(), Text: text})
+	c.leave()
+}
+
+// checkDigits reports whether the last two of 11 digits are 97 less the rest of the
+// others by 97; of who was born from 2000 on, with a 2 before them. The month of a bis
+// number is 20 or 40 higher, and counts as it stands.
+func checkDigits(ssin string) bool {
+	check, err := strconv.Atoi(ssin[9:])
+	if err != nil {
+		return false
+	}
+	for _, century := range []string{"", "2"} {
+		number, err := strconv.ParseInt(century+ssin[:9], 10, 64)
+		if err == nil && 97-int(number%97) == check {
+			return true
+		}
+	}
+	return false
+}
+
+// pseudonym reports whether an Identifier says that its value is one.
+func (c *checker) pseudonym(n fhirjson.Node) bool {
+	extensions := c.Member(n, "extension")
+	if extensions == fhirjson.Root {
+		return false
+	}
+	for e := c.First(extensions); e != fhirjson.Root; e = c.Next(extensions, e) {
+		if url := c.Member(e, "url"); url != fhirjson.Root && bytes.HasSuffix(c.Text(url), []byte("/be-ext-pseudonymization")) {
+			return true
+		}
+	}
+	return false
+}
