@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -43,11 +42,8 @@ type Store struct {
 	strangers *strangers // nil: everybody may be known
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
-	readers *sql.DB
+	readers *readers
 }
-
-// readerCount is how many questions are answered at once; more wait.
-const readerCount = 6
 
 // busyTimeout is how long a change waits for another program that writes.
 const busyTimeout = 5 * time.Second
@@ -85,12 +81,8 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
 		return err
 	}
-	if s.readers, err = sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)")); err != nil {
-		return err
-	}
-	s.readers.SetMaxOpenConns(readerCount)
-	s.readers.SetMaxIdleConns(readerCount)
-	return s.readers.PingContext(ctx)
+	s.readers, err = openReaders(ctx, source(s.path, "query_only(1)", "cache_size(-16384)"))
+	return err
 }
 
 // Close ends the store after the change and the copy under way. Questions still open
@@ -111,7 +103,7 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	var err error
 	if s.readers != nil {
-		err = s.readers.Close()
+		err = s.readers.close()
 	}
 	if s.writer != nil { // last: it is the one that may tidy up the WAL
 		err = errors.Join(err, s.writer.close())
@@ -197,27 +189,41 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 
 // view runs f on one unchanging state.
 func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
+	return s.ask(ctx, ctx, what, f)
+}
+
+// glance is view for a question that a few rows answer which are found by their keys. It
+// is over before anybody can have stopped waiting for it, and the driver has a goroutine
+// for each statement that somebody might stop waiting for, which costs as much again.
+func (s *Store) glance(ctx context.Context, what string, f func(*view) error) error {
+	return s.ask(ctx, context.WithoutCancel(ctx), what, f)
+}
+
+// ask waits for a reader as long as ctx lasts, and for the rows as long as asking does.
+func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) error) error {
 	s.asking.RLock()
 	defer s.asking.RUnlock()
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s.explain(what, err)
-	}
-	defer tx.Rollback() // a read has nothing to keep
-	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener}))
+	return s.explain(what, s.readers.ask(ctx, func(r *reader) error {
+		return f(&view{ctx: asking, reader: r, practice: s.options.Practice, opener: s.options.Opener})
+	}))
 }
 
 // view is one unchanging state of the store, for the length of a question.
 type view struct {
-	ctx      context.Context
-	tx       *sql.Tx
+	ctx context.Context
+	*reader
 	practice string
 	opener   func(*events.Event) ([]byte, error)
 }
 
 // each calls f on every row of a question.
 func (v *view) each(sql string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := v.tx.QueryContext(v.ctx, sql, args...)
+	stmt, err := v.stmt(sql)
+	if err != nil {
+		return err
+	}
+	defer v.keep(sql, stmt)
+	rows, err := stmt.QueryContext(v.ctx, args...)
 	if err != nil {
 		return err
 	}
