@@ -35,13 +35,15 @@ type Store struct {
 	path    string
 	options Options
 
-	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before mu
+	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before changing
 
-	mu        sync.Mutex // held during a change
+	// changing is held during a change. It is a channel so that a caller whose context ends
+	// stops waiting: a change can take as long as its Batch.Before does.
+	changing  chan struct{}
 	writer    *writer    // nil once closed
 	strangers *strangers // nil: everybody may be known
 
-	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
+	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers *readers
 }
 
@@ -62,11 +64,15 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{path: path, options: o}
+	s := newStore(path, o)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.explain("open the record store", err), s.release())
 	}
 	return s, nil
+}
+
+func newStore(path string, o Options) *Store {
+	return &Store{path: path, options: o, changing: make(chan struct{}, 1)}
 }
 
 func (s *Store) open(ctx context.Context) error {
@@ -90,8 +96,8 @@ func (s *Store) open(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.copying.Lock()
 	defer s.copying.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.changing <- struct{}{}
+	defer s.unlockChanging()
 	if s.writer == nil {
 		return nil
 	}
@@ -149,16 +155,31 @@ func explain(path, what string, err error) error {
 
 var errClosed = errors.New("the record store is closed")
 
+// lockChanging takes the right to change the file.
+func (s *Store) lockChanging(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.changing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.writer == nil {
+		s.unlockChanging()
+		return errClosed
+	}
+	return nil
+}
+
+func (s *Store) unlockChanging() { <-s.changing }
+
 // change runs f in one transaction: all of it, or nothing.
 func (s *Store) change(ctx context.Context, what string, f func(*batch) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.writer == nil {
-		return fmt.Errorf("%s: %w", what, errClosed)
-	}
-	if err := ctx.Err(); err != nil {
+	if err := s.lockChanging(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	defer s.unlockChanging()
 	if _, err := s.writer.exec(begin); err != nil {
 		return s.explain(what, err)
 	}
