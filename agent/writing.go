@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
-	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -80,140 +78,11 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	// From here on a caller that goes away does not stop the change half-way.
 	ctx = context.WithoutCancel(ctx)
 	defer a.changed.fire()
-	if a.live == nil && len(made.wrapped) == 0 {
-		return a.queue(ctx, e, d.body())
-	}
-	if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
+	accepted, err := a.enqueue(ctx, e, made)
+	if err != nil {
 		return Written{}, err
 	}
-	if err := a.keepKeys(ctx, made); err != nil {
-		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
-	}
-	sent := a.live != nil
-	if sent {
-		sequence, err := a.send(ctx, e, after)
-		switch {
-		case err == nil:
-			return a.stored(ctx, e, d.body(), sequence)
-		case !undecided(err):
-			return Written{}, a.refuse(ctx, e, err)
-		}
-		a.live.fail(err)
-		a.live = nil
-	}
-	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: d.body()}}}); err != nil {
-		if sent {
-			return a.unshown(Written{ID: e.ID}, err) // the server may have it: it stays
-		}
-		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
-	}
-	a.queued()
-	return Written{ID: e.ID}, nil
-}
-
-// queue puts a change into the outbox and, while the disk is at work, into the
-// projection, which keeps it only once the outbox has it.
-func (a *Agent) queue(ctx context.Context, e *events.Event, body []byte) (Written, error) {
-	enqueued := make(chan error, 1)
-	go func() { enqueued <- a.outbox.Enqueue(ctx, nil, e) }()
-	accepted := sync.OnceValue(func() error { return <-enqueued })
-	_, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}, Before: accepted})
-	if refused := accepted(); refused != nil {
-		return Written{}, refused
-	}
-	if err != nil {
-		return Written{}, errors.Join(err, a.outbox.Withdraw(ctx, e))
-	}
-	a.queued()
-	return Written{ID: e.ID}, nil
-}
-
-// queued makes what was put into the outbox known to the session, and to the user: the
-// light is not green while something waits. writing is held.
-func (a *Agent) queued() {
-	a.live = nil // what comes next must not overtake the queue
-	if a.light.State().Color == light.Online {
-		a.setLight(light.Synchronising, reasonSending, &light.Activity{Kind: light.Push, Total: uint64(a.outbox.Len()), ETASeconds: -1})
-	}
-	a.work.fire()
-}
-
-// unshown is a change that is safe and that the projection could not take in: it is
-// shown when the log or the outbox is read again.
-func (a *Agent) unshown(w Written, cause error) (Written, error) {
-	a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
-	return w, nil
-}
-
-// undecided reports whether an event stays in the outbox after an error of sending.
-func undecided(err error) bool {
-	var stale *events.StaleError
-	var refused *events.RefusedError
-	return !errors.As(err, &stale) && !errors.As(err, &refused)
-}
-
-// send stores an event on the server, with the keys it needs before it.
-func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
-	if err := a.pushKeys(ctx, a.live.log); err != nil {
-		return 0, err
-	}
-	m, err := events.Encode(e)
-	if err != nil {
-		return 0, err
-	}
-	return a.live.log.AppendAfter(ctx, m, after)
-}
-
-// stored notes a change that the server acknowledged. It has its place when it was read
-// in the log: until then the server may lose it again.
-func (a *Agent) stored(ctx context.Context, e *events.Event, body []byte, sequence uint64) (Written, error) {
-	a.acked = sequence
-	w := Written{ID: e.ID, Sequence: sequence}
-	if err := a.outbox.Sent(ctx, sequence, e.Chain.Counter); err != nil {
-		a.log.Warn("event is sent twice", "event", e.ID, "err", err) // and is found in the log
-	}
-	if _, err := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}}); err != nil {
-		return a.unshown(w, err)
-	}
-	return w, nil
-}
-
-// readOwn waits until this desk has read its own last change in the log. The server
-// would else take it for one that the author of the next has not seen.
-func (a *Agent) readOwn(ctx context.Context) {
-	if a.live == nil {
-		return
-	}
-	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
-	if err := a.replica.Reach(wait, a.acked); err != nil && ctx.Err() == nil {
-		a.live.fail(err)
-		a.live = nil
-	}
-}
-
-// refuse takes back a change that the server did not store, and says what stands.
-func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error {
-	if err := a.outbox.Withdraw(ctx, e); err != nil {
-		a.queued() // it is still there, and nothing may overtake it
-		return errors.Join(cause, err)
-	}
-	var stale *events.StaleError
-	if !errors.As(cause, &stale) {
-		return cause
-	}
-	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
-	if err := a.replica.Reach(wait, stale.Sequence); err != nil {
-		return errors.Join(&StaleError{Record: e.Record}, err)
-	}
-	state, err := a.store.Record(ctx, e.Record)
-	if err != nil {
-		return errors.Join(&StaleError{Record: e.Record}, err)
-	}
-	return staleError(state)
+	return a.carryOut(ctx, e, d.body(), after, accepted)
 }
 
 // parents decides which versions a change is built on.

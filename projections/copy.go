@@ -32,7 +32,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 	if err := s.vacuumInto(ctx, path); err != nil {
 		return err
 	}
-	c := &Store{path: path, options: s.options}
+	c := newStore(path, s.options)
 	if err := c.open(ctx); err != nil {
 		return errors.Join(err, c.release())
 	}
@@ -49,12 +49,10 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
 	s.copying.RLock()
 	defer s.copying.RUnlock()
-	s.mu.Lock()
-	closed := s.writer == nil
-	s.mu.Unlock()
-	if closed {
-		return errClosed
+	if err := s.lockChanging(ctx); err != nil {
+		return err
 	}
+	s.unlockChanging() // it was open, and it cannot be closed before the copying ends
 	w, err := openWriter(ctx, source(s.path, "cache_size(-16384)"))
 	if err != nil {
 		return err

@@ -1,6 +1,29 @@
 package projections
 
-import "github.com/carelog/carelog/events"
+import (
+	"context"
+
+	"github.com/carelog/carelog/events"
+)
+
+// ReaderCount is how many questions are answered at once.
+const ReaderCount = readerCount
+
+// Ask asks a question in words of SQL; f can ask another one of the same state.
+func (s *Store) Ask(ctx context.Context, sql string, f func(value int64, ask func(sql string) (int64, error)) error) error {
+	return s.view(ctx, "ask", func(v *view) error {
+		return v.each(sql, nil, func(scan func(...any) error) error {
+			var value int64
+			if err := scan(&value); err != nil {
+				return err
+			}
+			return f(value, func(sql string) (value int64, err error) {
+				_, err = v.one(sql, nil, &value)
+				return value, err
+			})
+		})
+	})
+}
 
 // CursorRoundTrip reads a cursor and writes it again.
 func CursorRoundTrip(s string) (string, error) {

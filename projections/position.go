@@ -10,7 +10,7 @@ import (
 // Position is how far the log has been read, and the identity of the stream that it
 // was read from.
 func (s *Store) Position(ctx context.Context) (at events.Position, stream string, err error) {
-	err = s.view(ctx, "read the position", func(v *view) error {
+	err = s.glance(ctx, "read the position", func(v *view) error {
 		var sequence int64
 		var hash []byte
 		_, err := v.one("SELECT sequence, hash, stream FROM store", nil, &sequence, &hash, &stream)
@@ -27,7 +27,7 @@ func (s *Store) HashAt(ctx context.Context, sequence uint64) (hash events.Digest
 	if sequence == 0 {
 		return events.Digest{}, true, nil
 	}
-	err = s.view(ctx, fmt.Sprintf("find the hash at %d", sequence), func(v *view) error {
+	err = s.glance(ctx, fmt.Sprintf("find the hash at %d", sequence), func(v *view) error {
 		var raw []byte
 		found, err = v.one(`SELECT hash FROM event WHERE sequence = ?1 AND sequence <> 0 UNION ALL SELECT hash FROM stray WHERE sequence = ?1
 			UNION ALL SELECT hash FROM repeat WHERE sequence = ?1 LIMIT 1`, []any{int64(sequence)}, &raw)
@@ -41,7 +41,7 @@ func (s *Store) HashAt(ctx context.Context, sequence uint64) (hash events.Digest
 // HashBefore is the rolling hash of the log before the message at a sequence: after
 // the last one that is here, since a log may have holes. Zero where there is none.
 func (s *Store) HashBefore(ctx context.Context, sequence uint64) (hash events.Digest, err error) {
-	err = s.view(ctx, fmt.Sprintf("find the hash before %d", sequence), func(v *view) error {
+	err = s.glance(ctx, fmt.Sprintf("find the hash before %d", sequence), func(v *view) error {
 		var raw []byte
 		_, err := v.one(hashBefore, []any{int64(sequence)}, &raw)
 		copy(hash[:], raw)
@@ -60,7 +60,7 @@ const hashBefore = `SELECT hash FROM (
 // DossierSequence is the highest place in the log that a message of a dossier's
 // subject is known to have; 0 where none is.
 func (s *Store) DossierSequence(ctx context.Context, patient string) (sequence uint64, err error) {
-	err = s.view(ctx, "find the end of the dossier of "+patient, func(v *view) error {
+	err = s.glance(ctx, "find the end of the dossier of "+patient, func(v *view) error {
 		_, err := v.one("SELECT sequence FROM dossier WHERE patient = ?", []any{patient}, &sequence)
 		return err
 	})

@@ -15,7 +15,7 @@ import (
 // version of it is here.
 func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 	var state State
-	err := s.view(ctx, "read "+r.String(), func(v *view) error {
+	err := s.glance(ctx, "read "+r.String(), func(v *view) error {
 		states, err := v.states("WHERE "+named, nameArgs(r)...)
 		if err == nil && len(states) == 0 {
 			err = ErrNotFound
@@ -32,7 +32,7 @@ func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 // Version is one version of a record. ErrNotFound where it is not here.
 func (s *Store) Version(ctx context.Context, r events.Record, id events.ID) (Version, error) {
 	var version Version
-	err := s.view(ctx, fmt.Sprintf("read version %s of %s", id, r), func(v *view) error {
+	err := s.glance(ctx, fmt.Sprintf("read version %s of %s", id, r), func(v *view) error {
 		found, err := v.versions(eventTables+"WHERE e.id = ? AND r.type = ? AND r.id = ? AND "+versionOf, []any{id[:], r.Type, r.ID},
 			func(got Version) error { version = got; return nil })
 		if err == nil && found == 0 {

@@ -38,11 +38,10 @@ func (s *Store) replace(ctx context.Context, path string, queued []Entry) error 
 	}
 	s.copying.Lock()
 	defer s.copying.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.writer == nil {
-		return errClosed
+	if err := s.lockChanging(ctx); err != nil {
+		return err
 	}
+	defer s.unlockChanging()
 	if err := s.fit(ctx, path, queued); err != nil {
 		return err
 	}

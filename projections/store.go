@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -36,19 +35,18 @@ type Store struct {
 	path    string
 	options Options
 
-	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before mu
+	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before changing
 
-	mu        sync.Mutex // held during a change
+	// changing is held during a change. It is a channel so that a caller whose context ends
+	// stops waiting: a change can take as long as its Batch.Before does.
+	changing  chan struct{}
 	writer    *writer    // nil once closed
 	moving    *checkpointer
 	strangers *strangers // nil: everybody may be known
 
-	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
-	readers *sql.DB
+	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
+	readers *readers
 }
-
-// readerCount is how many questions are answered at once; more wait.
-const readerCount = 6
 
 // busyTimeout is how long a change waits for another program that writes.
 const busyTimeout = 5 * time.Second
@@ -67,11 +65,15 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{path: path, options: o}
+	s := newStore(path, o)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.explain("open the record store", err), s.release())
 	}
 	return s, nil
+}
+
+func newStore(path string, o Options) *Store {
+	return &Store{path: path, options: o, changing: make(chan struct{}, 1)}
 }
 
 func (s *Store) open(ctx context.Context) error {
@@ -89,12 +91,8 @@ func (s *Store) open(ctx context.Context) error {
 	if s.moving, err = openCheckpointer(s.path); err != nil {
 		return err
 	}
-	if s.readers, err = sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)")); err != nil {
-		return err
-	}
-	s.readers.SetMaxOpenConns(readerCount)
-	s.readers.SetMaxIdleConns(readerCount)
-	return s.readers.PingContext(ctx)
+	s.readers, err = openReaders(ctx, source(s.path, "query_only(1)", "cache_size(-16384)"))
+	return err
 }
 
 // Close ends the store after the change and the copy under way. Questions still open
@@ -102,8 +100,8 @@ func (s *Store) open(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.copying.Lock()
 	defer s.copying.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.changing <- struct{}{}
+	defer s.unlockChanging()
 	if s.writer == nil {
 		return nil
 	}
@@ -118,7 +116,7 @@ func (s *Store) release() error {
 		err = s.moving.close()
 	}
 	if s.readers != nil {
-		err = errors.Join(err, s.readers.Close())
+		err = errors.Join(err, s.readers.close())
 	}
 	if s.writer != nil { // last: it is the one that may tidy up the WAL
 		err = errors.Join(err, s.writer.close())
@@ -164,16 +162,31 @@ func explain(path, what string, err error) error {
 
 var errClosed = errors.New("the record store is closed")
 
+// lockChanging takes the right to change the file.
+func (s *Store) lockChanging(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.changing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.writer == nil {
+		s.unlockChanging()
+		return errClosed
+	}
+	return nil
+}
+
+func (s *Store) unlockChanging() { <-s.changing }
+
 // change runs f in one transaction: all of it, or nothing.
 func (s *Store) change(ctx context.Context, what string, f func(*batch) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.writer == nil {
-		return fmt.Errorf("%s: %w", what, errClosed)
-	}
-	if err := ctx.Err(); err != nil {
+	if err := s.lockChanging(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	defer s.unlockChanging()
 	if _, err := s.writer.exec(begin); err != nil {
 		return s.explain(what, err)
 	}
@@ -205,27 +218,41 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 
 // view runs f on one unchanging state.
 func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
+	return s.ask(ctx, ctx, what, f)
+}
+
+// glance is view for a question that a few rows answer which are found by their keys. It
+// is over before anybody can have stopped waiting for it, and the driver has a goroutine
+// for each statement that somebody might stop waiting for, which costs as much again.
+func (s *Store) glance(ctx context.Context, what string, f func(*view) error) error {
+	return s.ask(ctx, context.WithoutCancel(ctx), what, f)
+}
+
+// ask waits for a reader as long as ctx lasts, and for the rows as long as asking does.
+func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) error) error {
 	s.asking.RLock()
 	defer s.asking.RUnlock()
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s.explain(what, err)
-	}
-	defer tx.Rollback() // a read has nothing to keep
-	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener}))
+	return s.explain(what, s.readers.ask(ctx, func(r *reader) error {
+		return f(&view{ctx: asking, reader: r, practice: s.options.Practice, opener: s.options.Opener})
+	}))
 }
 
 // view is one unchanging state of the store, for the length of a question.
 type view struct {
-	ctx      context.Context
-	tx       *sql.Tx
+	ctx context.Context
+	*reader
 	practice string
 	opener   func(*events.Event) ([]byte, error)
 }
 
 // each calls f on every row of a question.
 func (v *view) each(sql string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := v.tx.QueryContext(v.ctx, sql, args...)
+	stmt, err := v.stmt(sql)
+	if err != nil {
+		return err
+	}
+	defer v.keep(sql, stmt)
+	rows, err := stmt.QueryContext(v.ctx, args...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +21,7 @@ func measureOffline(ctx context.Context, g *ground, report func(Figure) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	w.offline = true
 	if err := w.desk.WorkOffline(ctx); err != nil {
 		return err
 	}
@@ -56,9 +58,10 @@ func measureOnline(ctx context.Context, g *ground, report func(Figure) error) (e
 
 // writing is a desk that writes, and the bare operations that its writes are made of.
 type writing struct {
-	desk   *desk
-	drafts func() (agent.Draft, error, bool)
-	end    func()
+	desk    *desk
+	offline bool
+	drafts  func() (agent.Draft, error, bool)
+	end     func()
 
 	durable, relaxed *bareTable
 	conn             *nats.Conn
@@ -148,6 +151,9 @@ func (w *writing) write(ctx context.Context, n int) ([]events.Message, error) {
 		var written agent.Written
 		if err := w.ours.clock(func() (err error) { written, err = w.desk.Write(ctx, d); return err }); err != nil {
 			return nil, err
+		}
+		if written.Queued() != w.offline {
+			return nil, fmt.Errorf("the change of %s was not written as it was to be measured: queued is %v", d.Record, written.Queued())
 		}
 		// A person writes at a desk that has read what it wrote before: the next write
 		// would wait for that.

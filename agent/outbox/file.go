@@ -28,7 +28,8 @@ const (
 
 // connect opens the file, without its statements: they need the tables.
 func connect(path, synchronous string) (*file, error) {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(" + synchronous + ")", "busy_timeout(10000)"}, "_txlock": {"immediate"}}
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(" + synchronous + ")", "busy_timeout(10000)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages)}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
 		return nil, err

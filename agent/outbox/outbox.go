@@ -108,7 +108,11 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 	if err := errors.Join(o.durable.prepare(ctx), o.relaxed.prepare(ctx)); err != nil {
 		return err
 	}
-	return o.load(ctx)
+	if err := o.load(ctx); err != nil {
+		return err
+	}
+	_ = makeRoom(o.path) // without it commits are slower, and a full disk is told of by the first of them
+	return nil
 }
 
 // load learns what the file holds.

@@ -1,0 +1,142 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// enqueue puts a change into the outbox; accepted waits until it is there. Where a key was
+// made for it, that is waited for here: the key may be known elsewhere only then.
+func (a *Agent) enqueue(ctx context.Context, e *events.Event, made *newKeys) (accepted func() error, err error) {
+	if len(made.wrapped) > 0 {
+		if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
+			return nil, err
+		}
+		if err := a.keepKeys(ctx, made); err != nil {
+			return nil, errors.Join(err, a.outbox.Withdraw(ctx, e))
+		}
+		return func() error { return nil }, nil
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.outbox.Enqueue(ctx, nil, e) }()
+	return func() error { return <-done }, nil
+}
+
+// carryOut sends a change as soon as the outbox has accepted it, or leaves it there. The
+// projection takes it in while the disk and the server are at work, and keeps it only if
+// it stands.
+func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, accepted func() error) (Written, error) {
+	w := Written{ID: e.ID}
+	online := a.live != nil
+	var unqueued, refused error
+	decide := sync.OnceValue(func() error {
+		if unqueued = accepted(); unqueued == nil && online {
+			w.Sequence, refused = a.deliver(ctx, e, after)
+		}
+		return errors.Join(unqueued, refused)
+	})
+	_, unseen := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}, Before: decide})
+	_ = decide() // also where the projection failed before it came to that
+	switch {
+	case unqueued != nil:
+		return Written{}, unqueued
+	case refused != nil:
+		return Written{}, a.refuse(ctx, e, refused)
+	case unseen != nil && !online:
+		return Written{}, errors.Join(unseen, a.outbox.Withdraw(ctx, e))
+	case unseen != nil:
+		a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", unseen)
+	}
+	if w.Queued() {
+		a.queued()
+	}
+	return w, nil
+}
+
+// queued makes what was put into the outbox known to the session, and to the user: the
+// light is not green while something waits. writing is held.
+func (a *Agent) queued() {
+	a.live = nil // what comes next must not overtake the queue
+	if a.light.State().Color == light.Online {
+		a.setLight(light.Synchronising, reasonSending, &light.Activity{Kind: light.Push, Total: uint64(a.outbox.Len()), ETASeconds: -1})
+	}
+	a.work.fire()
+}
+
+// deliver sends a change that is in the outbox to the server, and returns its place in
+// the log: 0 where it stays queued, since nobody knows whether it arrived. An error says
+// that the server did not store it, and will not.
+func (a *Agent) deliver(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
+	sequence, err := a.send(ctx, e, after)
+	var stale *events.StaleError
+	var refused *events.RefusedError
+	switch {
+	case errors.As(err, &stale), errors.As(err, &refused):
+		return 0, err
+	case err != nil:
+		a.live.fail(err)
+		a.live = nil
+		return 0, nil
+	}
+	// It has its place when it was read in the log: until then the server may lose it again.
+	a.acked = sequence
+	if err := a.outbox.Sent(ctx, sequence, e.Chain.Counter); err != nil {
+		a.log.Warn("event is sent twice", "event", e.ID, "err", err) // and is found in the log
+	}
+	return sequence, nil
+}
+
+// send stores an event on the server, with the keys it needs before it.
+func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	if err := a.pushKeys(ctx, a.live.log); err != nil {
+		return 0, err
+	}
+	m, err := events.Encode(e)
+	if err != nil {
+		return 0, err
+	}
+	return a.live.log.AppendAfter(ctx, m, after)
+}
+
+// readOwn waits until this desk has read its own last change in the log. The server
+// would else take it for one that the author of the next has not seen.
+func (a *Agent) readOwn(ctx context.Context) {
+	if a.live == nil {
+		return
+	}
+	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	if err := a.replica.Reach(wait, a.acked); err != nil && ctx.Err() == nil {
+		a.live.fail(err)
+		a.live = nil
+	}
+}
+
+// refuse takes back a change that the server did not store, and says what stands.
+func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error {
+	if err := a.outbox.Withdraw(ctx, e); err != nil {
+		a.queued() // it is still there, and nothing may overtake it
+		return errors.Join(cause, err)
+	}
+	var stale *events.StaleError
+	if !errors.As(cause, &stale) {
+		return cause
+	}
+	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	if err := a.replica.Reach(wait, stale.Sequence); err != nil {
+		return errors.Join(&StaleError{Record: e.Record}, err)
+	}
+	state, err := a.store.Record(ctx, e.Record)
+	if err != nil {
+		return errors.Join(&StaleError{Record: e.Record}, err)
+	}
+	return staleError(state)
+}

@@ -1,0 +1,83 @@
+package agent_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/light"
+)
+
+// breakProjection lets the projection of a running desk take nothing in any more.
+func breakProjection(t *testing.T, d *agenttest.Desk) (mend func()) {
+	t.Helper()
+	run := func(text string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", filepath.Join(d.Config.Data, agent.ProjectionFile)+"?_pragma=busy_timeout(5000)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'broken'); END")
+	return func() { run("DROP TRIGGER broken") }
+}
+
+// A change that the projection cannot take in is sent all the same where there is a
+// server: it is safe there, and this desk says that it cannot show it.
+func TestOnlineWithABrokenProjection(t *testing.T) {
+	p := newPractice(t)
+	one := p.desk("one")
+	one.AwaitGreen()
+	one.MustNote("c1", "asthma")
+	one.AwaitGreen()
+	mend := breakProjection(t, one)
+	written, err := one.Note("c2", "gout")
+	mend()
+	if err != nil || written.Queued() {
+		t.Fatalf("got %+v, %v; want it on the server", written, err)
+	}
+	if !slices.ContainsFunc(one.Now().Warnings, func(w agent.Warning) bool { return w.Code == "projection-failed" }) {
+		t.Error("nobody is told that this desk cannot show it")
+	}
+	one.AwaitVersion(agenttest.Condition("c2"), written.ID)
+	one.AwaitGreen()
+	one.MustNote("c3", "flu")
+}
+
+// Offline it would be safe here only, and nobody could see it: it is refused, and nothing
+// of it is left.
+func TestOfflineWithABrokenProjection(t *testing.T) {
+	p := newPractice(t)
+	one := p.desk("one")
+	one.AwaitGreen()
+	one.MustNote("c1", "asthma")
+	one.AwaitGreen()
+	if err := one.WorkOffline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mend := breakProjection(t, one)
+	_, err := one.Note("c2", "gout")
+	mend()
+	if err == nil {
+		t.Error("it was accepted")
+	}
+	if s := one.Now(); s.Outbox != 0 || s.Color != light.Offline {
+		t.Errorf("%d queued, light %v; want nothing queued", s.Outbox, s.Color)
+	}
+	one.MustNote("c3", "flu")
+	if err := one.WorkOnline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	one.AwaitGreen()
+}

@@ -1,0 +1,172 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// readerCount is how many questions are answered at once; more wait.
+const readerCount = 6
+
+// preparedCount bounds the statements that a reader keeps: a search can be worded in
+// any number of ways.
+const preparedCount = 64
+
+// readers are the connections on which questions are asked. They are opened when they
+// are first needed.
+type readers struct {
+	pool *sql.DB
+	free chan *reader // readerCount in all, and in use where they are not here; nil: not opened yet
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// reader is one of them, for one question at a time. Its statements are prepared once:
+// that costs several times what nearly every answer does.
+type reader struct {
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt // those that are not in use
+}
+
+// openReaders opens the first of them, so that what is wrong with the file is told now.
+func openReaders(ctx context.Context, source string) (*readers, error) {
+	pool, err := sql.Open("sqlite", source)
+	if err != nil {
+		return nil, err
+	}
+	p := &readers{pool: pool, free: make(chan *reader, readerCount)}
+	first, err := p.open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	for range readerCount - 1 {
+		p.free <- nil
+	}
+	p.free <- first
+	return p, nil
+}
+
+func (p *readers) open(ctx context.Context) (*reader, error) {
+	conn, err := p.pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{conn: conn, prepared: make(map[string]*sql.Stmt)}, nil
+}
+
+// ask lends a reader for one question, which sees one unchanging state.
+func (p *readers) ask(ctx context.Context, f func(*reader) error) error {
+	r, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { p.give(r) }()
+	if err := r.exec("BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		if r.exec("ROLLBACK") != nil { // a read has nothing to keep, but nobody can use this one again
+			_ = r.close()
+			r = nil
+		}
+	}()
+	return f(r)
+}
+
+// take waits for a reader; it must be given back.
+func (p *readers) take(ctx context.Context) (r *reader, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case r = <-p.free:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	switch {
+	case closed:
+		err = errClosed
+	case r == nil:
+		r, err = p.open(ctx)
+	}
+	if err != nil {
+		p.give(r)
+		return nil, err
+	}
+	return r, nil
+}
+
+// give takes a reader back, or closes it where the others were closed meanwhile.
+func (p *readers) give(r *reader) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed && r != nil {
+		_ = r.close() // nobody is there any more to be told
+		r = nil
+	}
+	p.free <- r
+}
+
+// close closes those that are not in use, and lets the others be closed after their
+// question. It may be called again.
+func (p *readers) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	var errs []error
+	for n := len(p.free); n > 0; n-- {
+		if r := <-p.free; r != nil {
+			errs = append(errs, r.close())
+		}
+		p.free <- nil
+	}
+	return errors.Join(append(errs, p.pool.Close())...)
+}
+
+func (r *reader) close() error {
+	var errs []error
+	for _, stmt := range r.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, r.conn.Close())...)
+}
+
+// exec runs a statement that gives no rows.
+func (r *reader) exec(text string) error {
+	stmt, err := r.stmt(text)
+	if err != nil {
+		return err
+	}
+	defer r.keep(text, stmt)
+	_, err = stmt.ExecContext(context.Background())
+	return err
+}
+
+// stmt prepares a text, or finds it prepared; keep takes it back. Until then it is in
+// use: a question within a question, in the same words, has a statement of its own.
+func (r *reader) stmt(text string) (*sql.Stmt, error) {
+	if stmt := r.prepared[text]; stmt != nil {
+		delete(r.prepared, text)
+		return stmt, nil
+	}
+	stmt, err := r.conn.PrepareContext(context.Background(), text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	return stmt, nil
+}
+
+func (r *reader) keep(text string, stmt *sql.Stmt) {
+	if r.prepared[text] != nil || len(r.prepared) >= preparedCount {
+		_ = stmt.Close() // only its memory is at stake
+		return
+	}
+	r.prepared[text] = stmt
+}
