@@ -40,7 +40,7 @@ type Store struct {
 	// changing is held during a change. It is a channel so that a caller whose context ends
 	// stops waiting: a change can take as long as its Batch.Before does.
 	changing  chan struct{}
-	writer    *writer    // nil once closed
+	writer    *writer // nil once closed
 	moving    *checkpointer
 	strangers *strangers // nil: everybody may be known
 
