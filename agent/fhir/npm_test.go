@@ -19,9 +19,19 @@ func npmRequired() bool {
 }
 
 // npmScript returns a command that runs a script of testdata/npm with Node.js and the
-// packages that its lock file names. They are installed once, in a folder of the user's
-// cache. Without Node.js, npm or a registry the test is skipped, unless it is required.
+// packages that its lock file names.
 func npmScript(t testing.TB, name string) *exec.Cmd {
+	t.Helper()
+	packages := npmFolder(t)
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "npm", name))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+packages)
+	return cmd
+}
+
+// npmFolder returns the folder of the packages that the lock file names. They are
+// installed once, in a folder of the user's cache. Without Node.js, npm or a registry the
+// test is skipped, unless it is required.
+func npmFolder(t testing.TB) string {
 	t.Helper()
 	unless := func(format string, args ...any) {
 		t.Helper()
@@ -33,26 +43,21 @@ func npmScript(t testing.TB, name string) *exec.Cmd {
 	if testing.Short() {
 		t.Skip("public software takes seconds; -short leaves it out")
 	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		unless("there is no Node.js on this machine, so public software cannot run beside ours")
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			unless("there is no %s on this machine, so public software cannot run beside ours", program)
+		}
 	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		unless("there is no npm on this machine, so public software cannot run beside ours")
-	}
-	packages, err := npmPackages(t, npm)
+	packages, err := npmPackages(t)
 	if err != nil {
 		unless("the packages of testdata/npm cannot be installed, so public software cannot run beside ours: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join("testdata", "npm", name))
-	cmd.Env = append(os.Environ(), "NODE_PATH="+packages)
-	return cmd
+	return packages
 }
 
 // npmPackages installs what the lock file names, where it is not yet, and returns the
 // folder node_modules. Two tests that do so at once do not disturb each other.
-func npmPackages(t testing.TB, npm string) (string, error) {
+func npmPackages(t testing.TB) (string, error) {
 	t.Helper()
 	files := map[string][]byte{}
 	sum := sha256.New()
@@ -86,7 +91,7 @@ func npmPackages(t testing.TB, npm string) (string, error) {
 			return "", err
 		}
 	}
-	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
+	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
 	install.Dir = fresh
 	if out, err := install.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, out)

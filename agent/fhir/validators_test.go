@@ -3,7 +3,12 @@ package fhir_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -172,4 +177,38 @@ func publicValidators(t *testing.T) func(body []byte) said {
 		}
 		return answer
 	}
+}
+
+// The table of package structure is what its generator makes of the definitions that the
+// lock file names.
+func TestTableIsMadeOfTheDefinitions(t *testing.T) {
+	packages := npmFolder(t)
+	made := filepath.Join(t.TempDir(), "made.gz")
+	structure := filepath.Join("..", "..", "projections", "fhirjson", "structure")
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./internal/generate",
+		"-definitions", filepath.Join(packages, "@medplum", "definitions", "dist", "fhir", "r4"), "-out", made)
+	cmd.Dir = structure
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !bytes.Equal(unpacked(t, made), unpacked(t, filepath.Join(structure, "r4.table.gz"))) {
+		t.Error("the table is not what internal/generate makes: run it as its comment says")
+	}
+}
+
+func unpacked(t *testing.T, file string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -95,9 +95,9 @@ func (d *definition) purify(pure map[string]element, within map[string]bool) {
 			kept = append(kept, e)
 		}
 	}
-	for path, e := range pure {
+	for _, path := range sorted(pure) {
 		if !have[path] && strings.HasPrefix(path, d.Name+".") {
-			kept = append(kept, e)
+			kept = append(kept, pure[path])
 		}
 	}
 	d.Snapshot.Element = kept

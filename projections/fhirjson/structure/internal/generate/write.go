@@ -118,7 +118,7 @@ func (w *writer) definition(d definition) {
 	}
 	slices.Sort(owners)
 	for _, owner := range owners {
-		base := w.baseOf(d, owner)
+		base := d.baseOf(owner)
 		k := kind
 		if owner != d.Name {
 			k = "complex"
@@ -127,14 +127,14 @@ func (w *writer) definition(d definition) {
 		slices.SortFunc(children[owner], func(a, b element) int { return strings.Compare(a.Path, b.Path) })
 		for _, e := range children[owner] {
 			if !inherited(e, owner) {
-				w.property(d, e)
+				w.property(e)
 			}
 		}
 	}
 }
 
 // baseOf names the type whose elements a type has as well.
-func (w *writer) baseOf(d definition, owner string) string {
+func (d *definition) baseOf(owner string) string {
 	if owner == d.Name {
 		if d.BaseDefinition == "" {
 			return "-"
@@ -155,20 +155,20 @@ func inherited(e element, owner string) bool {
 	return from != "" && from != e.Path && parent(from) != owner
 }
 
-func (w *writer) property(d definition, e element) {
+func (w *writer) property(e element) {
 	name := e.Path[strings.LastIndexByte(e.Path, '.')+1:]
-	max := e.Max
-	if max != "1" && max != "0" {
-		max = "*"
+	most := "*"
+	if e.Max == "1" {
+		most = "1"
 	}
 	var types []string
 	for _, t := range e.Type {
-		types = append(types, w.typeOf(d, e, t.Code, t.Extension))
+		types = append(types, typeOf(e, t.Code, t.Extension))
 	}
 	if e.ContentReference != "" {
 		types = []string{strings.TrimPrefix(e.ContentReference, "#")}
 	}
-	line := fmt.Sprintf(" %s %d..%s %s", name, e.Min, max, strings.Join(types, ","))
+	line := fmt.Sprintf(" %s %d..%s %s", name, e.Min, most, strings.Join(types, ","))
 	if kind := bound(e); kind != "" && w.numbers[kind+" "+e.Binding.ValueSet] >= 0 {
 		line += fmt.Sprintf(" %d", w.numbers[kind+" "+e.Binding.ValueSet])
 	}
@@ -176,7 +176,7 @@ func (w *writer) property(d definition, e element) {
 }
 
 // typeOf names the type of an element in the table.
-func (w *writer) typeOf(d definition, e element, code string, extensions []struct{ URL, ValueURL string }) string {
+func typeOf(e element, code string, extensions []struct{ URL, ValueURL string }) string {
 	switch {
 	case e.Path == "Resource.id":
 		return "id" // 4.0.1 says string, and its text says id
