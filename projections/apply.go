@@ -22,6 +22,7 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 			return err
 		}
 		if len(in.Entries) >= manyEntries {
+			b.large = true
 			b.ahead = s.lookAhead(in.Entries)
 			defer b.ahead()
 		}

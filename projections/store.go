@@ -41,6 +41,7 @@ type Store struct {
 	mu        sync.Mutex // held during a change
 	writer    *writer    // nil once closed
 	strangers *strangers // nil: everybody may be known
+	bounds    bounds     // of a search
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
 	readers *sql.DB
@@ -66,7 +67,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{path: path, options: o}
+	s := &Store{path: path, options: o, bounds: usualBounds}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.explain("open the record store", err), s.release())
 	}
