@@ -32,7 +32,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 	if err := s.vacuumInto(ctx, path); err != nil {
 		return err
 	}
-	c := &Store{path: path, options: s.options, bounds: s.bounds}
+	c := &Store{path: path, options: s.options, bounds: s.bounds, many: s.many}
 	if err := c.open(ctx); err != nil {
 		return errors.Join(err, c.release())
 	}

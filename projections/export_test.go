@@ -21,3 +21,6 @@ func HeaderRoundTrip(packed []byte) ([]byte, error) {
 	h, err := unpackHeader(packed)
 	return packHeader(h), err
 }
+
+// SetMany says from how many entries on the records of a batch are indexed later.
+func (s *Store) SetMany(n int) { s.many = n }

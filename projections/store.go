@@ -42,6 +42,7 @@ type Store struct {
 	writer    *writer    // nil once closed
 	strangers *strangers // nil: everybody may be known
 	bounds    bounds     // of a search
+	many      int        // so many entries make a batch whose records are indexed later
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
 	readers *sql.DB
@@ -67,7 +68,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{path: path, options: o, bounds: usualBounds}
+	s := &Store{path: path, options: o, bounds: usualBounds, many: manyEntries}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.explain("open the record store", err), s.release())
 	}

@@ -70,7 +70,7 @@ func (x *indexing) settled(r *record, head *version, fresh bool) error {
 	switch {
 	case !r.touched:
 		return nil
-	case !x.large:
+	case !x.large, r.gone: // the key of a record that is gone may be given again
 		return x.index(r.key, r.name.Type, head)
 	case r.key <= x.upTo:
 		_, err := x.exec(insertUnindexed, r.key)
