@@ -66,6 +66,9 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 	}
 	if w.after != nil {
 		*edge = slices.Concat(all.From[:2], w.after.key)
+		if w.after.record.ID == lastID { // all of that key was taken
+			*open = (*open)[:1]
+		}
 	}
 	for {
 		var keys [][]byte
