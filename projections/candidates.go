@@ -12,24 +12,30 @@ import (
 type candidate struct {
 	key, shown, updated int64
 	typ, id, label      string
-	shownID             []byte
 	heads               int
 	conflict            bool
 	packed              []byte // nil: it waits to be indexed
 }
 
-const (
-	candidateColumns = `r.key, r.shown, e.arrived, r.type, r.id, r.label, r.shown_id, r.heads, r.conflict,
-		CASE WHEN r.key <= ?1 AND u.record IS NULL THEN v.packed END`
-	// The event is only read where somebody asks when it came.
-	candidateTables = ` JOIN record r ON r.key = c.record LEFT JOIN value v ON v.record = r.key
-		LEFT JOIN unindexed u ON u.record = r.key LEFT JOIN event e ON ?2 AND e.arrival = r.shown
-		WHERE r.heads > 0 AND r.deleted = 0 AND (?3 = '' OR r.type = ?3) `
-)
+// tables join no more than is asked for: a search may look at thousands of candidates.
+func (x *searching) tables() (columns, joins string) {
+	packed, updated := "v.packed", "0"
+	joins = " JOIN record r ON r.key = c.record LEFT JOIN value v ON v.record = r.key "
+	if x.behind {
+		packed = "CASE WHEN r.key <= ?1 AND u.record IS NULL THEN v.packed END"
+		joins += "LEFT JOIN unindexed u ON u.record = r.key "
+	}
+	if x.needsTime() {
+		updated = "e.arrived"
+		joins += "JOIN event e ON e.arrival = r.shown "
+	}
+	return "r.key, r.shown, " + updated + ", r.type, r.id, r.label, r.heads, r.conflict, " + packed,
+		joins + "WHERE r.heads > 0 AND r.deleted = 0 AND (?2 = '' OR r.type = ?2) "
+}
 
 // candidates calls f with each hit of a origin, in no order.
 func (x *searching) candidates(from origin, f func(hit) error) error {
-	return x.look("(SELECT DISTINCT record FROM ("+from.sql+")) c CROSS", from.args, "", nil, func(c *candidate) error {
+	return x.look("(SELECT DISTINCT record FROM ("+from.sql+")) c CROSS", "", from.args, func(c *candidate) error {
 		h, ok, err := x.judge(c)
 		if err != nil || !ok {
 			return err
@@ -39,17 +45,13 @@ func (x *searching) candidates(from origin, f func(hit) error) error {
 }
 
 // look reads candidates: those of c.record in a part of a FROM clause, which a condition
-// may narrow and order. The arguments ?1 to ?3 are its own.
-func (x *searching) look(from string, fromArgs []any, rest string, restArgs []any, f func(*candidate) error) error {
-	args := slices.Concat([]any{x.upTo, x.needsTime(), x.Type}, fromArgs, restArgs)
-	return x.each("SELECT "+candidateColumns+" FROM "+from+candidateTables+rest, args, func(scan func(...any) error) error {
+// may narrow. The arguments ?1 and ?2 are its own.
+func (x *searching) look(from, rest string, args []any, f func(*candidate) error) error {
+	columns, joins := x.tables()
+	return x.each("SELECT "+columns+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
 		var c candidate
-		var updated *int64
-		if err := scan(&c.key, &c.shown, &updated, &c.typ, &c.id, &c.label, &c.shownID, &c.heads, &c.conflict, &c.packed); err != nil {
+		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed); err != nil {
 			return err
-		}
-		if updated != nil {
-			c.updated = *updated
 		}
 		return f(&c)
 	})
@@ -73,13 +75,12 @@ func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
 	shown := 0
 	var ids []events.ID
 	if c.heads > 1 {
-		if ids, err = x.liveHeads(c.key); err != nil {
+		if ids, shown, err = x.liveHeads(c); err != nil {
 			return h, false, err
 		}
 		if len(ids) != len(values) {
 			return h, false, &DifferenceError{What: "live heads of " + h.record.String(), Want: fmt.Sprint(len(values)), Got: fmt.Sprint(len(ids))}
 		}
-		shown = slices.Index(ids, events.ID(c.shownID))
 	}
 	for i := range values {
 		if !x.matches(c, values[i]) {
@@ -90,7 +91,7 @@ func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
 			h.heads = append(h.heads, ids[i])
 		}
 	}
-	if ok && shown >= 0 && shown < len(values) {
+	if ok {
 		h.order = x.orderKey(c, values[shown])
 	}
 	return h, ok, nil
@@ -106,15 +107,22 @@ func (x *searching) matches(c *candidate, v fhirsearch.Values) bool {
 	return true
 }
 
-// liveHeads are the ids of a record's heads that are no deletions, in their order.
-func (v *view) liveHeads(key int64) (ids []events.ID, err error) {
-	err = v.each("SELECT id FROM head WHERE record = ? AND class < 2 ORDER BY id", []any{key}, func(scan func(...any) error) error {
+// liveHeads are the ids of a record's heads that are no deletions, in their order, and
+// which of them is shown.
+func (v *view) liveHeads(c *candidate) (ids []events.ID, shown int, err error) {
+	err = v.each("SELECT id, event FROM head WHERE record = ? AND class < 2 ORDER BY id", []any{c.key}, func(scan func(...any) error) error {
 		var id []byte
-		err := scan(&id)
+		var event int64
+		if err := scan(&id, &event); err != nil {
+			return err
+		}
+		if event == c.shown {
+			shown = len(ids)
+		}
 		ids = append(ids, events.ID(id))
-		return err
+		return nil
 	})
-	return ids, err
+	return ids, shown, err
 }
 
 // unpacked makes the values of a record that waits to be indexed.

@@ -68,17 +68,12 @@ func (s *Store) toIndex(ctx context.Context, limit int) (list []prepared, upTo i
 		if _, err := v.one("SELECT indexed FROM store", nil, &upTo); err != nil {
 			return err
 		}
-		const columns = "SELECT r.key, r.shown, r.heads, r.deleted, r.type, r.label FROM "
-		for _, q := range []struct{ from string }{
-			{"unindexed u JOIN record r ON r.key = u.record WHERE u.record <= ? ORDER BY u.record LIMIT ?"},
-			{"record r WHERE r.key > ? ORDER BY r.key LIMIT ?"},
+		for _, from := range []string{
+			"FROM unindexed u JOIN record x ON x.key = u.record" + ofRecord + "WHERE u.record <= ? ORDER BY u.record LIMIT ?",
+			"FROM record x" + ofRecord + "WHERE x.key > ? ORDER BY x.key LIMIT ?",
 		} {
-			if err := v.each(columns+q.from, []any{upTo, limit - len(list)}, func(scan func(...any) error) error {
-				p := prepared{}
-				var heads int
-				var deleted bool
-				err := scan(&p.key, &p.shown, &heads, &deleted, &p.typ, &p.label)
-				p.single = heads == 1 && !deleted
+			if err := v.each("SELECT x.key, x.shown, x.heads, x.deleted, x.type, x.label, "+eventColumns+" "+from, []any{upTo, limit - len(list)}, func(scan func(...any) error) error {
+				p, err := v.prepare(scan)
 				list = append(list, p)
 				return err
 			}); err != nil {
@@ -86,9 +81,6 @@ func (s *Store) toIndex(ctx context.Context, limit int) (list []prepared, upTo i
 			}
 		}
 		for i := range list {
-			if err := v.prepare(&list[i]); err != nil {
-				return err
-			}
 			upTo = max(upTo, list[i].key)
 		}
 		return nil
@@ -96,21 +88,27 @@ func (s *Store) toIndex(ctx context.Context, limit int) (list []prepared, upTo i
 	return list, upTo, err
 }
 
-// prepare works the values out, where the record has a single head: of the others there
-// are few.
-func (v *view) prepare(p *prepared) error {
-	if !p.single {
-		return nil
+// ofRecord joins the version that is shown; where there is none, any event, which counts for nothing.
+const ofRecord = ` JOIN event e ON e.arrival = iif(x.heads > 0, x.shown, (SELECT min(arrival) FROM event WHERE record = x.key))
+	LEFT JOIN record r ON r.key = e.record LEFT JOIN dossier d ON d.key = e.dossier
+	LEFT JOIN device v ON v.key = e.device `
+
+// prepare reads one record and works its values out, where it has a single head: of the
+// others there are few.
+func (v *view) prepare(scan func(...any) error) (p prepared, err error) {
+	var heads int
+	var deleted bool
+	r := &row{}
+	if err := r.scan(v.practice, func(into ...any) error {
+		return scan(append([]any{&p.key, &p.shown, &heads, &deleted, &p.typ, &p.label}, into...)...)
+	}); err != nil {
+		return p, err
 	}
-	return v.each("SELECT "+eventColumns+eventTables+"WHERE e.arrival = ?", []any{p.shown}, func(scan func(...any) error) error {
-		r := &row{}
-		if err := r.scan(v.practice, scan); err != nil {
-			return err
-		}
+	if p.single = heads == 1 && !deleted; p.single {
 		p.doubt = r.doubt
 		p.packed = fhirsearch.Pack([]fhirsearch.Values{v.valuesIn(r)})
-		return nil
-	})
+	}
+	return p, nil
 }
 
 // valuesIn are those of one version.

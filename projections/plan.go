@@ -20,7 +20,7 @@ type origin struct {
 }
 
 // firstArg is the first free number of an argument: the others are those of look.
-const firstArg = 4
+const firstArg = 3
 
 // add joins a question that gives keys of records. A question mark stands for each argument.
 func (s *origin) add(sql string, args ...any) {
@@ -46,14 +46,14 @@ func (x *searching) plan() (origin, error) {
 		return origin{}, err
 	}
 	// Few are found out cheaply, and then it does not matter how many the others have.
-	best := origin{count: few + 1}
-	for most := few; best.count > most; most = x.counted {
+	var best origin
+	for _, most := range []int{few, x.counted} {
 		for i := range origins {
 			if err := x.measure(&origins[i], most); err != nil {
 				return best, err
 			}
 		}
-		if best = slices.MinFunc(origins, x.rank); most == x.counted {
+		if best = slices.MinFunc(origins, x.rank); best.count <= most {
 			break
 		}
 	}
@@ -79,7 +79,7 @@ func (x *searching) rank(a, b origin) int {
 
 // measure counts the candidates of a origin, up to one more than most.
 func (x *searching) measure(s *origin, most int) error {
-	args := slices.Concat([]any{most + 1, nil, nil}, s.args)
+	args := slices.Concat([]any{most + 1, nil}, s.args)
 	_, err := x.one("SELECT count(*) FROM (SELECT 1 FROM ("+s.sql+") LIMIT ?1)", args, &s.count)
 	return err
 }

@@ -93,7 +93,7 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 func (w *walking) groups(keys [][]byte) (done bool, err error) {
 	for _, key := range keys {
 		var found []hit
-		if err := w.look("found_by c CROSS", nil, "AND c.key = ?4", []any{key}, func(c *candidate) error {
+		if err := w.look("found_by c CROSS", "AND c.key = ?3", []any{key}, func(c *candidate) error {
 			w.read++
 			h, ok, err := w.judge(c)
 			if ok && sameKey(h.order, key[2:]) { // a record with several dates stands at each of them
@@ -139,7 +139,7 @@ func (w *walking) byID() error {
 		}
 		from = ids[len(ids)-1]
 		var found []hit
-		if err := w.look("(SELECT key AS record FROM record WHERE type = ?3 AND id >= ?4 AND id <= ?5) c CROSS", []any{min(ids[0], from), max(ids[0], from)}, "", nil, func(c *candidate) error {
+		if err := w.look("(SELECT key AS record FROM record WHERE type = ?2 AND id >= ?3 AND id <= ?4) c CROSS", "", []any{min(ids[0], from), max(ids[0], from)}, func(c *candidate) error {
 			h, ok, err := w.judge(c)
 			if ok && !(w.bare && h.order != nil) {
 				found = append(found, h)
@@ -178,7 +178,7 @@ func (w *walking) byArrival() error {
 		w.read += len(arrivals)
 		low, high := min(arrivals[0], arrivals[len(arrivals)-1]), max(arrivals[0], arrivals[len(arrivals)-1])
 		var found []hit
-		if err := w.look("(SELECT record, arrival FROM event WHERE arrival >= ?4 AND arrival <= ?5) c CROSS", []any{low, high}, "AND r.shown = c.arrival", nil, func(c *candidate) error {
+		if err := w.look("(SELECT record, arrival FROM event WHERE arrival >= ?3 AND arrival <= ?4) c CROSS", "AND r.shown = c.arrival", []any{low, high}, func(c *candidate) error {
 			h, ok, err := w.judge(c)
 			if ok {
 				found = append(found, h)
