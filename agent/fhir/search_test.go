@@ -10,7 +10,7 @@ import (
 )
 
 // people registers patients p1 to p3, an allergy and a note of p1, and a doctor.
-func people(t *testing.T) *desk {
+func people(t testing.TB) *desk {
 	t.Helper()
 	d := newDesk(t)
 	for i, p := range []string{
