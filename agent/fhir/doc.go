@@ -13,8 +13,11 @@
 //     and who wrote what, $resolve settles.
 //   - A search is never wider than what was asked, in silence: what is not supported
 //     is refused or named in the answer and left out of its self link.
-//   - What is not found while the desk is still reading the log is not said to be
-//     missing: a search carries an outcome `incomplete`, a read is 404 with that code.
+//   - A search finds a record by every live head, all conditions by one and the same, and
+//     says so where that is not the head shown. Its pages hold each record once that is
+//     there throughout, whatever is written between them.
+//   - What is not found while the desk is still reading the log, or indexing what
+//     it read, is not said to be missing: a search carries an outcome `incomplete`, a read is 404 with that code.
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.

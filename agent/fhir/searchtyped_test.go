@@ -224,7 +224,7 @@ func TestSearchWhileIndexing(t *testing.T) {
 func TestSamplesAreFound(t *testing.T) {
 	d := newDesk(t)
 	count, asked := 0, 0
-	resources(t, 200, func(body []byte) {
+	resources(t, 100, func(body []byte) {
 		body = urns.ReplaceAll(body, []byte("Patient/$1"))
 		head, err := fhirjson.Check(body)
 		if err != nil || head.ResourceType == "Parameters" || head.ResourceType == "OperationOutcome" || head.ResourceType == "Bundle" {
