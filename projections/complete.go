@@ -40,7 +40,6 @@ type prepared struct {
 var (
 	selectStillSo = &statement{`SELECT 1 FROM record r JOIN event e ON e.arrival = r.shown
 		WHERE r.key = ? AND r.heads = 1 AND r.deleted = 0 AND r.shown = ? AND e.doubt = ? AND r.type = ?`}
-	selectLastRecord = &statement{"SELECT ifnull(max(key), 0) FROM record"}
 )
 
 // Index indexes at most limit of the records that wait for it, and returns how far the
