@@ -40,6 +40,7 @@ type prepared struct {
 var (
 	selectStillSo = &statement{`SELECT 1 FROM record r JOIN event e ON e.arrival = r.shown
 		WHERE r.key = ? AND r.heads = 1 AND r.deleted = 0 AND r.shown = ? AND e.doubt = ? AND r.type = ?`}
+	selectType = &statement{"SELECT type FROM record WHERE key = ?"}
 )
 
 // Index indexes at most limit of the records that wait for it, and returns how far the
@@ -138,7 +139,7 @@ func (b *batch) indexAll(list []prepared, upTo int64) error {
 		}
 		if still {
 			err = x.save(p.key, p.typ, p.valued)
-		} else {
+		} else if _, err = x.one(selectType, []any{p.key}, &p.typ); err == nil { // its key may be another's by now
 			err = x.index(p.key, p.typ, nil)
 		}
 		if err != nil {
