@@ -49,7 +49,7 @@ var rules = []rule{{
 	never:  []string{"broker/...", "agent/...", "cmd/..."},
 	reason: "a projection is a function of events: it can be built again and audited without a broker or a desk",
 }, {
-	from:   []string{"projections/fhirjson/..."},
+	from:   []string{"projections/fhirjson/...", "projections/fhirsearch"},
 	never:  []string{"projections", "projections/audit"},
 	reason: "what is known of the payload stands below the tables, so that they need not know it",
 }, {

@@ -47,6 +47,7 @@ type Agent struct {
 	proved   *signal // the light was found green once more
 	opened   time.Time
 	ahead    ahead
+	reading  atomic.Bool // what was in the log when the session began is still being read
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
@@ -299,12 +300,16 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("read the status: %w", err)
 	}
+	index, err := a.indexed(ctx)
+	if err != nil {
+		return Status{}, fmt.Errorf("read the status: %w", err)
+	}
 	position, _, _ := a.replica.Position()
 	s := Status{
 		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: concerns.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
-		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(),
+		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(), Index: index,
 		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
 	}
 	a.mu.Lock()

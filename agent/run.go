@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/agent/light"
@@ -68,6 +69,11 @@ func (a *Agent) setLight(c light.Color, reason string, activity *light.Activity)
 // Reading and writing work before, during and after it.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.setLight(light.Offline, "the agent has stopped", nil)
+	ctx, stop := context.WithCancel(ctx)
+	var indexing sync.WaitGroup
+	indexing.Go(func() { a.completeIndex(ctx) })
+	defer indexing.Wait()
+	defer stop()
 	for ctx.Err() == nil {
 		chosen := a.choice.wait()
 		if a.chosenOffline() {

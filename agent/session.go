@@ -137,6 +137,8 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 // catchUp waits until all is read that was in the log when the session began.
 func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool) error {
 	a := s.agent
+	a.reading.Store(true)
+	defer a.reading.Store(false)
 	start, _, _ := a.replica.Position()
 	kind, reason := light.CatchUp, "reading what is new"
 	switch {

@@ -134,6 +134,7 @@ func (m *machine) counted(read *atomic.Int64, spoil func(string, []byte) ([]byte
 
 func dumpOf(t *testing.T, m *machine) string {
 	t.Helper()
+	indexAll(t, m.Store())
 	var b bytes.Buffer
 	if err := m.Store().Dump(context.Background(), &b); err != nil {
 		t.Fatal(err)

@@ -11,20 +11,22 @@ import (
 // Status is the state of a desk, as /api/status and `carelog status --json` give it.
 type Status struct {
 	light.State
-	ByChoice     bool            `json:"by_choice"`          // the user chose to work offline
-	Incomplete   bool            `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
-	Prefetch     *Prefetch       `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
-	Outbox       int             `json:"outbox"`             // events that the server does not have yet
-	SetAside     int             `json:"set_aside"`          // events that the server refused for good
-	Conflicts    int             `json:"conflicts"`          // records
-	SumehrBehind int             `json:"sumehr_behind"`      // patients
-	Position     events.Position `json:"position"`
-	Server       ServerStatus    `json:"server"`
-	Practice     string          `json:"practice"`
-	Device       string          `json:"device"`
-	DeviceName   string          `json:"device_name"`
-	Doubts       Doubts          `json:"doubts"`
-	Warnings     []Warning       `json:"warnings"` // what somebody should look at
+	ByChoice   bool      `json:"by_choice"`          // the user chose to work offline
+	Incomplete bool      `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
+	Prefetch   *Prefetch `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
+	// Index is how far the records are that can be searched by all their values; nil: all are.
+	Index        *projections.Indexed `json:"index,omitempty"`
+	Outbox       int                  `json:"outbox"`        // events that the server does not have yet
+	SetAside     int                  `json:"set_aside"`     // events that the server refused for good
+	Conflicts    int                  `json:"conflicts"`     // records
+	SumehrBehind int                  `json:"sumehr_behind"` // patients
+	Position     events.Position      `json:"position"`
+	Server       ServerStatus         `json:"server"`
+	Practice     string               `json:"practice"`
+	Device       string               `json:"device"`
+	DeviceName   string               `json:"device_name"`
+	Doubts       Doubts               `json:"doubts"`
+	Warnings     []Warning            `json:"warnings"` // what somebody should look at
 }
 
 // Doubts counts the events that were kept but are not trusted in full, by kind.

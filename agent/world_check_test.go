@@ -68,11 +68,24 @@ func eventsIn(t *testing.T, store *projections.Store) (ids []events.ID) {
 
 func dump(t *testing.T, store *projections.Store) string {
 	t.Helper()
+	indexAll(t, store)
 	var text bytes.Buffer
 	if err := store.Dump(context.Background(), &text); err != nil {
 		t.Fatal(err)
 	}
 	return text.String()
+}
+
+// indexAll completes the index: how far it is depends on how the events came.
+func indexAll(t *testing.T, store *projections.Store) {
+	t.Helper()
+	for done := false; !done; {
+		at, err := store.Index(context.Background(), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done = at.Complete()
+	}
 }
 
 // comparable is what must be the same on all desks: all of a dump but the keys of the

@@ -22,6 +22,7 @@ type batch struct {
 	arrived int64        // time of this change
 	before  func() error // what is waited for before the commit; nil: nothing
 	ahead   func() []found
+	large   bool // its records are indexed later
 
 	strangers *strangers
 	records   map[events.Record]*record
@@ -73,11 +74,22 @@ func (b *batch) notice(e *events.Event, removed bool) error {
 
 // flush writes what the batch has kept in memory.
 func (b *batch) flush() error {
+	index, err := b.beginIndexing()
+	if err != nil {
+		return err
+	}
 	// By key, so that neighbours in the file are written one after the other.
 	for _, r := range slices.SortedFunc(slices.Values(b.order), func(x, y *record) int { return cmp.Compare(x.key, y.key) }) {
+		head, fresh := r.pending, r.fresh
 		if err := b.settle(r); err != nil {
 			return fmt.Errorf("settle %s: %w", r.name, err)
 		}
+		if err := index.settled(r, head, fresh); err != nil {
+			return fmt.Errorf("index %s: %w", r.name, err)
+		}
+	}
+	if err := index.end(); err != nil {
+		return err
 	}
 	for _, d := range b.dossiers {
 		if d.dirty {
@@ -91,7 +103,7 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
-	_, err := b.exec(updateStore, b.arrival, b.arrived)
+	_, err = b.exec(updateStore, b.arrival, b.arrived)
 	return err
 }
 

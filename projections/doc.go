@@ -15,6 +15,10 @@
 //     byte for byte as events.Encode writes them.
 //   - Heads are exactly the versions that no version of the same record names. Every
 //     live head of a record is found by Search, not only the one that is shown.
+//   - A small batch is found by all its values as soon as it is committed. A large one is
+//     found by dossier, id, name, identifier and birth date; by the rest when Index has come
+//     to it. Until then a Search that may have missed something says so, and the index is the
+//     same in the end, whenever it was made.
 //   - A question sees one state, never half of a change. Nothing is remembered between
 //     changes, so two programs may have the file open.
 //   - Copy is of one moment, and what a replay of the log up to its position makes: with
@@ -27,7 +31,8 @@
 // whoever gives it stands for it. It does not judge the log: a sequence that two
 // different messages claim is kept as it came, and it is for the reader of the log to
 // call Distrust before it reads another one. It does not act on an erasure: the event
-// is kept, and the words by which the patient is found stay until the file is rebuilt
-// without the key. The words, unlike the bodies, stand in the file unsealed. The
-// content digests in it belong to the version of this package that wrote it.
+// is kept, and the words and values by which the patient is found stay until the file is
+// rebuilt without the key. The words, unlike the bodies, stand in the file unsealed, and so
+// do the digests of codes. The content digests in it belong to the version of this package
+// that wrote it.
 package projections

@@ -73,7 +73,8 @@ func (v *view) dumpRecords(w io.Writer) error {
 			JOIN record r ON r.key = h.record JOIN dossier d ON d.key = h.dossier ORDER BY h.id`, 9},
 		{"waiting", "SELECT r.type, r.id, hex(w.parent) FROM waiting w JOIN record r ON r.key = w.record ORDER BY r.type, r.id, w.parent", 3},
 		{"found", "SELECT hex(c.id), n.family, n.given, n.name, n.other FROM (" + carriers + ") c JOIN words n ON n.rowid = c.carrier ORDER BY c.id", 5},
-		{"term", "SELECT hex(c.id), t.kind, t.value, t.system FROM (" + carriers + ") c JOIN term t ON t.carrier = c.carrier ORDER BY c.id, t.kind, t.value, t.system", 4},
+		{"value", "SELECT r.type, r.id, v.label, hex(v.packed) FROM value v JOIN record r ON r.key = v.record ORDER BY r.type, r.id", 4},
+		{"found by", "SELECT hex(f.key), r.type, r.id FROM found_by f JOIN record r ON r.key = f.record ORDER BY f.key, r.type, r.id", 3},
 	} {
 		if err := v.dumpRows(w, q.name, q.sql, q.columns); err != nil {
 			return err

@@ -32,10 +32,18 @@ func CursorRoundTrip(s string) (string, error) {
 }
 
 // MakeCursor writes a cursor.
-func MakeCursor(label string, r events.Record) string { return cursor{label, r}.String() }
+func MakeCursor(order string, key []byte, r events.Record) string {
+	return cursor{order, key, r}.String()
+}
+
+// SetBounds makes searches do with less than usual.
+func (s *Store) SetBounds(counted, examined, step int) { s.bounds = bounds{counted, examined, step} }
 
 // HeaderRoundTrip reads packed headers and writes them again.
 func HeaderRoundTrip(packed []byte) ([]byte, error) {
 	h, err := unpackHeader(packed)
 	return packHeader(h), err
 }
+
+// SetMany says from how many entries on the records of a batch are indexed later.
+func (s *Store) SetMany(n int) { s.many = n }

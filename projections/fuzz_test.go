@@ -10,8 +10,8 @@ import (
 
 // A cursor comes back from outside: whatever it holds, it is an error or a place.
 func FuzzCursor(f *testing.F) {
-	f.Add(projections.MakeCursor("peeters jan", pat("p1")))
-	f.Add(projections.MakeCursor("", events.Record{Type: "Condition", ID: "c.1"}))
+	f.Add(projections.MakeCursor("name", []byte("peeters jan"), pat("p1")))
+	f.Add(projections.MakeCursor("_id", nil, events.Record{Type: "Condition", ID: "c.1"}))
 	f.Add("WyIiLCIiLCIiXQ")
 	f.Add("!")
 	f.Fuzz(func(t *testing.T, s string) {

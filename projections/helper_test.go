@@ -72,8 +72,24 @@ func apply(t tb, s *projections.Store, entries ...projections.Entry) []events.Re
 	return changed
 }
 
+// complete completes the index, a few records at a time.
+func complete(t tb, s *projections.Store) {
+	t.Helper()
+	for {
+		at, err := s.Index(context.Background(), 7)
+		if err != nil {
+			t.Fatalf("index: %v", err)
+		}
+		if at.Complete() {
+			return
+		}
+	}
+}
+
+// dump is all that is in a store once its index is complete.
 func dump(t tb, s *projections.Store) string {
 	t.Helper()
+	complete(t, s)
 	var b bytes.Buffer
 	if err := s.Dump(context.Background(), &b); err != nil {
 		t.Fatalf("dump: %v", err)

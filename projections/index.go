@@ -10,6 +10,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
 // carrier stands for the rows by which a head is found. Their key is the arrival of
@@ -30,18 +31,12 @@ type terms struct {
 	fhirjson.Index
 }
 
-const (
-	kindIdentifier = "identifier"
-	kindBirthDate  = "birthdate"
-	// maxLabel bounds the sort key, in bytes: it stands in every cursor.
-	maxLabel = 120
-)
+// maxLabel bounds the sort key, in bytes: it stands in every cursor.
+const maxLabel = 120
 
 var (
-	insertTerm  = &statement{"INSERT OR IGNORE INTO term (kind, value, system, carrier) VALUES (?, ?, ?, ?)"}
-	deleteTerms = &statement{"DELETE FROM term WHERE carrier = ?"}
-	insertName  = &statement{"INSERT INTO words (rowid, family, given, name, other) VALUES (?, ?, ?, ?, ?)"}
-	deleteName  = &statement{"DELETE FROM words WHERE rowid = ?"}
+	insertName = &statement{"INSERT INTO words (rowid, family, given, name, other) VALUES (?, ?, ?, ?, ?)"}
+	deleteName = &statement{"DELETE FROM words WHERE rowid = ?"}
 )
 
 // free gives up the rows of a version that is no head any more; the version that
@@ -66,11 +61,6 @@ func (b *batch) indexHead(r *record, v *version) (index, error) {
 			return x, nil
 		}
 	}
-	for _, row := range t.rows() {
-		if _, err := b.exec(insertTerm, row.kind, row.value, row.system, x.key); err != nil {
-			return index{}, err
-		}
-	}
 	_, err := b.exec(insertName, x.key, strings.Join(t.Family, " "), strings.Join(t.Given, " "), strings.Join(t.Names, " "), t.other())
 	return x, err
 }
@@ -78,9 +68,6 @@ func (b *batch) indexHead(r *record, v *version) (index, error) {
 // dropFreed deletes the rows that nobody took over.
 func (b *batch) dropFreed(r *record) error {
 	for _, c := range r.freed {
-		if _, err := b.exec(deleteTerms, c.key); err != nil {
-			return err
-		}
 		if _, err := b.exec(deleteName, c.key); err != nil {
 			return err
 		}
@@ -186,28 +173,12 @@ func clip(s string, size int) string {
 	return s[:size]
 }
 
-type termRow struct{ kind, value, system string }
-
-func (t terms) rows() []termRow {
-	var rows []termRow
-	if t.BirthDate != "" {
-		rows = append(rows, termRow{kindBirthDate, t.BirthDate, ""})
-	}
-	for _, i := range t.Identifiers {
-		rows = append(rows, termRow{kindIdentifier, i.Value, i.System})
-	}
-	return rows
-}
-
 // other is what a search for any text finds besides names: birth dates and
 // identifiers, without the dots and dashes that are typed with them or not.
 func (t terms) other() string {
-	words := []string{bare(t.BirthDate)}
+	words := []string{fhirsearch.Bare(t.BirthDate)}
 	for _, i := range t.Identifiers {
-		words = append(words, bare(i.Value))
+		words = append(words, fhirsearch.Bare(i.Value))
 	}
 	return strings.Join(words, " ")
 }
-
-// bare is a text folded into one word.
-func bare(s string) string { return strings.ReplaceAll(fhirjson.Fold(s), " ", "") }

@@ -283,6 +283,9 @@ func TestMigratesTheFirstSchema(t *testing.T) {
 		"DROP INDEX record_name", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
 		"ALTER TABLE record DROP COLUMN name",
 		"CREATE UNIQUE INDEX record_name ON record (type, id)", "CREATE INDEX record_dossier ON record (dossier, type)",
+		"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",
+		"ALTER TABLE store DROP COLUMN indexed", "ALTER TABLE store DROP COLUMN indexed_by",
+		"CREATE TABLE term (kind TEXT NOT NULL, value TEXT NOT NULL, system TEXT NOT NULL, carrier INTEGER NOT NULL, PRIMARY KEY (kind, value, system, carrier)) STRICT, WITHOUT ROWID",
 		"PRAGMA user_version = 1",
 	} {
 		if _, err := db.Exec(back); err != nil {

@@ -32,6 +32,8 @@ var (
 		`{"resourceType":"Patient","name":[{"family":"Claes"}],"identifier":[{"system":"s","value":"1"}]}`,
 		`{"resourceType":"Condition","note":[{"text":"x"}]}`,
 		`no JSON at all`,
+		`{"resourceType":"Condition","code":{"coding":[{"system":"http://snomed.info/sct","code":"1"}]},"subject":{"reference":"Patient/pat-2"},"onsetDateTime":"2020-05"}`,
+		`{"resourceType":"Condition","code":{"coding":[{"system":"http://snomed.info/sct","code":"1"}]},"onsetPeriod":{"start":"2019"}}`,
 	}
 	someDoubts = []projections.Doubt{"", "", "", "", projections.DoubtUnopened, projections.DoubtUnknownType, projections.DoubtRevoked, projections.DoubtSignature}
 )
@@ -324,4 +326,43 @@ func TestLargeBatchesEqualSmallOnes(t *testing.T) {
 	if diff := cmp.Diff(dump(t, small), dump(t, large)); diff != "" {
 		t.Fatalf("large batches give other tables (-small +large):\n%s", diff)
 	}
+}
+
+// Whatever the mix of batches, of which some are indexed later, wherever the index was
+// completed in between, and whenever the program ended: the index is the same in the end.
+func TestIndexIsTheSameWheneverItIsMade(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		defer clean(dir)
+		h := drawHistory(t)
+		at := openAt(t, filepath.Join(dir, fmt.Sprint(n, "a.db")))
+		inBatches(t, at, h.entries)
+		want := dump(t, at)
+		finish(t, at)
+
+		path := filepath.Join(dir, fmt.Sprint(n, "b.db"))
+		later := openAt(t, path)
+		entries := rapid.Permutation(h.entries).Draw(t, "order")
+		for len(entries) > 0 {
+			later.SetMany(rapid.IntRange(1, 6).Draw(t, "many"))
+			size := rapid.IntRange(1, min(len(entries), 8)).Draw(t, "batch")
+			apply(t, later, entries[:size]...)
+			entries = entries[size:]
+			switch rapid.IntRange(0, 5).Draw(t, "between") {
+			case 0:
+				if _, err := later.Index(context.Background(), rapid.IntRange(1, 3).Draw(t, "some")); err != nil {
+					t.Fatalf("index: %v", err)
+				}
+			case 1:
+				finish(t, later)
+				later = openAt(t, path)
+			}
+		}
+		if diff := cmp.Diff(want, dump(t, later)); diff != "" {
+			t.Fatalf("the index differs (-at once +later):\n%s", diff)
+		}
+		finish(t, later)
+	})
 }

@@ -193,21 +193,35 @@ func (v *view) states(where string, args ...any) ([]State, error) {
 	if err != nil {
 		return nil, err
 	}
+	var single []int
 	for i := range states {
-		from, key := eventTables+"WHERE e.arrival = ?", list[i].shown
-		if list[i].heads > 1 {
-			from = ` FROM head h JOIN event e ON e.arrival = h.event LEFT JOIN record r ON r.key = e.record
-				LEFT JOIN dossier d ON d.key = e.dossier LEFT JOIN device v ON v.key = e.device
-				WHERE h.record = ? ORDER BY h.class, h.place, h.id`
-			key = list[i].key
+		if list[i].heads == 1 {
+			single = append(single, i)
+			continue
 		}
-		if _, err := v.versions(from, []any{key}, func(got Version) error {
+		if _, err := v.versions(headTables, []any{list[i].key}, func(got Version) error {
 			got.Head = true
 			states[i].Heads = append(states[i].Heads, got)
 			return nil
 		}); err != nil {
 			return nil, err
 		}
+	}
+	shown := make(map[int64]int, len(single))
+	for part := range slices.Chunk(single, shownAtOnce) {
+		args := make([]any, len(part))
+		for n, i := range part {
+			args[n], shown[list[i].shown] = list[i].shown, i
+		}
+		if _, err := v.versions(eventTables+"WHERE e.arrival IN (?"+strings.Repeat(", ?", len(part)-1)+")", args, func(got Version) error {
+			got.Head = true
+			states[shown[got.Arrival]].Heads = []Version{got}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	for i := range states {
 		if len(states[i].Heads) != list[i].heads {
 			return nil, &DifferenceError{What: "heads of " + states[i].Record.String(), Want: fmt.Sprint(list[i].heads), Got: fmt.Sprint(len(states[i].Heads))}
 		}
@@ -218,6 +232,15 @@ func (v *view) states(where string, args ...any) ([]State, error) {
 	}
 	return states, nil
 }
+
+// shownAtOnce is how many versions are asked for with one question: preparing it costs more
+// than reading a row.
+const shownAtOnce = 250
+
+// headTables are the heads of a record that has several, the one shown first.
+const headTables = ` FROM head h JOIN event e ON e.arrival = h.event LEFT JOIN record r ON r.key = e.record
+	LEFT JOIN dossier d ON d.key = e.dossier LEFT JOIN device v ON v.key = e.device
+	WHERE h.record = ? ORDER BY h.class, h.place, h.id`
 
 // since is when the second of two different contents arrived.
 func since(heads []Version) time.Time {

@@ -1,165 +1,203 @@
 package projections
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/carelog/carelog/events"
-	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
 // Search finds records that are not deleted. What any live head can be found by finds
 // the record, also where another head is shown: an allergy that stands only on the
-// losing side of a conflict must not be missed.
+// losing side of a conflict must not be missed; Page.Elsewhere names it then.
 func (s *Store) Search(ctx context.Context, q Query) (Page, error) {
 	var page Page
 	err := s.view(ctx, "search", func(v *view) error {
-		f, err := filterOf(q)
+		x, err := v.searching(q, s.bounds)
 		if err != nil {
 			return err
 		}
-		if _, err := v.one("SELECT count(*) FROM record r WHERE "+f.where(), f.args, &page.Total); err != nil {
+		if err := x.run(); err != nil {
 			return err
 		}
-		if q.After != "" {
-			c, err := parseCursor(q.After)
-			if err != nil {
-				return err
-			}
-			f.add("(r.label, r.type, r.id) > (?, ?, ?)", c.label, c.record.Type, c.record.ID)
-		}
-		limit := bound(q.Limit)
-		more, last := 0, cursor{}
-		where := "WHERE " + f.where() + " ORDER BY r.label, r.type, r.id LIMIT ?"
-		args := append(f.args, limit+1)
-		if err := v.each("SELECT r.label, r.type, r.id FROM record r "+where, args, func(scan func(...any) error) error {
-			if more++; more > limit {
-				return nil
-			}
-			return scan(&last.label, &last.record.Type, &last.record.ID)
-		}); err != nil {
-			return err
-		}
-		if more > limit {
-			page.Next = last.String()
-		}
-		args[len(args)-1] = limit
-		page.States, err = v.states(where, args...)
-		return err
+		page = x.page
+		return x.readStates(&page)
 	})
 	return page, err
 }
 
-// filter collects the conditions of a search.
-type filter struct {
-	conditions []string
-	args       []any
+// searching is one search on its way.
+type searching struct {
+	*view
+	Query
+	bounds
+	order  fhirsearch.Order
+	limit  int
+	after  *cursor // nil: from the beginning
+	behind bool    // not every record is indexed
+	upTo   int64
+
+	page Page
+	hits []hit
 }
 
-func (f *filter) add(condition string, args ...any) {
-	f.conditions = append(f.conditions, condition)
-	f.args = append(f.args, args...)
+// hit is a record that was found, and its place in the order.
+type hit struct {
+	record events.Record
+	key    int64
+	order  []byte // nil: nothing to be ordered by
+	heads  []events.ID
 }
 
-func (f *filter) where() string { return strings.Join(f.conditions, " AND ") }
-
-const (
-	byName = "r.key IN (SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?)"
-	byTerm = "r.key IN (SELECT e.record FROM term t JOIN event e ON e.arrival = t.carrier WHERE %s)"
-)
-
-func filterOf(q Query) (*filter, error) {
-	f := &filter{}
-	f.add("r.heads > 0 AND r.deleted = 0")
-	switch {
-	case q.Type != "" && q.ID != "":
-		f.add(named, nameArgs(events.Record{Type: q.Type, ID: q.ID})...)
-	case q.Type == "Patient":
-		f.add("r.type = 'Patient'") // has an index of its own
-	case q.Type != "":
-		f.add("r.type = ?", q.Type)
-	case q.ID != "":
-		f.add("r.id = ?", q.ID)
-	}
-	if q.Patient != "" {
-		f.add(inDossier, q.Patient, q.Patient)
-	}
-	if q.Conflict {
-		f.add("r.conflict = 1")
-	}
-	const allNames = "{family given name}"
-	for _, part := range []struct {
-		text, columns string
-		other         bool
-	}{{q.Name, allNames, false}, {q.Family, "{family}", false}, {q.Given, "{given}", false}, {q.Text, allNames, true}} {
-		if strings.TrimSpace(part.text) == "" {
-			continue
-		}
-		match := matchOf(part.text, part.columns, part.other)
-		if match == "" {
-			return nil, fmt.Errorf("%w: %q has no letter and no digit", ErrQuery, part.text)
-		}
-		f.add(byName, match)
-	}
-	if err := f.addBirthDate(q.BirthDate); err != nil {
-		return nil, err
-	}
-	f.addIdentifier(q.Identifier)
-	return f, nil
+// bounds are what one search may cost.
+type bounds struct {
+	counted  int // MaxCounted
+	examined int // rows that a page of more than that is made of; it then ends, with fewer records than were asked for
+	step     int // how many of them are read at a time
 }
 
-// matchOf writes words as an FTS5 question: every one must begin a word of the names
-// or, with other, a birth date or an identifier however it is punctuated. Empty where
-// the text has no word.
-func matchOf(text, columns string, other bool) string {
-	var parts []string
-	for field := range strings.FieldsSeq(text) {
-		var names []string
-		for _, word := range fhirjson.Words(field) {
-			names = append(names, columns+` : "`+word+`" *`)
-		}
-		switch part := strings.Join(names, " AND "); {
-		case part == "":
-		case other:
-			parts = append(parts, "(("+part+`) OR {other} : "`+bare(field)+`" *)`)
-		default:
-			parts = append(parts, part)
-		}
+var usualBounds = bounds{counted: MaxCounted, examined: 20_000, step: 500}
+
+func (v *view) searching(q Query, b bounds) (*searching, error) {
+	x := &searching{view: v, Query: q, bounds: b, order: q.Order.Usual(q.Type), limit: bound(q.Limit)}
+	if q.Type == "" && len(q.Conditions) > 0 {
+		return nil, fmt.Errorf("%w: conditions are of a type", ErrQuery)
 	}
-	return strings.Join(parts, " AND ")
+	if q.Type == "" {
+		x.order = fhirsearch.Order{Parameter: fhirsearch.Parameter{Name: fhirsearch.ParamName}}
+	}
+	if q.After != "" {
+		c, err := parseCursor(q.After)
+		if err != nil {
+			return nil, err
+		}
+		if c.order != x.order.String() || q.Type != "" && c.record.Type != q.Type {
+			return nil, fmt.Errorf("%w: it is of another one", ErrCursor)
+		}
+		x.after = &c
+	}
+	var last int64
+	var waiting bool
+	_, err := v.one("SELECT indexed, EXISTS (SELECT 1 FROM unindexed), ifnull((SELECT max(key) FROM record), 0) FROM store", nil, &x.upTo, &waiting, &last)
+	x.behind = waiting || x.upTo < last
+	return x, err
 }
 
-// addBirthDate takes a year, a month or a day: whoever was born in it.
-func (f *filter) addBirthDate(date string) error {
-	if date == "" {
+// run finds the hits of the page: among all that there is where there are few candidates,
+// and else along the order.
+func (x *searching) run() error {
+	best, err := x.plan()
+	if err != nil {
+		return err
+	}
+	if best.count > x.counted && !x.CountOnly && x.Text == "" && x.Type != "" {
+		return x.walk()
+	}
+	x.page.Partial = x.behind && best.way.Indexed()
+	if x.CountOnly {
+		return x.count(best)
+	}
+	return x.gather(best)
+}
+
+// compare orders hits: by what the order is about, then by type and id.
+func (x *searching) compare(a, b hit) int {
+	if c := x.order.Compare(a.order, b.order); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.record.Type, b.record.Type); c != 0 {
+		return c
+	}
+	if x.order.Name == fhirsearch.ParamID && x.order.Descending {
+		return strings.Compare(b.record.ID, a.record.ID)
+	}
+	return strings.Compare(a.record.ID, b.record.ID)
+}
+
+// passed reports whether a hit stands on an earlier page.
+func (x *searching) passed(h hit) bool {
+	return x.after != nil && x.compare(h, hit{record: x.after.record, order: x.after.key}) <= 0
+}
+
+// gather looks at all candidates.
+func (x *searching) gather(from origin) error {
+	if err := x.candidates(from, func(h hit) error {
+		x.hits = append(x.hits, h)
 		return nil
+	}); err != nil {
+		return err
 	}
-	switch {
-	case len(date) == 4 && digits(date), len(date) == 7 && digits(date[:4]) && date[4] == '-' && digits(date[5:]):
-		f.add(fmt.Sprintf(byTerm, "t.kind = 'birthdate' AND (t.value = ? OR t.value >= ? AND t.value < ?)"), date, date+"-", date+".") // '.' follows '-'
-	case len(date) == 10 && digits(date[:4]) && date[4] == '-' && digits(date[5:7]) && date[7] == '-' && digits(date[8:]):
-		f.add(fmt.Sprintf(byTerm, "t.kind = 'birthdate' AND t.value = ?"), date)
-	default:
-		return fmt.Errorf("%w: birth date %q: want YYYY, YYYY-MM or YYYY-MM-DD", ErrQuery, date)
+	x.page.Total = len(x.hits)
+	x.hits = slices.DeleteFunc(x.hits, x.passed)
+	slices.SortFunc(x.hits, x.compare)
+	if len(x.hits) > x.limit {
+		x.hits = x.hits[:x.limit]
+		x.end(x.hits[x.limit-1])
 	}
 	return nil
 }
 
-func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
-
-// addIdentifier takes a FHIR token.
-func (f *filter) addIdentifier(token string) {
-	if token == "" {
-		return
-	}
-	system, value, both := strings.Cut(token, "|")
-	switch {
-	case !both:
-		f.add(fmt.Sprintf(byTerm, "t.kind = 'identifier' AND t.value = ?"), token)
-	case value == "":
-		f.add(fmt.Sprintf(byTerm, "t.kind = 'identifier' AND t.system = ?"), system)
-	default:
-		f.add(fmt.Sprintf(byTerm, "t.kind = 'identifier' AND t.value = ? AND t.system = ?"), value, system)
-	}
+// count counts what all pages hold.
+func (x *searching) count(from origin) error {
+	return x.candidates(from, func(hit) error {
+		x.page.Total++
+		return nil
+	})
 }
+
+// end makes the next page begin behind a hit.
+func (x *searching) end(last hit) {
+	x.page.Next = cursor{x.order.String(), last.order, last.record}.String()
+}
+
+// readStates reads the records that were found.
+func (x *searching) readStates(page *Page) error {
+	const atOnce = 500
+	byName := make(map[events.Record]State, len(x.hits))
+	for part := range slices.Chunk(x.hits, atOnce) {
+		args := make([]any, len(part))
+		for i, h := range part {
+			args[i] = h.key
+		}
+		states, err := x.states("WHERE r.key IN (?"+strings.Repeat(",?", len(part)-1)+")", args...)
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			byName[s.Record] = s
+		}
+	}
+	for _, h := range x.hits {
+		state := byName[h.record]
+		page.States = append(page.States, state)
+		if h.heads != nil && !slices.Contains(h.heads, state.Shown.Event.ID) {
+			if page.Elsewhere == nil {
+				page.Elsewhere = make(map[events.Record][]events.ID)
+			}
+			page.Elsewhere[h.record] = h.heads
+		}
+	}
+	return nil
+}
+
+// orderKey is what a record is ordered by: of the head shown.
+func (x *searching) orderKey(c *candidate, shown fhirsearch.Values) []byte {
+	switch {
+	case x.order.Name == fhirsearch.ParamID:
+		return nil
+	case x.order.Name == fhirsearch.ParamLastUpdated:
+		return fhirsearch.KeyOfArrival(c.shown)
+	case x.order.Name == fhirsearch.ParamName:
+		if c.label == "" {
+			return nil
+		}
+		return []byte(c.label)
+	}
+	return x.order.Key(shown)
+}
+
+func sameKey(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

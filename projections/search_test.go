@@ -5,14 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
+
+// ask is a question in FHIR's notation: name=value.
+func ask(t tb, typ string, conditions ...string) projections.Query {
+	t.Helper()
+	q := projections.Query{Type: typ}
+	for _, text := range conditions {
+		name, value, _ := strings.Cut(text, "=")
+		c, known, err := fhirsearch.Parse(typ, name, value, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		if err != nil || !known {
+			t.Fatalf("%s of %s: known %v, %v", text, typ, known, err)
+		}
+		q.Conditions = append(q.Conditions, c)
+	}
+	return q
+}
 
 // found is the ids of the records that a question finds, in their order.
 func found(t *testing.T, s *projections.Store, q projections.Query) []string {
@@ -48,27 +66,27 @@ func TestSearchPatients(t *testing.T) {
 		q    projections.Query
 		want []string
 	}{
-		{"accents and apostrophes do not count", projections.Query{Name: "dhondt zoe"}, []string{"p0"}},
-		{"any order, from the beginning of a word", projections.Query{Name: "pier luk mul"}, []string{"p1"}},
-		{"not from the middle", projections.Query{Name: "ukasz"}, nil},
-		{"family only", projections.Query{Family: "anna"}, nil},
-		{"given only", projections.Query{Given: "ANNA"}, []string{"p2"}},
-		{"all must hold", projections.Query{Name: "berg", BirthDate: "1970"}, nil},
-		{"a year", projections.Query{BirthDate: "1970"}, []string{"p0", "p1"}},
-		{"a month", projections.Query{BirthDate: "1970-11"}, []string{"p1"}},
-		{"a day", projections.Query{BirthDate: "1985-07-30"}, []string{"p2"}},
-		{"a value, of all types", projections.Query{Identifier: "85073003328"}, []string{"con-1", "p1"}},
-		{"system and value", projections.Query{Identifier: "urn:niss|85073003328"}, []string{"p1"}},
-		{"no system", projections.Query{Identifier: "|85073003328"}, []string{"con-1"}},
-		{"a bar in the value", projections.Query{Identifier: "urn:niss|x|y"}, []string{"p2"}},
-		{"any value of a system, by name", projections.Query{Identifier: "urn:niss|"}, []string{"p0", "p1", "p2"}},
+		{"accents and apostrophes do not count", ask(t, "Patient", "name=dhondt zoe"), []string{"p0"}},
+		{"any order, from the beginning of a word", ask(t, "Patient", "name=pier luk mul"), []string{"p1"}},
+		{"not from the middle", ask(t, "Patient", "name=ukasz"), nil},
+		{"family only", ask(t, "Patient", "family=anna"), nil},
+		{"given only", ask(t, "Patient", "given=ANNA"), []string{"p2"}},
+		{"all must hold", ask(t, "Patient", "name=berg", "birthdate=1970"), nil},
+		{"a year", ask(t, "Patient", "birthdate=1970"), []string{"p0", "p1"}},
+		{"a month", ask(t, "Patient", "birthdate=1970-11"), []string{"p1"}},
+		{"a day", ask(t, "Patient", "birthdate=1985-07-30"), []string{"p2"}},
+		{"a value", ask(t, "Patient", "identifier=85073003328"), []string{"p1"}},
+		{"system and value", ask(t, "Patient", "identifier=urn:niss|85073003328"), []string{"p1"}},
+		{"no system", ask(t, "Condition", "identifier=|85073003328"), []string{"con-1"}},
+		{"a bar in the value", ask(t, "Patient", "identifier=urn:niss|x|y"), []string{"p2"}},
+		{"any value of a system, by name", ask(t, "Patient", "identifier=urn:niss|"), []string{"p0", "p1", "p2"}},
 		{"text: a number without its dots", projections.Query{Text: "700102123"}, []string{"p0"}},
-		{"text: a number with others", projections.Query{Text: "85.07.30-033"}, []string{"con-1", "p1"}},
+		{"text: a number with others", projections.Query{Text: "85.07.30-033"}, []string{"p1", "con-1"}},
 		{"text: name and date", projections.Query{Text: "berg 1985-07"}, []string{"p2"}},
-		{"quotes are words", projections.Query{Name: `"anna" OR`}, nil},
+		{"quotes are words", ask(t, "Patient", `name="anna" OR`), nil},
 		{"type", projections.Query{Type: "Condition"}, []string{"con-1"}},
-		{"id", projections.Query{Type: "Patient", ID: "p2"}, []string{"p2"}},
-		{"dossier", projections.Query{Patient: "pat-1", Type: "Condition"}, []string{"con-1"}},
+		{"id", ask(t, "Patient", "_id=p2"), []string{"p2"}},
+		{"dossier", ask(t, "Condition", "patient=pat-1"), []string{"con-1"}},
 		{"all patients by name", projections.Query{Type: "Patient"}, []string{"p0", "p1", "p2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,7 +95,7 @@ func TestSearchPatients(t *testing.T) {
 			}
 		})
 	}
-	for _, q := range []projections.Query{{BirthDate: "1970-1"}, {BirthDate: "70"}, {Name: "!!"}} {
+	for _, q := range []projections.Query{{Text: "!!"}, {Conditions: ask(t, "Patient", "name=x").Conditions}} {
 		if _, err := s.Search(context.Background(), q); !errors.Is(err, projections.ErrQuery) {
 			t.Errorf("search %+v: %v: want ErrQuery", q, err)
 		}
@@ -94,20 +112,20 @@ func TestSearchFindsEveryHead(t *testing.T) {
 	apply(t, s, first)
 	apply(t, s, left, right)
 	for name, want := range map[string][]string{"oud": nil, "links": {"p1"}, "rechts": {"p1"}} {
-		if diff := cmp.Diff(want, found(t, s, projections.Query{Name: name})); diff != "" {
+		if diff := cmp.Diff(want, found(t, s, ask(t, "Patient", "name="+name))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if got := found(t, s, projections.Query{Conflict: true, Identifier: "2", BirthDate: "1971"}); len(got) != 1 {
+	if got := found(t, s, ask(t, "Patient", "_tag=conflict", "identifier=2", "birthdate=1971")); len(got) != 1 {
 		t.Errorf("the other head's number finds %v", got)
 	}
 	gone := at(4, a.erase(p, left.Event.ID, right.Event.ID))
 	apply(t, s, gone)
-	if got := found(t, s, projections.Query{Name: "an"}); got != nil {
+	if got := found(t, s, ask(t, "Patient", "name=an")); got != nil {
 		t.Errorf("a deleted patient is found: %v", got)
 	}
 	apply(t, s, at(5, a.write(p, patientBody("Weer", "An", "1970-01-02", "1"), gone.Event.ID)))
-	if got := found(t, s, projections.Query{Name: "an weer"}); len(got) != 1 {
+	if got := found(t, s, ask(t, "Patient", "name=an weer")); len(got) != 1 {
 		t.Errorf("a patient made again is not found")
 	}
 }
@@ -158,7 +176,7 @@ func TestReopen(t *testing.T) {
 	if err != nil || !slices.Equal(changed, []events.Record{patient}) {
 		t.Fatalf("reopen: %v, %v", changed, err)
 	}
-	if got := found(t, s, projections.Query{Name: "peeters"}); len(got) != 1 {
+	if got := found(t, s, ask(t, "Patient", "name=peeters")); len(got) != 1 {
 		t.Fatalf("found: %v", got)
 	}
 	if changes, err := s.Changes(ctx, 1, 0); err != nil || len(changes) != 1 || changes[0].Event != e.Event.ID {

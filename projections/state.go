@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
 // Version is one event of a record, and what it made of it.
@@ -31,34 +32,37 @@ type State struct {
 	Since    time.Time // when the conflict came up here; zero without one
 }
 
-// Query says what to search. What is empty does not narrow; all that is set must hold.
-// Words match from their beginning, whatever their case and accents, in any order.
+// Query says what to search. What is empty does not narrow; all that is set must hold, and
+// of one live head of a record.
 type Query struct {
-	Type       string // of the record
-	ID         string // of the record
-	Patient    string // id of the dossier
-	Name       string // words of any part of a name
-	Family     string
-	Given      string
-	Text       string // words of a name, birth dates or values of identifiers
-	BirthDate  string // YYYY, YYYY-MM or YYYY-MM-DD
-	Identifier string // value, system|value, |value (no system) or system| (any value)
-	Conflict   bool   // only records in conflict
-	Limit      int    // at most so many; 0 means DefaultLimit, and MaxLimit is the most
-	After      string // Page.Next of the page before
+	Type       string                 // of the records; may be empty where there are no conditions
+	Conditions []fhirsearch.Condition // each for that type
+	Text       string                 // words of a name, birth dates or values of identifiers, each from its beginning
+	Order      fhirsearch.Order       // zero: by name where the type has one, else by id
+	Limit      int                    // at most so many; 0 means DefaultLimit, and MaxLimit is the most
+	After      string                 // Page.Next of the page before; empty: the first
+	CountOnly  bool                   // the page has nothing but its total
 }
 
-// Bounds of a page.
+// Bounds of a search.
 const (
 	DefaultLimit = 50
 	MaxLimit     = 1000
+	// MaxCounted is how many candidates a search looks at to find all that there is. Of more
+	// it finds a page at a time, in the order that the index has, and does not count them.
+	MaxCounted = 10_000
 )
 
-// Page is a part of what a search found, by name where the records have one, then by id.
+// Page is a part of what a search found. It may hold fewer than were asked for and still
+// have a next one.
 type Page struct {
 	States []State
 	Next   string // for Query.After; empty at the end
-	Total  int    // of all pages, at this moment
+	Total  int    // of all pages, at this moment; -1: not counted
+	// Partial says that more may be found when the index is complete; see Indexed.
+	Partial bool
+	// Elsewhere names the heads that were found of records of which another one is shown.
+	Elsewhere map[events.Record][]events.ID
 }
 
 // Change is a line of the feed of what came here.

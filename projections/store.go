@@ -43,6 +43,8 @@ type Store struct {
 	writer    *writer // nil once closed
 	moving    *checkpointer
 	strangers *strangers // nil: everybody may be known
+	bounds    bounds     // of a search
+	many      int        // so many entries make a batch whose records are indexed later
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers *readers
@@ -73,7 +75,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func newStore(path string, o Options) *Store {
-	return &Store{path: path, options: o, changing: make(chan struct{}, 1)}
+	return &Store{path: path, options: o, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries}
 }
 
 func (s *Store) open(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
 // metadata answers with the CapabilityStatement.
@@ -43,6 +44,8 @@ type capability struct {
 	ConditionalUpdate bool          `json:"conditionalUpdate"`
 	ConditionalDelete string        `json:"conditionalDelete"`
 	ReferencePolicy   []string      `json:"referencePolicy"`
+	SearchInclude     []string      `json:"searchInclude,omitempty"`
+	SearchRevInclude  []string      `json:"searchRevInclude,omitempty"`
 	SearchParam       []searchParam `json:"searchParam"`
 	Operation         []operation   `json:"operation"`
 }
@@ -63,13 +66,20 @@ var operations = []operation{
 		"POST [type]/[id]/$resolve with Parameters: head (valueId) for every head seen, and keep (valueId of a head) or resource; 412 with the heads that stand where they have changed"},
 }
 
-var parameterNotes = map[string]string{
-	"_tag":       "only https://carelog.eu/fhir/CodeSystem/sync|conflict: the records in conflict",
-	"patient":    "the dossier that the record belongs to",
-	"subject":    "the same as patient",
-	"name":       "words of any part of the name, each from its beginning, whatever the case and accents",
-	"birthdate":  "no prefix but eq",
-	"identifier": "value, system|value, |value or system|",
+// kindNotes say how a parameter is asked; nameNotes what else there is to know of one.
+var kindNotes = map[fhirsearch.Kind]string{
+	fhirsearch.KindToken:     "code, system|code, |code or system|; :not, :missing",
+	fhirsearch.KindDate:      "eq ne gt lt ge le sa eb ap; :missing; a day without a time zone is the day as it is written in the record",
+	fhirsearch.KindString:    "words, each from its beginning, whatever the case and accents; :exact, :missing",
+	fhirsearch.KindReference: "Type/id, id or URL; :Type, :missing",
+	fhirsearch.KindQuantity:  "number, number|system|code or number||unit, with eq ne gt lt ge le sa eb ap; :missing; units are not converted",
+	fhirsearch.KindURI:       "the whole URI; :missing",
+}
+
+var nameNotes = map[string]string{
+	fhirsearch.ParamID:          "one or several ids",
+	fhirsearch.ParamLastUpdated: "when the version that is shown came to this desk; eq ne gt lt ge le sa eb ap",
+	fhirsearch.ParamTag:         "https://carelog.eu/fhir/CodeSystem/sync|conflict: the records in conflict; :not, :missing",
 }
 
 // capabilities is the CapabilityStatement: what the routes and the table of parameters
@@ -120,9 +130,21 @@ func typeCapabilities() []capability {
 			ConditionalRead: "not-match", ConditionalDelete: "not-supported",
 			ReferencePolicy: []string{"literal"}, Operation: operations,
 		}
-		for _, name := range slices.Sorted(maps.Keys(parameters)) {
-			if p := parameters[name]; p.kind != "" && resourceTypes[typ]&p.needs == p.needs {
-				c.SearchParam = append(c.SearchParam, searchParam{name, p.kind, parameterNotes[name]})
+		for _, p := range fhirsearch.Parameters(typ) {
+			note, ok := nameNotes[p.Name]
+			if !ok {
+				note = kindNotes[p.Kind]
+			}
+			c.SearchParam = append(c.SearchParam, searchParam{p.Name, string(p.Kind), note})
+			if p.Kind == fhirsearch.KindReference {
+				c.SearchInclude = append(c.SearchInclude, typ+":"+p.Name)
+			}
+		}
+		for _, other := range slices.Sorted(maps.Keys(resourceTypes)) {
+			for _, p := range fhirsearch.Parameters(other) {
+				if p.PointsAt(typ) {
+					c.SearchRevInclude = append(c.SearchRevInclude, other+":"+p.Name)
+				}
 			}
 		}
 		list = append(list, c)

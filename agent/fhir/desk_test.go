@@ -39,6 +39,7 @@ type desk struct {
 	fault    error           // of the next write
 	partial  bool            // the desk has not read everything
 	whole    map[string]bool // dossiers that are here all the same
+	indexing bool            // the index is not complete
 	writes   int
 	last     uint64
 }
@@ -134,6 +135,12 @@ func (r unread) Record(ctx context.Context, record events.Record) (projections.S
 		err = errors.Join(err, agent.ErrIncomplete)
 	}
 	return state, err
+}
+
+func (r unread) Search(ctx context.Context, q projections.Query) (projections.Page, error) {
+	page, err := r.Store.Search(ctx, q)
+	page.Partial = page.Partial || r.desk.indexing
+	return page, err
 }
 
 func (d *desk) Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error) {

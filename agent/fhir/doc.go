@@ -13,8 +13,11 @@
 //     and who wrote what, $resolve settles.
 //   - A search is never wider than what was asked, in silence: what is not supported
 //     is refused or named in the answer and left out of its self link.
-//   - What is not found while the desk is still reading the log is not said to be
-//     missing: a search carries an outcome `incomplete`, a read is 404 with that code.
+//   - A search finds a record by every live head, all conditions by one and the same, and
+//     says so where that is not the head shown. Its pages hold each record once that is
+//     there throughout, whatever is written between them.
+//   - What is not found while the desk is still reading the log, or indexing what
+//     it read, is not said to be missing: a search carries an outcome `incomplete`, a read is 404 with that code.
 //   - What a client writes is FHIR R4 as far as package structure sees: what is not is
 //     refused with 422 and an issue with its expression for each thing that is wrong (400
 //     where the JSON itself cannot be read). What is doubtful, an SSIN that was mistyped, is

@@ -2,173 +2,176 @@ package fhir
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/carelog/carelog/projections"
-	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
-// parameter is what one search parameter does.
-type parameter struct {
-	needs traits // of the type; 0: every type has it
-	kind  string // FHIR's search-param-type; "" for what does not narrow
-	// set puts a value into the query. Values that stand several times must all hold.
-	set func(q *projections.Query, value string) error
+// controls are the parameters that do not narrow a search, and what they do to it.
+var controls = map[string]func(a *asked, value string) error{
+	"_count":        setCount,
+	cursorParameter: func(a *asked, value string) error { a.query.After = value; return nil },
+	"_sort":         setSort,
+	"_summary":      setSummary,
+	"_include":      func(a *asked, value string) error { return a.include(value, false) },
+	"_revinclude":   func(a *asked, value string) error { return a.include(value, true) },
 }
 
 // cursorParameter carries the place in a search from one page to the next.
 const cursorParameter = "_cursor"
 
-var parameters = map[string]parameter{
-	"_id":           {kind: "token", set: once(func(q *projections.Query) *string { return &q.ID })},
-	"identifier":    {kind: "token", set: once(func(q *projections.Query) *string { return &q.Identifier })},
-	"_tag":          {kind: "token", set: setTag},
-	"patient":       {needs: inDossier, kind: "reference", set: setPatient},
-	"subject":       {needs: inDossier, kind: "reference", set: setPatient},
-	"name":          {needs: hasName, kind: "string", set: words(func(q *projections.Query) *string { return &q.Name })},
-	"family":        {needs: hasParts, kind: "string", set: words(func(q *projections.Query) *string { return &q.Family })},
-	"given":         {needs: hasParts, kind: "string", set: words(func(q *projections.Query) *string { return &q.Given })},
-	"birthdate":     {needs: hasBirth, kind: "date", set: setBirthDate},
-	"_count":        {set: setCount},
-	cursorParameter: {set: once(func(q *projections.Query) *string { return &q.After })},
-}
-
 // asked is a search as it was understood.
 type asked struct {
 	query     projections.Query
+	includes  []include
 	used      url.Values // for the self link
 	ignored   []string   // parameters that are not supported
 	countOnly bool
 }
 
+// include brings other records onto a page: those that the matches refer to, or those
+// that refer to the matches.
+type include struct {
+	typ       string // whose parameter it is
+	parameter fhirsearch.Parameter
+	target    string // the only type that is brought; empty: any
+	reverse   bool
+}
+
+// errIgnored says that a parameter is not supported, and can be left out.
+var errIgnored = errors.New("not supported")
+
 // understand reads search parameters. What cannot be taken as it was meant is an
 // error; a parameter that is not known is ignored and named, or, where strict, an
 // error as well.
-func understand(typ string, values url.Values, strict bool) (asked, error) {
+func understand(typ string, values url.Values, strict bool, now time.Time) (asked, error) {
 	a := asked{query: projections.Query{Type: typ}, used: url.Values{}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if name == "_format" || name == "_pretty" {
 			continue
 		}
-		bare := name
-		if i := strings.IndexAny(name, ":."); i >= 0 {
-			bare = name[:i]
-		}
-		p, ok := parameters[bare]
-		if !ok || resourceTypes[typ]&p.needs != p.needs || strings.Join(values[name], "") == "" {
+		if strings.Join(values[name], "") == "" {
 			a.ignored = append(a.ignored, name)
 			continue
 		}
-		if bare != name && !(p.kind == "reference" && name == bare+":Patient") {
-			return asked{}, badRequest("not-supported", "%s: %s cannot be modified or chained like this here", name, bare)
-		}
 		for _, value := range values[name] {
-			if err := set(&a, p, value); err != nil {
+			err := a.take(name, value, now)
+			switch {
+			case errors.Is(err, errIgnored):
+				a.ignored = append(a.ignored, name)
+				continue
+			case errors.Is(err, fhirsearch.ErrNotSupported):
+				return asked{}, badRequest("not-supported", "%s: %v; see %s/metadata", name, err, Root)
+			case err != nil:
 				return asked{}, badRequest("value", "%s=%s: %v", name, value, err)
 			}
 			a.used.Add(name, value)
 		}
 	}
+	a.ignored = slices.Compact(a.ignored)
 	if strict && len(a.ignored) > 0 {
 		return asked{}, badRequest("not-supported", "not supported for %s: %s; see %s/metadata", typ, strings.Join(a.ignored, ", "), Root)
 	}
-	a.countOnly = slices.Contains(a.used["_count"], "0")
 	return a, nil
 }
 
-func set(a *asked, p parameter, value string) error {
+// maxConditions bounds what one search may ask.
+const maxConditions = 50
+
+// take takes in one parameter.
+func (a *asked) take(name, value string, now time.Time) error {
 	if value == "" {
 		return errors.New("the value is missing")
 	}
-	if p.kind != "" {
-		plain, err := unescape(value)
-		if err != nil {
-			return err
-		}
-		value = plain
+	if control, ok := controls[name]; ok {
+		return control(a, value)
 	}
-	return p.set(&a.query, value)
+	c, known, err := fhirsearch.Parse(a.query.Type, name, value, now)
+	if !known {
+		return errIgnored
+	}
+	if len(a.query.Conditions) == maxConditions {
+		return errors.New("there are too many parameters")
+	}
+	a.query.Conditions = append(a.query.Conditions, c)
+	return err
 }
 
-// unescape takes FHIR's backslashes out of a value. A comma without one asks for
-// either of two values, which would need another query. A bar is left escaped where it
-// is, since it parts a token.
-func unescape(value string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(value); i++ {
-		switch {
-		case value[i] == ',':
-			return "", errors.New(`either-or (with a comma) is not supported: ask twice, or write \, for a comma`)
-		case value[i] == '\\' && i+1 < len(value) && strings.IndexByte(`\,$`, value[i+1]) >= 0:
-			i++
-			b.WriteByte(value[i])
-		case value[i] == '\\' && i+1 < len(value) && value[i+1] == '|':
-			return "", errors.New("a bar within a value is not supported")
-		default:
-			b.WriteByte(value[i])
-		}
-	}
-	return b.String(), nil
-}
-
-// once sets a field that a query has one of.
-func once(field func(*projections.Query) *string) func(*projections.Query, string) error {
-	return func(q *projections.Query, value string) error {
-		f := field(q)
-		if *f != "" && *f != value {
-			return fmt.Errorf("two values that must both hold (%s too) are not supported", *f)
-		}
-		*f = value
-		return nil
-	}
-}
-
-// words adds to words that must all be found.
-func words(field func(*projections.Query) *string) func(*projections.Query, string) error {
-	return func(q *projections.Query, value string) error {
-		if fhirjson.Fold(value) == "" {
-			return errors.New("there is no letter or digit to search for")
-		}
-		f := field(q)
-		*f = strings.TrimSpace(*f + " " + value)
-		return nil
-	}
-}
-
-func setPatient(q *projections.Query, value string) error {
-	id := strings.TrimPrefix(value, "Patient/")
-	if strings.Contains(id, "/") {
-		return errors.New("want Patient/<id>")
-	}
-	return once(func(q *projections.Query) *string { return &q.Patient })(q, id)
-}
-
-func setTag(q *projections.Query, value string) error {
-	if value != fhirjson.ConflictTag.System+"|"+fhirjson.ConflictTag.Code && value != fhirjson.ConflictTag.Code {
-		return fmt.Errorf("only %s|%s can be searched for", fhirjson.ConflictTag.System, fhirjson.ConflictTag.Code)
-	}
-	q.Conflict = true
-	return nil
-}
-
-func setBirthDate(q *projections.Query, value string) error {
-	date := strings.TrimPrefix(value, "eq")
-	if len(date) == 0 || date[0] < '0' || date[0] > '9' {
-		return errors.New("want YYYY, YYYY-MM or YYYY-MM-DD; of the prefixes only eq is supported")
-	}
-	return once(func(q *projections.Query) *string { return &q.BirthDate })(q, date)
-}
-
-func setCount(q *projections.Query, value string) error {
+func setCount(a *asked, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 {
 		return errors.New("want a number of entries")
 	}
-	q.Limit = min(max(n, 1), projections.MaxLimit) // of 0 only the total is shown
+	a.query.Limit = min(max(n, 1), projections.MaxLimit)
+	if n == 0 {
+		a.countOnly, a.query.CountOnly = true, true
+	}
 	return nil
+}
+
+func setSort(a *asked, value string) (err error) {
+	if a.query.Order.Name != "" {
+		return errors.New("one parameter orders a search")
+	}
+	a.query.Order, err = fhirsearch.ParseOrder(a.query.Type, value)
+	if errors.Is(err, fhirsearch.ErrNotSupported) {
+		return errIgnored
+	}
+	return err
+}
+
+func setSummary(a *asked, value string) error {
+	switch value {
+	case "count":
+		a.countOnly, a.query.CountOnly = true, true
+		return nil
+	case "false":
+		return nil
+	}
+	return errIgnored
+}
+
+// include reads Type:parameter or Type:parameter:target.
+func (a *asked) include(value string, reverse bool) error {
+	parts := strings.Split(value, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return errIgnored
+	}
+	i := include{typ: parts[0], reverse: reverse}
+	if len(parts) == 3 {
+		i.target = parts[2]
+	}
+	p, known := fhirsearch.Lookup(i.typ, parts[1])
+	if i.parameter = p; !known || p.Kind != fhirsearch.KindReference {
+		return errIgnored
+	}
+	here := a.query.Type
+	switch {
+	case !reverse && i.typ != here, reverse && (!p.PointsAt(here) || i.target != "" && i.target != here):
+		return errIgnored
+	}
+	if _, ok := resourceTypes[i.typ]; !ok {
+		return errIgnored
+	}
+	a.includes = append(a.includes, i)
+	return nil
+}
+
+// effect says what a parameter would have done.
+func effect(name string) string {
+	switch bare, _, _ := strings.Cut(name, ":"); bare {
+	case "_sort":
+		return "did not order what was found"
+	case "_include", "_revinclude":
+		return "brought nothing with it"
+	case "_summary":
+		return "left nothing out"
+	}
+	return "did not narrow the search"
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -22,7 +23,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
-	a, err := understand(record.Type, values, preference(r, "handling") == "strict")
+	a, err := understand(record.Type, values, preference(r, "handling") == "strict", time.Now())
 	if err != nil {
 		return err
 	}
@@ -34,49 +35,93 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	b := newBundle("searchset", page.Total)
 	here := base(r) + "/" + record.Type
 	b.link("self", withQuery(here, a.used))
-	if page.Next != "" && !a.countOnly {
+	if page.Next != "" {
 		next := maps.Clone(a.used)
 		next.Set(cursorParameter, page.Next)
 		b.link("next", withQuery(here, next))
 	}
-	var notes []issue
-	if partial {
-		notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()})
-	}
-	for _, name := range a.ignored {
-		notes = append(notes, issue{Severity: "warning", Code: "not-supported",
-			Diagnostics: "the parameter " + name + " is not supported for " + record.Type + " and did not narrow the search"})
+	f := finding{handler: h, bundle: b, base: base(r), seen: make(map[events.Record]bool)}
+	f.notes = notesOn(a, page, partial)
+	for _, state := range page.States {
+		f.add(state, "match")
 	}
 	for _, state := range page.States {
-		switch {
-		case a.countOnly:
-		case unreadable(state.Shown):
-			notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, state.Shown).text})
-		case !state.Shown.Deleted():
-			b.add(entry{
-				FullURL: base(r) + "/" + state.Record.String(), Search: &entrySearch{Mode: "match"},
-				Resource: stamp(state.Shown, state.Conflict),
-			})
-		}
+		f.elsewhere(state, page.Elsewhere[state.Record])
 	}
-	if len(notes) > 0 {
-		b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(notes...)})
+	if err := f.include(r.Context(), a.includes, page.States); err != nil {
+		return err
+	}
+	if len(f.notes) > 0 {
+		b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(f.notes...)})
 	}
 	send(w, http.StatusOK, b.bytes())
 	return nil
 }
 
+// notesOn says what a search did not look at.
+func notesOn(a asked, page projections.Page, partial bool) (notes []issue) {
+	if partial {
+		notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()})
+	}
+	if page.Partial {
+		notes = append(notes, issue{Severity: "warning", Code: "incomplete",
+			Diagnostics: "this PC is still completing the index of its records: ask again soon, more may be found then; a search by patient, name or identifier finds everything now"})
+	}
+	for _, name := range a.ignored {
+		notes = append(notes, issue{Severity: "warning", Code: "not-supported",
+			Diagnostics: "the parameter " + name + " is not supported for " + a.query.Type + " and " + effect(name)})
+	}
+	return notes
+}
+
+// finding gathers what a search answers.
+type finding struct {
+	handler *Handler
+	bundle  *bundle
+	base    string
+	notes   []issue
+	seen    map[events.Record]bool
+}
+
+// add puts a record into the answer, once. What cannot be opened is named.
+func (f *finding) add(state projections.State, mode string) {
+	if f.seen[state.Record] {
+		return
+	}
+	f.seen[state.Record] = true
+	switch {
+	case unreadable(state.Shown):
+		f.notes = append(f.notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, state.Shown).text})
+	case !state.Shown.Deleted():
+		f.bundle.add(entry{
+			FullURL: f.base + "/" + state.Record.String(), Search: &entrySearch{Mode: mode},
+			Resource: stamp(state.Shown, state.Conflict),
+		})
+	}
+}
+
+// elsewhere says that a record was found by a version which is not the one shown.
+func (f *finding) elsewhere(state projections.State, heads []events.ID) {
+	for _, id := range heads {
+		f.notes = append(f.notes, issue{Severity: "warning", Code: "informational", Details: &concept{Text: id.String()},
+			Diagnostics: state.Record.String() + " was found by its version " + id.String() + ", which stands beside the one that is shown: see " +
+				f.base + "/" + state.Record.String() + "/$conflicts"})
+	}
+}
+
 // partial reports whether there may be more than the search will find: this desk is
-// still reading the log, and the search is for more than a dossier that can be fetched.
+// still reading the log, and the search is for more than dossiers that can be fetched.
 func (h *Handler) partial(ctx context.Context, q projections.Query) bool {
 	if !h.desk.Incomplete() {
 		return false
 	}
-	patient := q.Patient
-	if q.Type == "Patient" && patient == "" {
-		patient = q.ID
+	for i := range q.Conditions {
+		patients, ok := q.Conditions[i].Dossiers(q.Type)
+		if ok && !slices.ContainsFunc(patients, func(p string) bool { return h.desk.Need(ctx, p) != nil }) {
+			return false
+		}
 	}
-	return patient == "" || h.desk.Need(ctx, patient) != nil
+	return true
 }
 
 // searchValues gathers the parameters of the URL and of a form that was posted.

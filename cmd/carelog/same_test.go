@@ -54,6 +54,13 @@ func projectionOf(folder string) (text string, err error) {
 			return "", err
 		}
 	}
+	for done := false; !done; {
+		at, err := store.Index(ctx, 1000)
+		if err != nil {
+			return "", err
+		}
+		done = at.Complete()
+	}
 	if err := store.Check(ctx); err != nil {
 		return "", fmt.Errorf("%s: %w", folder, err)
 	}

@@ -71,6 +71,9 @@ func printStatus(w io.Writer, s agent.Status) error {
 	if p := s.Prefetch; p != nil {
 		fmt.Fprintf(t, "agenda\t%d of %d dossiers\n", p.Done, p.Total)
 	}
+	if i := s.Index; i != nil {
+		fmt.Fprintf(t, "index\t%d of %d records: a search may miss the others, and says so\n", i.Done, i.Total)
+	}
 	if s.Incomplete {
 		fmt.Fprintf(t, "incomplete\tthis PC has not read the whole log yet: what is not found here may exist\n")
 	}

@@ -19,6 +19,8 @@ type Replica interface {
 	Position(context.Context) (events.Position, string, error)
 	Keys(context.Context) iter.Seq2[events.WrappedKey, error]
 	Doubts(context.Context) ([]projections.Doubtful, error)
+	// Index completes the index a few records at a time.
+	Index(ctx context.Context, limit int) (projections.Indexed, error)
 	Dump(context.Context, io.Writer) error
 }
 
@@ -42,7 +44,7 @@ type Projection struct {
 // of this package for who may sign, and reports the first line in which the two differ,
 // under the code Projected. The verdict on a doubtful event is compared, its wording is
 // taken from the replica. The replica must not change meanwhile, and must not be in the
-// middle of healing the server.
+// middle of healing the server. What waits to be indexed in it is indexed first.
 func VerifyProjection(ctx context.Context, p Projection, found func(Finding) error) (err error) {
 	if !p.Keys.judges() {
 		return errors.New("verify the projection: the practice's keys and its root key are needed to replay the log")
@@ -60,6 +62,11 @@ func VerifyProjection(ctx context.Context, p Projection, found func(Finding) err
 	if err := p.replay(ctx, store); err != nil {
 		return fmt.Errorf("verify the projection: %w", err)
 	}
+	for _, r := range []Replica{store, p.Replica} {
+		if err := complete(ctx, r); err != nil {
+			return fmt.Errorf("verify the projection: %w", err)
+		}
+	}
 	d, differ, err := FirstDifference(ctx, store.Dump, p.Replica.Dump)
 	if err != nil {
 		return fmt.Errorf("verify the projection: compare: %w", err)
@@ -68,6 +75,16 @@ func VerifyProjection(ctx context.Context, p Projection, found func(Finding) err
 		return nil
 	}
 	return found(place{}.finding(Projected, "line %d of the dump: the log gives %q, the projection has %q", d.Line, d.Want, d.Got))
+}
+
+// complete completes an index: how far it is depends on how the events came.
+func complete(ctx context.Context, r Replica) error {
+	for {
+		at, err := r.Index(ctx, batchMessages)
+		if err != nil || at.Complete() {
+			return err
+		}
+	}
 }
 
 // replay fills a store with what the replica should hold.

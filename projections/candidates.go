@@ -1,0 +1,147 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirsearch"
+)
+
+// candidate is a record that may be found.
+type candidate struct {
+	key, shown, updated int64
+	typ, id, label      string
+	heads               int
+	conflict            bool
+	packed              []byte // nil: it waits to be indexed
+}
+
+// tables join no more than is asked for: a search may look at thousands of candidates.
+func (x *searching) tables() (columns, joins string) {
+	packed, updated := "v.packed", "0"
+	joins = " JOIN record r ON r.key = c.record LEFT JOIN value v ON v.record = r.key "
+	if x.behind {
+		packed = "CASE WHEN r.key <= ?1 AND u.record IS NULL THEN v.packed END"
+		joins += "LEFT JOIN unindexed u ON u.record = r.key "
+	}
+	if x.needsTime() {
+		updated = "e.arrived"
+		joins += "JOIN event e ON e.arrival = r.shown "
+	}
+	return "r.key, r.shown, " + updated + ", r.type, r.id, r.label, r.heads, r.conflict, " + packed,
+		joins + "WHERE r.heads > 0 AND r.deleted = 0 AND (?2 = '' OR r.type = ?2) "
+}
+
+// candidates calls f with each hit of a origin, in no order.
+func (x *searching) candidates(from origin, f func(hit) error) error {
+	return x.look("(SELECT DISTINCT record FROM ("+from.sql+")) c CROSS", "", from.args, func(c *candidate) error {
+		h, ok, err := x.judge(c)
+		if err != nil || !ok {
+			return err
+		}
+		return f(h)
+	})
+}
+
+// look reads candidates: those of c.record in a part of a FROM clause, which a condition
+// may narrow. The arguments ?1 and ?2 are its own.
+func (x *searching) look(from, rest string, args []any, f func(*candidate) error) error {
+	columns, joins := x.tables()
+	return x.each("SELECT "+columns+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
+		var c candidate
+		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed); err != nil {
+			return err
+		}
+		return f(&c)
+	})
+}
+
+// needsTime reports whether somebody asks when records came.
+func (x *searching) needsTime() bool {
+	return slices.ContainsFunc(x.Conditions, func(c fhirsearch.Condition) bool { return c.Name == fhirsearch.ParamLastUpdated })
+}
+
+// judge decides whether a candidate is a hit: one of its live heads must be all that is
+// asked for.
+func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
+	h = hit{record: events.Record{Type: c.typ, ID: c.id}, key: c.key}
+	if c.packed == nil {
+		if c.packed, err = x.unpacked(c); err != nil {
+			return h, false, err
+		}
+	}
+	values := fhirsearch.Unpack(c.packed)
+	shown := 0
+	var ids []events.ID
+	if c.heads > 1 {
+		if ids, shown, err = x.liveHeads(c); err != nil {
+			return h, false, err
+		}
+		if len(ids) != len(values) {
+			return h, false, &DifferenceError{What: "live heads of " + h.record.String(), Want: fmt.Sprint(len(values)), Got: fmt.Sprint(len(ids))}
+		}
+	}
+	for i := range values {
+		if !x.matches(c, values[i]) {
+			continue
+		}
+		ok = true
+		if ids != nil {
+			h.heads = append(h.heads, ids[i])
+		}
+	}
+	if ok {
+		h.order = x.orderKey(c, values[shown])
+	}
+	return h, ok, nil
+}
+
+func (x *searching) matches(c *candidate, v fhirsearch.Values) bool {
+	head := fhirsearch.Head{ID: c.id, Updated: c.updated, Conflict: c.conflict, Values: v}
+	for i := range x.Conditions {
+		if !x.Conditions[i].Matches(&head) {
+			return false
+		}
+	}
+	return true
+}
+
+// liveHeads are the ids of a record's heads that are no deletions, in their order, and
+// which of them is shown.
+func (v *view) liveHeads(c *candidate) (ids []events.ID, shown int, err error) {
+	err = v.each("SELECT id, event FROM head WHERE record = ? AND class < 2 ORDER BY id", []any{c.key}, func(scan func(...any) error) error {
+		var id []byte
+		var event int64
+		if err := scan(&id, &event); err != nil {
+			return err
+		}
+		if event == c.shown {
+			shown = len(ids)
+		}
+		ids = append(ids, events.ID(id))
+		return nil
+	})
+	return ids, shown, err
+}
+
+// unpacked makes the values of a record that waits to be indexed.
+func (x *searching) unpacked(c *candidate) ([]byte, error) {
+	from, key := eventTables+"WHERE e.arrival = ?", c.shown
+	if c.heads > 1 {
+		from = ` FROM head h JOIN event e ON e.arrival = h.event LEFT JOIN record r ON r.key = e.record
+			LEFT JOIN dossier d ON d.key = e.dossier LEFT JOIN device v ON v.key = e.device
+			WHERE h.record = ? AND h.class < 2 ORDER BY h.id`
+		key = c.key
+	}
+	var list []fhirsearch.Values
+	err := x.each("SELECT "+eventColumns+from, []any{key}, func(scan func(...any) error) error {
+		var r row
+		if err := r.scan(x.practice, scan); err != nil {
+			return err
+		}
+		list = append(list, x.valuesIn(&r))
+		return nil
+	})
+	return fhirsearch.Pack(list), err
+}

@@ -1,0 +1,206 @@
+package projections
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirsearch"
+)
+
+// origin is where candidates for a search are found: rows with the key of a record, some
+// perhaps more than once.
+type origin struct {
+	sql   string
+	args  []any
+	way   fhirsearch.Way
+	count int // of rows, as far as they were counted
+}
+
+// firstArg is the first free number of an argument: the others are those of look.
+const firstArg = 3
+
+// add joins a question that gives keys of records. A question mark stands for each argument.
+func (s *origin) add(sql string, args ...any) {
+	var b strings.Builder
+	if s.sql != "" {
+		b.WriteString(s.sql + " UNION ALL ")
+	}
+	for i, part := range strings.Split(sql, "?") {
+		if i > 0 {
+			fmt.Fprintf(&b, "?%d", firstArg+len(s.args)+i-1)
+		}
+		b.WriteString(part)
+	}
+	s.sql = b.String()
+	s.args = append(s.args, args...)
+}
+
+// plan picks the origin with the fewest candidates. While the index is being completed
+// one that needs no index goes before, since it has everything.
+func (x *searching) plan() (origin, error) {
+	origins, err := x.origins()
+	if err != nil {
+		return origin{}, err
+	}
+	// Few are found out cheaply, and then it does not matter how many the others have.
+	var best origin
+	for _, most := range []int{few, x.counted} {
+		for i := range origins {
+			if err := x.measure(&origins[i], most); err != nil {
+				return best, err
+			}
+		}
+		if best = slices.MinFunc(origins, x.rank); best.count <= most {
+			break
+		}
+	}
+	return best, nil
+}
+
+// few candidates are counted before many are.
+const few = 200
+
+// rank orders origins.
+func (x *searching) rank(a, b origin) int {
+	if x.behind {
+		whole := func(o origin) bool { return !o.way.Indexed() && o.count <= x.counted }
+		switch {
+		case whole(a) && !whole(b):
+			return -1
+		case whole(b) && !whole(a):
+			return 1
+		}
+	}
+	return cmp.Compare(a.count, b.count)
+}
+
+// measure counts the candidates of a origin, up to one more than most.
+func (x *searching) measure(s *origin, most int) error {
+	args := slices.Concat([]any{most + 1, nil}, s.args)
+	_, err := x.one("SELECT count(*) FROM (SELECT 1 FROM ("+s.sql+") LIMIT ?1)", args, &s.count)
+	return err
+}
+
+// origins are all ways to the candidates, the plain one last.
+func (x *searching) origins() (list []origin, err error) {
+	if match := matchOf(x.Text); match != "" {
+		var s origin
+		s.add(byWords, match)
+		return []origin{s}, nil // nothing else looks at the text
+	} else if strings.TrimSpace(x.Text) != "" {
+		return nil, fmt.Errorf("%w: %q has no letter and no digit", ErrQuery, x.Text)
+	}
+	for i := range x.Conditions {
+		for _, way := range x.Conditions[i].Ways() {
+			s, err := x.originOf(way)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, s)
+		}
+	}
+	var all origin
+	switch {
+	case x.Type == "":
+		all.add("SELECT key AS record FROM record")
+	case x.behind: // whole, and slow
+		all.add("SELECT key AS record FROM record WHERE type = ?", x.Type)
+	default:
+		ids := fhirsearch.IDsOf(x.Type)
+		all.add("SELECT record FROM found_by WHERE key >= ? AND key <= ?", ids.From, ids.To)
+	}
+	return append(list, all), nil
+}
+
+const byWords = "SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?"
+
+// originOf joins the parts of a way.
+func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
+	s.way = way
+	for _, r := range way.Reaches {
+		s.add("SELECT record FROM found_by WHERE key >= ? AND key <= ?", r.From, r.To)
+	}
+	for _, id := range way.IDs {
+		s.add("SELECT r.key AS record FROM record r WHERE "+named, nameArgs(events.Record{Type: x.Type, ID: id})...)
+	}
+	for _, patient := range way.Patients {
+		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND type = ?", patient, x.Type)
+		s.add("SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)", patient)
+	}
+	for _, words := range way.Words {
+		s.add(byWords, matchWords(names, words))
+	}
+	for _, text := range way.Others {
+		s.add(byWords, `{other} : "`+text+`" *`)
+	}
+	if way.Conflict {
+		s.add("SELECT key AS record FROM record WHERE conflict = 1")
+	}
+	if s.sql == "" {
+		from, to, err := x.arrivals(way.Updated)
+		if err != nil {
+			return s, err
+		}
+		s.add("SELECT record FROM event WHERE arrival >= ? AND arrival < ?", from, to)
+	}
+	return s, nil
+}
+
+// arrivals are the first event that came at the beginning of a span of time, and the first
+// that came after its end. Events are in the order of their times, which are not indexed.
+func (v *view) arrivals(span [2]int64) (from, to int64, err error) {
+	var last int64
+	if _, err := v.one("SELECT ifnull(max(arrival), 0) FROM event", nil, &last); err != nil {
+		return 0, 0, err
+	}
+	first := func(came func(at int64) bool) (int64, error) {
+		low, high := int64(0), last+1
+		for low < high {
+			middle := low + (high-low)/2
+			var arrival, at int64
+			found, err := v.one("SELECT arrival, arrived FROM event WHERE arrival >= ? ORDER BY arrival LIMIT 1", []any{middle}, &arrival, &at)
+			switch {
+			case err != nil:
+				return 0, err
+			case !found || came(at):
+				high = middle
+			default:
+				low = arrival + 1
+			}
+		}
+		return low, nil
+	}
+	if from, err = first(func(at int64) bool { return at >= span[0] }); err != nil {
+		return 0, 0, err
+	}
+	to, err = first(func(at int64) bool { return at > span[1] })
+	return from, to, err
+}
+
+// names are the columns in which names stand.
+const names = "{family given name}"
+
+// matchWords writes words as an FTS5 question: each must begin a word of the columns.
+func matchWords(columns string, words []string) string {
+	var parts []string
+	for _, word := range words {
+		parts = append(parts, columns+` : "`+word+`" *`)
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// matchOf writes a text as an FTS5 question: every word must begin a word of the names, or
+// a birth date or an identifier however it is punctuated. Empty where it has no word.
+func matchOf(text string) string {
+	var parts []string
+	for field := range strings.FieldsSeq(text) {
+		if words := fhirjson.Words(field); len(words) > 0 {
+			parts = append(parts, "(("+matchWords(names, words)+`) OR {other} : "`+fhirsearch.Bare(field)+`" *)`)
+		}
+	}
+	return strings.Join(parts, " AND ")
+}

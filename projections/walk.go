@@ -1,0 +1,203 @@
+package projections
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirsearch"
+)
+
+// walk finds a page of what has too many candidates to look at all: along the order, as
+// the index has it.
+func (x *searching) walk() error {
+	x.page.Total = -1
+	w := walking{searching: x}
+	if r, ok := x.order.Reach(x.Type); ok {
+		x.page.Partial = x.behind
+		if x.after == nil || x.after.key != nil {
+			done, err := w.byKeys(r)
+			if err != nil || done {
+				return err
+			}
+			x.after = nil // what has nothing to be ordered by comes last, from its beginning
+		}
+		w.bare = true
+	} else if x.order.Name == fhirsearch.ParamLastUpdated {
+		return w.byArrival()
+	}
+	return w.byID()
+}
+
+type walking struct {
+	*searching
+	read int  // rows
+	bare bool // only what has nothing to be ordered by
+}
+
+// take adds what was found at one place of the order; done where the page is full, or the
+// work that may be spent on one is.
+func (w *walking) take(found []hit, last hit) (done bool) {
+	slices.SortFunc(found, w.compare)
+	for _, h := range found {
+		if w.passed(h) {
+			continue
+		}
+		if len(w.hits) == w.limit {
+			w.end(w.hits[w.limit-1])
+			return true
+		}
+		w.hits = append(w.hits, h)
+	}
+	if w.read >= w.examined {
+		w.end(last)
+		return true
+	}
+	return false
+}
+
+// byKeys walks along the keys of a date or a name. What has one key is taken together, since
+// it is ordered by id.
+func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
+	at, lower, upper := all, ">=", "<="
+	edge, open, direction := &at.From, &lower, "ASC"
+	if w.order.Descending {
+		edge, open, direction = &at.To, &upper, "DESC"
+	}
+	if w.after != nil {
+		*edge = slices.Concat(all.From[:2], w.after.key)
+		if w.after.record.ID == lastID { // all of that key was taken
+			*open = (*open)[:1]
+		}
+	}
+	for {
+		var keys [][]byte
+		if err := w.each("SELECT DISTINCT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?",
+			[]any{at.From, at.To, w.step}, func(scan func(...any) error) error {
+				var key []byte
+				err := scan(&key)
+				keys = append(keys, key)
+				return err
+			}); err != nil {
+			return false, err
+		}
+		if done, err := w.groups(keys); done || err != nil || len(keys) < w.step {
+			return done, err
+		}
+		*edge = keys[len(keys)-1]
+		*open = (*open)[:1] // the edge itself was taken
+	}
+}
+
+// groups takes the records of each key in turn.
+func (w *walking) groups(keys [][]byte) (done bool, err error) {
+	for _, key := range keys {
+		var found []hit
+		if err := w.look("found_by c CROSS", "AND c.key = ?3", []any{key}, func(c *candidate) error {
+			w.read++
+			h, ok, err := w.judge(c)
+			if ok && sameKey(h.order, key[2:]) { // a record with several dates stands at each of them
+				found = append(found, h)
+			}
+			return err
+		}); err != nil {
+			return false, err
+		}
+		if w.take(found, w.behindAll(bytes.Clone(key[2:]))) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// behindAll is the place behind all that has a key.
+func (w *walking) behindAll(key []byte) hit {
+	return hit{order: key, record: events.Record{Type: w.Type, ID: lastID}}
+}
+
+// lastID is behind every id of a record, as far as order goes.
+const lastID = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+
+// byID walks along the ids of a type.
+func (w *walking) byID() error {
+	w.page.Partial = w.behind
+	all := fhirsearch.IDsOf(w.Type)
+	from, to, lower, upper, direction := all.From, all.To, ">=", "<=", "ASC"
+	edge, open := &from, &lower
+	if w.order.Name == fhirsearch.ParamID && w.order.Descending {
+		edge, open, direction = &to, &upper, "DESC"
+	}
+	if w.after != nil {
+		*edge, *open = fhirsearch.IDKey(w.Type, w.after.record.ID), (*open)[:1]
+	}
+	for {
+		var keys [][]byte
+		if err := w.each("SELECT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?", []any{from, to, w.step}, func(scan func(...any) error) error {
+			var key []byte
+			err := scan(&key)
+			keys = append(keys, key)
+			return err
+		}); err != nil || len(keys) == 0 {
+			return err
+		}
+		last := keys[len(keys)-1]
+		first, end := keys[0], last
+		if direction == "DESC" {
+			first, end = last, keys[0]
+		}
+		var found []hit
+		if err := w.look("(SELECT record FROM found_by WHERE key >= ?3 AND key <= ?4) c CROSS", "", []any{first, end}, func(c *candidate) error {
+			h, ok, err := w.judge(c)
+			if ok && !(w.bare && h.order != nil) {
+				found = append(found, h)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		w.read += len(keys)
+		if w.take(found, hit{record: events.Record{Type: w.Type, ID: fhirsearch.IDIn(last)}}) || len(keys) < w.step {
+			return nil
+		}
+		*edge, *open = last, (*open)[:1]
+	}
+}
+
+// byArrival walks along the order in which versions came: each record stands at the one
+// that is shown.
+func (w *walking) byArrival() error {
+	direction, beyond, from := "ASC", ">", int64(0)
+	if w.order.Descending {
+		direction, beyond, from = "DESC", "<", int64(1)<<62
+	}
+	if w.after != nil {
+		from = arrivalOf(w.after.key)
+	}
+	for {
+		var arrivals []int64
+		if err := w.each("SELECT arrival FROM event WHERE arrival "+beyond+" ? ORDER BY arrival "+direction+" LIMIT ?", []any{from, w.step}, func(scan func(...any) error) error {
+			var arrival int64
+			err := scan(&arrival)
+			arrivals = append(arrivals, arrival)
+			return err
+		}); err != nil || len(arrivals) == 0 {
+			return err
+		}
+		w.read += len(arrivals)
+		low, high := min(arrivals[0], arrivals[len(arrivals)-1]), max(arrivals[0], arrivals[len(arrivals)-1])
+		var found []hit
+		if err := w.look("(SELECT record, arrival FROM event WHERE arrival >= ?3 AND arrival <= ?4) c CROSS", "AND r.shown = c.arrival", []any{low, high}, func(c *candidate) error {
+			h, ok, err := w.judge(c)
+			if ok {
+				found = append(found, h)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		from = arrivals[len(arrivals)-1]
+		if w.take(found, w.behindAll(fhirsearch.KeyOfArrival(from))) || len(arrivals) < w.step {
+			return nil
+		}
+	}
+}
