@@ -120,6 +120,9 @@ func (w *writer) prepareFile(ctx context.Context, path, practice string) error {
 	if _, err := w.exec(insertStore, practice); err != nil {
 		return err
 	}
+	if _, err := w.exec(giveFeed, newFeed()); err != nil {
+		return err
+	}
 	_, err = w.exec(markClean, 0)
 	return err
 }

@@ -44,6 +44,7 @@ type Store struct {
 
 	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after mu
 	readers *sql.DB
+	origin  origin // of the file
 }
 
 // readerCount is how many questions are answered at once; more wait.
@@ -83,6 +84,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
+		return err
+	}
+	if s.origin, err = s.writer.origin(); err != nil {
 		return err
 	}
 	if s.readers, err = sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)")); err != nil {
@@ -204,7 +208,7 @@ func (s *Store) view(ctx context.Context, what string, f func(*view) error) erro
 		return s.explain(what, err)
 	}
 	defer tx.Rollback() // a read has nothing to keep
-	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener}))
+	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener, origin: s.origin}))
 }
 
 // view is one unchanging state of the store, for the length of a question.
@@ -213,6 +217,7 @@ type view struct {
 	tx       *sql.Tx
 	practice string
 	opener   func(*events.Event) ([]byte, error)
+	origin
 }
 
 // each calls f on every row of a question.

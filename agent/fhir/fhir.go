@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -33,8 +34,9 @@ type Desk interface {
 type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)
-	// History returns all versions, the one that came here last first.
-	History(ctx context.Context, r events.Record) ([]projections.Version, error)
+	// Past lists versions of a record, a type or all, the one that came here last first.
+	Past(ctx context.Context, q projections.Past) (projections.PastPage, error)
+	feed.Records
 	// Ancestor returns the latest version that all heads descend from, if there is one.
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
 	// Search answers projections.ErrCursor or projections.ErrQuery for what it cannot understand.
@@ -54,6 +56,11 @@ type Config struct {
 	Started time.Time
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
+	// Changed returns a channel that is closed at the next change here. Nil: there is
+	// no stream of events.
+	Changed func() <-chan struct{}
+	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
+	Heartbeat time.Duration
 }
 
 // Root is the path under which the door stands.
@@ -70,11 +77,12 @@ type Handler struct {
 	author       func(*http.Request) string
 	log          *slog.Logger
 	capabilities []byte
+	streams      streams
 }
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
+	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started), streams: newStreams(c)}
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -114,7 +122,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return notAllowed(methods, r.Method)
 	}
-	if err := acceptable(r); err != nil {
+	if err := acceptable(r); err != nil && !isStream(steps) {
 		return err
 	}
 	return serve(w, r, record)
@@ -128,6 +136,9 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	if len(steps) == 1 && steps[0] == "metadata" {
 		return map[string]answer{"GET": h.metadata}, record, nil
+	}
+	if methods, record, ok := h.readings(steps); ok {
+		return methods, record, nil
 	}
 	record.Type = steps[0]
 	if _, ok := resourceTypes[record.Type]; !ok {
@@ -146,8 +157,6 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	switch {
 	case len(steps) == 2:
 		return map[string]answer{"GET": h.read, "PUT": h.update, "DELETE": h.delete}, record, nil
-	case len(steps) == 3 && steps[2] == "_history":
-		return map[string]answer{"GET": h.history}, record, nil
 	case len(steps) == 3 && steps[2] == "$conflicts":
 		return map[string]answer{"GET": h.conflicts}, record, nil
 	case len(steps) == 3 && steps[2] == "$resolve":

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -49,8 +50,7 @@ type Records interface {
 	Conflicts(ctx context.Context) ([]projections.State, error)
 	Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error)
 	Devices(ctx context.Context) ([]projections.Device, error)
-	// Changes returns what came after that arrival, in order, at most limit.
-	Changes(ctx context.Context, after int64, limit int) ([]projections.Change, error)
+	feed.Records
 }
 
 // Config says what the pages show.

@@ -1,0 +1,225 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Past asks for versions: of one record, of all of a type, or of all there are.
+type Past struct {
+	Type  string    // empty: of any type
+	ID    string    // of a record of Type; empty: of any
+	Since time.Time // that came here then or later; zero: whenever
+	Limit int       // at most so many; 0 means DefaultLimit, and MaxLimit is the most
+	After string    // PastPage.Next of the page before
+}
+
+// Listed is a version among those of many records.
+type Listed struct {
+	Version
+	Conflict bool // it is a head, and its record is in conflict
+}
+
+// PastPage is a part of the versions asked for, the one that came here last first. A
+// version whose verdict got better came when it did. A page may have fewer than the
+// limit and a next one all the same.
+type PastPage struct {
+	Versions []Listed
+	Next     string    // for Past.After; empty at the end
+	At       time.Time // whatever comes here after this page was read comes then or later
+}
+
+// Bounds of what is read at once.
+const (
+	pastChunk = 64
+	pastBytes = 8 << 20 // a page ends where its bodies have more
+)
+
+// Past lists versions. ErrNotFound where one record is asked for and has none;
+// ErrCursor or ErrFeed for an After that no page of this file gave.
+func (s *Store) Past(ctx context.Context, q Past) (PastPage, error) {
+	var page PastPage
+	err := s.view(ctx, "list versions", func(v *view) error {
+		end, at, err := v.end()
+		if err != nil {
+			return err
+		}
+		page.At = v.moment(at)
+		below := end.Arrival + 1
+		if q.After != "" {
+			m, err := ParseMark(q.After)
+			if err == nil {
+				err = v.check(m)
+			}
+			if err != nil {
+				return err
+			}
+			below = m.Arrival
+		}
+		limit := bound(q.Limit)
+		places, err := v.places(q, below, limit+1)
+		if err != nil {
+			return err
+		}
+		last := int64(0)
+		if len(places) > limit {
+			places, last = places[:limit], places[limit-1].at
+		}
+		return v.fill(&page, places, last, q.Since)
+	})
+	return page, err
+}
+
+// known is ErrNotFound where a single record is asked for that has no version.
+func (v *view) known(q Past) error {
+	if q.ID == "" {
+		return nil
+	}
+	found, err := v.one("SELECT 1 FROM record r WHERE r.type = ? AND r.id = ? AND r.heads > 0", []any{q.Type, q.ID}, new(int))
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// listing is where an event stands in a list of what came: at its own arrival, or at
+// that of the last notice of it.
+type listing struct{ at, event int64 }
+
+// places finds at most limit events that may be listed, the last to come first.
+func (v *view) places(q Past, below int64, limit int) ([]listing, error) {
+	if err := v.known(q); err != nil {
+		return nil, err
+	}
+	from, err := v.firstSince(q.Since)
+	if err != nil {
+		return nil, err
+	}
+	var list []listing
+	collect := func(scan func(...any) error) error {
+		var p listing
+		err := scan(&p.at, &p.event)
+		list = append(list, p)
+		return err
+	}
+	sql, args, err := v.eventsOf(q, below-from)
+	if err != nil {
+		return nil, err
+	}
+	const unnoticed = "e.arrival >= ? AND e.arrival < ? AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.of_event = e.arrival)"
+	args = append(args, from, below, limit)
+	if err := v.each("SELECT e.arrival, e.arrival FROM "+sql+unnoticed+" ORDER BY e.arrival DESC LIMIT ?", args, collect); err != nil {
+		return nil, err
+	}
+	if err := v.each(`SELECT n.arrival, n.of_event FROM notice n WHERE n.of_event > 0 AND n.arrival >= ?1 AND n.arrival < ?2
+		AND (?3 = '' OR n.type = ?3) AND (?4 = '' OR n.id = ?4)
+		AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.of_event = n.of_event AND m.arrival > n.arrival)
+		ORDER BY n.arrival DESC LIMIT ?5`, []any{from, below, q.Type, q.ID, limit}, collect); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(list, func(a, b listing) int { return cmp.Compare(b.at, a.at) })
+	return list[:min(limit, len(list))], nil
+}
+
+// eventsOf says where the events asked for are read: back from the end until there are
+// enough, or all of the type by its index, whichever is less for a type that is spread
+// evenly. span is how many arrivals there are to read back.
+func (v *view) eventsOf(q Past, span int64) (sql string, args []any, err error) {
+	switch {
+	case q.Type == "":
+		return "event e WHERE ", nil, nil
+	case q.ID != "":
+		return "event e WHERE e.record = (SELECT key FROM record WHERE type = ? AND id = ?) AND ", []any{q.Type, q.ID}, nil
+	}
+	var records int64
+	if _, err := v.one("SELECT count(*) FROM record WHERE type = ?", []any{q.Type}, &records); err != nil {
+		return "", nil, err
+	}
+	if records > span/4 { // CROSS JOIN keeps SQLite to the order that is written
+		return "event e CROSS JOIN record r ON r.key = e.record WHERE r.type = ? AND ", []any{q.Type}, nil
+	}
+	return "record r CROSS JOIN event e ON e.record = r.key WHERE r.type = ? AND ", []any{q.Type}, nil
+}
+
+// firstSince is an arrival before which nothing came at a time or later. Times rise
+// with arrivals but for events whose verdict got better, which look later than they
+// are placed: so it is never too high, and perhaps lower than it could be.
+func (v *view) firstSince(since time.Time) (int64, error) {
+	at := since.UnixMilli()
+	if since.IsZero() || at <= v.began {
+		return 0, nil
+	}
+	end, _, err := v.end()
+	low, high := int64(0), end.Arrival+1 // what is at low came before; all from high on came since
+	for err == nil && low+1 < high {
+		middle := low + (high-low)/2
+		var arrived int64
+		var found bool
+		found, err = v.one("SELECT arrived FROM event WHERE arrival >= ? ORDER BY arrival LIMIT 1", []any{middle}, &arrived)
+		if !found || arrived >= at {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high, err
+}
+
+// fill reads the versions at the places. last is the place behind which there is more;
+// 0: nothing is.
+func (v *view) fill(page *PastPage, places []listing, last int64, since time.Time) error {
+	size := 0
+	for chunk := range slices.Chunk(places, pastChunk) {
+		found, err := v.listed(chunk)
+		if err != nil {
+			return err
+		}
+		for _, p := range chunk {
+			got, ok := found[p.event]
+			if !ok || got.Arrived.UnixMilli() < since.UnixMilli() && !since.IsZero() {
+				continue
+			}
+			got.Arrival = p.at
+			size += len(got.Body)
+			page.Versions = append(page.Versions, got)
+		}
+		if end := chunk[len(chunk)-1].at; size > pastBytes && end != places[len(places)-1].at {
+			last = end
+			break
+		}
+	}
+	if last > 0 {
+		page.Next = Mark{v.feed, last}.String()
+	}
+	return nil
+}
+
+// isHead tells of the tables r and e.
+const isHead = "iif(r.heads > 1, EXISTS (SELECT 1 FROM head h WHERE h.record = r.key AND h.id = e.id), r.heads = 1 AND r.shown = e.arrival)"
+
+// listed reads those of a few events that are versions.
+func (v *view) listed(list []listing) (map[int64]Listed, error) {
+	numbers := make([]string, len(list))
+	for i, p := range list {
+		numbers[i] = strconv.FormatInt(p.event, 10)
+	}
+	found := make(map[int64]Listed, len(list))
+	err := v.each(fmt.Sprintf("SELECT "+eventColumns+", r.conflict, "+isHead+eventTables+"WHERE e.arrival IN (%s) AND "+versionOf, strings.Join(numbers, ",")),
+		nil, func(scan func(...any) error) error {
+			var r row
+			var conflict, head bool
+			if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &head)...) }); err != nil {
+				return err
+			}
+			got := Listed{Version: v.version(&r), Conflict: conflict && head}
+			got.Head = head
+			found[r.arrival] = got
+			return nil
+		})
+	return found, err
+}
