@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,31 @@ type desk struct {
 	whole    map[string]bool // dossiers that are here all the same
 	writes   int
 	last     uint64
+	changed  signal
+}
+
+// signal is what whoever waits for a change waits on.
+type signal struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch == nil {
+		s.ch = make(chan struct{})
+	}
+	return s.ch
+}
+
+func (s *signal) fire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch != nil {
+		close(s.ch)
+	}
+	s.ch = nil
 }
 
 func newDesk(t testing.TB) *desk {
@@ -62,10 +88,13 @@ func newDesk(t testing.TB) *desk {
 			t.Error(err)
 		}
 	})
-	d.door = fhir.New(fhir.Config{
+	door := fhir.New(fhir.Config{
 		Desk: d, Records: unread{d.store, d}, Version: "test", Started: eventstest.Epoch,
-		Author: func(r *http.Request) string { return r.Header.Get("Carelog-User") },
+		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
+		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
 	})
+	t.Cleanup(door.Close)
+	d.door = door
 	return d
 }
 
@@ -178,6 +207,7 @@ func (d *desk) apply(e *events.Event, body []byte, sequence uint64) {
 	if _, err := d.store.Apply(d.t.Context(), projections.Batch{Entries: []projections.Entry{entry}}); err != nil {
 		d.t.Fatal(err)
 	}
+	d.changed.fire()
 }
 
 // elsewhere is a change that another desk made; an empty body deletes.
