@@ -88,14 +88,19 @@ func newDesk(t testing.TB) *desk {
 			t.Error(err)
 		}
 	})
-	door := fhir.New(fhir.Config{
-		Desk: d, Records: unread{d.store, d}, Version: "test", Started: eventstest.Epoch,
-		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
-		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
-	})
+	door := newDoor(d, unread{d.store, d})
 	t.Cleanup(door.Close)
 	d.door = door
 	return d
+}
+
+// newDoor is a door before a desk and its records.
+func newDoor(d *desk, records fhir.Records) *fhir.Handler {
+	return fhir.New(fhir.Config{
+		Desk: d, Records: records, Version: "test", Started: eventstest.Epoch,
+		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
+		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
+	})
 }
 
 // Write does what agent.Agent does, as far as the door can see.

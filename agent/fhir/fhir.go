@@ -37,6 +37,9 @@ type Records interface {
 	// Past lists versions of a record, a type or all, the one that came here last first.
 	Past(ctx context.Context, q projections.Past) (projections.PastPage, error)
 	feed.Records
+	// Names lists live records by type and id; Shown reads a few of them as they are shown.
+	Names(ctx context.Context, w projections.Want) ([]events.Record, error)
+	Shown(ctx context.Context, names []events.Record) ([]projections.Listed, error)
 	// Ancestor returns the latest version that all heads descend from, if there is one.
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
 	// Search answers projections.ErrCursor or projections.ErrQuery for what it cannot understand.

@@ -31,6 +31,9 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 	if len(steps) == 3 && last == "_history" {
 		return get(h.history), record, true
 	}
+	if len(steps) == 3 && last == "$everything" && record.Type == "Patient" {
+		return get(h.everything), record, true
+	}
 	return nil, record, false
 }
 

@@ -1,0 +1,207 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Want says which records are read out. What is empty does not narrow.
+type Want struct {
+	Patient  string    // in whose dossier they are
+	Dossiers bool      // only what is in somebody's dossier
+	Types    []string  // of one of these types
+	Since    time.Time // the version that counts came here then or later
+}
+
+// filter is the condition on the tables r (record) and e (the event shown).
+func (w Want) filter(v *view) *filter {
+	f := &filter{}
+	f.add("r.heads > 0")
+	if w.Patient != "" {
+		f.add(inDossier, w.Patient, w.Patient)
+	}
+	if w.Dossiers {
+		f.add("d.patient <> ''")
+	}
+	if len(w.Types) > 0 {
+		f.conditions = append(f.conditions, "r.type IN (?"+strings.Repeat(", ?", len(w.Types)-1)+")")
+		for _, t := range w.Types {
+			f.args = append(f.args, t)
+		}
+	}
+	if at := w.Since.UnixMilli(); !w.Since.IsZero() && at > v.began {
+		f.add("e.arrived >= ?", at)
+	}
+	return f
+}
+
+const (
+	shownTables = " FROM record r JOIN event e ON e.arrival = r.shown JOIN dossier d ON d.key = e.dossier JOIN device v ON v.key = e.device "
+	live        = " AND r.deleted = 0"
+)
+
+// Names lists the live records wanted, by type and id.
+func (s *Store) Names(ctx context.Context, w Want) ([]events.Record, error) {
+	var names []events.Record
+	err := s.view(ctx, "list records", func(v *view) error {
+		f := w.filter(v)
+		return v.each("SELECT r.type, r.id"+shownTables+"WHERE "+f.where()+live+" ORDER BY r.type, r.id", f.args, func(scan func(...any) error) error {
+			var r events.Record
+			err := scan(&r.Type, &r.ID)
+			names = append(names, r)
+			return err
+		})
+	})
+	return names, err
+}
+
+// Shown reads the version that is shown of each of a few records, in the order in which
+// they are given. Those that are deleted or not here are left out.
+func (s *Store) Shown(ctx context.Context, names []events.Record) ([]Listed, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	found := make(map[events.Record]Listed, len(names))
+	args := make([]any, 0, 2*len(names))
+	for _, r := range names {
+		args = append(args, r.Type, r.ID)
+	}
+	err := s.view(ctx, "read records", func(v *view) error {
+		return v.eachShown("WHERE r.heads > 0"+live+" AND (r.type, r.id) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(names)-1)+")", args, func(got Listed) error {
+			found[got.Event.Record] = got
+			return nil
+		})
+	})
+	list := make([]Listed, 0, len(found))
+	for _, r := range names {
+		if got, ok := found[r]; ok {
+			list = append(list, got)
+		}
+	}
+	return list, err
+}
+
+func (v *view) eachShown(where string, args []any, f func(Listed) error) error {
+	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+where, args, func(scan func(...any) error) error {
+		var r row
+		var conflict bool
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict)...) }); err != nil {
+			return err
+		}
+		got := Listed{Version: v.version(&r), Conflict: conflict}
+		got.Head = true
+		return f(got)
+	})
+}
+
+// ReadOut takes what is read out. Each function may be nil.
+type ReadOut struct {
+	// Begin is called first: what comes here after this moment comes at this time or later.
+	Begin func(at time.Time, records int) error
+	// Shown gets every live record, by type and id, as it is shown.
+	Shown func(Listed) error
+	// Conflict gets every record in conflict with all its heads, after all of Shown. With
+	// Want.Since, one of the heads came since.
+	Conflict func(State) error
+	// Deleted gets the deletion of every record that is not live, after all of Conflict.
+	Deleted func(Version) error
+}
+
+// ReadOut reads the records wanted as they are at one moment, while questions and changes
+// go on; a replacement of the file waits. Memory is bounded by one record.
+func (s *Store) ReadOut(ctx context.Context, w Want, out ReadOut) error {
+	return s.longView(ctx, "read out the records", func(v *view) error {
+		f := w.filter(v)
+		if out.Begin != nil {
+			_, at, err := v.end()
+			if err != nil {
+				return err
+			}
+			var n int
+			if _, err := v.one("SELECT count(*)"+shownTables+"WHERE "+f.where()+live, f.args, &n); err != nil {
+				return err
+			}
+			if err := out.Begin(v.moment(at), n); err != nil {
+				return err
+			}
+		}
+		if out.Shown != nil {
+			if err := v.eachShown("WHERE "+f.where()+live+" ORDER BY r.type, r.id", f.args, out.Shown); err != nil {
+				return err
+			}
+		}
+		if out.Conflict != nil {
+			if err := v.readConflicts(w, out.Conflict); err != nil {
+				return err
+			}
+		}
+		if out.Deleted == nil {
+			return nil
+		}
+		return v.eachShown("WHERE "+f.where()+" AND r.deleted = 1 ORDER BY r.type, r.id", f.args, func(got Listed) error { return out.Deleted(got.Version) })
+	})
+}
+
+// readConflicts reads records in conflict, one at a time.
+func (v *view) readConflicts(w Want, take func(State) error) error {
+	since := w.Since
+	w.Since = time.Time{}
+	f := w.filter(v)
+	var keys []int64
+	if err := v.each("SELECT r.key"+shownTables+"WHERE "+f.where()+" AND r.conflict = 1 ORDER BY r.type, r.id", f.args, func(scan func(...any) error) error {
+		var key int64
+		err := scan(&key)
+		keys = append(keys, key)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		states, err := v.states("WHERE r.key = ?", key)
+		if err != nil {
+			return err
+		}
+		for _, state := range states {
+			fresh := false
+			for _, h := range state.Heads {
+				fresh = fresh || !h.Arrived.Before(since)
+			}
+			if !fresh {
+				continue
+			}
+			if err := take(state); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// longView is view for a question that takes long: it has a connection of its own, and
+// what waits for it holds up no other question.
+func (s *Store) longView(ctx context.Context, what string, f func(*view) error) (err error) {
+	s.copying.RLock()
+	defer s.copying.RUnlock()
+	s.mu.Lock()
+	closed := s.writer == nil
+	s.mu.Unlock()
+	if closed {
+		return s.explain(what, errClosed)
+	}
+	db, err := sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)"))
+	if err != nil {
+		return s.explain(what, err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return s.explain(what, err)
+	}
+	defer tx.Rollback() // a read has nothing to keep
+	return s.explain(what, f(&view{ctx: ctx, tx: tx, practice: s.options.Practice, opener: s.options.Opener, origin: s.origin}))
+}
