@@ -62,6 +62,8 @@ type Config struct {
 	// Changed returns a channel that is closed at the next change here. Nil: there is
 	// no stream of events.
 	Changed func() <-chan struct{}
+	// Exports are the jobs of $export. Nil: there are none.
+	Exports Exports
 	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
 	Heartbeat time.Duration
 }
@@ -81,11 +83,12 @@ type Handler struct {
 	log          *slog.Logger
 	capabilities []byte
 	streams      streams
+	exports      Exports
 }
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started), streams: newStreams(c)}
+	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started), streams: newStreams(c), exports: c.Exports}
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}

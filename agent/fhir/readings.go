@@ -10,6 +10,9 @@ import (
 // stream of what comes in.
 func (h *Handler) readings(steps []string) (methods map[string]answer, record events.Record, ok bool) {
 	get := func(serve answer) map[string]answer { return map[string]answer{http.MethodGet: serve} }
+	if methods, ok := h.exportRoute(steps); ok {
+		return methods, record, true
+	}
 	last := steps[len(steps)-1]
 	switch {
 	case len(steps) == 1 && last == "_history":
@@ -39,4 +42,4 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 
 // isStream reports whether what stands at a path is no resource, so that who accepts
 // something else than FHIR is right.
-func isStream(steps []string) bool { return len(steps) == 1 && steps[0] == "_events" }
+func isStream(steps []string) bool { return steps[0] == "_events" || steps[0] == exportSteps }

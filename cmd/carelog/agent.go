@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/bulk"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
@@ -27,6 +28,7 @@ const (
 	tokenFile     = "token"
 	addressFile   = "url"
 	sessionsFile  = "sessions"
+	exportsFolder = "exports"
 )
 
 // agentCommand runs a desk.
@@ -72,7 +74,7 @@ func (c *agentCommand) Run(env *environment) (err error) {
 }
 
 // serve runs the agent and its doors side by side; each ends the other.
-func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrolment, listener net.Listener) error {
+func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrolment, listener net.Listener) (err error) {
 	base := "http://" + listener.Addr().String()
 	token, err := ownToken(filepath.Join(c.Data, tokenFile))
 	if err != nil {
@@ -85,20 +87,30 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err != nil {
 		return err
 	}
+	exports, err := bulk.Open(bulk.Config{Folder: filepath.Join(c.Data, exportsFolder), Records: a.Store(), Logger: env.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, exports.Close()) }()
 	pages := web.New(web.Config{Desk: a, Records: a.Records(), Logger: env.log})
+	door := fhir.New(fhir.Config{
+		Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
+		Changed: a.Changed, Exports: exports,
+	})
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", pages)
 	mux.Handle("/api/snapshot", pages)
 	if !c.Headless {
-		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+		mux.Handle(fhir.Root+"/", door)
 		mux.Handle("/api/link", linkHandler(watch, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", pages)
 	}
 	server := &http.Server{Handler: heardOut(watch.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(pages.Close)
+	server.RegisterOnShutdown(door.Close)
 
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
 		return fmt.Errorf("note the desk's address: %w", err)

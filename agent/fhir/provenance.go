@@ -1,0 +1,72 @@
+package fhir
+
+import (
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// eventTag marks what is made of the log and cannot be written.
+var eventTag = coding{System: fhirjson.ConflictTag.System, Code: "event"}
+
+type provenanceMeta struct {
+	VersionID   string   `json:"versionId"`
+	LastUpdated string   `json:"lastUpdated"`
+	Tag         []coding `json:"tag"`
+}
+
+type reference struct {
+	Reference string `json:"reference,omitempty"`
+	Display   string `json:"display,omitempty"`
+}
+
+type provenanceAgent struct {
+	Type *concept  `json:"type,omitempty"`
+	Who  reference `json:"who"`
+}
+
+type provenanceEntity struct {
+	Role string    `json:"role"`
+	What reference `json:"what"`
+}
+
+// provenance says who made a version, when by their own clock, and on what.
+func provenance(v projections.Version) []byte {
+	record := v.Event.Record
+	const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+	activity := "UPDATE"
+	switch {
+	case v.Deleted():
+		activity = "DELETE"
+	case len(v.Event.Parents) == 0:
+		activity = "CREATE"
+	}
+	author := reference{Reference: "Practitioner/" + v.Event.Author}
+	if v.Event.Author == "" {
+		author = reference{Display: "not named"}
+	}
+	entities := []provenanceEntity{}
+	for _, p := range v.Event.Parents {
+		entities = append(entities, provenanceEntity{"revision", reference{Reference: record.String() + "/_history/" + p.String()}})
+	}
+	return encode(struct {
+		ResourceType string             `json:"resourceType"`
+		ID           string             `json:"id"`
+		Meta         provenanceMeta     `json:"meta"`
+		Target       []reference        `json:"target"`
+		Recorded     string             `json:"recorded"`
+		Activity     concept            `json:"activity"`
+		Agent        []provenanceAgent  `json:"agent"`
+		Entity       []provenanceEntity `json:"entity,omitempty"`
+	}{
+		ResourceType: "Provenance", ID: v.Event.ID.String(),
+		Meta:     provenanceMeta{v.Event.ID.String(), v.Arrived.Format(instant), []coding{eventTag}},
+		Target:   []reference{{Reference: record.String() + "/_history/" + v.Event.ID.String()}},
+		Recorded: v.Event.Time.Format(instant),
+		Activity: concept{Coding: []coding{{"http://terminology.hl7.org/CodeSystem/v3-DataOperation", activity}}},
+		Agent: []provenanceAgent{
+			{Type: &concept{Coding: []coding{{participants, "author"}}}, Who: author},
+			{Type: &concept{Coding: []coding{{participants, "assembler"}}}, Who: reference{Reference: "Device/" + v.Event.Device}},
+		},
+		Entity: entities,
+	})
+}
