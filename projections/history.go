@@ -8,15 +8,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/carelog/carelog/events"
 )
 
 // Past asks for versions: of one record, of all of a type, or of all there are.
 type Past struct {
-	Type  string    // empty: of any type
-	ID    string    // of a record of Type; empty: of any
-	Since time.Time // that came here then or later; zero: whenever
-	Limit int       // at most so many; 0 means DefaultLimit, and MaxLimit is the most
-	After string    // PastPage.Next of the page before
+	Type string // empty: of any type
+	ID   string // of a record of Type; empty: of any
+	// Patient is in whose dossier the records are as they stand; empty: in any. With a
+	// Patient, Type and ID are empty.
+	Patient string
+	Since   time.Time // that came here then or later; zero: whenever
+	Limit   int       // at most so many; 0 means DefaultLimit, and MaxLimit is the most
+	After   string    // PastPage.Next of the page before
 }
 
 // Listed is a version among those of many records.
@@ -75,6 +80,19 @@ func (s *Store) Past(ctx context.Context, q Past) (PastPage, error) {
 	return page, err
 }
 
+// ByID is the version that is an event; ErrNotFound where it is not here, or is none.
+func (s *Store) ByID(ctx context.Context, id events.ID) (Version, error) {
+	var version Version
+	err := s.view(ctx, "read version "+id.String(), func(v *view) error {
+		found, err := v.versions(eventTables+"WHERE e.id = ? AND "+versionOf, []any{id[:]}, func(got Version) error { version = got; return nil })
+		if err == nil && found == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	return version, err
+}
+
 // known is ErrNotFound where a single record is asked for that has no version.
 func (v *view) known(q Past) error {
 	if q.ID == "" {
@@ -117,9 +135,9 @@ func (v *view) places(q Past, below int64, limit int) ([]listing, error) {
 		return nil, err
 	}
 	if err := v.each(`SELECT n.arrival, n.of_event FROM notice n WHERE n.of_event > 0 AND n.arrival >= ?1 AND n.arrival < ?2
-		AND (?3 = '' OR n.type = ?3) AND (?4 = '' OR n.id = ?4)
+		AND (?3 = '' OR n.type = ?3) AND (?4 = '' OR n.id = ?4) AND (?6 = '' OR n.patient = ?6)
 		AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.of_event = n.of_event AND m.arrival > n.arrival)
-		ORDER BY n.arrival DESC LIMIT ?5`, []any{from, below, q.Type, q.ID, limit}, collect); err != nil {
+		ORDER BY n.arrival DESC LIMIT ?5`, []any{from, below, q.Type, q.ID, limit, q.Patient}, collect); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(list, func(a, b listing) int { return cmp.Compare(b.at, a.at) })
@@ -131,6 +149,8 @@ func (v *view) places(q Past, below int64, limit int) ([]listing, error) {
 // evenly. span is how many arrivals there are to read back.
 func (v *view) eventsOf(q Past, span int64) (sql string, args []any, err error) {
 	switch {
+	case q.Patient != "":
+		return "event e WHERE e.record IN (SELECT r.key FROM record r WHERE " + inDossier + ") AND ", []any{q.Patient, q.Patient}, nil
 	case q.Type == "":
 		return "event e WHERE ", nil, nil
 	case q.ID != "":

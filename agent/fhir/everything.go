@@ -60,6 +60,7 @@ func (h *Handler) everything(w http.ResponseWriter, r *http.Request, record even
 		types: asked.want.Types, queued: make(map[events.Record]bool),
 	}
 	names, next := asked.page(names, record)
+	sawDossier(w, record.ID)
 	w.Header().Set("Content-Type", contentType)
 	if r.Method == http.MethodHead {
 		return nil

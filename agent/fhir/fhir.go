@@ -37,6 +37,8 @@ type Records interface {
 	// Past lists versions of a record, a type or all, the one that came here last first.
 	Past(ctx context.Context, q projections.Past) (projections.PastPage, error)
 	feed.Records
+	// ByID is the version that is an event.
+	ByID(ctx context.Context, id events.ID) (projections.Version, error)
 	// Names lists live records by type and id; Shown reads a few of them as they are shown.
 	Names(ctx context.Context, w projections.Want) ([]events.Record, error)
 	Shown(ctx context.Context, names []events.Record) ([]projections.Listed, error)
@@ -64,6 +66,10 @@ type Config struct {
 	Changed func() <-chan struct{}
 	// Exports are the jobs of $export. Nil: there are none.
 	Exports Exports
+	// Trail keeps who looks at what, and is searched as AuditEvent. Nil: nobody keeps it.
+	Trail Looks
+	// Device is the id of this desk, which the trail is of.
+	Device string
 	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
 	Heartbeat time.Duration
 }
@@ -84,11 +90,17 @@ type Handler struct {
 	capabilities []byte
 	streams      streams
 	exports      Exports
+	trail        Trail
+	looks        Looks
+	device       string
 }
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started), streams: newStreams(c), exports: c.Exports}
+	if c.Trail != nil {
+		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
+	}
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -131,7 +143,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := acceptable(r); err != nil && !isStream(steps) {
 		return err
 	}
-	return serve(w, r, record)
+	return serve(h.watch(w, r, steps, record), r, record)
 }
 
 // route finds what stands at a path.

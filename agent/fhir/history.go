@@ -49,6 +49,7 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.
 		w.Header().Set(IncompleteHeader, "true")
 	}
 	for _, v := range page.Versions {
+		saw(w, v.Version)
 		b.add(pastEntry(r, v))
 	}
 	send(w, http.StatusOK, b.bytes())

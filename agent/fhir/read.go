@@ -82,6 +82,7 @@ func stamp(v projections.Version, conflict bool) []byte {
 // setVersion names the version in the header. Last-Modified is when it came here, so
 // that a caller who polls misses nothing that arrived late.
 func setVersion(w http.ResponseWriter, v projections.Version) {
+	saw(w, v)
 	w.Header().Set("ETag", etag(v.Event.ID))
 	if !v.Arrived.IsZero() {
 		w.Header().Set("Last-Modified", v.Arrived.UTC().Format(http.TimeFormat))

@@ -24,8 +24,13 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 		return nil, record, false
 	}
 	record.Type = steps[0]
-	if len(steps) == 2 && last == "_history" {
+	switch {
+	case len(steps) == 2 && last == "_history":
 		return get(h.history), record, true
+	case record.Type == "AuditEvent" && h.looks != nil, record.Type == "Provenance":
+		if methods, ok := h.made(steps, &record); ok {
+			return methods, record, true
+		}
 	}
 	if len(steps) < 3 || events.ValidateID("id", steps[1]) != nil {
 		return nil, record, false

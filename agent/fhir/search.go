@@ -26,6 +26,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
+	searched(w, values)
 	partial := h.partial(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
@@ -53,6 +54,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		case unreadable(state.Shown):
 			notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, state.Shown).text})
 		case !state.Shown.Deleted():
+			saw(w, state.Shown)
 			b.add(entry{
 				FullURL: base(r) + "/" + state.Record.String(), Search: &entrySearch{Mode: "match"},
 				Resource: stamp(state.Shown, state.Conflict),

@@ -14,12 +14,8 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
-	"github.com/carelog/carelog/agent/bulk"
 	"github.com/carelog/carelog/agent/enrolment"
-	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
-	"github.com/carelog/carelog/agent/intake"
-	"github.com/carelog/carelog/agent/web"
 )
 
 // Files of a desk's data folder, beside the agent's own.
@@ -29,6 +25,7 @@ const (
 	addressFile   = "url"
 	sessionsFile  = "sessions"
 	exportsFolder = "exports"
+	trailFolder   = "trail"
 )
 
 // agentCommand runs a desk.
@@ -80,42 +77,16 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err != nil {
 		return err
 	}
-	watch, err := guard.Open(guard.Config{
-		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
-		NewLink: "Run `carelog link --data " + c.Data + "` on this PC: it prints one that can be opened once.",
-	})
+	d, err := c.openDoors(env, a, e.Device, token)
 	if err != nil {
 		return err
 	}
-	exports, err := bulk.Open(bulk.Config{Folder: filepath.Join(c.Data, exportsFolder), Records: a.Store(), Logger: env.log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, exports.Close()) }()
-	pages := web.New(web.Config{Desk: a, Records: a.Records(), Logger: env.log})
-	door := fhir.New(fhir.Config{
-		Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
-		Changed: a.Changed, Exports: exports,
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
-	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
-	mux.Handle("/api/status", pages)
-	mux.Handle("/api/snapshot", pages)
-	if !c.Headless {
-		mux.Handle(fhir.Root+"/", door)
-		mux.Handle("/api/link", linkHandler(watch, base))
-		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
-		mux.Handle("/", pages)
-	}
-	server := &http.Server{Handler: heardOut(watch.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	server.RegisterOnShutdown(pages.Close)
-	server.RegisterOnShutdown(door.Close)
-
+	defer func() { err = errors.Join(err, d.close()) }()
+	server := d.server(a, base, c.Headless)
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
 		return fmt.Errorf("note the desk's address: %w", err)
 	}
-	if err := c.announce(env, e, base, token, watch); err != nil {
+	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
 	return runTogether(env.ctx, a.Run, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
