@@ -96,11 +96,15 @@ func newDesk(t testing.TB) *desk {
 
 // newDoor is a door before a desk and its records.
 func newDoor(d *desk, records fhir.Records) *fhir.Handler {
-	return fhir.New(fhir.Config{
+	return fhir.New(doorConfig(d, records))
+}
+
+func doorConfig(d *desk, records fhir.Records) fhir.Config {
+	return fhir.Config{
 		Desk: d, Records: records, Version: "test", Started: eventstest.Epoch,
 		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
 		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
-	})
+	}
 }
 
 // Write does what agent.Agent does, as far as the door can see.

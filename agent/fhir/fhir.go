@@ -97,7 +97,7 @@ type Handler struct {
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started), streams: newStreams(c), exports: c.Exports}
+	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c), streams: newStreams(c), exports: c.Exports}
 	if c.Trail != nil {
 		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
 	}
