@@ -106,12 +106,12 @@ func capabilities(c Config) []byte {
 		[]rest{{
 			"server", notes + readingNotes,
 			map[string]string{"description": "loopback only, with a bearer token; no cross-origin requests"},
-			c.typeCapabilities(), interactions, operations,
+			typeCapabilities(c), interactions, operations,
 		}},
 	})
 }
 
-func (config Config) typeCapabilities() []capability {
+func typeCapabilities(config Config) []capability {
 	var list []capability
 	for _, typ := range slices.Sorted(maps.Keys(resourceTypes)) {
 		c := capability{

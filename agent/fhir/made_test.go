@@ -263,7 +263,9 @@ func TestMetadataOfReadings(t *testing.T) {
 		if r.Type != "AuditEvent" {
 			continue
 		}
-		if len(r.SearchParam) != 4 || slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool { return i.Code == "create" || i.Code == "update" || i.Code == "delete" }) {
+		if len(r.SearchParam) != 4 || slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool {
+			return i.Code == "create" || i.Code == "update" || i.Code == "delete"
+		}) {
 			t.Errorf("AuditEvent: %+v", r)
 		}
 		for _, p := range r.SearchParam {
