@@ -49,10 +49,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
 	s.copying.RLock()
 	defer s.copying.RUnlock()
-	s.mu.Lock()
-	closed := s.writer == nil
-	s.mu.Unlock()
-	if closed {
+	if s.closed() {
 		return errClosed
 	}
 	w, err := openWriter(ctx, source(s.path, "cache_size(-16384)"))

@@ -187,10 +187,7 @@ func (v *view) readConflicts(w Want, take func(State) error) error {
 func (s *Store) longView(ctx context.Context, what string, f func(*view) error) (err error) {
 	s.copying.RLock()
 	defer s.copying.RUnlock()
-	s.mu.Lock()
-	closed := s.writer == nil
-	s.mu.Unlock()
-	if closed {
+	if s.closed() {
 		return s.explain(what, errClosed)
 	}
 	db, err := sql.Open("sqlite", source(s.path, "query_only(1)", "cache_size(-16384)"))

@@ -111,6 +111,12 @@ func (s *Store) Close() error {
 	return s.explain("close the record store", errors.Join(err, s.release()))
 }
 
+func (s *Store) closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writer == nil
+}
+
 // release gives back what open took.
 func (s *Store) release() error {
 	var err error

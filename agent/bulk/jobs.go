@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +40,8 @@ type Format interface {
 
 // Config says where jobs work.
 type Config struct {
-	// Folder is theirs alone: what stands in it is removed. It is made where it is not there.
+	// Folder is where they work. It is made where it is not there, and what an earlier
+	// program left of its jobs in it is removed.
 	Folder  string
 	Records Records
 	// Now is the clock; nil means time.Now.
@@ -118,7 +120,7 @@ func Open(c Config) (*Jobs, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := errors.Join(os.RemoveAll(c.Folder), os.MkdirAll(c.Folder, 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(c.Folder, 0o700), tidy(c.Folder)); err != nil {
 		return nil, fmt.Errorf("make room for exports: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -131,7 +133,25 @@ func Open(c Config) (*Jobs, error) {
 func (j *Jobs) Close() error {
 	j.cancel()
 	<-j.done
-	return os.RemoveAll(j.config.Folder)
+	err := tidy(j.config.Folder)
+	_ = os.Remove(j.config.Folder) // stays where something of others is in it
+	return err
+}
+
+// jobName is what the folder of a job is called; see rand.Text.
+var jobName = regexp.MustCompile(`^[a-z2-7]{26}$`)
+
+// tidy removes the folders of jobs, and nothing else: somebody may have put a thing of
+// their own beside them.
+func tidy(folder string) error {
+	entries, err := os.ReadDir(folder)
+	errs := []error{err}
+	for _, e := range entries {
+		if e.IsDir() && jobName.MatchString(e.Name()) {
+			errs = append(errs, os.RemoveAll(filepath.Join(folder, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Start asks for a job and returns its id. ErrBusy where there are too many.

@@ -18,7 +18,6 @@
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
-//
 //   - What comes in can be followed: who asks _history?_since with the lastUpdated they saw
 //     last, or resumes /fhir/_events, misses nothing, however late it was written or known.
 //   - What is read out is whole or says what is missing: $everything breaks off rather than

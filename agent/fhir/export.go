@@ -31,7 +31,7 @@ const (
 	ndjson      = "application/fhir+ndjson"
 )
 
-// exports finds what stands at a path of $export.
+// exportRoute finds what stands at a path of $export.
 func (h *Handler) exportRoute(steps []string) (map[string]answer, bool) {
 	switch {
 	case h.exports == nil:

@@ -51,7 +51,7 @@ func newExporting(t *testing.T) *exporting {
 	t.Helper()
 	d := &exporting{desk: newDesk(t), folder: filepath.Join(t.TempDir(), "exports"), now: time.Now()}
 	d.store = &paused{Store: d.desk.store}
-	if err := os.MkdirAll(filepath.Join(d.folder, "left-behind"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(d.folder, strings.Repeat("a", 26)), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var err error

@@ -92,6 +92,10 @@ func TestHistories(t *testing.T) {
 		d.do("GET", path, "").want(404)
 	}
 	d.do("POST", "/fhir/_history", "{}").want(405)
+	d.partial = true
+	if d.do("GET", "/fhir/_history", "").want(200).Header().Get(fhir.IncompleteHeader) != "true" {
+		t.Error("a history on a desk that has not read everything does not say so")
+	}
 }
 
 // TestHistoryShowsConflicts: every head carries the tag, and no ancestor.

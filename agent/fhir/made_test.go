@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
@@ -223,6 +225,28 @@ func BenchmarkReadKept(b *testing.B) {
 	for b.Loop() {
 		d.do("GET", "/fhir/AllergyIntolerance/a1", "").want(200)
 	}
+}
+
+// TestAnyReading: whatever is asked of histories, exports, Provenance and the trail, it
+// is FHIR and no fault of ours.
+func TestAnyReading(t *testing.T) {
+	d, _ := watched(t)
+	version := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "x")).want(201).version().String()
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	of := func(t *rapid.T, name string, list ...string) string { return rapid.SampledFrom(list).Draw(t, name) }
+	rapid.Check(t, func(t *rapid.T) {
+		path := of(t, "path", "/_history", "/Basic/_history", "/Basic/b1/_history", "/Patient/p1/$everything", "/Patient/x/$everything", "/$export",
+			"/_export/x", "/_export/x/y", "/Provenance", "/Provenance/_search", "/Provenance/"+version, "/Provenance/"+version+"/_history/"+version,
+			"/AuditEvent", "/AuditEvent/_search", "/AuditEvent/trail.2026-01.0", "/AuditEvent/x", "/AuditEvent/x/_history")
+		query := ""
+		for range rapid.IntRange(0, 3).Draw(t, "parameters") {
+			query += of(t, "name", "_since", "_count", "_cursor", "_type", "_at", "target", "patient", "agent", "recorded", "date", "entity", "x") + "=" +
+				rapid.OneOf(rapid.SampledFrom([]string{"1", "0", "p1", "Basic/b1", "Basic/b1/_history/" + version, "ge2026-01", "2026-01-01T00:00:00Z", "2026-11.3", "0123456789abcdef.1", "Basic,Patient"}), rapid.String()).Draw(t, "value") + "&"
+		}
+		if err := anyRequest(d, of(t, "method", "GET", "HEAD", "PUT", "POST", "DELETE"), path, query, "", of(t, "body", "", "{}", "patient=p1")); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // TestMetadataOfReadings: what is declared beside records is there, and what is not

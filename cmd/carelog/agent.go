@@ -24,7 +24,7 @@ const (
 	tokenFile     = "token"
 	addressFile   = "url"
 	sessionsFile  = "sessions"
-	exportsFolder = "exports"
+	exportsFolder = "export-jobs"
 	trailFolder   = "trail"
 )
 

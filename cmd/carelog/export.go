@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -51,8 +52,10 @@ func (c *exportCommand) Run(env *environment) error {
 	if inOne && c.Since != "" {
 		return usage(errors.New("--since has deletions as well, which need a file of their own: give a folder as --out"))
 	}
-	if _, err := os.Stat(c.Out); inOne && err == nil {
-		return fmt.Errorf("%s is there already: choose another --out, so that nothing is written over", c.Out)
+	if inOne {
+		if err := absent(c.Out); err != nil {
+			return err
+		}
 	}
 	e := &exporter{desk: d, line: progressOn(env, c.JSON)}
 	defer e.line.end()
@@ -209,6 +212,11 @@ func (e *exporter) fetchIntoFolder(ctx context.Context, result exported, folder 
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the export: %w", err)
 	}
+	for _, f := range result.Files { // before anything is written
+		if err := absent(filepath.Join(folder, f.Name)); err != nil {
+			return err
+		}
+	}
 	for _, f := range result.Files {
 		if err := writeWhole(filepath.Join(folder, f.Name), func(w io.Writer) error { return e.fetch(ctx, f, w) }); err != nil {
 			return err
@@ -257,10 +265,18 @@ func (e *exporter) fetch(ctx context.Context, f exportedFile, w io.Writer) error
 	return nil
 }
 
+// absent is an error where something has a name already.
+func absent(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already: choose another --out, so that nothing is written over", path)
+	}
+	return nil
+}
+
 // writeWhole makes a file that is there whole, and on the disk, or not at all.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("%s is there already: choose another --out, so that nothing is written over", path)
+	if err := absent(path); err != nil {
+		return err
 	}
 	part := path + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
