@@ -3,7 +3,6 @@ package projections
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,16 +92,13 @@ func (s *Store) ByID(ctx context.Context, id events.ID) (Version, error) {
 	return version, err
 }
 
-// known is ErrNotFound where a single record is asked for that has no version.
-func (v *view) known(q Past) error {
-	if q.ID == "" {
-		return nil
-	}
-	found, err := v.one("SELECT 1 FROM record r WHERE r.type = ? AND r.id = ? AND r.heads > 0", []any{q.Type, q.ID}, new(int))
+// keyOf is the row of a record that has a version; ErrNotFound where there is none.
+func (v *view) keyOf(r events.Record) (key int64, err error) {
+	found, err := v.one("SELECT r.key FROM record r WHERE r.type = ? AND r.id = ? AND r.heads > 0", []any{r.Type, r.ID}, &key)
 	if err == nil && !found {
 		err = ErrNotFound
 	}
-	return err
+	return key, err
 }
 
 // listing is where an event stands in a list of what came: at its own arrival, or at
@@ -111,59 +107,63 @@ type listing struct{ at, event int64 }
 
 // places finds at most limit events that may be listed, the last to come first.
 func (v *view) places(q Past, below int64, limit int) ([]listing, error) {
-	if err := v.known(q); err != nil {
-		return nil, err
-	}
 	from, err := v.firstSince(q.Since)
 	if err != nil {
 		return nil, err
 	}
-	var list []listing
-	collect := func(scan func(...any) error) error {
-		var p listing
-		err := scan(&p.at, &p.event)
-		list = append(list, p)
-		return err
-	}
-	sql, args, err := v.eventsOf(q, below-from)
+	list, err := v.unnoticed(q, from, below, limit)
 	if err != nil {
-		return nil, err
-	}
-	const unnoticed = "e.arrival >= ? AND e.arrival < ? AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.of_event = e.arrival)"
-	args = append(args, from, below, limit)
-	if err := v.each("SELECT e.arrival, e.arrival FROM "+sql+unnoticed+" ORDER BY e.arrival DESC LIMIT ?", args, collect); err != nil {
 		return nil, err
 	}
 	if err := v.each(`SELECT n.arrival, n.of_event FROM notice n WHERE n.of_event > 0 AND n.arrival >= ?1 AND n.arrival < ?2
 		AND (?3 = '' OR n.type = ?3) AND (?4 = '' OR n.id = ?4) AND (?6 = '' OR n.patient = ?6)
 		AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.of_event = n.of_event AND m.arrival > n.arrival)
-		ORDER BY n.arrival DESC LIMIT ?5`, []any{from, below, q.Type, q.ID, limit, q.Patient}, collect); err != nil {
+		ORDER BY n.arrival DESC LIMIT ?5`, []any{from, below, q.Type, q.ID, limit, q.Patient}, collect(&list)); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(list, func(a, b listing) int { return cmp.Compare(b.at, a.at) })
 	return list[:min(limit, len(list))], nil
 }
 
-// eventsOf says where the events asked for are read: back from the end until there are
-// enough, or all of the type by its index, whichever is less for a type that is spread
-// evenly. span is how many arrivals there are to read back.
-func (v *view) eventsOf(q Past, span int64) (sql string, args []any, err error) {
+func collect(list *[]listing) func(scan func(...any) error) error {
+	return func(scan func(...any) error) error {
+		var p listing
+		err := scan(&p.at, &p.event)
+		*list = append(*list, p)
+		return err
+	}
+}
+
+// nearEnd is how far back from the end a type is looked for before its records are.
+var nearEnd int64 = 20_000 // a variable for tests
+
+// unnoticed finds events asked for that stand at their own arrival: for a type first
+// among the last to come, which is nearly always enough, and then by its records.
+func (v *view) unnoticed(q Past, from, below int64, limit int) (list []listing, err error) {
+	find := func(where string, from int64, args ...any) error {
+		list = nil
+		args = append(args, from, below, limit)
+		return v.each("SELECT e.arrival, e.arrival FROM "+where+` e.arrival >= ? AND e.arrival < ?
+			AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.of_event = e.arrival) ORDER BY e.arrival DESC LIMIT ?`, args, collect(&list))
+	}
 	switch {
 	case q.Patient != "":
-		return "event e WHERE e.record IN (SELECT r.key FROM record r WHERE " + inDossier + ") AND ", []any{q.Patient, q.Patient}, nil
+		return list, find("event e WHERE e.record IN (SELECT r.key FROM record r WHERE "+inDossier+") AND", from, q.Patient, q.Patient)
 	case q.Type == "":
-		return "event e WHERE ", nil, nil
+		return list, find("event e WHERE", from)
 	case q.ID != "":
-		return "event e WHERE e.record = (SELECT key FROM record WHERE type = ? AND id = ?) AND ", []any{q.Type, q.ID}, nil
+		key, err := v.keyOf(events.Record{Type: q.Type, ID: q.ID})
+		if err == nil {
+			err = find("event e WHERE e.record = ? AND", from, key)
+		}
+		return list, err
 	}
-	var records int64
-	if _, err := v.one("SELECT count(*) FROM record WHERE type = ?", []any{q.Type}, &records); err != nil {
-		return "", nil, err
+	// CROSS JOIN keeps SQLite to the order that is written.
+	near := max(from, below-nearEnd)
+	if err := find("event e CROSS JOIN record r ON r.key = e.record WHERE r.type = ? AND", near, q.Type); err != nil || len(list) == limit || near == from {
+		return list, err
 	}
-	if records > span/4 { // CROSS JOIN keeps SQLite to the order that is written
-		return "event e CROSS JOIN record r ON r.key = e.record WHERE r.type = ? AND ", []any{q.Type}, nil
-	}
-	return "record r CROSS JOIN event e ON e.record = r.key WHERE r.type = ? AND ", []any{q.Type}, nil
+	return list, find("record r CROSS JOIN event e ON e.record = r.key WHERE r.type = ? AND", from, q.Type)
 }
 
 // firstSince is an arrival before which nothing came at a time or later. Times rise
@@ -229,17 +229,23 @@ func (v *view) listed(list []listing) (map[int64]Listed, error) {
 		numbers[i] = strconv.FormatInt(p.event, 10)
 	}
 	found := make(map[int64]Listed, len(list))
-	err := v.each(fmt.Sprintf("SELECT "+eventColumns+", r.conflict, "+isHead+eventTables+"WHERE e.arrival IN (%s) AND "+versionOf, strings.Join(numbers, ",")),
-		nil, func(scan func(...any) error) error {
-			var r row
-			var conflict, head bool
-			if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &head)...) }); err != nil {
-				return err
-			}
-			got := Listed{Version: v.version(&r), Conflict: conflict && head}
-			got.Head = head
-			found[r.arrival] = got
-			return nil
-		})
+	err := v.eachListed("WHERE e.arrival IN ("+strings.Join(numbers, ",")+") AND "+versionOf, nil, func(arrival int64, got Listed) error {
+		found[arrival] = got
+		return nil
+	})
 	return found, err
+}
+
+// eachListed reads versions of many records. where is of the tables e, r and d.
+func (v *view) eachListed(where string, args []any, f func(arrival int64, got Listed) error) error {
+	return v.each("SELECT "+eventColumns+", r.conflict, "+isHead+eventTables+where, args, func(scan func(...any) error) error {
+		var r row
+		var conflict, head bool
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &head)...) }); err != nil {
+			return err
+		}
+		got := Listed{Version: v.version(&r), Conflict: conflict && head}
+		got.Head = head
+		return f(r.arrival, got)
+	})
 }

@@ -115,6 +115,7 @@ func TestPastIsWhatCame(t *testing.T) {
 			}
 			since[typ] = at
 		}
+		defer projections.SetNearEnd(rapid.SampledFrom([]int64{1, 5, 20_000}).Draw(t, "near the end"))()
 		left := rapid.Permutation(drawHistory(t).entries).Draw(t, "order")
 		for len(left) > 0 {
 			n := rapid.IntRange(1, len(left)).Draw(t, "batch")

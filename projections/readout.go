@@ -45,49 +45,59 @@ const (
 	live        = " AND r.deleted = 0"
 )
 
+// Named is a record with the version of it that is shown.
+type Named struct {
+	events.Record
+	Version events.ID
+}
+
 // Names lists the live records wanted, by type and id.
-func (s *Store) Names(ctx context.Context, w Want) ([]events.Record, error) {
-	var names []events.Record
+func (s *Store) Names(ctx context.Context, w Want) ([]Named, error) {
+	var names []Named
 	err := s.view(ctx, "list records", func(v *view) error {
 		f := w.filter(v)
-		return v.each("SELECT r.type, r.id"+shownTables+"WHERE "+f.where()+live+" ORDER BY r.type, r.id", f.args, func(scan func(...any) error) error {
-			var r events.Record
-			err := scan(&r.Type, &r.ID)
-			names = append(names, r)
+		return v.each("SELECT r.type, r.id, r.shown_id"+shownTables+"WHERE "+f.where()+live+" ORDER BY r.type, r.id", f.args, func(scan func(...any) error) error {
+			var n Named
+			var id []byte
+			err := scan(&n.Type, &n.ID, &id)
+			copy(n.Version[:], id)
+			names = append(names, n)
 			return err
 		})
 	})
 	return names, err
 }
 
-// Shown reads the version that is shown of each of a few records, in the order in which
-// they are given. Those that are deleted or not here are left out.
-func (s *Store) Shown(ctx context.Context, names []events.Record) ([]Listed, error) {
+// Listed reads a few versions, in the order in which they are given. Those that are not
+// here any more are left out: a queued write that was refused meanwhile.
+func (s *Store) Listed(ctx context.Context, names []Named) ([]Listed, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	found := make(map[events.Record]Listed, len(names))
-	args := make([]any, 0, 2*len(names))
-	for _, r := range names {
-		args = append(args, r.Type, r.ID)
+	found := make(map[events.ID]Listed, len(names))
+	args := make([]any, len(names))
+	for i := range names {
+		args[i] = names[i].Version[:]
 	}
 	err := s.view(ctx, "read records", func(v *view) error {
-		return v.eachShown("WHERE r.heads > 0"+live+" AND (r.type, r.id) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(names)-1)+")", args, func(got Listed) error {
-			found[got.Event.Record] = got
+		return v.eachListed("WHERE e.id IN (?"+strings.Repeat(", ?", len(names)-1)+") AND "+versionOf, args, func(_ int64, got Listed) error {
+			found[got.Event.ID] = got
 			return nil
 		})
 	})
 	list := make([]Listed, 0, len(found))
-	for _, r := range names {
-		if got, ok := found[r]; ok {
+	for _, n := range names {
+		if got, ok := found[n.Version]; ok {
 			list = append(list, got)
 		}
 	}
 	return list, err
 }
 
+// eachShown reads the version that is shown of each record, in the order in which the
+// records came here: an order that needs no index and no memory.
 func (v *view) eachShown(where string, args []any, f func(Listed) error) error {
-	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+where, args, func(scan func(...any) error) error {
+	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+"WHERE "+where+" ORDER BY r.key", args, func(scan func(...any) error) error {
 		var r row
 		var conflict bool
 		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict)...) }); err != nil {
@@ -103,7 +113,7 @@ func (v *view) eachShown(where string, args []any, f func(Listed) error) error {
 type ReadOut struct {
 	// Begin is called first: what comes here after this moment comes at this time or later.
 	Begin func(at time.Time, records int) error
-	// Shown gets every live record, by type and id, as it is shown.
+	// Shown gets every live record as it is shown.
 	Shown func(Listed) error
 	// Conflict gets every record in conflict with all its heads, after all of Shown. With
 	// Want.Since, one of the heads came since.
@@ -131,7 +141,7 @@ func (s *Store) ReadOut(ctx context.Context, w Want, out ReadOut) error {
 			}
 		}
 		if out.Shown != nil {
-			if err := v.eachShown("WHERE "+f.where()+live+" ORDER BY r.type, r.id", f.args, out.Shown); err != nil {
+			if err := v.eachShown(f.where()+live, f.args, out.Shown); err != nil {
 				return err
 			}
 		}
@@ -143,7 +153,7 @@ func (s *Store) ReadOut(ctx context.Context, w Want, out ReadOut) error {
 		if out.Deleted == nil {
 			return nil
 		}
-		return v.eachShown("WHERE "+f.where()+" AND r.deleted = 1 ORDER BY r.type, r.id", f.args, func(got Listed) error { return out.Deleted(got.Version) })
+		return v.eachShown(f.where()+" AND r.deleted = 1", f.args, func(got Listed) error { return out.Deleted(got.Version) })
 	})
 }
 
@@ -153,7 +163,7 @@ func (v *view) readConflicts(w Want, take func(State) error) error {
 	w.Since = time.Time{}
 	f := w.filter(v)
 	var keys []int64
-	if err := v.each("SELECT r.key"+shownTables+"WHERE "+f.where()+" AND r.conflict = 1 ORDER BY r.type, r.id", f.args, func(scan func(...any) error) error {
+	if err := v.each("SELECT r.key"+shownTables+"WHERE "+f.where()+" AND r.conflict = 1 ORDER BY r.key", f.args, func(scan func(...any) error) error {
 		var key int64
 		err := scan(&key)
 		keys = append(keys, key)

@@ -66,13 +66,11 @@ func (j *Jobs) write(one *job) (files []File, err error) {
 	return w.list(), nil
 }
 
-// writer writes lines to the files of a job. Types come one after the other, so only one
-// file of a type is open.
+// writer writes lines to the files of a job, of which there are no more than types.
 type writer struct {
 	folder string
 	open   map[string]*output
 	order  []*output
-	last   *output // of a type
 }
 
 type output struct {
@@ -106,30 +104,17 @@ func (w *writer) line(kind Kind, typ, name string, resource []byte) error {
 }
 
 func (w *writer) create(f File) (*output, error) {
-	if w.last != nil && f.Name == f.Type+".ndjson" {
-		if err := w.last.close(); err != nil {
-			return nil, err
-		}
-	}
 	file, err := os.OpenFile(filepath.Join(w.folder, f.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make %s of an export: %w", f.Name, err)
 	}
 	o := &output{File: f, file: file, out: bufio.NewWriterSize(file, 64<<10)}
 	w.open[f.Name], w.order = o, append(w.order, o)
-	if f.Name == f.Type+".ndjson" {
-		w.last = o
-	}
 	return o, nil
 }
 
 func (o *output) close() error {
-	if o.file == nil {
-		return nil
-	}
-	err := errors.Join(o.out.Flush(), o.file.Close())
-	o.file = nil
-	if err != nil {
+	if err := errors.Join(o.out.Flush(), o.file.Close()); err != nil {
 		return fmt.Errorf("write %s of an export: %w", o.Name, err)
 	}
 	return nil

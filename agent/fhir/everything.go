@@ -35,8 +35,8 @@ type everythingAsked struct {
 
 // everything answers Patient/[id]/$everything: the Patient, every record of the dossier
 // by type and id, and behind them the practice's own records that these refer to. The
-// Bundle is written while it is read: each record as it stands at that moment, and never
-// more in memory than a few. A failure on the way breaks the connection off, since a
+// Bundle is written while it is read: the versions that were shown when it began, and
+// never more in memory than a few. A failure on the way breaks the connection off, since a
 // Bundle that ends well must be whole.
 func (h *Handler) everything(w http.ResponseWriter, r *http.Request, record events.Record) error {
 	asked, err := understandEverything(r, record)
@@ -129,9 +129,11 @@ func order(r, patient events.Record) string {
 
 // page is the part of the names that is asked for, and the place of its last one where
 // there is more.
-func (a everythingAsked) page(names []events.Record, patient events.Record) (page []events.Record, next string) {
-	slices.SortFunc(names, func(x, y events.Record) int { return strings.Compare(order(x, patient), order(y, patient)) })
-	from, found := slices.BinarySearchFunc(names, a.after, func(r events.Record, after string) int { return strings.Compare(order(r, patient), after) })
+func (a everythingAsked) page(names []projections.Named, patient events.Record) (page []projections.Named, next string) {
+	slices.SortFunc(names, func(x, y projections.Named) int {
+		return strings.Compare(order(x.Record, patient), order(y.Record, patient))
+	})
+	from, found := slices.BinarySearchFunc(names, a.after, func(n projections.Named, after string) int { return strings.Compare(order(n.Record, patient), after) })
 	if found {
 		from++
 	}
@@ -140,7 +142,7 @@ func (a everythingAsked) page(names []events.Record, patient events.Record) (pag
 		return names, ""
 	}
 	names = names[:a.limit]
-	return names, order(names[a.limit-1], patient)
+	return names, order(names[a.limit-1].Record, patient)
 }
 
 // header is the Bundle up to its entries.
@@ -170,19 +172,21 @@ type everythingOut struct {
 	buffer     []byte                 // of one entry
 }
 
-func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete error, names []events.Record) error {
+func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete error, names []projections.Named) error {
 	if _, err := e.out.Write(header); err != nil {
 		return err
 	}
-	if err := e.write(ctx, names, "match", func(projections.Listed) bool { return true }); err != nil {
-		return err
-	}
-	for len(e.queue) > 0 {
-		referred := e.queue
-		e.queue = nil
-		if err := e.write(ctx, referred, "include", func(v projections.Listed) bool { return v.Event.Patient == "" }); err != nil {
+	for some := range slices.Chunk(names, readAtOnce) {
+		list, err := e.records.Listed(ctx, some)
+		if err != nil {
 			return err
 		}
+		if err := e.write(ctx, list, "match"); err != nil {
+			return err
+		}
+	}
+	if err := e.writeReferred(ctx); err != nil {
+		return err
 	}
 	if incomplete != nil {
 		e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()}))
@@ -197,30 +201,41 @@ func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete er
 	return e.out.Flush()
 }
 
-// write reads records a few at a time, and writes those that are fit.
-func (e *everythingOut) write(ctx context.Context, names []events.Record, mode string, fit func(projections.Listed) bool) error {
-	for some := range slices.Chunk(names, readAtOnce) {
-		list, err := e.records.Shown(ctx, some)
-		if err != nil {
+// writeReferred writes the practice's own records that were referred to, and those that
+// they refer to in turn.
+func (e *everythingOut) writeReferred(ctx context.Context) error {
+	for len(e.queue) > 0 {
+		record := e.queue[0]
+		e.queue = e.queue[1:]
+		state, err := e.records.Record(ctx, record)
+		switch {
+		case errors.Is(err, projections.ErrNotFound):
+			continue
+		case err != nil:
 			return err
+		case state.Patient != "" || state.Shown.Deleted():
+			continue
 		}
-		// A server without deadlines on its connections has none to move; that is no fault.
-		_ = e.controller.SetWriteDeadline(time.Now().Add(writeLimit))
-		for _, v := range list {
-			switch {
-			case !fit(v):
-			case unreadable(v.Version):
-				e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(v.Event.Record, v.Version).text}))
-			default:
-				eachReference(v.Body, e.refer)
-				e.entry(&v.Event.Record, mode, stamp(v.Version, v.Conflict))
-			}
-		}
-		if err := ctx.Err(); err != nil {
+		if err := e.write(ctx, []projections.Listed{{Version: state.Shown, Conflict: state.Conflict}}, "include"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// write writes a few versions.
+func (e *everythingOut) write(ctx context.Context, list []projections.Listed, mode string) error {
+	// A server without deadlines on its connections has none to move; that is no fault.
+	_ = e.controller.SetWriteDeadline(time.Now().Add(writeLimit))
+	for _, v := range list {
+		if unreadable(v.Version) {
+			e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(v.Event.Record, v.Version).text}))
+			continue
+		}
+		eachReference(v.Body, e.refer)
+		e.entry(&v.Event.Record, mode, stamp(v.Version, v.Conflict))
+	}
+	return ctx.Err()
 }
 
 // entry writes one entry. An error of the writer stays, and is found by the next Flush.

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections"
 )
@@ -129,11 +128,11 @@ type failing struct {
 	left int
 }
 
-func (f *failing) Shown(ctx context.Context, names []events.Record) ([]projections.Listed, error) {
+func (f *failing) Listed(ctx context.Context, names []projections.Named) ([]projections.Listed, error) {
 	if f.left--; f.left < 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return f.unread.Shown(ctx, names)
+	return f.unread.Listed(ctx, names)
 }
 
 // TestEverythingIsWholeOrBroken: a Bundle that a failure cut short does not end well.

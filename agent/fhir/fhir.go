@@ -39,9 +39,9 @@ type Records interface {
 	feed.Records
 	// ByID is the version that is an event.
 	ByID(ctx context.Context, id events.ID) (projections.Version, error)
-	// Names lists live records by type and id; Shown reads a few of them as they are shown.
-	Names(ctx context.Context, w projections.Want) ([]events.Record, error)
-	Shown(ctx context.Context, names []events.Record) ([]projections.Listed, error)
+	// Names lists live records by type and id; Listed reads a few of the versions named.
+	Names(ctx context.Context, w projections.Want) ([]projections.Named, error)
+	Listed(ctx context.Context, names []projections.Named) ([]projections.Listed, error)
 	// Ancestor returns the latest version that all heads descend from, if there is one.
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
 	// Search answers projections.ErrCursor or projections.ErrQuery for what it cannot understand.
