@@ -66,7 +66,7 @@ var rules = []rule{{
 	reason: "a Go program that embeds a desk gets no command line with it",
 }, {
 	from:   []string{"agent", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica", "agent/snapshot"},
-	never:  []string{"agent/fhir", "agent/guard", "agent/intake", "agent/synthetic", "agent/web"},
+	never:  []string{"agent/bulk", "agent/feed", "agent/fhir", "agent/guard", "agent/intake", "agent/synthetic", "agent/trail", "agent/web"},
 	reason: "a desk does not know its doors: they see it through interfaces of their own, so one can be added or left out",
 }, {
 	from:   []string{"agent/outbox"},
@@ -84,6 +84,10 @@ var rules = []rule{{
 	from:   []string{"agent/guard"},
 	never:  []string{"agent", "broker/...", "projections/..."},
 	reason: "what stands before every door must be small enough to be read in one sitting",
+}, {
+	from:   []string{"agent/trail"},
+	never:  []string{"..."},
+	reason: "who looked at what is kept whatever becomes of the records, so it needs nothing of them",
 }, {
 	from:   []string{"agent/synthetic"},
 	never:  []string{"agent", "broker/...", "projections"},

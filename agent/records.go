@@ -65,10 +65,3 @@ func (r Records) Version(ctx context.Context, record events.Record, id events.ID
 	v, err := r.Store.Version(ctx, record, id)
 	return v, missed(err, need)
 }
-
-// History is Store.History.
-func (r Records) History(ctx context.Context, record events.Record) ([]projections.Version, error) {
-	need := r.need(ctx, record)
-	list, err := r.Store.History(ctx, record)
-	return list, missed(err, need)
-}

@@ -60,7 +60,7 @@ func (b *batch) merge(held *row, e *Entry) error {
 	if held.doubt == was.doubt {
 		return b.moveHead(r, v)
 	}
-	if err := b.notice(held.event, false); err != nil {
+	if err := b.notice(held, false); err != nil {
 		return err
 	}
 	if was.doubt == DoubtSignature {

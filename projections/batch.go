@@ -38,8 +38,9 @@ var (
 	selectStore  = &statement{"SELECT arrival, arrived FROM store"}
 	updateStore  = &statement{"UPDATE store SET arrival = ?, arrived = ?"}
 	selectLasts  = &statement{"SELECT (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device)"}
-	insertNotice = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed)
-		VALUES (?,?,?,?,?,?,?,?,?,?)`}
+	insertNotice = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed, of_event)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?)`}
+	updateArrived = &statement{"UPDATE event SET arrived = ? WHERE arrival = ?"}
 )
 
 func newBatch(ctx context.Context, s *Store) (*batch, error) {
@@ -66,9 +67,16 @@ func (b *batch) next() int64 {
 	return b.arrival
 }
 
-// notice puts a change of an event that had come before into the feed.
-func (b *batch) notice(e *events.Event, removed bool) error {
-	_, err := b.exec(insertNotice, b.next(), b.arrived, e.Record.Type, e.Record.ID, e.Patient, e.ID[:], string(e.Type), e.Device, e.Author, removed)
+// notice puts a change of an event that had come before into the feed. One whose verdict
+// got better came now, for whoever asks what came since.
+func (b *batch) notice(held *row, removed bool) error {
+	e, of := held.event, held.arrival
+	if removed {
+		of = 0
+	} else if _, err := b.exec(updateArrived, b.arrived, of); err != nil {
+		return err
+	}
+	_, err := b.exec(insertNotice, b.next(), b.arrived, e.Record.Type, e.Record.ID, e.Patient, e.ID[:], string(e.Type), e.Device, e.Author, removed, of)
 	return err
 }
 
@@ -126,5 +134,8 @@ func (b *batch) alive(n int) error {
 	return b.ctx.Err()
 }
 
-// moment is a time of arrival as the outside sees it.
-func moment(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }
+// moment is a time of arrival as the outside sees it: what the file brought with it
+// came when the file did.
+func (v *view) moment(milliseconds int64) time.Time {
+	return time.UnixMilli(max(milliseconds, v.began)).UTC()
+}

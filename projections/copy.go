@@ -84,6 +84,7 @@ var (
 	deleteStrays      = &statement{"DELETE FROM stray WHERE " + notOfTheLog}
 	deleteRepeats     = &statement{"DELETE FROM repeat WHERE " + notOfTheLog}
 	deleteNotices     = &statement{"DELETE FROM notice"}
+	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0"}
 	deleteKeys        = &statement{"DELETE FROM wrapped_key"}
 	deleteBareDossier = &statement{"DELETE FROM dossier WHERE sequence = 0"}
 	deleteBareDevice  = &statement{"DELETE FROM device WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.device = device.key)"}
@@ -107,7 +108,7 @@ func (s *Store) keepOnlyTheLog(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, st := range []*statement{deleteBareDossier, deleteBareDevice, deleteNotices, deleteKeys} {
+		for _, st := range []*statement{deleteBareDossier, deleteBareDevice, deleteNotices, deleteFeed, deleteKeys} {
 			if _, err := b.exec(st); err != nil {
 				return err
 			}

@@ -93,7 +93,7 @@ func TestCopyHoldsWhatTheLogMadeAndNothingElse(t *testing.T) {
 	if diff := cmp.Diff(want, dump(t, got)); diff != "" {
 		t.Errorf("the copy is not what a replay of the log makes (-want +got):\n%s", diff)
 	}
-	if changes, err := got.Changes(ctx, 0, 1000); err != nil || len(changes) != 7 {
+	if changes, err := got.Changes(ctx, projections.Mark{}, 1000); err != nil || len(changes) != 7 {
 		t.Errorf("feed of the copy: %d changes, %v; want the 7 events of the log", len(changes), err)
 	}
 	finish(t, got)

@@ -31,6 +31,13 @@ func CursorRoundTrip(s string) (string, error) {
 	return c.String(), err
 }
 
+// SetNearEnd lets a type be looked for among so many of the last to come.
+func SetNearEnd(n int64) (undo func()) {
+	was := nearEnd
+	nearEnd = n
+	return func() { nearEnd = was }
+}
+
 // MakeCursor writes a cursor.
 func MakeCursor(order string, key []byte, r events.Record) string {
 	return cursor{order, key, r}.String()

@@ -8,6 +8,23 @@ import (
 	"github.com/carelog/carelog/projections"
 )
 
+// A mark comes back from outside as well.
+func FuzzMark(f *testing.F) {
+	f.Add("0123456789abcdef.7")
+	f.Add("0123456789ABCDEF.7")
+	f.Add("0123456789abcdef.-1")
+	f.Add(".0")
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := projections.ParseMark(s)
+		if err != nil && !errors.Is(err, projections.ErrCursor) {
+			t.Fatalf("%q: %v: want ErrCursor", s, err)
+		}
+		if err == nil && (m.String() != s || m.Arrival < 0) {
+			t.Fatalf("%q is read as %+v", s, m)
+		}
+	})
+}
+
 // A cursor comes back from outside: whatever it holds, it is an error or a place.
 func FuzzCursor(f *testing.F) {
 	f.Add(projections.MakeCursor("name", []byte("peeters jan"), pat("p1")))

@@ -139,7 +139,7 @@ func (v *view) versions(from string, args []any, f func(Version) error) (n int, 
 func (v *view) version(r *row) Version {
 	out := Version{
 		Event: r.event, Sequence: confirmed(r.sequence), Stored: r.broker(),
-		Arrived: moment(r.arrived), Arrival: r.arrival, Doubt: r.doubt,
+		Arrived: v.moment(r.arrived), Arrival: r.arrival, Doubt: r.doubt,
 	}
 	if out.Doubt != "" || len(r.event.Sealed) == 0 {
 		return out

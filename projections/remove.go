@@ -41,7 +41,7 @@ func (s *Store) Remove(ctx context.Context, id events.ID) error {
 		if err := b.takeOut(&held.row); err != nil {
 			return err
 		}
-		return b.notice(held.event, true)
+		return b.notice(&held.row, true)
 	})
 }
 

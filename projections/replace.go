@@ -90,11 +90,11 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 	if err := next.PutKeys(ctx, keys...); err != nil {
 		return err
 	}
-	var arrival int64
-	if _, err := s.writer.one(selectStore, nil, &arrival, new(int64)); err != nil {
+	var arrival, arrived int64
+	if _, err := s.writer.one(selectStore, nil, &arrival, &arrived); err != nil {
 		return err
 	}
-	if err := next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival) }); err != nil {
+	if err := next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival, arrived) }); err != nil {
 		return err
 	}
 	ahead, err := s.readAhead(ctx, next)
@@ -128,19 +128,22 @@ func (s *Store) readAhead(ctx context.Context, next *Store) (list []Entry, err e
 	return list, err
 }
 
-var clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
+var (
+	clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
+	updateBegan = &statement{"UPDATE store SET began = ?"}
+)
 
-// goOn makes the numbers of the feed go on after those that were given in the file that
-// is replaced. The times are of the PC that made this one, whose clock may have been
-// ahead: nothing arrived later than now.
-func (b *batch) goOn(arrival int64) error {
+// goOn makes the numbers and times of the feed go on after those that were given in the
+// file that is replaced. The times in this one are of the PC that made it: here, all of
+// it comes now, or whoever asks what came since they last looked would miss what is older.
+func (b *batch) goOn(arrival, arrived int64) error {
 	b.arrival = max(b.arrival, arrival)
-	now := b.store.options.Now().UnixMilli()
-	if b.arrived <= now {
-		return nil
+	ahead := b.arrived // by the clock of the PC that made it
+	b.arrived = max(arrived, b.store.options.Now().UnixMilli())
+	if _, err := b.exec(updateBegan, b.arrived); err != nil || ahead <= b.arrived {
+		return err
 	}
-	b.arrived = now
-	_, err := b.exec(clipArrived, now)
+	_, err := b.exec(clipArrived, b.arrived)
 	return err
 }
 

@@ -305,7 +305,7 @@ func TestQueuedIsShownLastAndStaleIsTakenOut(t *testing.T) {
 			t.Fatalf("remove %s: %v: want ErrNotQueued", id, err)
 		}
 	}
-	changes, err := s.Changes(ctx, 0, 0)
+	changes, err := s.Changes(ctx, projections.Mark{}, 0)
 	if err != nil || len(changes) != 3 || !changes[2].Removed || changes[2].Event != mine.Event.ID {
 		t.Fatalf("changes: %+v, %v", changes, err)
 	}

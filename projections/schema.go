@@ -123,6 +123,9 @@ func (w *writer) prepareFile(ctx context.Context, path, practice string) error {
 	if err := w.prepareIndex(); err != nil {
 		return err
 	}
+	if _, err := w.exec(giveFeed, newFeed()); err != nil {
+		return err
+	}
 	_, err = w.exec(markClean, 0)
 	return err
 }

@@ -179,7 +179,11 @@ func TestReopen(t *testing.T) {
 	if got := found(t, s, ask(t, "Patient", "name=peeters")); len(got) != 1 {
 		t.Fatalf("found: %v", got)
 	}
-	if changes, err := s.Changes(ctx, 1, 0); err != nil || len(changes) != 1 || changes[0].Event != e.Event.ID {
+	end, err := s.End(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes, err := s.Changes(ctx, projections.Mark{Feed: end.Feed, Arrival: 1}, 0); err != nil || len(changes) != 1 || changes[0].Event != e.Event.ID {
 		t.Fatalf("changes: %+v, %v", changes, err)
 	}
 }

@@ -67,7 +67,7 @@ type Page struct {
 
 // Change is a line of the feed of what came here.
 type Change struct {
-	Arrival  int64 // ascending, with gaps
+	Mark     // its place: ascending, with gaps
 	Record   events.Record
 	Patient  string
 	Event    events.ID

@@ -46,8 +46,9 @@ type Store struct {
 	bounds    bounds     // of a search
 	many      int        // so many entries make a batch whose records are indexed later
 
-	asking  sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
-	readers *readers
+	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
+	readers   *readers
+	numbering numbering
 }
 
 // busyTimeout is how long a change waits for another program that writes.
@@ -90,10 +91,13 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
 		return err
 	}
+	if s.numbering, err = s.writer.numbering(); err != nil {
+		return err
+	}
 	if s.moving, err = openCheckpointer(s.path); err != nil {
 		return err
 	}
-	s.readers, err = openReaders(ctx, source(s.path, "query_only(1)", "cache_size(-16384)"))
+	s.readers, err = openReaders(ctx, s.readSource())
 	return err
 }
 
@@ -126,6 +130,9 @@ func (s *Store) release() error {
 	s.writer, s.moving = nil, nil
 	return err
 }
+
+// readSource is the name under which SQLite opens the file for questions.
+func (s *Store) readSource() string { return source(s.path, "query_only(1)", "cache_size(-16384)") }
 
 // source is the name under which SQLite opens a file, with the pragmas of a connection.
 func source(path string, pragmas ...string) string {
@@ -235,8 +242,12 @@ func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) erro
 	s.asking.RLock()
 	defer s.asking.RUnlock()
 	return s.explain(what, s.readers.ask(ctx, func(r *reader) error {
-		return f(&view{ctx: asking, reader: r, practice: s.options.Practice, opener: s.options.Opener})
+		return f(s.viewOf(asking, r))
 	}))
+}
+
+func (s *Store) viewOf(ctx context.Context, r *reader) *view {
+	return &view{ctx: ctx, reader: r, practice: s.options.Practice, opener: s.options.Opener, numbering: s.numbering}
 }
 
 // view is one unchanging state of the store, for the length of a question.
@@ -245,6 +256,7 @@ type view struct {
 	*reader
 	practice string
 	opener   func(*events.Event) ([]byte, error)
+	numbering
 }
 
 // each calls f on every row of a question.

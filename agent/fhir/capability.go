@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -35,6 +36,7 @@ type operation struct {
 // capability is what can be done with the records of one type.
 type capability struct {
 	Type              string        `json:"type"`
+	Documentation     string        `json:"documentation,omitempty"`
 	Interaction       []code        `json:"interaction"`
 	Versioning        string        `json:"versioning"`
 	ReadHistory       bool          `json:"readHistory"`
@@ -84,10 +86,9 @@ var nameNotes = map[string]string{
 
 // capabilities is the CapabilityStatement: what the routes and the table of parameters
 // say, and no more.
-func capabilities(version string, started time.Time) []byte {
-	if version == "" {
-		version = "unknown"
-	}
+func capabilities(c Config) []byte {
+	version := cmp.Or(c.Version, "unknown")
+	interactions, operations := c.offerAll()
 	type software struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
@@ -97,6 +98,8 @@ func capabilities(version string, started time.Time) []byte {
 		Documentation string            `json:"documentation"`
 		Security      map[string]string `json:"security"`
 		Resource      []capability      `json:"resource"`
+		Interaction   []code            `json:"interaction"`
+		Operation     []operation       `json:"operation,omitempty"`
 	}
 	return encode(struct {
 		ResourceType   string            `json:"resourceType"`
@@ -109,18 +112,18 @@ func capabilities(version string, started time.Time) []byte {
 		Format         []string          `json:"format"`
 		Rest           []rest            `json:"rest"`
 	}{
-		"CapabilityStatement", "active", started.UTC().Format(time.RFC3339), "instance",
+		"CapabilityStatement", "active", c.Started.UTC().Format(time.RFC3339), "instance",
 		software{"carelog", version}, map[string]string{"description": "the records of one practice, on one of its desks, online and offline"},
 		"4.0.1", []string{"application/fhir+json", "json"},
 		[]rest{{
-			"server", notes,
+			"server", notes + readingNotes,
 			map[string]string{"description": "loopback only, with a bearer token; no cross-origin requests"},
-			typeCapabilities(),
+			typeCapabilities(c), interactions, operations,
 		}},
 	})
 }
 
-func typeCapabilities() []capability {
+func typeCapabilities(config Config) []capability {
 	var list []capability
 	for _, typ := range slices.Sorted(maps.Keys(resourceTypes)) {
 		c := capability{
@@ -147,6 +150,7 @@ func typeCapabilities() []capability {
 				}
 			}
 		}
+		config.offer(&c)
 		list = append(list, c)
 	}
 	return list

@@ -1,7 +1,6 @@
 package fhir
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/carelog/carelog/events"
@@ -24,7 +23,7 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 		b.meta = encode(map[string]any{"tag": []coding{{fhirjson.ConflictTag.System, fhirjson.ConflictTag.Code}}})
 	}
 	for _, v := range state.Heads {
-		b.addVersion(r, record, v, "head", state.Conflict)
+		b.addVersion(base(r), v, "head", state.Conflict)
 	}
 	if len(state.Heads) > 1 {
 		ancestor, ok, err := h.records.Ancestor(r.Context(), record)
@@ -32,7 +31,7 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 			return err
 		}
 		if ok {
-			b.addVersion(r, record, ancestor, "ancestor", false)
+			b.addVersion(base(r), ancestor, "ancestor", false)
 		}
 	}
 	setVersion(w, state.Shown)
@@ -42,69 +41,11 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 
 // addVersion adds a version and who wrote it. The version's own address is in the link,
 // since FHIR forbids it as a fullUrl (bdl-8); meta.versionId tells the entries apart.
-func (b *bundle) addVersion(r *http.Request, record events.Record, v projections.Version, relation string, conflict bool) {
-	links := []link{{relation, versionURL(r, record, v.Event.ID)}}
+func (b *bundle) addVersion(base string, v projections.Version, relation string, conflict bool) {
+	record := v.Event.Record
+	links := []link{{relation, base + "/" + record.String() + "/_history/" + v.Event.ID.String()}}
 	if !v.Deleted() && !unreadable(v) {
-		b.add(entry{FullURL: base(r) + "/" + record.String(), Link: links, Resource: stamp(v, conflict)})
+		b.add(entry{FullURL: base + "/" + record.String(), Link: links, Resource: stamp(v, conflict)})
 	}
-	b.add(entry{FullURL: urn(v.Event.ID), Link: links, Resource: provenance(record, v)})
-}
-
-// urn names what cannot be read at an address of its own.
-func urn(id events.ID) string {
-	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
-}
-
-type reference struct {
-	Reference string `json:"reference,omitempty"`
-	Display   string `json:"display,omitempty"`
-}
-
-type provenanceAgent struct {
-	Type *concept  `json:"type,omitempty"`
-	Who  reference `json:"who"`
-}
-
-type provenanceEntity struct {
-	Role string    `json:"role"`
-	What reference `json:"what"`
-}
-
-// provenance says who made a version, when by their own clock, and on what.
-func provenance(record events.Record, v projections.Version) []byte {
-	const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-	activity := "UPDATE"
-	switch {
-	case v.Deleted():
-		activity = "DELETE"
-	case len(v.Event.Parents) == 0:
-		activity = "CREATE"
-	}
-	author := reference{Reference: "Practitioner/" + v.Event.Author}
-	if v.Event.Author == "" {
-		author = reference{Display: "not named"}
-	}
-	entities := []provenanceEntity{}
-	for _, p := range v.Event.Parents {
-		entities = append(entities, provenanceEntity{"revision", reference{Reference: record.String() + "/_history/" + p.String()}})
-	}
-	return encode(struct {
-		ResourceType string             `json:"resourceType"`
-		ID           string             `json:"id"`
-		Target       []reference        `json:"target"`
-		Recorded     string             `json:"recorded"`
-		Activity     concept            `json:"activity"`
-		Agent        []provenanceAgent  `json:"agent"`
-		Entity       []provenanceEntity `json:"entity,omitempty"`
-	}{
-		ResourceType: "Provenance", ID: v.Event.ID.String(),
-		Target:   []reference{{Reference: record.String() + "/_history/" + v.Event.ID.String()}},
-		Recorded: v.Event.Time.Format(instant),
-		Activity: concept{Coding: []coding{{"http://terminology.hl7.org/CodeSystem/v3-DataOperation", activity}}},
-		Agent: []provenanceAgent{
-			{Type: &concept{Coding: []coding{{participants, "author"}}}, Who: author},
-			{Type: &concept{Coding: []coding{{participants, "assembler"}}}, Who: reference{Reference: "Device/" + v.Event.Device}},
-		},
-		Entity: entities,
-	})
+	b.add(entry{FullURL: base + "/Provenance/" + v.Event.ID.String(), Link: links, Resource: provenance(v)})
 }

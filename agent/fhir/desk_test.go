@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,31 @@ type desk struct {
 	indexing bool            // the index is not complete
 	writes   int
 	last     uint64
+	changed  signal
+}
+
+// signal is what whoever waits for a change waits on.
+type signal struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch == nil {
+		s.ch = make(chan struct{})
+	}
+	return s.ch
+}
+
+func (s *signal) fire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch != nil {
+		close(s.ch)
+	}
+	s.ch = nil
 }
 
 func newDesk(t testing.TB) *desk {
@@ -64,11 +90,23 @@ func newDesk(t testing.TB) *desk {
 			t.Error(err)
 		}
 	})
-	d.door = fhir.New(fhir.Config{
-		Desk: d, Records: unread{d.store, d}, Version: "test", Started: eventstest.Epoch,
-		Author: func(r *http.Request) string { return r.Header.Get("Carelog-User") },
-	})
+	door := newDoor(d, unread{d.store, d})
+	t.Cleanup(door.Close)
+	d.door = door
 	return d
+}
+
+// newDoor is a door before a desk and its records.
+func newDoor(d *desk, records fhir.Records) *fhir.Handler {
+	return fhir.New(doorConfig(d, records))
+}
+
+func doorConfig(d *desk, records fhir.Records) fhir.Config {
+	return fhir.Config{
+		Desk: d, Records: records, Version: "test", Started: eventstest.Epoch,
+		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
+		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
+	}
 }
 
 // Write does what agent.Agent does, as far as the door can see.
@@ -186,6 +224,7 @@ func (d *desk) apply(e *events.Event, body []byte, sequence uint64) {
 	if _, err := d.store.Apply(d.t.Context(), projections.Batch{Entries: []projections.Entry{entry}}); err != nil {
 		d.t.Fatal(err)
 	}
+	d.changed.fire()
 }
 
 // elsewhere is a change that another desk made; an empty body deletes.

@@ -25,6 +25,12 @@
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
+//   - What comes in can be followed: who asks _history?_since with the lastUpdated they saw
+//     last, or resumes /fhir/_events, misses nothing, however late it was written or known.
+//   - What is read out is whole or says what is missing: $everything breaks off rather than
+//     end well without being whole, $export is of one moment and has every head.
+//   - Every version has a Provenance, and every look at a record is in the trail before
+//     the answer goes out. Nobody writes either.
 //
 // It does not promise that what it stores keeps the invariants of FHIR or any profile, it
 // knows no transactions, patches or conditional creates, and it does not

@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -33,8 +34,14 @@ type Desk interface {
 type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)
-	// History returns all versions, the one that came here last first.
-	History(ctx context.Context, r events.Record) ([]projections.Version, error)
+	// Past lists versions of a record, a type or all, the one that came here last first.
+	Past(ctx context.Context, q projections.Past) (projections.PastPage, error)
+	feed.Records
+	// ByID is the version that is an event.
+	ByID(ctx context.Context, id events.ID) (projections.Version, error)
+	// Names lists live records by type and id; Listed reads a few of the versions named.
+	Names(ctx context.Context, w projections.Want) ([]projections.Named, error)
+	Listed(ctx context.Context, names []projections.Named) ([]projections.Listed, error)
 	// Ancestor returns the latest version that all heads descend from, if there is one.
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
 	// Search answers projections.ErrCursor or projections.ErrQuery for what it cannot understand.
@@ -54,6 +61,17 @@ type Config struct {
 	Started time.Time
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
+	// Changed returns a channel that is closed at the next change here. Nil: there is
+	// no stream of events.
+	Changed func() <-chan struct{}
+	// Exports are the jobs of $export. Nil: there are none.
+	Exports Exports
+	// Trail keeps who looks at what, and is searched as AuditEvent. Nil: nobody keeps it.
+	Trail Looks
+	// Device is the id of this desk, which the trail is of.
+	Device string
+	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
+	Heartbeat time.Duration
 }
 
 // Root is the path under which the door stands.
@@ -75,11 +93,19 @@ type Handler struct {
 	author       func(*http.Request) string
 	log          *slog.Logger
 	capabilities []byte
+	streams      streams
+	exports      Exports
+	trail        Trail
+	looks        Looks
+	device       string
 }
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
+	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c), streams: newStreams(c), exports: c.Exports}
+	if c.Trail != nil {
+		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
+	}
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -119,10 +145,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return notAllowed(methods, r.Method)
 	}
-	if err := acceptable(r); err != nil {
+	if err := acceptable(r); err != nil && !isStream(steps) {
 		return err
 	}
-	return serve(w, r, record)
+	return serve(h.watch(w, r, steps, record), r, record)
 }
 
 // route finds what stands at a path.
@@ -133,6 +159,9 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	if len(steps) == 1 && steps[0] == "metadata" {
 		return map[string]answer{"GET": h.metadata}, record, nil
+	}
+	if methods, record, ok := h.readings(steps); ok {
+		return methods, record, nil
 	}
 	record.Type = steps[0]
 	if _, ok := resourceTypes[record.Type]; !ok {
@@ -151,8 +180,6 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	switch {
 	case len(steps) == 2:
 		return map[string]answer{"GET": h.read, "PUT": h.update, "DELETE": h.delete}, record, nil
-	case len(steps) == 3 && steps[2] == "_history":
-		return map[string]answer{"GET": h.history}, record, nil
 	case len(steps) == 3 && steps[2] == "$conflicts":
 		return map[string]answer{"GET": h.conflicts}, record, nil
 	case len(steps) == 3 && steps[2] == "$resolve":

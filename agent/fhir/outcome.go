@@ -119,6 +119,8 @@ func problemOf(err error) *problem {
 		return problemf(http.StatusUnprocessableEntity, "processing", "%v", err)
 	case errors.Is(err, agent.ErrDisk):
 		return problemf(http.StatusInsufficientStorage, "no-store", "%v", err)
+	case errors.Is(err, projections.ErrFeed):
+		return problemf(http.StatusGone, "not-found", "%v: begin again at the first page", err)
 	case errors.Is(err, projections.ErrCursor), errors.Is(err, projections.ErrQuery):
 		return badRequest("value", "%v", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -71,45 +71,6 @@ func (h *Handler) vread(version string) answer {
 	}
 }
 
-// history answers with all versions, the latest to arrive first.
-func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	state, err := h.records.Record(r.Context(), record)
-	if err != nil {
-		return err
-	}
-	versions, err := h.records.History(r.Context(), record)
-	if err != nil {
-		return err
-	}
-	b := newBundle("history", len(versions))
-	b.link("self", base(r)+"/"+record.String()+"/_history")
-	for _, v := range versions {
-		e := entry{
-			FullURL: base(r) + "/" + record.String(),
-			Request: &entryRequest{Method: http.MethodPut, URL: record.String()},
-			Response: &entryResponse{
-				Status: "200 OK", ETag: etag(v.Event.ID), LastModified: v.Arrived.UTC().Format(instant),
-				Location: versionURL(r, record, v.Event.ID),
-			},
-		}
-		switch {
-		case v.Deleted():
-			e.Request.Method, e.Response.Status = http.MethodDelete, "204 No Content"
-		case len(v.Event.Parents) == 0:
-			e.Response.Status = "201 Created"
-		}
-		switch {
-		case unreadable(v):
-			e.Response.Outcome = outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(record, v).text})
-		case !v.Deleted():
-			e.Resource = stamp(v, state.Conflict && v.Head)
-		}
-		b.add(e)
-	}
-	send(w, http.StatusOK, b.bytes())
-	return nil
-}
-
 // stamp is the version as it is read.
 func stamp(v projections.Version, conflict bool) []byte {
 	if conflict {
@@ -121,6 +82,7 @@ func stamp(v projections.Version, conflict bool) []byte {
 // setVersion names the version in the header. Last-Modified is when it came here, so
 // that a caller who polls misses nothing that arrived late.
 func setVersion(w http.ResponseWriter, v projections.Version) {
+	saw(w, v)
 	w.Header().Set("ETag", etag(v.Event.ID))
 	if !v.Arrived.IsZero() {
 		w.Header().Set("Last-Modified", v.Arrived.UTC().Format(http.TimeFormat))

@@ -27,6 +27,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
+	searched(w, values)
 	partial := h.partial(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
@@ -40,7 +41,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		next.Set(cursorParameter, page.Next)
 		b.link("next", withQuery(here, next))
 	}
-	f := finding{handler: h, bundle: b, base: base(r), seen: make(map[events.Record]bool)}
+	f := finding{handler: h, answer: w, bundle: b, base: base(r), seen: make(map[events.Record]bool)}
 	f.notes = notesOn(a, page, partial)
 	for _, state := range page.States {
 		f.add(state, "match")
@@ -77,6 +78,7 @@ func notesOn(a asked, page projections.Page, partial bool) (notes []issue) {
 // finding gathers what a search answers.
 type finding struct {
 	handler *Handler
+	answer  http.ResponseWriter
 	bundle  *bundle
 	base    string
 	notes   []issue
@@ -93,6 +95,7 @@ func (f *finding) add(state projections.State, mode string) {
 	case unreadable(state.Shown):
 		f.notes = append(f.notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, state.Shown).text})
 	case !state.Shown.Deleted():
+		saw(f.answer, state.Shown)
 		f.bundle.add(entry{
 			FullURL: f.base + "/" + state.Record.String(), Search: &entrySearch{Mode: mode},
 			Resource: stamp(state.Shown, state.Conflict),

@@ -15,7 +15,7 @@ import (
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
-// The reasons for which a public validator and we do not agree. Where not said otherwise
+// The reasons for which a public validator and we do not agree. Where not verdicts otherwise
 // ours is right, by the rule of R4 (4.0.1) that is named.
 const (
 	choices    = "it does not see that only one of a choice can stand (formats.html#choice)"
@@ -101,11 +101,11 @@ func TestVerdictsOfOthers(t *testing.T) {
 	compare := func(name string, body []byte, fhir, medplum string) {
 		t.Helper()
 		err := structure.Check(body)
-		said := ask(body)
+		verdicts := ask(body)
 		for _, v := range []struct {
 			name, reason string
 			found        []string
-		}{{"fhir", fhir, said.Fhir}, {"@medplum/core", medplum, said.Medplum}} {
+		}{{"fhir", fhir, verdicts.Fhir}, {"@medplum/core", medplum, verdicts.Medplum}} {
 			if agree := (err == nil) == (len(v.found) == 0); agree != (v.reason == "") {
 				t.Errorf("%s\nours: %v\n%s: %q\nlisted as the reason to disagree: %q", name, err, v.name, v.found, v.reason)
 			}
@@ -133,11 +133,11 @@ func TestVerdictsOfOthers(t *testing.T) {
 	})
 }
 
-// said is what the public validators found.
-type said struct{ Fhir, Medplum []string }
+// verdicts are what the public validators found.
+type verdicts struct{ Fhir, Medplum []string }
 
 // publicValidators starts them; each call asks them about one resource.
-func publicValidators(t *testing.T) func(body []byte) said {
+func publicValidators(t *testing.T) func(body []byte) verdicts {
 	t.Helper()
 	cmd := npmScript(t, "validate.js")
 	in, err := cmd.StdinPipe()
@@ -158,7 +158,7 @@ func publicValidators(t *testing.T) func(body []byte) said {
 		_ = cmd.Wait()
 	})
 	lines := bufio.NewReader(out)
-	return func(body []byte) (answer said) {
+	return func(body []byte) (answer verdicts) {
 		t.Helper()
 		var line bytes.Buffer
 		if err := json.Compact(&line, body); err != nil {

@@ -34,6 +34,8 @@ type Config struct {
 	SessionLife time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// LoggedIn is told, where it is not nil, when a link was opened and a browser is in.
+	LoggedIn func()
 	// Logger hears of every refusal, without secrets. Nil: nobody does.
 	Logger *slog.Logger
 }

@@ -356,3 +356,20 @@ func TestRealServer(t *testing.T) {
 		t.Errorf("got X-Content-Type-Options %q, want nosniff", got)
 	}
 }
+
+// Who keeps log-ins is told of those that happened, and of no other.
+func TestLogInIsTold(t *testing.T) {
+	told := 0
+	d := newDesk(t, guard.Config{LoggedIn: func() { told++ }})
+	link := d.guard.Link("http://127.0.0.1:7878")
+	d.open(link, header("Sec-Purpose", "prefetch"))
+	if told != 0 {
+		t.Error("a browser that only fetched the link ahead counts as a log-in")
+	}
+	if cookie, _ := d.open(link, nil); cookie == nil || told != 1 {
+		t.Errorf("told %d times of a log-in, want once", told)
+	}
+	if d.open(link, nil); told != 1 {
+		t.Error("a link that was opened before counts as a log-in")
+	}
+}

@@ -61,6 +61,9 @@ func (g *Guard) openLink(w http.ResponseWriter, r *http.Request) {
 		// The person is logged in all the same, until the next restart.
 		g.log.Warn("sessions cannot be kept", "error", err)
 	}
+	if g.config.LoggedIn != nil {
+		g.config.LoggedIn()
+	}
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName(port), Value: id, Path: "/", MaxAge: int(g.config.SessionLife / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,

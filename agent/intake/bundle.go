@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/carelog/carelog/projections/fhirjson"
 )
@@ -58,16 +59,23 @@ func (r *reader) single(p part, at Item) {
 // index reads a document for the first time. It is an error where the document is not
 // one whole JSON object: half a transaction is worse than none.
 func (r *reader) index(p part, x *index) (isBundle bool, err error) {
-	resourceType := ""
+	resourceType, first := "", ""
+	var meta struct{ Tag []fhirjson.Tag }
 	err = r.walk(p, func(name string, d *json.Decoder) error {
-		if name != "resourceType" {
-			return skip(d)
+		switch name {
+		case "resourceType":
+			return tolerant(d.Decode(&resourceType))
+		case "meta":
+			return tolerant(d.Decode(&meta))
 		}
-		return tolerant(d.Decode(&resourceType))
+		return skip(d)
 	}, func(d *json.Decoder) error {
 		var e envelope[head]
 		if err := tolerant(d.Decode(&e)); err != nil {
 			return err
+		}
+		if first == "" {
+			first = e.Resource.ResourceType + "/" + e.Resource.ID
 		}
 		if x.entries++; x.entries > maxEntries {
 			return fmt.Errorf("it has more than %d entries: split it", maxEntries)
@@ -75,7 +83,11 @@ func (r *reader) index(p part, x *index) (isBundle bool, err error) {
 		x.add(e)
 		return nil
 	})
-	return resourceType == "Bundle", err
+	isBundle = resourceType == "Bundle"
+	if err == nil && isBundle && slices.Contains(meta.Tag, fhirjson.ConflictTag) {
+		err = fmt.Errorf("%s was in conflict when it was exported, and its versions stand side by side here: the one that was shown is with the others of its type; choose, and enter by hand what else should stand", clip(first))
+	}
+	return isBundle, err
 }
 
 // each reads the entries again, with their bytes.

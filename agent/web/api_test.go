@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -259,5 +261,25 @@ func TestWrongRequests(t *testing.T) {
 		if answer.StatusCode == http.StatusMethodNotAllowed && answer.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: the answer does not say what is allowed", c.method, c.path)
 		}
+	}
+}
+
+// Who opens a dossier or a conflict is kept, and in whose name.
+func TestLooksAreKept(t *testing.T) {
+	d := newDesk(t)
+	d.arrives("Condition/c1", "p1", "dr-1", note("one"))
+	d.ask("GET", "/api/dossiers/p1", "", "Carelog-User: dr-7")
+	d.ask("GET", "/api/conflicts/Condition/c1", "")
+	d.ask("GET", "/api/conflicts/Condition/none", "")
+	d.ask("GET", "/api/conflicts", "")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var got []string
+	for _, e := range d.looks {
+		got = append(got, fmt.Sprint(e.Agent, " ", e.Door, " ", e.Did, " ", e.What, " ", e.Patients))
+	}
+	want := []string{"dr-7 pages read Patient/p1 [p1]", "dr-1 pages read Condition/c1 [p1]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -86,6 +86,7 @@ func (h *Handler) conflict(w http.ResponseWriter, r *http.Request) error {
 		answer.Ancestor = &shared
 	}
 	answer.Differences = compare(ancestor.Body, state.Heads)
+	h.saw(r, record.String(), state.Patient)
 	return writeJSON(w, http.StatusOK, answer)
 }
 

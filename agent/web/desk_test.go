@@ -21,6 +21,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/agent/web"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
@@ -51,6 +52,14 @@ type desk struct {
 	drop     int      // so many writes are made, and their answer is lost
 	changed  chan struct{}
 	agenda   []string // that was asked for
+	looks    []trail.Entry
+}
+
+// Add keeps who looked at what.
+func (d *desk) Add(e trail.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looks = append(d.looks, e)
 }
 
 func newDesk(t testing.TB) *desk {
@@ -73,7 +82,7 @@ func newDesk(t testing.TB) *desk {
 		Practice: p.ID, Device: "desk-1", DeviceName: "Consultation room 1",
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
-	d.pages = web.New(web.Config{Desk: d, Records: d.store, Heartbeat: 50 * time.Millisecond})
+	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
 	mux.Handle("/", d.pages)

@@ -78,5 +78,6 @@ func (h *Handler) dossier(w http.ResponseWriter, r *http.Request) error {
 		}
 		records = append(records, entry{s.Record.Type, s.Record.ID, s.Conflict, newHeads(heads, true)})
 	}
+	h.saw(r, "Patient/"+patient, patient)
 	return writeJSON(w, http.StatusOK, map[string]any{"patient": patient, "records": records, "incomplete": incomplete})
 }

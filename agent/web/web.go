@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/feed"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -49,8 +52,12 @@ type Records interface {
 	Conflicts(ctx context.Context) ([]projections.State, error)
 	Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error)
 	Devices(ctx context.Context) ([]projections.Device, error)
-	// Changes returns what came after that arrival, in order, at most limit.
-	Changes(ctx context.Context, after int64, limit int) ([]projections.Change, error)
+	feed.Records
+}
+
+// Trail keeps who looks at what; see package trail.
+type Trail interface {
+	Add(trail.Entry)
 }
 
 // Config says what the pages show.
@@ -60,6 +67,8 @@ type Config struct {
 	// Heartbeat is the longest silence of the stream; 0 means 15 seconds. The pages call
 	// themselves stale after 40 seconds without a byte.
 	Heartbeat time.Duration
+	// Trail keeps who opens a dossier or a conflict. Nil: nobody does.
+	Trail Trail
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -69,6 +78,7 @@ type Handler struct {
 	desk      Desk
 	records   Records
 	heartbeat time.Duration
+	trail     Trail
 	log       *slog.Logger
 	mux       *http.ServeMux
 	closed    chan struct{}
@@ -78,7 +88,7 @@ type Handler struct {
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, log: c.Logger,
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, log: c.Logger,
 		mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
@@ -119,3 +129,16 @@ func (h *Handler) Close() { h.closeOnce.Do(func() { close(h.closed) }) }
 
 // methods are the answers of one path.
 type methods map[string]func(http.ResponseWriter, *http.Request) error
+
+// saw keeps in the trail that somebody looked at a record of a dossier, before the
+// answer shows it.
+func (h *Handler) saw(r *http.Request, what, patient string) {
+	if h.trail == nil {
+		return
+	}
+	e := trail.Entry{Agent: guard.Author(r), Door: "pages", Did: "read", What: what}
+	if patient != "" {
+		e.Patients = []string{patient}
+	}
+	h.trail.Add(e)
+}

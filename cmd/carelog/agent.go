@@ -15,10 +15,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
-	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
-	"github.com/carelog/carelog/agent/intake"
-	"github.com/carelog/carelog/agent/web"
 )
 
 // Files of a desk's data folder, beside the agent's own.
@@ -27,6 +24,8 @@ const (
 	tokenFile     = "token"
 	addressFile   = "url"
 	sessionsFile  = "sessions"
+	exportsFolder = "export-jobs"
+	trailFolder   = "trail"
 )
 
 // agentCommand runs a desk.
@@ -72,38 +71,22 @@ func (c *agentCommand) Run(env *environment) (err error) {
 }
 
 // serve runs the agent and its doors side by side; each ends the other.
-func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrolment, listener net.Listener) error {
+func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrolment, listener net.Listener) (err error) {
 	base := "http://" + listener.Addr().String()
 	token, err := ownToken(filepath.Join(c.Data, tokenFile))
 	if err != nil {
 		return err
 	}
-	watch, err := guard.Open(guard.Config{
-		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
-		NewLink: "Run `carelog link --data " + c.Data + "` on this PC: it prints one that can be opened once.",
-	})
+	d, err := c.openDoors(env, a, e.Device, token)
 	if err != nil {
 		return err
 	}
-	pages := web.New(web.Config{Desk: a, Records: a.Records(), Logger: env.log})
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
-	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
-	mux.Handle("/api/status", pages)
-	mux.Handle("/api/snapshot", pages)
-	if !c.Headless {
-		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
-		mux.Handle("/api/link", linkHandler(watch, base))
-		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
-		mux.Handle("/", pages)
-	}
-	server := &http.Server{Handler: heardOut(watch.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	server.RegisterOnShutdown(pages.Close)
-
+	defer func() { err = errors.Join(err, d.close()) }()
+	server := d.server(a, base, c.Headless)
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
 		return fmt.Errorf("note the desk's address: %w", err)
 	}
-	if err := c.announce(env, e, base, token, watch); err != nil {
+	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
 	return runTogether(env.ctx, a.Run, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })

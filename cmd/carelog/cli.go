@@ -39,6 +39,7 @@ type cli struct {
 
 	Audit    auditCommand    `cmd:"" help:"Replay the log: list it, show a dossier as it was, verify all."`
 	Import   importCommand   `cmd:"" help:"Take FHIR Bundles and NDJSON in."`
+	Export   exportCommand   `cmd:"" help:"Write the practice's records out as NDJSON."`
 	Generate generateCommand `cmd:"" help:"Write a synthetic Belgian practice as NDJSON."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine beside its raw limits."`
 }

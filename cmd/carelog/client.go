@@ -97,8 +97,13 @@ func (d *desk) send(ctx context.Context, method, path, contentType string, body 
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+d.token)
 	r.Header.Set("Content-Type", contentType)
+	return d.roundTrip(ctx, r)
+}
+
+// roundTrip sends a request that is whole but for who sends it.
+func (d *desk) roundTrip(ctx context.Context, r *http.Request) (*http.Response, error) {
+	r.Header.Set("Authorization", "Bearer "+d.token)
 	if d.user != "" {
 		r.Header.Set("Carelog-User", d.user)
 	}
@@ -121,10 +126,15 @@ func refusalOf(answer *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	var said struct {
 		Error struct{ Text string }
+		Issue []struct{ Diagnostics string } // of an OperationOutcome
 	}
 	e := &answerError{status: answer.StatusCode, text: strings.TrimSpace(string(text))}
-	if json.Unmarshal(text, &said) == nil && said.Error.Text != "" {
-		e.text = said.Error.Text
+	if json.Unmarshal(text, &said) == nil {
+		if said.Error.Text != "" {
+			e.text = said.Error.Text
+		} else if len(said.Issue) > 0 {
+			e.text = said.Issue[0].Diagnostics
+		}
 	}
 	switch answer.StatusCode {
 	case http.StatusPreconditionFailed, http.StatusConflict:

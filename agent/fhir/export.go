@@ -1,0 +1,231 @@
+package fhir
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/bulk"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirjson"
+)
+
+// Exports are the jobs of $export; see package bulk.
+type Exports interface {
+	Start(bulk.Request) (id string, err error)
+	Status(id string) (bulk.Status, error)
+	File(id, name string) (*os.File, error)
+	Delete(id string) error
+}
+
+const (
+	exportSteps = "_export" // the path of jobs
+	ndjson      = "application/fhir+ndjson"
+)
+
+// exportRoute finds what stands at a path of $export.
+func (h *Handler) exportRoute(steps []string) (map[string]answer, bool) {
+	switch {
+	case h.exports == nil:
+		return nil, false
+	case len(steps) == 1 && steps[0] == "$export":
+		return map[string]answer{"GET": h.export(projections.Want{})}, true
+	case len(steps) == 2 && steps[0] == "Patient" && steps[1] == "$export":
+		return map[string]answer{"GET": h.export(projections.Want{Dossiers: true})}, true
+	case len(steps) == 2 && steps[0] == exportSteps:
+		return map[string]answer{"GET": h.exportStatus(steps[1]), "DELETE": h.exportDelete(steps[1])}, true
+	case len(steps) == 3 && steps[0] == exportSteps:
+		return map[string]answer{"GET": h.exportFile(steps[1], steps[2])}, true
+	}
+	return nil, false
+}
+
+// export begins a job.
+func (h *Handler) export(want projections.Want) answer {
+	return func(w http.ResponseWriter, r *http.Request, _ events.Record) error {
+		if !prefers(r, "respond-async") {
+			return badRequest("required", "an export is a job: send Prefer: respond-async")
+		}
+		want := want
+		if err := understandExport(r, &want); err != nil {
+			return err
+		}
+		if h.desk.Incomplete() {
+			p := problemf(http.StatusServiceUnavailable, "incomplete", "an export now would not be whole: %v", agent.ErrIncomplete)
+			p.header = http.Header{"Retry-After": {"60"}}
+			return p
+		}
+		id, err := h.exports.Start(bulk.Request{URL: strings.TrimSuffix(base(r), Root) + r.URL.RequestURI(), Want: want, Format: lines{base(r)}})
+		if errors.Is(err, bulk.ErrBusy) {
+			p := problemf(http.StatusTooManyRequests, "throttled", "%v", err)
+			p.header = http.Header{"Retry-After": {"60"}}
+			return p
+		}
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Location", base(r)+"/"+exportSteps+"/"+id)
+		send(w, http.StatusAccepted, outcome(issue{Severity: "information", Code: "informational", Diagnostics: "the export has begun: ask at Content-Location how far it is"}))
+		return nil
+	}
+}
+
+// prefers reports whether a Prefer header has a word.
+func prefers(r *http.Request, word string) bool {
+	for _, header := range r.Header.Values("Prefer") {
+		for part := range strings.FieldsFuncSeq(header, func(c rune) bool { return c == ',' || c == ';' }) {
+			if strings.EqualFold(strings.TrimSpace(part), word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// understandExport reads the parameters of $export. What would narrow or widen the
+// export in a way that we do not know is an error.
+func understandExport(r *http.Request, want *projections.Want) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badRequest("value", "the parameters cannot be read: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := strings.Join(values[name], ",")
+		switch name {
+		case "_format", "_pretty":
+		case "_since":
+			want.Since, err = parseInstant(value)
+		case "_type":
+			want.Types, err = parseTypes(value)
+		case "_outputFormat":
+			if !slices.Contains([]string{ndjson, "application/ndjson", "ndjson"}, strings.ReplaceAll(value, " ", "+")) {
+				err = fmt.Errorf("there is %s only", ndjson)
+			}
+		default:
+			return badRequest("not-supported", "$export knows no %s: want _since, _type, _outputFormat", name)
+		}
+		if err != nil {
+			return badRequest("value", "%s=%s: %v", name, value, err)
+		}
+	}
+	return nil
+}
+
+type manifestFile struct {
+	Type  string `json:"type"`
+	URL   string `json:"url"`
+	Count int    `json:"count"`
+}
+
+type manifest struct {
+	TransactionTime     string         `json:"transactionTime"`
+	Request             string         `json:"request"`
+	RequiresAccessToken bool           `json:"requiresAccessToken"`
+	Output              []manifestFile `json:"output"`
+	Deleted             []manifestFile `json:"deleted"`
+	Error               []manifestFile `json:"error"`
+}
+
+// exportStatus says how far a job is: 202 while it works, then 200 with the manifest.
+func (h *Handler) exportStatus(id string) answer {
+	return func(w http.ResponseWriter, r *http.Request, _ events.Record) error {
+		s, err := h.exports.Status(id)
+		switch {
+		case errors.Is(err, bulk.ErrUnknown):
+			return notFound("%v", err)
+		case err != nil:
+			return err
+		case !s.Done:
+			w.Header().Set("X-Progress", fmt.Sprintf("%d of %d records", s.Read, s.Total))
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusAccepted)
+			return nil
+		case s.Err != nil:
+			return fmt.Errorf("the export failed: ask again: %w", s.Err)
+		}
+		m := manifest{TransactionTime: s.At.Format(instant), Request: s.Request.URL, RequiresAccessToken: true,
+			Output: []manifestFile{}, Deleted: []manifestFile{}, Error: []manifestFile{}}
+		lists := map[bulk.Kind]*[]manifestFile{bulk.Output: &m.Output, bulk.Deleted: &m.Deleted, bulk.Failed: &m.Error}
+		for _, f := range s.Files {
+			list := lists[f.Kind]
+			*list = append(*list, manifestFile{f.Type, base(r) + "/" + exportSteps + "/" + id + "/" + f.Name, f.Count})
+		}
+		w.Header().Set("Expires", s.Expires.UTC().Format(http.TimeFormat))
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(encode(m))
+		return nil
+	}
+}
+
+func (h *Handler) exportDelete(id string) answer {
+	return func(w http.ResponseWriter, _ *http.Request, _ events.Record) error {
+		if err := h.exports.Delete(id); errors.Is(err, bulk.ErrUnknown) {
+			return notFound("%v", err)
+		} else if err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	}
+}
+
+// exportFile serves a file of a job, or the rest of it to whoever was cut off.
+func (h *Handler) exportFile(id, name string) answer {
+	return func(w http.ResponseWriter, r *http.Request, _ events.Record) error {
+		file, err := h.exports.File(id, name)
+		if errors.Is(err, bulk.ErrUnknown) || errors.Is(err, os.ErrNotExist) {
+			return notFound("%v", bulk.ErrUnknown)
+		}
+		if err != nil {
+			return err
+		}
+		defer file.Close() // it was only read
+		w.Header().Set("Content-Type", ndjson)
+		w.Header().Set("ETag", `"`+id+`"`) // the file never changes
+		http.ServeContent(w, r, "", time.Time{}, file)
+		return nil
+	}
+}
+
+// lines is how records go out; see bulk.Format.
+type lines struct{ base string }
+
+// Shown is the resource as it is read. A desk's own Device stays here.
+func (l lines) Shown(v projections.Listed) []byte {
+	if v.Event.Record.Type == "Device" {
+		if _, err := fhirjson.DeviceOf(v.Body); err == nil {
+			return nil
+		}
+	}
+	return stamp(v.Version, v.Conflict)
+}
+
+// Conflict is every head and who wrote it, as $conflicts has them.
+func (l lines) Conflict(state projections.State) []byte {
+	b := newBundle("collection", -1)
+	b.meta = encode(map[string]any{"tag": []coding{{fhirjson.ConflictTag.System, fhirjson.ConflictTag.Code}}})
+	for _, v := range state.Heads {
+		b.addVersion(l.base, v, "head", true)
+	}
+	return b.bytes()
+}
+
+// Deleted is a Bundle with the request that deletes the record, as Bulk Data has it.
+func (l lines) Deleted(v projections.Version) []byte {
+	b := newBundle("transaction", -1)
+	b.add(entry{Request: &entryRequest{Method: http.MethodDelete, URL: v.Event.Record.String()}})
+	return b.bytes()
+}
+
+// Unreadable names a record that cannot be opened here.
+func (l lines) Unreadable(v projections.Version) []byte {
+	return outcome(issue{Severity: "error", Code: "incomplete", Diagnostics: sealed(v.Event.Record, v).text})
+}

@@ -1,0 +1,36 @@
+package fhir
+
+import (
+	"net/http"
+
+	"github.com/carelog/carelog/events"
+)
+
+// made finds what stands at a path of Provenance or AuditEvent: beside records of these
+// types there are those that this desk makes of the log and of the trail, which nobody
+// writes. A Provenance of ours has the id of an event, which no other may take; an
+// AuditEvent is never written here at all.
+func (h *Handler) made(steps []string, record *events.Record) (map[string]answer, bool) {
+	search, read := h.provenances, h.provenanceRead
+	if record.Type == "AuditEvent" {
+		search, read = h.auditSearch, h.auditRead
+	}
+	if len(steps) == 1 {
+		methods := map[string]answer{http.MethodGet: search}
+		if record.Type == "Provenance" {
+			methods[http.MethodPost] = h.create
+		}
+		return methods, true
+	}
+	if len(steps) == 2 && steps[1] == "_search" {
+		return map[string]answer{http.MethodPost: search}, true
+	}
+	if len(steps) > 2 || events.ValidateID("id", steps[1]) != nil {
+		return nil, false
+	}
+	record.ID = steps[1]
+	if _, err := events.ParseID(record.ID); err != nil && record.Type == "Provenance" {
+		return nil, false // a record like any other
+	}
+	return map[string]answer{http.MethodGet: read}, true
+}

@@ -1,0 +1,303 @@
+package fhir_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/trail"
+	"github.com/carelog/carelog/events"
+)
+
+func recordOf(typ, id string) events.Record { return events.Record{Type: typ, ID: id} }
+
+// provenanceOf is what a test looks at.
+type provenanceOf struct {
+	ID       string
+	Target   []struct{ Reference string }
+	Activity struct{ Coding []struct{ Code string } }
+	Agent    []struct{ Who struct{ Reference string } }
+	Entity   []struct {
+		Role string
+		What struct{ Reference string }
+	}
+	Recorded string
+}
+
+func TestProvenanceOfEveryEvent(t *testing.T) {
+	d := newDesk(t)
+	one := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "one"), "Carelog-User: dr-1").want(201).version()
+	two := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "two"), "Carelog-User: dr-2").want(200).version()
+	gone := d.do("DELETE", "/fhir/Basic/b1", "", "Carelog-User: dr-3").want(204).version()
+	for _, c := range []struct {
+		id                    events.ID
+		activity, who, parent string
+	}{{one, "CREATE", "Practitioner/dr-1", ""}, {two, "UPDATE", "Practitioner/dr-2", one.String()}, {gone, "DELETE", "Practitioner/dr-3", two.String()}} {
+		var p provenanceOf
+		got := d.do("GET", "/fhir/Provenance/"+c.id.String(), "").want(200)
+		if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		parent := ""
+		if len(p.Entity) == 1 && p.Entity[0].Role == "revision" {
+			parent = strings.TrimPrefix(p.Entity[0].What.Reference, "Basic/b1/_history/")
+		}
+		if p.ID != c.id.String() || p.Target[0].Reference != "Basic/b1/_history/"+c.id.String() || p.Activity.Coding[0].Code != c.activity ||
+			p.Agent[0].Who.Reference != c.who || parent != c.parent || p.Recorded == "" || got.version() != c.id {
+			t.Errorf("got %s, want %+v", got.Body, c)
+		}
+	}
+	for _, method := range []string{"PUT", "DELETE"} {
+		d.do(method, "/fhir/Provenance/"+one.String(), `{"resourceType":"Provenance","id":"`+one.String()+`"}`).want(405)
+	}
+	d.do("GET", "/fhir/Provenance/01J00000000000000000000000", "").want(404)
+	// What clients make is a record like any other.
+	own := `{"resourceType":"Provenance","id":"own","target":[{"reference":"Patient/p1"}],"recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"reference":"Practitioner/dr-9"}}]}`
+	d.do("PUT", "/fhir/Provenance/own", own).want(201)
+	d.do("GET", "/fhir/Provenance/own", "").want(200)
+	d.do("DELETE", "/fhir/Provenance/own", "").want(204)
+}
+
+func TestProvenanceSearch(t *testing.T) {
+	d := newDesk(t)
+	one := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "one"), "Carelog-User: dr-1").want(201).version().String()
+	two := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "two"), "Carelog-User: dr-2").want(200).version().String()
+	three := d.do("PUT", "/fhir/Basic/b2", basicOf("b2", "p1", "three"), "Carelog-User: dr-1").want(201).version().String()
+	d.do("PUT", "/fhir/Basic/b3", basicOf("b3", "p2", "of another"), "Carelog-User: dr-1").want(201)
+	d.do("PUT", "/fhir/Provenance/own", `{"resourceType":"Provenance","id":"own","target":[{"reference":"Patient/p1"}],"recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}`, "Carelog-User: dr-9").want(201)
+	ownEvent := d.do("GET", "/fhir/Provenance/own", "").version().String()
+	for query, want := range map[string][]string{
+		"target=Basic/b1": {two, one}, "target=Basic/b1/_history/" + one: {one}, "target=Basic/none": {},
+		"target=http://127.0.0.1:7878/fhir/Basic/b2": {three},
+		"patient=p1": {ownEvent, three, two, one},
+		"patient=Patient/p1&agent=Practitioner/dr-1": {three, one}, "patient=p1&agent=Device/desk-1": {ownEvent, three, two, one},
+		"patient=p1&recorded=lt2000": {}, "patient=p1&recorded=ge2000": {ownEvent, three, two, one},
+	} {
+		var got []string
+		records := 0
+		for next := "/fhir/Provenance?_count=2&" + query; next != ""; {
+			page := d.do("GET", next, "").want(200).bundle()
+			for _, id := range page.ids(t) {
+				if id == "own" {
+					records++
+					continue
+				}
+				got = append(got, id)
+			}
+			next = strings.TrimPrefix(page.link("next"), "http://127.0.0.1:7878")
+		}
+		if !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%s: got %v, want %v", query, got, want)
+		}
+		if query == "patient=p1" && records != 1 {
+			t.Errorf("%s finds %d records of clients, want theirs after the log's", query, records)
+		}
+	}
+	for _, query := range []string{"target=x", "target=Basic/b1&_sort=x", "patient=p1&recorded=soon", "target=Basic/b1&patient=p1", "target=Basic/b1&_cursor=x.1"} {
+		d.do("GET", "/fhir/Provenance?"+query, "").want(400)
+	}
+}
+
+// watched is a desk that keeps who looks at what.
+func watched(t *testing.T) (*desk, *trail.Trail) {
+	t.Helper()
+	d := newDesk(t)
+	looks, err := trail.Open(trail.Config{Folder: filepath.Join(t.TempDir(), "trail")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := looks.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	c := doorConfig(d, unread{d.store, d})
+	c.Trail, c.Device = looks, "desk-1"
+	d.door = fhir.New(c)
+	return d, looks
+}
+
+// looked is what the trail has, the first look first.
+func looked(t *testing.T, looks *trail.Trail, q trail.Query) (list []string) {
+	t.Helper()
+	q.Limit = trail.MaxLimit
+	page, err := looks.Search(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Backward(page.Entries) {
+		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s %v %v", e.Agent, e.Did, e.What, e.Patients, e.Query)))
+	}
+	return list
+}
+
+// TestLooksAreKept: every answer that shows something is in the trail, with whose dossier
+// it was, and no other.
+func TestLooksAreKept(t *testing.T) {
+	d, looks := watched(t)
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1","name":[{"family":"Peeters"}]}`).want(201)
+	v := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "one")).want(201)
+	const dr = "Carelog-User: dr-1"
+	d.do("GET", "/fhir/Basic/b1", "", dr).want(200)
+	d.do("GET", "/fhir/Basic/b1", "", dr, `If-None-Match: W/"`+v.version().String()+`"`).want(304)
+	d.do("GET", "/fhir/Basic/b1/_history/"+v.version().String(), "", dr).want(200)
+	d.do("GET", "/fhir/Basic/b1/_history", "", dr).want(200)
+	d.do("GET", "/fhir/_history", "").want(200)
+	d.do("GET", "/fhir/Patient?name=peeters", "", dr).want(200)
+	d.do("POST", "/fhir/Patient/_search", "family=peeters", dr, "Content-Type: application/x-www-form-urlencoded").want(200)
+	d.do("GET", "/fhir/Patient/p1/$everything", "", dr).want(200)
+	d.do("GET", "/fhir/Basic/none", "", dr).want(404)
+	d.do("GET", "/fhir/metadata", "", dr).want(200)
+	want := []string{
+		"dr-1 read Basic/b1 [p1] []", "dr-1 read Basic/b1 [p1] []", "dr-1 vread Basic/b1/_history/" + v.version().String() + " [p1] []",
+		"dr-1 history-instance Basic/b1 [p1] []", "history-system  [p1] []", "dr-1 search-type Patient [p1] [name]",
+		"dr-1 search-type Patient [p1] [family]", "dr-1 operation Patient/p1 [p1] []",
+	}
+	if got := looked(t, looks, trail.Query{}); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestAuditEvents(t *testing.T) {
+	d, _ := watched(t)
+	for _, p := range []string{"p1", "p2"} {
+		d.do("PUT", "/fhir/Basic/of-"+p, basicOf("of-"+p, p, "x")).want(201)
+		for _, dr := range []string{"dr-1", "dr-2"} {
+			d.do("GET", "/fhir/Basic/of-"+p, "", "Carelog-User: "+dr).want(200)
+		}
+	}
+	today := time.Now().UTC().Format(time.DateOnly)
+	for query, want := range map[string]int{
+		"patient=p1": 2, "patient=Patient/p1&agent=Practitioner/dr-2": 1, "agent=dr-1": 2, "entity=Basic/of-p2": 2, "entity=Patient/p2": 2,
+		"patient=p3": 0, "date=" + today: 4, "date=lt" + today: 0, "date=ge" + today + "&date=lt2099": 4, "agent=dr-1&patient=p1&date=gt2020": 1,
+	} {
+		found := 0
+		for next := "/fhir/AuditEvent?_count=1&" + query; next != ""; {
+			page := d.do("GET", next, "", "Carelog-User: auditor").want(200).bundle()
+			for _, e := range page.Entry {
+				if e.Search.Mode != "match" || strings.Contains(string(e.Resource), "Practitioner/auditor") {
+					continue
+				}
+				found++
+				path := strings.TrimPrefix(e.FullURL, "http://127.0.0.1:7878")
+				if got := d.do("GET", path, "", "Carelog-User: auditor").want(200); got.Body.String() != string(e.Resource) {
+					t.Errorf("%s reads as %s, and was found as %s", path, got.Body, e.Resource)
+				}
+				for _, method := range []string{"PUT", "DELETE"} {
+					d.do(method, path, string(e.Resource)).want(405)
+				}
+			}
+			next = strings.TrimPrefix(page.link("next"), "http://127.0.0.1:7878")
+		}
+		if found != want {
+			t.Errorf("%s: %d entries, want %d", query, found, want)
+		}
+	}
+	d.do("POST", "/fhir/AuditEvent", `{"resourceType":"AuditEvent"}`).want(405)
+	for _, query := range []string{"type=x", "date=soon", "patient=Patient/", "_cursor=x", "agent=a&agent=b"} {
+		d.do("GET", "/fhir/AuditEvent?"+query, "").want(400)
+	}
+	for _, id := range []string{"trail.2026-01.0", "trail.x", "trail." + time.Now().UTC().Format("2006-01") + ".1", "none"} {
+		d.do("GET", "/fhir/AuditEvent/"+id, "").want(404)
+	}
+}
+
+// BenchmarkReadKept is a read that is kept in the trail; see BenchmarkRead.
+func BenchmarkReadKept(b *testing.B) {
+	d := newDesk(b)
+	looks, err := trail.Open(trail.Config{Folder: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer looks.Close()
+	c := doorConfig(d, unread{d.store, d})
+	c.Trail = looks
+	d.door = fhir.New(c)
+	d.do("PUT", "/fhir/AllergyIntolerance/a1", allergy).want(201)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.do("GET", "/fhir/AllergyIntolerance/a1", "").want(200)
+	}
+}
+
+// TestAnyReading: whatever is asked of histories, exports, Provenance and the trail, it
+// is FHIR and no fault of ours.
+func TestAnyReading(t *testing.T) {
+	d, _ := watched(t)
+	version := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "x")).want(201).version().String()
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	of := func(t *rapid.T, name string, list ...string) string { return rapid.SampledFrom(list).Draw(t, name) }
+	rapid.Check(t, func(t *rapid.T) {
+		path := of(t, "path", "/_history", "/Basic/_history", "/Basic/b1/_history", "/Patient/p1/$everything", "/Patient/x/$everything", "/$export",
+			"/_export/x", "/_export/x/y", "/Provenance", "/Provenance/_search", "/Provenance/"+version, "/Provenance/"+version+"/_history/"+version,
+			"/AuditEvent", "/AuditEvent/_search", "/AuditEvent/trail.2026-01.0", "/AuditEvent/x", "/AuditEvent/x/_history")
+		query := ""
+		for range rapid.IntRange(0, 3).Draw(t, "parameters") {
+			query += of(t, "name", "_since", "_count", "_cursor", "_type", "_at", "target", "patient", "agent", "recorded", "date", "entity", "x") + "=" +
+				rapid.OneOf(rapid.SampledFrom([]string{"1", "0", "p1", "Basic/b1", "Basic/b1/_history/" + version, "ge2026-01", "2026-01-01T00:00:00Z", "2026-11.3", "0123456789abcdef.1", "Basic,Patient"}), rapid.String()).Draw(t, "value") + "&"
+		}
+		if err := anyRequest(d, of(t, "method", "GET", "HEAD", "PUT", "POST", "DELETE"), path, query, "", of(t, "body", "", "{}", "patient=p1")); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestMetadataOfReadings: what is declared beside records is there, and what is not
+// declared is refused.
+func TestMetadataOfReadings(t *testing.T) {
+	d, _ := watched(t)
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	var s struct {
+		Rest []struct {
+			Interaction []struct{ Code string }
+			Operation   []struct{ Name string }
+			Resource    []struct {
+				Type        string
+				Interaction []struct{ Code string }
+				Operation   []struct{ Name string }
+				SearchParam []struct{ Name string }
+			}
+		}
+	}
+	if err := json.Unmarshal(d.do("GET", "/fhir/metadata", "").want(200).Body.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	rest := s.Rest[0]
+	if len(rest.Interaction) != 1 || rest.Interaction[0].Code != "history-system" || len(rest.Operation) != 0 {
+		t.Errorf("of all: %+v, want history-system and, without exports, no operation", rest)
+	}
+	d.do("GET", "/fhir/_history", "").want(200)
+	d.do("GET", "/fhir/$export", "").want(404)
+	for _, r := range rest.Resource {
+		d.do("GET", "/fhir/"+r.Type+"/_history?_count=1", "").want(200)
+		if !slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool { return i.Code == "history-type" }) {
+			t.Errorf("%s: %v, want history-type", r.Type, r.Interaction)
+		}
+		everything := slices.ContainsFunc(r.Operation, func(o struct{ Name string }) bool { return o.Name == "everything" })
+		if got := d.do("GET", "/fhir/"+r.Type+"/p1/$everything", "").Code == 200; got != everything {
+			t.Errorf("%s: $everything is there: %v, declared: %v", r.Type, got, everything)
+		}
+		if r.Type != "AuditEvent" {
+			continue
+		}
+		if len(r.SearchParam) != 4 || slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool {
+			return i.Code == "create" || i.Code == "update" || i.Code == "delete"
+		}) {
+			t.Errorf("AuditEvent: %+v", r)
+		}
+		for _, p := range r.SearchParam {
+			value := map[string]string{"date": "2020"}[p.Name]
+			if value == "" {
+				value = "x"
+			}
+			d.do("GET", "/fhir/AuditEvent?"+p.Name+"="+value, "").want(200)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package fhir
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/carelog/carelog/agent/trail"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// Trail keeps who looked at what; see package trail.
+type Trail interface {
+	Add(trail.Entry)
+}
+
+// maxSeen bounds the dossiers that one entry of the trail names.
+const maxSeen = 1000
+
+// witness notes what an answer shows while it is made, and keeps it in the trail before
+// the first byte goes out.
+type witness struct {
+	http.ResponseWriter
+	trail    Trail
+	entry    trail.Entry
+	kept     bool
+	patients map[string]bool
+}
+
+// Unwrap lets http.ResponseController find what stands below.
+func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader keeps the entry where something is shown.
+func (w *witness) WriteHeader(status int) {
+	if status < http.StatusMultipleChoices || status == http.StatusNotModified {
+		w.keep()
+	}
+	w.kept = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write keeps the entry where nothing did yet.
+func (w *witness) Write(p []byte) (int, error) {
+	w.keep()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *witness) keep() {
+	if w.kept || w.entry.Did == "" {
+		return
+	}
+	w.kept = true
+	for patient := range w.patients {
+		w.entry.Patients = append(w.entry.Patients, patient)
+	}
+	slices.Sort(w.entry.Patients)
+	w.trail.Add(w.entry)
+}
+
+// watch begins to note what a request looks at. Changes are no looks: the log has them.
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, steps []string, record events.Record) http.ResponseWriter {
+	did := lookOf(r.Method, steps)
+	if h.trail == nil || did == "" {
+		return w
+	}
+	e := trail.Entry{Agent: h.author(r), Door: "fhir", Did: did, What: strings.Trim(record.Type+"/"+record.ID, "/")}
+	if len(steps) == 4 {
+		e.What += "/_history/" + steps[3]
+	}
+	return &witness{ResponseWriter: w, trail: h.trail, entry: e, patients: make(map[string]bool)}
+}
+
+// lookOf is what a request looks at records by; empty where it does not.
+func lookOf(method string, steps []string) trail.Did {
+	last := steps[len(steps)-1]
+	switch {
+	case method == http.MethodPost && last == "_search":
+		return "search-type"
+	case method != http.MethodGet && method != http.MethodHead, last == "metadata", last == "_events":
+		return ""
+	case last == "$export", steps[0] == exportSteps && len(steps) == 3:
+		return trail.Export
+	case steps[0] == exportSteps:
+		return ""
+	case strings.HasPrefix(last, "$"):
+		return "operation"
+	case last == "_history":
+		return trail.Did([]string{"history-system", "history-type", "history-instance"}[len(steps)-1])
+	case len(steps) == 1:
+		return "search-type"
+	case len(steps) == 4:
+		return "vread"
+	}
+	return "read"
+}
+
+// saw notes that an answer shows a version.
+func saw(w http.ResponseWriter, v projections.Version) { sawDossier(w, v.Event.Patient) }
+
+// sawDossier notes that an answer shows something of a dossier.
+func sawDossier(w http.ResponseWriter, patient string) {
+	if x, ok := w.(*witness); ok && patient != "" && len(x.patients) < maxSeen {
+		x.patients[patient] = true
+	}
+}
+
+// searched notes the names of the parameters of a search. Their values are words of
+// patients, and stay out of the trail.
+func searched[T any](w http.ResponseWriter, values map[string]T) {
+	if x, ok := w.(*witness); ok {
+		x.entry.Query = x.entry.Query[:0]
+		for name := range values {
+			x.entry.Query = append(x.entry.Query, name)
+		}
+		slices.Sort(x.entry.Query)
+	}
+}

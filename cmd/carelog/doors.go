@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/bulk"
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/agent/trail"
+	"github.com/carelog/carelog/agent/web"
+)
+
+// doors are the ways into a desk, and what they keep beside the agent's files.
+type doors struct {
+	guard   *guard.Guard
+	fhir    *fhir.Handler
+	pages   *web.Handler
+	trail   *trail.Trail
+	exports *bulk.Jobs
+}
+
+// openDoors makes the doors of a desk.
+func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token string) (d *doors, err error) {
+	d = &doors{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.trail, err = trail.Open(trail.Config{Folder: filepath.Join(c.Data, trailFolder), Logger: env.log}); err != nil {
+		return d, err
+	}
+	if d.exports, err = bulk.Open(bulk.Config{Folder: filepath.Join(c.Data, exportsFolder), Records: a.Store(), Logger: env.log}); err != nil {
+		return d, err
+	}
+	if d.guard, err = guard.Open(guard.Config{
+		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
+		NewLink:  "Run `carelog link --data " + c.Data + "` on this PC: it prints one that can be opened once.",
+		LoggedIn: func() { d.trail.Add(trail.Entry{Agent: c.User, Door: "pages", Did: trail.LogIn}) },
+	}); err != nil {
+		return d, err
+	}
+	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Logger: env.log})
+	d.fhir = fhir.New(fhir.Config{
+		Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
+		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: device,
+	})
+	return d, nil
+}
+
+// close ends what the doors keep. No request may be under way.
+func (d *doors) close() error {
+	var errs []error
+	if d.exports != nil {
+		errs = append(errs, d.exports.Close())
+	}
+	if d.trail != nil {
+		errs = append(errs, d.trail.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// server serves the doors; a headless desk has none but the status.
+func (d *doors) server(a *agent.Agent, base string, headless bool) *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
+	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
+	mux.Handle("/api/status", d.pages)
+	mux.Handle("/api/snapshot", d.pages)
+	if !headless {
+		mux.Handle(fhir.Root+"/", d.fhir)
+		mux.Handle("/api/link", linkHandler(d.guard, base))
+		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
+		mux.Handle("/", d.pages)
+	}
+	server := &http.Server{Handler: heardOut(d.guard.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server.RegisterOnShutdown(d.pages.Close)
+	server.RegisterOnShutdown(d.fhir.Close)
+	return server
+}
