@@ -252,7 +252,7 @@ func questionsOf(typ string, body []byte) (list []string) {
 			list = append(list, name+"="+url.QueryEscape(escaped))
 		}
 	}
-	_ = fhirjson.View(body, func(r fhirjson.Element) {
+	_ = fhirjson.Visit(body, func(r fhirjson.Element) {
 		coded := func(path ...string) func(name string) {
 			return func(name string) {
 				r.Each(append(path, "coding"), func(c fhirjson.Element) {

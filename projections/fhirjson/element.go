@@ -1,17 +1,15 @@
 package fhirjson
 
-import "iter"
-
 // Element is one value of a resource that was read, for who looks at single ones. It is
-// valid within the function that View calls.
+// valid within the function that Visit calls.
 type Element struct {
 	t *tree
 	i uint32
 }
 
-// View reads a body as Check does, but for what it is, and calls f with the resource. The
+// Visit reads a body as Check does, but for what it is, and calls f with the resource. The
 // only error is a body that cannot be read.
-func View(body []byte, f func(resource Element)) error {
+func Visit(body []byte, f func(resource Element)) error {
 	t, err := parse(body)
 	if err != nil {
 		return err
@@ -25,20 +23,6 @@ func View(body []byte, f func(resource Element)) error {
 func (e Element) Member(name string) (Element, bool) {
 	c, ok := e.t.member(e.i, name)
 	return Element{e.t, c}, ok
-}
-
-// Members yields the values of an object with their names.
-func (e Element) Members() iter.Seq2[string, Element] {
-	return func(yield func(string, Element) bool) {
-		if !e.IsObject() {
-			return
-		}
-		for c := range e.t.children(e.i) {
-			if !yield(e.t.name(c), Element{e.t, c}) {
-				return
-			}
-		}
-	}
 }
 
 // Each calls f with what stands at a path of names, through all lists on the way.

@@ -268,5 +268,5 @@ func FuzzValues(f *testing.F) {
 }
 
 func fhirjsonRefuses(body []byte) bool {
-	return fhirjson.View(body, func(fhirjson.Element) {}) != nil
+	return fhirjson.Visit(body, func(fhirjson.Element) {}) != nil
 }

@@ -9,7 +9,7 @@ import (
 // References are the records, as Type/id, that a resource refers to where a parameter
 // looks, each once and in their order; of one type only where target is not empty.
 func References(typ string, p Parameter, target string, body []byte) (list []string) {
-	_ = fhirjson.View(body, func(resource fhirjson.Element) { // what cannot be read refers to nothing
+	_ = fhirjson.Visit(body, func(resource fhirjson.Element) { // what cannot be read refers to nothing
 		for _, at := range typeOf(typ).places {
 			if !slices.Contains(p.places, at.number) {
 				continue

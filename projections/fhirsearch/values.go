@@ -26,7 +26,7 @@ func ValuesOf(typ, patient string, body []byte) Values {
 	if body == nil {
 		c.add(placeSealed, nil)
 	} else {
-		_ = fhirjson.View(body, func(resource fhirjson.Element) { c.collect(typeOf(typ), resource) }) // kept all the same, and found by its id
+		_ = fhirjson.Visit(body, func(resource fhirjson.Element) { c.collect(typeOf(typ), resource) }) // kept all the same, and found by its id
 	}
 	slices.SortFunc(c.list, bytes.Compare)
 	var out Values
