@@ -1,7 +1,5 @@
 package fhirjson
 
-import "iter"
-
 // Element is one value of a resource that was read, for who looks at single ones. It is
 // valid within the function that Visit calls.
 type Element struct {
@@ -25,20 +23,6 @@ func Visit(body []byte, f func(resource Element)) error {
 func (e Element) Member(name string) (Element, bool) {
 	c, ok := e.t.member(e.i, name)
 	return Element{e.t, c}, ok
-}
-
-// Members yields the values of an object with their names.
-func (e Element) Members() iter.Seq2[string, Element] {
-	return func(yield func(string, Element) bool) {
-		if !e.IsObject() {
-			return
-		}
-		for c := range e.t.children(e.i) {
-			if !yield(e.t.name(c), Element{e.t, c}) {
-				return
-			}
-		}
-	}
 }
 
 // Each calls f with what stands at a path of names, through all lists on the way.
