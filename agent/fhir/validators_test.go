@@ -15,7 +15,7 @@ import (
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
-// The reasons for which a public validator and we do not agree. Where not verdicts otherwise
+// The reasons for which a public validator and we do not agree. Where not said otherwise
 // ours is right, by the rule of R4 (4.0.1) that is named.
 const (
 	choices    = "it does not see that only one of a choice can stand (formats.html#choice)"
@@ -133,11 +133,11 @@ func TestVerdictsOfOthers(t *testing.T) {
 	})
 }
 
-// verdicts are what the public validators found.
-type verdicts struct{ Fhir, Medplum []string }
+// foundByOthers is what the public validators found.
+type foundByOthers struct{ Fhir, Medplum []string }
 
 // publicValidators starts them; each call asks them about one resource.
-func publicValidators(t *testing.T) func(body []byte) verdicts {
+func publicValidators(t *testing.T) func(body []byte) foundByOthers {
 	t.Helper()
 	cmd := npmScript(t, "validate.js")
 	in, err := cmd.StdinPipe()
@@ -158,7 +158,7 @@ func publicValidators(t *testing.T) func(body []byte) verdicts {
 		_ = cmd.Wait()
 	})
 	lines := bufio.NewReader(out)
-	return func(body []byte) (answer verdicts) {
+	return func(body []byte) (answer foundByOthers) {
 		t.Helper()
 		var line bytes.Buffer
 		if err := json.Compact(&line, body); err != nil {
