@@ -64,6 +64,11 @@ func sendError(err error, waiting context.Context) error {
 // request asks JetStream. Where no answer comes the error is events.ErrOffline,
 // or that of ctx; an answer that is an error is an *apiError.
 func (l *Log) request(ctx context.Context, subject string, question, answer any) error {
+	return l.requestWithin(ctx, subject, question, answer, l.timeout)
+}
+
+// requestWithin is request with another timeout.
+func (l *Log) requestWithin(ctx context.Context, subject string, question, answer any, patience time.Duration) error {
 	var data []byte
 	if question != nil {
 		var err error
@@ -71,7 +76,7 @@ func (l *Log) request(ctx context.Context, subject string, question, answer any)
 			return err
 		}
 	}
-	msg, err := l.exchange(ctx, &nats.Msg{Subject: l.api + subject, Data: data})
+	msg, err := l.exchangeWithin(ctx, &nats.Msg{Subject: l.api + subject, Data: data}, patience)
 	var refused *events.RefusedError
 	switch {
 	case err == nil:
@@ -113,6 +118,11 @@ type getRequest struct {
 // there is none. A direct get would be faster and can be answered by a replica
 // that lags behind, which would turn "not there yet" into "not stored".
 func (l *Log) get(ctx context.Context, stream string, r getRequest) (events.Stored, error) {
+	return l.getWithin(ctx, stream, r, l.timeout)
+}
+
+// getWithin is get with another timeout.
+func (l *Log) getWithin(ctx context.Context, stream string, r getRequest, patience time.Duration) (events.Stored, error) {
 	var answer struct {
 		Message struct {
 			Subject  string    `json:"subject"`
@@ -122,7 +132,7 @@ func (l *Log) get(ctx context.Context, stream string, r getRequest) (events.Stor
 			Time     time.Time `json:"time"`
 		} `json:"message"`
 	}
-	if err := l.request(ctx, "STREAM.MSG.GET."+stream, r, &answer); err != nil {
+	if err := l.requestWithin(ctx, "STREAM.MSG.GET."+stream, r, &answer, patience); err != nil {
 		if isCode(err, codeNoMessage) {
 			return events.Stored{}, events.ErrNoMessage
 		}
