@@ -15,6 +15,7 @@ type Status struct {
 	Incomplete   bool            `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
 	Prefetch     *Prefetch       `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
 	Outbox       int             `json:"outbox"`             // events that the server does not have yet
+	Attachments  int             `json:"attachments"`        // contents of letters and scans that the server does not have yet
 	SetAside     int             `json:"set_aside"`          // events that the server refused for good
 	Conflicts    int             `json:"conflicts"`          // records
 	SumehrBehind int             `json:"sumehr_behind"`      // patients

@@ -45,6 +45,9 @@ type Records interface {
 type Config struct {
 	Desk    Desk
 	Records Records
+	// Attachments keeps the contents of Binaries. Nil: there is no place for them, and a
+	// Binary is a record like any other.
+	Attachments Attachments
 	// Author returns the id of the Practitioner who makes a request, as the guard
 	// knows them; empty where nobody is named. Nil: nobody ever is.
 	Author func(*http.Request) string
@@ -67,6 +70,7 @@ const QueuedHeader = "Carelog-Queued"
 type Handler struct {
 	desk         Desk
 	records      Records
+	attachments  Attachments
 	author       func(*http.Request) string
 	log          *slog.Logger
 	capabilities []byte
@@ -74,7 +78,7 @@ type Handler struct {
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
+	h := &Handler{desk: c.Desk, records: c.Records, attachments: c.Attachments, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -106,6 +110,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if h.isContent(record) {
+		h.routeContent(steps, methods)
+	}
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet // net/http leaves out the body
@@ -114,7 +121,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return notAllowed(methods, r.Method)
 	}
-	if err := acceptable(r); err != nil {
+	if err := acceptable(r); err != nil && !h.isContent(record) {
 		return err
 	}
 	return serve(w, r, record)

@@ -92,7 +92,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	mux.Handle("/api/status", pages)
 	mux.Handle("/api/snapshot", pages)
 	if !c.Headless {
-		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
 		mux.Handle("/api/link", linkHandler(watch, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", pages)
