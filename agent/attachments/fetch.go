@@ -86,7 +86,8 @@ func (e *entry) stop() {
 }
 
 func (e *entry) run(ctx context.Context, server Server, f *fetch) error {
-	if err := e.store.tidy(e.seal.Attachment().SealedSize()); err != nil {
+	a := e.seal.Attachment()
+	if err := e.store.tidy(a.SealedSize(), a.Name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

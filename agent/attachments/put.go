@@ -28,7 +28,7 @@ type Held struct {
 // spool's size and digest. Errors: ErrNoRoom, after which nothing new is left.
 func (s *Store) Put(seal *events.PieceSeal, spool *Spool) (*Held, error) {
 	a := seal.Attachment()
-	if err := s.tidy(a.SealedSize()); err != nil {
+	if err := s.tidy(a.SealedSize(), a.Name); err != nil {
 		return nil, err
 	}
 	e, fresh, err := s.acquire(seal)

@@ -12,8 +12,8 @@ import (
 
 // tidy removes contents that the server has and that nobody reads, the one first that
 // was not looked at for longest, until there is room for so many bytes more, on
-// the disk and within Room; ErrNoRoom where the disk has none.
-func (s *Store) tidy(more int64) error {
+// the disk and within Room, for the content of a name; ErrNoRoom where the disk has none.
+func (s *Store) tidy(more int64, of string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free, err := localdisk.Free(s.path())
@@ -31,15 +31,17 @@ func (s *Store) tidy(more int64) error {
 		if file.IsDir() || events.ValidateAttachmentName(name) != nil {
 			continue
 		}
-		if s.owed[name] || s.held[name] != nil || s.entries[name] != nil {
+		if name == of || s.owed[name] || s.held[name] != nil {
 			continue
 		}
 		info, err := file.Info()
 		if err != nil {
 			continue // removed meanwhile
 		}
-		spare = append(spare, info)
 		total += info.Size()
+		if s.entries[name] == nil {
+			spare = append(spare, info)
+		}
 	}
 	slices.SortFunc(spare, func(a, b os.FileInfo) int {
 		return cmp.Or(a.ModTime().Compare(b.ModTime()), cmp.Compare(a.Name(), b.Name()))

@@ -62,6 +62,7 @@ func (s *Store) sendAll(ctx context.Context, server Server) error {
 		if err := s.send(ctx, server, name); err != nil {
 			return err
 		}
+		s.trouble(nil)
 		if err := s.note(ctx, server); err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ func (s *Store) sent(name string) error {
 	delete(s.owed, name)
 	s.mu.Unlock()
 	s.tell()
-	return s.tidy(0)
+	return s.tidy(0, "")
 }
 
 // known is the server as this desk last saw it.
