@@ -128,8 +128,11 @@ func (a *Agent) attach(ctx context.Context, d *Draft) (settle func(written bool)
 			return nil, err
 		}
 		if !found {
-			return nil, &fhirjson.Error{Path: "Binary.data", Reason: "want a string of base64"}
+			return nil, errInline
 		}
+	}
+	if err := contentless(*d); err != nil {
+		return nil, err
 	}
 	if err := a.needKey(ctx, d.Patient); err != nil {
 		return nil, err
@@ -194,10 +197,13 @@ func contentless(d Draft) error {
 	}
 	b, err := fhirjson.BinaryOf(d.Body)
 	if err == nil && b.Inline {
-		err = errors.New("the content of a Binary does not belong in an event")
+		err = errInline
 	}
 	return err
 }
+
+// errInline is of a content that is still in its resource.
+var errInline = &fhirjson.Error{Path: "Binary.data", Reason: "it stands twice, or is no string of base64"}
 
 // needKey makes a patient's key where there is none. It is on this PC's disk before it
 // seals anything, and goes to the server before the next event.

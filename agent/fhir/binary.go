@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/events"
@@ -96,7 +97,7 @@ func (h *Handler) takeContent(w http.ResponseWriter, r *http.Request, record eve
 	}
 	given := r.Header.Get("Content-Type")
 	mediaType, params, err := mime.ParseMediaType(given)
-	if err != nil {
+	if err != nil || !strings.Contains(mediaType, "/") {
 		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported", "say in Content-Type what is sent, not %q: a content of any type, or a Binary as application/fhir+json", given)
 	}
 	if !isJSON(mediaType) {
