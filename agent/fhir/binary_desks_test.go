@@ -169,8 +169,7 @@ func TestAContentIsReadAtTheOtherDesk(t *testing.T) {
 		two.knows(id)
 		two.holds(id, content)
 	}
-	p := &c.broker
-	for _, m := range (*p).Stored() {
+	for _, m := range c.broker.Stored() {
 		if len(m.Data) > 2000 {
 			t.Errorf("event %d has %d bytes: a content is in it", m.Sequence, len(m.Data))
 		}
@@ -234,4 +233,85 @@ func TestTheSizeOfAContentIsBounded(t *testing.T) {
 		t.Errorf("%d files stay in the spool: %v", len(spool), errors.Join(err))
 	}
 	_, _ = o.want(http.StatusBadRequest, "POST", "Binary", strings.NewReader(""), pdf)
+}
+
+// A line that is cut in the middle of a fetch is noticed by the reader, and what came
+// before is not lost.
+func TestAFetchThatIsCut(t *testing.T) {
+	c := newClinic(t)
+	one, two := c.open("one"), c.open("two")
+	content := scan(12*events.PieceSize+99, 1)
+	one.put("b", content)
+	one.AwaitGreen()
+	two.knows("b")
+	two.line.Bandwidth(40_000_000)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", two.door.URL+"/fhir/Binary/b", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := two.door.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := make([]byte, 2*events.PieceSize)
+	if _, err := io.ReadFull(got.Body, begun); err != nil {
+		t.Fatal(err)
+	}
+	two.line.Cut()
+	rest, err := io.ReadAll(got.Body)
+	got.Body.Close()
+	if err == nil || !bytes.HasPrefix(content, append(begun, rest...)) {
+		t.Errorf("%d bytes came over a line that was cut, and the reader was told nothing: %v", len(begun)+len(rest), err)
+	}
+	two.AwaitOffline()
+	if _, text := two.want(http.StatusPartialContent, "GET", "Binary/b", nil, "Range: bytes=0-99"); !bytes.Equal(text, content[:100]) {
+		t.Error("what came before the cut is not here any more")
+	}
+	two.line.Mend()
+	two.AwaitGreen()
+	two.holds("b", content)
+}
+
+// A broker that lost its disk gets back what the desks have written and read.
+func TestAWipedBrokerGetsContentsBack(t *testing.T) {
+	c := newClinic(t)
+	one, two := c.open("one"), c.open("two")
+	mine, theirs := scan(3*events.PieceSize, 1), scan(2*events.PieceSize, 2)
+	one.put("mine", mine)
+	two.put("theirs", theirs)
+	one.knows("theirs")
+	one.AwaitGreen()
+	two.AwaitGreen()
+	one.holds("theirs", theirs)
+	two.stop() // what it wrote is elsewhere as well
+	c.broker.Wipe()
+	three := c.open("three")
+	three.knows("mine")
+	one.AwaitGreen()
+	for id, content := range map[string][]byte{"mine": mine, "theirs": theirs} {
+		three.knows(id)
+		three.holds(id, content)
+	}
+}
+
+// A store that is full is said, the record goes on, and nothing is lost.
+func TestAFullBrokerStore(t *testing.T) {
+	c := newClinic(t)
+	one, two := c.open("one"), c.open("two")
+	c.broker.LimitAttachments(events.PieceSize)
+	content := scan(4*events.PieceSize, 1)
+	one.put("b", content)
+	one.Await("a warning", func(s agent.Status) bool {
+		return len(s.Warnings) == 1 && s.Warnings[0].Code == "attachments-unsent" && s.Color != "online" && s.Attachments == 1
+	})
+	two.knows("b")
+	if _, text := two.want(http.StatusServiceUnavailable, "GET", "Binary/b", nil); !bytes.Contains(text, []byte(`"incomplete"`)) {
+		t.Errorf("what nobody has sent: %s", text)
+	}
+	c.broker.LimitAttachments(0)
+	one.AwaitGreen()
+	if s := one.Now(); len(s.Warnings) > 0 {
+		t.Errorf("when there is room: %v", s.Warnings)
+	}
+	two.holds("b", content)
 }

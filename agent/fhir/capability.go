@@ -52,6 +52,8 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk. ` +
 	`Checked are the JSON itself, type, id and the reference to the patient; cardinalities, bindings, profiles and invariants are not. ` +
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
+	`The content of a Binary is kept beside it, up to 50 MiB: it is sent and read as it is, with ranges, or as data of the resource with Accept: application/fhir+json; ` +
+	`searches, histories and answers to writes have a reference in its place. application/json is taken for the resource. ` +
 	`The header Carelog-Queued: true says that the server does not have a change yet.`
 
 var operations = []operation{

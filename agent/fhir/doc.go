@@ -15,6 +15,8 @@
 //     is refused or named in the answer and left out of its self link.
 //   - What is not found while the desk is still reading the log is not said to be
 //     missing: a search carries an outcome `incomplete`, a read is 404 with that code.
+//   - The content of a Binary passes through in pieces, is given out as it was written,
+//     and is safe for a browser to open.
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
