@@ -14,8 +14,9 @@ type Content struct {
 	ctx    context.Context // of the one who reads: Read has none of its own
 	entry  *entry
 	at     int64
-	number int // of the piece in plain
-	plain  []byte
+	buffer []byte
+	number int    // of the piece in plain
+	plain  []byte // in buffer
 }
 
 // Open returns the content of an attachment. Nothing is fetched before it is read. What
@@ -26,7 +27,7 @@ func (s *Store) Open(ctx context.Context, seal *events.PieceSeal) (*Content, err
 	if err != nil {
 		return nil, err
 	}
-	return &Content{ctx: ctx, entry: e, number: -1, plain: make([]byte, 0, events.PieceSize)}, nil
+	return &Content{ctx: ctx, entry: e, number: -1, buffer: make([]byte, stride)}, nil
 }
 
 // Attachment is what is read.
@@ -42,7 +43,7 @@ func (c *Content) Read(p []byte) (int, error) {
 	}
 	if number := int(c.at / events.PieceSize); number != c.number {
 		c.number = -1
-		plain, err := c.entry.piece(c.ctx, number, c.plain)
+		plain, err := c.entry.piece(c.ctx, number, c.buffer)
 		if err != nil {
 			return 0, fmt.Errorf("read attachment %s: %w", c.Attachment().Name, err)
 		}

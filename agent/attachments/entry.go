@@ -108,12 +108,12 @@ func (e *entry) scan() error {
 	if err := e.file.Truncate(size); err != nil {
 		return err
 	}
-	plain := make([]byte, 0, events.PieceSize)
+	buffer := make([]byte, stride)
 	for i := range e.have {
 		if int64(head+i*stride) >= info.Size() {
 			break
 		}
-		_, err := e.read(i, plain)
+		_, err := e.read(i, buffer)
 		e.have[i] = err == nil
 	}
 	return nil
@@ -124,13 +124,14 @@ func (e *entry) setState(state byte) error {
 	return err
 }
 
-// read opens a piece of the file into out, which is used from its beginning.
-func (e *entry) read(number int, out []byte) ([]byte, error) {
-	sealed := make([]byte, e.seal.Attachment().PieceLen(number)+events.PieceOverhead)
+// read opens a piece of the file in a buffer of stride bytes, and returns what of it is
+// the plain piece.
+func (e *entry) read(number int, buffer []byte) ([]byte, error) {
+	sealed := buffer[:e.seal.Attachment().PieceLen(number)+events.PieceOverhead]
 	if _, err := e.file.ReadAt(sealed, head+int64(number)*stride); err != nil {
 		return nil, err
 	}
-	return e.seal.Open(out[:0], number, sealed)
+	return e.seal.Open(sealed[1:1], number, sealed) // in place
 }
 
 // put puts a sealed piece in its place.
@@ -177,15 +178,15 @@ func (e *entry) notify() {
 	e.changed = make(chan struct{})
 }
 
-// piece returns the plain bytes of a piece, which is fetched where it is not here. The
-// last one is only given when the digest of all is right.
-func (e *entry) piece(ctx context.Context, number int, out []byte) ([]byte, error) {
+// piece returns the plain bytes of a piece in a buffer of stride bytes. It is fetched
+// where it is not here. The last one is only given when the digest of all is right.
+func (e *entry) piece(ctx context.Context, number int, buffer []byte) ([]byte, error) {
 	for tries := 0; ; {
 		e.mu.Lock()
 		here := e.have[number] && (e.whole || number < len(e.have)-1)
 		e.mu.Unlock()
 		if here {
-			plain, err := e.read(number, out)
+			plain, err := e.read(number, buffer)
 			var damaged *events.DamagedError
 			if err == nil || !errors.As(err, &damaged) && !errors.Is(err, io.EOF) || tries > 0 {
 				return plain, err

@@ -155,9 +155,9 @@ func (e *entry) verify() error {
 		return nil
 	}
 	hash := sha256.New()
-	plain := make([]byte, 0, events.PieceSize)
+	buffer := make([]byte, stride)
 	for i := range e.have {
-		piece, err := e.read(i, plain)
+		piece, err := e.read(i, buffer)
 		if err != nil {
 			return err
 		}
