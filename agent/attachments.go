@@ -25,7 +25,7 @@ const binaryType = "Binary"
 
 func (a *Agent) openAttachments() (err error) {
 	a.attachments, err = attachments.Open(attachments.Config{
-		Dir: filepath.Join(a.config.Data, AttachmentsFolder), Room: a.config.AttachmentRoom, Spare: attachmentSpare,
+		Dir: filepath.Join(a.config.Data, AttachmentsFolder), Room: a.config.AttachmentRoom, Spare: attachmentSpare, Patience: a.config.Patience,
 		Server: a.attachmentServer, Changed: a.attachmentsChanged, Trouble: a.attachmentTrouble, Logger: a.log,
 	})
 	return err
@@ -38,7 +38,7 @@ func (a *Agent) attachmentServer() attachments.Server {
 	if a.meeting == nil {
 		return nil
 	}
-	return a.meeting.log
+	return a.meeting.contents
 }
 
 // attachmentsChanged keeps the light from being green while a content is only here, and
@@ -80,7 +80,7 @@ func (s *session) sendAttachments(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.agent.attachments.Send(ctx, s.log)
+		s.agent.attachments.Send(ctx, s.contents)
 	}()
 	return func() { cancel(); <-done }
 }

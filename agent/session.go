@@ -23,11 +23,12 @@ const (
 
 // session is one meeting with the server: agree, read, heal, push, then live.
 type session struct {
-	agent   *Agent
-	log     Log
-	metered *metered        // log, as Follow reads it
-	fail    func(error)     // ends the session
-	over    context.Context // is done when it has ended
+	agent    *Agent
+	log      Log
+	metered  *metered        // log, as Follow reads it
+	contents *contentLine    // log, as contents go over it
+	fail     func(error)     // ends the session
+	over     context.Context // is done when it has ended
 
 	stated   events.Position // that the others were told
 	statedAt time.Time

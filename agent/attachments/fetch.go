@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/carelog/carelog/events"
 )
@@ -97,7 +98,7 @@ func (e *entry) run(ctx context.Context, server Server, f *fetch) error {
 		workers.Go(func() {
 			plain := make([]byte, 0, events.PieceSize)
 			for number, ok := e.next(f); ok && ctx.Err() == nil; number, ok = e.next(f) {
-				if err := e.get(ctx, server, number, plain); err != nil {
+				if err := e.insist(ctx, server, number, plain); err != nil {
 					cancel(err)
 					return
 				}
@@ -123,6 +124,32 @@ func (e *entry) next(f *fetch) (number int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// againAfter is how long a fetch waits before it asks for a piece again.
+const againAfter = 100 * time.Millisecond
+
+// insist fetches a piece, over the next connection where one is lost: who reads would
+// else be cut off for every hitch of the line.
+func (e *entry) insist(ctx context.Context, server Server, number int, plain []byte) error {
+	began := time.Now()
+	for {
+		err := error(ErrAway)
+		if server != nil {
+			err = e.get(ctx, server, number, plain)
+		}
+		if !errors.Is(err, events.ErrOffline) && !errors.Is(err, ErrAway) || time.Since(began) >= e.store.config.Patience {
+			return err
+		}
+		timer := time.NewTimer(againAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+		server = e.store.server()
+	}
 }
 
 // get fetches a piece. The first that opens is the right one; what stands there beside

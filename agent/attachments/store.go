@@ -34,6 +34,9 @@ type Config struct {
 	Spare int64
 	// Server is the one that this desk is connected to; nil: none. Nil: there never is one.
 	Server func() Server
+	// Patience is how long a content that is being read waits for the next connection where
+	// one is lost; 0: not at all.
+	Patience time.Duration
 	// Changed is told, without locks held, when Owed has changed. It may be nil.
 	Changed func()
 	// Trouble hears why what is owed is not sent, and nil when it is again. It may be nil.
