@@ -341,6 +341,11 @@ func TestTheServerIsHealed(t *testing.T) {
 	two.sendOnce()
 	two.wantRead(second, read)
 	p.server.Wipe()
+	five := p.desk("five") // has made it longer than it was before the others come back
+	for seed := range byte(4) {
+		five.keep(patient, content(10+seed))
+	}
+	five.send(never)
 	for _, d := range []*desk{one, two} {
 		d.open()
 		ctx := t.Context()
