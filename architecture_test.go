@@ -65,7 +65,7 @@ var rules = []rule{{
 	never:  []string{"cmd/..."},
 	reason: "a Go program that embeds a desk gets no command line with it",
 }, {
-	from:   []string{"agent", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica", "agent/snapshot"},
+	from:   []string{"agent", "agent/attachments", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica", "agent/snapshot"},
 	never:  []string{"agent/bulk", "agent/feed", "agent/fhir", "agent/guard", "agent/intake", "agent/synthetic", "agent/trail", "agent/web"},
 	reason: "a desk does not know its doors: they see it through interfaces of their own, so one can be added or left out",
 }, {
@@ -76,6 +76,10 @@ var rules = []rule{{
 	from:   []string{"agent/snapshot"},
 	never:  []string{"broker/...", "agent/replica", "agent/outbox"},
 	reason: "the sealed form can be read wherever the objects are; it is the agent that says whom to trust and when",
+}, {
+	from:   []string{"agent/attachments"},
+	never:  []string{"agent", "broker/...", "projections/...", "agent/replica", "agent/outbox"},
+	reason: "contents are kept without knowing what they are, who refers to them, or how the server is reached",
 }, {
 	from:   []string{"agent/light"},
 	never:  []string{"..."},

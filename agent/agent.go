@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/agent/replica"
@@ -30,24 +31,25 @@ const (
 
 // Agent is one desk. Open it, Run it, Close it.
 type Agent struct {
-	config   Config
-	log      *slog.Logger
-	clock    *events.Clock
-	key      ed25519.PrivateKey // the device's own: making it of its seed costs as much as a signature
-	lock     *localdisk.Lock
-	practice events.Key // wraps the keys of patients
-	ring     *events.Keyring
-	store    *projections.Store
-	outbox   *outbox.Outbox
-	replica  *replica.Replica
-	light    *light.Light
-	changed  *signal // light, store or outbox
-	choice   *signal // to work offline or online
-	work     *signal // something waits in the outbox, or somebody wants a proof
-	proved   *signal // the light was found green once more
-	opened   time.Time
-	ahead    ahead
-	reading  atomic.Bool // what was in the log when the session began is still being read
+	config      Config
+	log         *slog.Logger
+	clock       *events.Clock
+	key         ed25519.PrivateKey // the device's own: making it of its seed costs as much as a signature
+	lock        *localdisk.Lock
+	practice    events.Key // wraps the keys of patients
+	ring        *events.Keyring
+	store       *projections.Store
+	outbox      *outbox.Outbox
+	attachments *attachments.Store
+	replica     *replica.Replica
+	light       *light.Light
+	changed     *signal // light, store or outbox
+	choice      *signal // to work offline or online
+	work        *signal // something waits in the outbox, or somebody wants a proof
+	proved      *signal // the light was found green once more
+	opened      time.Time
+	ahead       ahead
+	reading     atomic.Bool // what was in the log when the session began is still being read
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
@@ -109,6 +111,9 @@ func (a *Agent) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.openAhead(); err != nil {
+		return err
+	}
+	if err := a.openAttachments(); err != nil {
 		return err
 	}
 	return a.register(ctx)
@@ -306,7 +311,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	}
 	position, _, _ := a.replica.Position()
 	s := Status{
-		State: a.light.State(), Outbox: a.outbox.Len(), SetAside: a.outbox.CountSetAside(), Conflicts: concerns.Conflicts,
+		State: a.light.State(), Outbox: a.outbox.Len(), Attachments: a.attachments.Owed(), SetAside: a.outbox.CountSetAside(), Conflicts: concerns.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
 		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(), Index: index,

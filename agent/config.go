@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/replica"
 	"github.com/carelog/carelog/agent/snapshot"
@@ -18,6 +19,7 @@ import (
 // Log is what the agent needs of the server: a *broker.Log, or a stand-in.
 type Log interface {
 	replica.Log
+	attachments.Server
 	AppendBatch(ctx context.Context, list []events.Appending) (first uint64, err error)
 	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
@@ -59,6 +61,9 @@ type Config struct {
 	// with it makes the next snapshot; 0 means 50,000. With a negative number this desk
 	// makes none by itself, and takes none: it reads the log from the start.
 	SnapshotEvery int
+	// AttachmentRoom is how many bytes of this PC's disk the contents of letters and scans
+	// may take that the server has as well; 0 means 2 GiB.
+	AttachmentRoom int64
 }
 
 // Validate reports what is wrong and fills in what was left out.
@@ -86,6 +91,12 @@ func (c *Config) Validate() error {
 	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 50_000
+	}
+	if c.AttachmentRoom < 0 {
+		return fmt.Errorf("%d bytes of room for attachments: it cannot be negative", c.AttachmentRoom)
+	}
+	if c.AttachmentRoom == 0 {
+		c.AttachmentRoom = 2 << 30
 	}
 	if c.Now == nil {
 		c.Now = time.Now

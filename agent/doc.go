@@ -9,6 +9,8 @@
 //   - A read never waits for the network, but for a dossier that a desk which is still
 //     reading the log does not have: that is fetched, within Config.Patience, by Need,
 //     ahead of the rest. What cannot be had is said to be incomplete, not missing.
+//   - The content of a letter or scan is never in an event: it is on this device's disk
+//     when the write returns, and goes to the server beside the events.
 //   - The light tells the truth: green only while everything is on the server, our
 //     last event is the server's last by hash, and no other device contradicts it.
 //   - Run ends when its context does, with nothing accepted unsaved; a kill at any

@@ -21,7 +21,10 @@ type Outcome struct {
 // returns, and go to the server from there. A draft without parents goes on top of
 // what stands. The error is for what keeps all from being written.
 func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error) {
+	var outcomes []Outcome
 	a.needAll(ctx, drafts)
+	drafts, settle := a.attachAll(ctx, drafts)
+	defer func() { settle(outcomes) }()
 	if err := a.lockWriting(ctx); err != nil {
 		return nil, err
 	}
@@ -29,7 +32,7 @@ func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error
 	if a.replica.Revoked(a.config.Enrolment.Device) {
 		return nil, fmt.Errorf("write %d records: %w", len(drafts), ErrRevoked)
 	}
-	outcomes := make([]Outcome, len(drafts))
+	outcomes = make([]Outcome, len(drafts))
 	for from := 0; from < len(drafts); {
 		to := from + distinct(drafts[from:])
 		if err := a.writeDistinct(ctx, drafts[from:to], outcomes[from:to]); err != nil {
@@ -86,6 +89,9 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 }
 
 func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, made *newKeys) (e *events.Event, unchanged bool, err error) {
+	if d.fault != nil {
+		return nil, false, d.fault
+	}
 	if err := a.protect(ctx, d); err != nil {
 		return nil, false, err
 	}

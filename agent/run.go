@@ -142,10 +142,11 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	defer cancel(nil)
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
-	s := &session{agent: a, log: log, metered: &metered{Log: log}, fail: cancel, over: ctx}
+	s := &session{agent: a, log: log, metered: &metered{Log: log}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
 	err := s.run(ctx)
 	a.meet(nil)
+	s.contents.end()
 	cause := context.Cause(ctx)
 	cancel(err)
 	s.makers.Wait()

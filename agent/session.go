@@ -23,11 +23,12 @@ const (
 
 // session is one meeting with the server: agree, read, heal, push, then live.
 type session struct {
-	agent   *Agent
-	log     Log
-	metered *metered        // log, as Follow reads it
-	fail    func(error)     // ends the session
-	over    context.Context // is done when it has ended
+	agent    *Agent
+	log      Log
+	metered  *metered        // log, as Follow reads it
+	contents *contentLine    // log, as contents go over it
+	fail     func(error)     // ends the session
+	over     context.Context // is done when it has ended
 
 	stated   events.Position // that the others were told
 	statedAt time.Time
@@ -124,6 +125,12 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 	if err := s.agent.align(ctx); err != nil {
 		return err
 	}
+	if heal {
+		if err := s.agent.attachments.OweAll(); err != nil {
+			return err
+		}
+	}
+	defer s.sendAttachments(ctx)()
 	for {
 		if err := s.agent.push(ctx, s.log); err != nil {
 			return err
@@ -344,6 +351,10 @@ func (s *session) green(ctx context.Context, began time.Time, at events.Position
 	a.mu.Unlock()
 	if refused > 0 {
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
+		return nil
+	}
+	if owed := a.attachments.Owed(); owed > 0 {
+		a.setLight(light.Synchronising, reasonAttachments(owed), nil)
 		return nil
 	}
 	a.setLight(light.Online, reasonSafe, nil)

@@ -17,6 +17,7 @@ type Status struct {
 	// Index is how far the records are that can be searched by all their values; nil: all are.
 	Index        *projections.Indexed `json:"index,omitempty"`
 	Outbox       int                  `json:"outbox"`        // events that the server does not have yet
+	Attachments  int                  `json:"attachments"`   // contents of letters and scans that the server does not have yet
 	SetAside     int                  `json:"set_aside"`     // events that the server refused for good
 	Conflicts    int                  `json:"conflicts"`     // records
 	SumehrBehind int                  `json:"sumehr_behind"` // patients

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/events"
 )
@@ -21,6 +22,12 @@ type Draft struct {
 	Create  bool   // the record must not exist yet
 	Delete  bool   // Body is then ignored
 	Body    []byte // the whole resource after the change, kept byte for byte
+	// Content is that of a Binary, which is kept beside the log; Body then has an empty
+	// member _data in place of data. Nil: what Body has in data is taken out of it. It
+	// is the caller's to close, also after Write.
+	Content *attachments.Spool
+
+	fault error // why its content could not be kept: it is not written
 }
 
 func (d Draft) body() []byte {

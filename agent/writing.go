@@ -27,15 +27,19 @@ func (a *Agent) unlockWriting() { <-a.writing }
 // the server cannot be reached or does not answer in time, in the outbox. Errors:
 // ErrExists, ErrNotFound, ErrGone, ErrProtected, ErrRevoked, *StaleError, *MovedError, events.ErrTooLarge,
 // *events.RefusedError, and those of the disk; after each of them nothing is written.
-func (a *Agent) Write(ctx context.Context, d Draft) (Written, error) {
+func (a *Agent) Write(ctx context.Context, d Draft) (w Written, err error) {
 	a.needAll(ctx, []Draft{d})
+	settle, err := a.attach(ctx, &d)
+	if err != nil {
+		return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
+	}
+	defer func() { settle(err == nil) }()
 	if err := a.lockWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
-	err := a.protect(ctx, d)
+	err = a.protect(ctx, d)
 	for try := 1; err == nil; try++ {
-		var w Written
 		if w, err = a.write(ctx, d); err == nil {
 			return w, nil
 		}
@@ -188,6 +192,9 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *
 	if d.Delete {
 		e.Type = events.Deleted
 	} else {
+		if err := contentless(d); err != nil {
+			return nil, err
+		}
 		e.ContentType = events.ContentFHIR
 		if e.Sealed, err = a.seal(e, d.Body, made); err != nil {
 			return nil, err
@@ -202,15 +209,21 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *
 
 // Resolve settles a conflict as a person decided, in one event whose parents are all
 // heads. Where the heads are not those that the person saw, it is a *StaleError.
-func (a *Agent) Resolve(ctx context.Context, r Resolution) (Written, error) {
-	_, _ = a.Records().Record(ctx, r.Record) // all its heads, where they can be had
+func (a *Agent) Resolve(ctx context.Context, r Resolution) (w Written, err error) {
+	known, _ := a.Records().Record(ctx, r.Record) // all its heads, where they can be had
+	merged := Draft{Record: r.Record, Patient: known.Patient, Body: r.Body, Delete: len(r.Body) == 0}
+	settle, err := a.attach(ctx, &merged)
+	if err != nil {
+		return Written{}, fmt.Errorf("resolve %s: %w", r.Record, err)
+	}
+	defer func() { settle(err == nil) }()
+	r.Body = merged.Body
 	if err := a.lockWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
 	d, err := a.settle(ctx, r)
 	if err == nil {
-		var w Written
 		if w, err = a.write(ctx, d); err == nil {
 			return w, nil
 		}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/base64"
+	"strconv"
 
 	"github.com/carelog/carelog/events"
 )
@@ -9,19 +10,21 @@ import (
 // The streams of a practice, within its own account. Their names are part of the
 // permissions of every device, so they do not change.
 const (
-	streamRecords   = "RECORDS"
-	streamTrail     = "TRAIL"
-	bucketKeys      = "KEYS"
-	streamKeys      = "KV_" + bucketKeys
-	bucketSnapshots = "SNAPSHOTS"
-	streamSnapshots = "OBJ_" + bucketSnapshots
+	streamRecords     = "RECORDS"
+	streamTrail       = "TRAIL"
+	bucketKeys        = "KEYS"
+	streamKeys        = "KV_" + bucketKeys
+	bucketSnapshots   = "SNAPSHOTS"
+	streamSnapshots   = "OBJ_" + bucketSnapshots
+	streamAttachments = "ATTACHMENTS"
 
-	objectChunks = "$O." + bucketSnapshots + ".C." // of one upload
-	objectNames  = "$O." + bucketSnapshots + ".M."
-	keySubject   = "$KV." + bucketKeys + "."
-	trailSubject = "carelogtrail."
-	identityKey  = "carelog-identity" // in the metadata of RECORDS
-	inboxPrefix  = "_INBOX."
+	objectChunks      = "$O." + bucketSnapshots + ".C." // of one upload
+	objectNames       = "$O." + bucketSnapshots + ".M."
+	keySubject        = "$KV." + bucketKeys + "."
+	trailSubject      = "carelogtrail."
+	attachmentSubject = "carelogattachment."
+	identityKey       = "carelog-identity" // in the metadata of RECORDS
+	inboxPrefix       = "_INBOX."
 )
 
 // The two names of JetStream's API: the server's own, and the one under which the
@@ -46,4 +49,14 @@ func leaseSubject(practice, name string) string { return trailSubject + practice
 // objectSubject carries what announces an object.
 func objectSubject(name string) string {
 	return objectNames + base64.URLEncoding.EncodeToString([]byte(name))
+}
+
+// pieceSubjects is what the subjects of all pieces of an attachment begin with.
+func pieceSubjects(practice, name string) string {
+	return attachmentSubject + practice + "." + name + "."
+}
+
+// pieceSubject carries one piece.
+func pieceSubject(practice, name string, number int) string {
+	return pieceSubjects(practice, name) + strconv.Itoa(number)
 }

@@ -30,13 +30,18 @@ func raw(t *testing.T, b *brokertest.Broker, d *brokertest.Device) *nats.Conn {
 	return conn
 }
 
-// sealedWorld is a practice with a record, a key and a position, and a check that
-// all three are as they were.
+// sealedWorld is a practice with a record, a key, a position and an attachment, and a
+// check that all are as they were.
 type sealedWorld struct {
 	*brokertest.Broker
 	record events.Message
 	key    events.WrappedKey
 }
+
+var (
+	attachment   = strings.Repeat("0a", 32)
+	pieceSubject = "carelogattachment.p1." + attachment + ".0"
+)
 
 func newSealedWorld(t *testing.T) *sealedWorld {
 	t.Helper()
@@ -47,6 +52,9 @@ func newSealedWorld(t *testing.T) *sealedWorld {
 	}
 	w.key = events.WrappedKey{Patient: "pat-1", Wrapped: []byte("sealed")}
 	if err := l.PutKey(t.Context(), w.key); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.PutPiece(t.Context(), attachment, 0, []byte("sealed piece"), 0); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -70,6 +78,10 @@ func (w *sealedWorld) check(t *testing.T, what string) {
 	if err != nil || string(k.Wrapped) != string(w.key.Wrapped) {
 		t.Fatalf("after %s the key is %q (%v)", what, k.Wrapped, err)
 	}
+	piece, err := l.Piece(t.Context(), attachment, 0, 0)
+	if err != nil || string(piece.Data) != "sealed piece" {
+		t.Fatalf("after %s the attachment is %q (%v)", what, piece.Data, err)
+	}
 	if err := broker.Provision(t.Context(), w.Access(), brokertest.Practice, 1); err != nil {
 		t.Fatalf("after %s: %v", what, err)
 	}
@@ -86,6 +98,10 @@ var requests = map[string]string{
 	"STREAM.DELETE.OBJ_SNAPSHOTS":         ``,
 	"STREAM.UPDATE.OBJ_SNAPSHOTS":         `{"name":"OBJ_SNAPSHOTS","subjects":["$O.SNAPSHOTS.C.>"],"max_msgs":1}`,
 	"STREAM.MSG.DELETE.OBJ_SNAPSHOTS":     `{"seq":1}`,
+	"STREAM.DELETE.ATTACHMENTS":           ``,
+	"STREAM.UPDATE.ATTACHMENTS":           `{"name":"ATTACHMENTS","subjects":["carelogattachment.p1.*.*"],"max_msgs":1}`,
+	"STREAM.PURGE.ATTACHMENTS":            ``,
+	"STREAM.MSG.DELETE.ATTACHMENTS":       `{"seq":1}`,
 	"STREAM.PURGE.TRAIL":                  ``,
 	"STREAM.PURGE.RECORDS":                ``,
 	"STREAM.PURGE.KV_KEYS":                ``,
@@ -128,7 +144,7 @@ func TestDeviceCannotAskForMore(t *testing.T) {
 func TestDeviceCannotUndoByHeader(t *testing.T) {
 	w := newSealedWorld(t)
 	conn := raw(t, w.Broker, w.Device("desk-1"))
-	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1", "carelogtrail.p1.lease.snapshot", "$O.SNAPSHOTS.M.name"} {
+	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1", "carelogtrail.p1.lease.snapshot", "$O.SNAPSHOTS.M.name", pieceSubject} {
 		for name, value := range map[string]string{
 			"Nats-Rollup": "sub", "KV-Operation": "PURGE", "Nats-TTL": "1s", "Nats-Marker-Reason": "Purge",
 			"Nats-Schedule": "@at 2030-01-01T00:00:00Z", "Nats-Incr": "+1",
@@ -183,6 +199,9 @@ func TestDeviceCannotDeleteByReflection(t *testing.T) {
 				{"$O.SNAPSHOTS.C.piece", ``},
 				{"$O.SNAPSHOTS.M.name", ``},
 				{"carelogtrail.p1.lease.snapshot", ``},
+				{pieceSubject, ``},
+				{"carelogapi.STREAM.INFO.ATTACHMENTS", ``},
+				{"carelogapi.STREAM.MSG.GET.ATTACHMENTS", `{"seq":9}`},
 			} {
 				if err := conn.PublishRequest(reflected.subject, target, []byte(reflected.body)); err != nil {
 					t.Fatal(err)

@@ -172,5 +172,11 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	snapshots := base(streamSnapshots, "sealed snapshots of practice "+practice,
 		objectChunks+">", objectNames+">")
 	snapshots.Discard, snapshots.AllowRollup, snapshots.AllowDirect, snapshots.Replicas = jetstream.DiscardNew, true, true, 1
-	return []jetstream.StreamConfig{records, trail, keys, snapshots}
+
+	// Pieces are added and never taken away, as in the log: nobody can make them again.
+	attachments := base(streamAttachments, "sealed attachments of practice "+practice, pieceSubjects(practice, "*")+"*")
+	// Where somebody limits them, a full store says so and drops none.
+	attachments.DenyDelete, attachments.DenyPurge, attachments.Discard = true, true, jetstream.DiscardNew
+	attachments.Metadata = map[string]string{identityKey: rand.Text()}
+	return []jetstream.StreamConfig{records, trail, keys, snapshots, attachments}
 }

@@ -64,25 +64,33 @@ func sendError(err error, waiting context.Context) error {
 // request asks JetStream. Where no answer comes the error is events.ErrOffline,
 // or that of ctx; an answer that is an error is an *apiError.
 func (l *Log) request(ctx context.Context, subject string, question, answer any) error {
+	data, err := l.ask(ctx, subject, question, l.timeout)
+	if err != nil {
+		return err
+	}
+	return decodeAnswer(data, answer)
+}
+
+// ask is request for an answer that was not looked at yet.
+func (l *Log) ask(ctx context.Context, subject string, question any, patience time.Duration) ([]byte, error) {
 	var data []byte
 	if question != nil {
 		var err error
 		if data, err = json.Marshal(question); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	msg, err := l.exchange(ctx, &nats.Msg{Subject: l.api + subject, Data: data})
+	msg, err := l.exchangeWithin(ctx, &nats.Msg{Subject: l.api + subject, Data: data}, patience)
 	var refused *events.RefusedError
 	switch {
 	case err == nil:
+		return msg.Data, nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nil, ctx.Err()
 	case errors.As(err, &refused):
-		return err
-	default:
-		return fmt.Errorf("%w: %w", events.ErrOffline, err)
+		return nil, err
 	}
-	return decodeAnswer(msg.Data, answer)
+	return nil, fmt.Errorf("%w: %w", events.ErrOffline, err)
 }
 
 // decodeAnswer reads an answer of JetStream's API, or the error in it.
@@ -113,7 +121,13 @@ type getRequest struct {
 // there is none. A direct get would be faster and can be answered by a replica
 // that lags behind, which would turn "not there yet" into "not stored".
 func (l *Log) get(ctx context.Context, stream string, r getRequest) (events.Stored, error) {
-	var answer struct {
+	return l.getWithin(ctx, stream, r, l.timeout)
+}
+
+// getWithin is get with another timeout.
+func (l *Log) getWithin(ctx context.Context, stream string, r getRequest, patience time.Duration) (events.Stored, error) {
+	var answer struct { // read in one go: a piece of an attachment is long
+		Error   *apiError `json:"error"`
 		Message struct {
 			Subject  string    `json:"subject"`
 			Sequence uint64    `json:"seq"`
@@ -122,11 +136,18 @@ func (l *Log) get(ctx context.Context, stream string, r getRequest) (events.Stor
 			Time     time.Time `json:"time"`
 		} `json:"message"`
 	}
-	if err := l.request(ctx, "STREAM.MSG.GET."+stream, r, &answer); err != nil {
-		if isCode(err, codeNoMessage) {
+	data, err := l.ask(ctx, "STREAM.MSG.GET."+stream, r, patience)
+	if err != nil {
+		return events.Stored{}, err
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return events.Stored{}, fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	if answer.Error != nil {
+		if isCode(answer.Error, codeNoMessage) {
 			return events.Stored{}, events.ErrNoMessage
 		}
-		return events.Stored{}, err
+		return events.Stored{}, answer.Error
 	}
 	m := answer.Message
 	s := events.Stored{Sequence: m.Sequence, Time: m.Time.UTC(), Message: events.Message{Subject: m.Subject, Data: m.Data}}

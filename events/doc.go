@@ -12,6 +12,8 @@
 //     however wrong the clock of the PC is.
 //   - Content that only the practice can read: Seal compresses and encrypts under
 //     the patient's key and binds the result to the event's id and record.
+//   - Contents of letters and scans in pieces that open only in their place of their
+//     content, under a name that tells nothing; the same content makes the same bytes.
 //   - A chain per device that has no gap and no fork unseen: an event carries the
 //     device's counter and the fingerprint of the event before it, under an Ed25519
 //     signature that still verifies when the patient's key is gone.

@@ -28,7 +28,7 @@ func ParseWrappedKey(name string, wrapped []byte) (WrappedKey, error) {
 		return WrappedKey{}, fmt.Errorf("%q is no name of a patient key: want <patient>.<key id>", clip(name))
 	}
 	w := WrappedKey{Patient: patient, Wrapped: wrapped}
-	if w.ID, err = parseKeyID(hexID); err != nil {
+	if w.ID, err = ParseKeyID(hexID); err != nil {
 		return WrappedKey{}, fmt.Errorf("%q is no name of a patient key: %w", clip(name), err)
 	}
 	return w, nil

@@ -69,7 +69,8 @@ type KeyID [keyIDSize]byte
 // String returns the key id in lower-case hexadecimal.
 func (k KeyID) String() string { return hex.EncodeToString(k[:]) }
 
-func parseKeyID(s string) (id KeyID, err error) {
+// ParseKeyID reads what String wrote.
+func ParseKeyID(s string) (id KeyID, err error) {
 	if !unhex(id[:], s) {
 		return KeyID{}, fmt.Errorf("%q is no key id: want %d digits of 0-9 and a-f", clip(s), 2*keyIDSize)
 	}

@@ -59,6 +59,8 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`with an issue and its expression for each thing that is wrong). Profiles, invariants, open bindings and the texts of narratives are not: what is unknown there is kept as it is. ` +
 	`The header Carelog-Warning says what is doubtful and was kept, such as an SSIN whose check digits do not fit; Prefer: return=OperationOutcome has it as issues. ` +
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
+	`The content of a Binary is kept beside it, up to 50 MiB: it is sent and read as it is, with ranges, or as data of the resource with Accept: application/fhir+json; ` +
+	`searches, histories and answers to writes have a reference in its place. application/json is taken for the resource. ` +
 	`The header Carelog-Queued: true says that the server does not have a change yet.`
 
 var operations = []operation{

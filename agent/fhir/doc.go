@@ -22,6 +22,8 @@
 //     refused with 422 and an issue with its expression for each thing that is wrong (400
 //     where the JSON itself cannot be read). What is doubtful, an SSIN that was mistyped, is
 //     kept and named in Carelog-Warning. What the log brings is read whatever it is.
+//   - The content of a Binary passes through in pieces, is given out as it was written,
+//     and is safe for a browser to open.
 //   - Every error is an OperationOutcome that says what to do.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.

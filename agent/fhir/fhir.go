@@ -52,6 +52,9 @@ type Records interface {
 type Config struct {
 	Desk    Desk
 	Records Records
+	// Attachments keeps the contents of Binaries. Nil: there is no place for them, and a
+	// Binary is a record like any other.
+	Attachments Attachments
 	// Author returns the id of the Practitioner who makes a request, as the guard
 	// knows them; empty where nobody is named. Nil: nobody ever is.
 	Author func(*http.Request) string
@@ -90,6 +93,7 @@ const WarningHeader = "Carelog-Warning"
 type Handler struct {
 	desk         Desk
 	records      Records
+	attachments  Attachments
 	author       func(*http.Request) string
 	log          *slog.Logger
 	capabilities []byte
@@ -102,7 +106,7 @@ type Handler struct {
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
-	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c), streams: newStreams(c), exports: c.Exports}
+	h := &Handler{desk: c.Desk, records: c.Records, attachments: c.Attachments, author: c.Author, log: c.Logger, capabilities: capabilities(c), streams: newStreams(c), exports: c.Exports}
 	if c.Trail != nil {
 		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
 	}
@@ -137,6 +141,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if h.isContent(record) {
+		h.routeContent(steps, methods)
+	}
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet // net/http leaves out the body
@@ -145,7 +152,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return notAllowed(methods, r.Method)
 	}
-	if err := acceptable(r); err != nil && !isStream(steps) {
+	if err := acceptable(r); err != nil && !isStream(steps) && !h.isContent(record) {
 		return err
 	}
 	return serve(h.watch(w, r, steps, record), r, record)

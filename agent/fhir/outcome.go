@@ -86,6 +86,9 @@ func problemOf(err error) *problem {
 		moved   *agent.MovedError
 		refused *events.RefusedError
 	)
+	if p := attachmentProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.As(err, &p):
 		return p

@@ -24,7 +24,7 @@ const (
 	asides     = "it does not look into what stands beside a primitive (json.html#primitive)"
 	calendar   = "it does not look at dates (datatypes.html#date)"
 	ids        = "it does not hold an id against its regular expression (datatypes.html#id)"
-	base64     = "it does not look into base64 (datatypes.html#base64Binary)"
+	encodings  = "it does not look into base64 (datatypes.html#base64Binary)"
 	shapes     = "it takes a number for a date, a text or an object for a value"
 	bindings   = "it knows no required bindings (terminologies.html#required)"
 	concepts   = "a required binding asks for a coding of its system; it passes without one (terminologies.html#required)"
@@ -75,7 +75,7 @@ var verdicts = []struct{ body, fhir, medplum string }{
 	{`{"resourceType":"Patient","birthDate":19700330}`, shapes, ""},
 	{`{"resourceType":"Patient","birthDate":"2023-02-30"}`, calendar, ""},
 	{`{"resourceType":"Patient","id":"a_b"}`, ids, ids},
-	{`{"resourceType":"Binary","contentType":"text/plain","data":"QUJ"}`, base64, ""},
+	{`{"resourceType":"Binary","contentType":"text/plain","data":"QUJ"}`, encodings, ""},
 	{`{"resourceType":"Patient","extension":[{"url":"u"}]}`, invariants, ""},
 	{`{"resourceType":"Patient","maritalStatus":{"id":"x"}}`, invariants, invariants},
 	{`{"resourceType":"Patient","contained":[{"resourceType":"Organization","contained":[{"resourceType":"Patient"}]}]}`, invariants, ""},

@@ -136,7 +136,7 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (age
 	if err != nil {
 		return agent.Draft{}, invalid(err)
 	}
-	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept}, nil
+	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: contentOf(r)}, nil
 }
 
 // invalid says that a body was understood and still cannot be kept.

@@ -61,11 +61,16 @@ func (b *Broker) admin() (js jetstream.JetStream, done func()) {
 }
 
 // LimitObjects lets the object store have at most so many bytes; 0 is no limit.
-func (b *Broker) LimitObjects(bytes int64) {
+func (b *Broker) LimitObjects(bytes int64) { b.limit("OBJ_SNAPSHOTS", bytes) }
+
+// LimitAttachments lets the attachments have at most so many bytes; 0 is no limit.
+func (b *Broker) LimitAttachments(bytes int64) { b.limit("ATTACHMENTS", bytes) }
+
+func (b *Broker) limit(name string, bytes int64) {
 	b.t.Helper()
 	js, done := b.admin()
 	defer done()
-	stream, err := js.Stream(b.t.Context(), "OBJ_SNAPSHOTS")
+	stream, err := js.Stream(b.t.Context(), name)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -29,6 +29,10 @@ type Log interface {
 	Object(ctx context.Context, name string) ([]byte, error)
 	Objects(ctx context.Context) ([]events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
+	AttachmentState(ctx context.Context) (events.LogState, error)
+	Pieces(ctx context.Context, name string) (map[int]bool, error)
+	PutPiece(ctx context.Context, name string, number int, data []byte, after uint64) error
+	Piece(ctx context.Context, name string, number int, from uint64) (events.Stored, error)
 	TakeLease(ctx context.Context, name string, length time.Duration) (events.Lease, error)
 	RenewLease(ctx context.Context, lease events.Lease, length time.Duration) (events.Lease, error)
 	ReleaseLease(ctx context.Context, lease events.Lease) error
@@ -65,7 +69,8 @@ type World interface {
 	RollBack() // to the last Mark
 	Wipe()
 	EraseKeys(patient string)
-	LimitObjects(bytes int64) // 0: no limit
+	LimitObjects(bytes int64)     // 0: no limit
+	LimitAttachments(bytes int64) // 0: no limit
 	DamageObject(name string)
 	LoseObject(name string)  // its content
 	Stored() []events.Stored // the whole log, past all lines
@@ -76,7 +81,7 @@ const Practice = "p1"
 
 // Run runs the suite. setup calls test once with a new world, and ends it then.
 func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
-	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), objectCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), objectCases(), pieceCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { setup(t, test) })
 		}

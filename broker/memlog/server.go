@@ -28,6 +28,8 @@ type Server struct {
 	positions  map[string]events.SignedPosition
 	objects    map[string]object
 	room       int64 // for objects, in bytes; 0: no limit
+	pieces     []piece
+	pieceRoom  int64 // for pieces, in bytes; 0: no limit
 	leases     map[string]events.Stored
 	tokens     uint64 // of leases, so far
 	clients    []*Log
@@ -85,7 +87,7 @@ func (s *Server) Wipe() {
 	s.Stop()
 	s.change(func() {
 		s.generation++
-		s.messages, s.keys = nil, nil
+		s.messages, s.keys, s.pieces = nil, nil, nil
 		clear(s.positions)
 		clear(s.objects)
 		clear(s.leases)

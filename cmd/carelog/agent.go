@@ -41,6 +41,8 @@ type agentCommand struct {
 	JSON      bool          `help:"Print one line of JSON when the desk is ready." name:"json"`
 
 	SnapshotEvery int `help:"Make a snapshot when the log has grown by so many events since the last; negative: neither make nor take any." default:"50000"`
+
+	AttachmentRoom int64 `help:"Megabytes of this disk for letters and scans that the server has as well." default:"2048"`
 }
 
 // Run runs the desk until it is told to stop.
@@ -55,7 +57,11 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if len(c.Broker) > 0 {
 		e.URLs = c.Broker
 	}
-	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, SnapshotEvery: c.SnapshotEvery}
+	if c.AttachmentRoom < 1 || c.AttachmentRoom > 1<<30 {
+		return usage(fmt.Errorf("--attachment-room %d: want 1 or more megabytes", c.AttachmentRoom))
+	}
+	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, SnapshotEvery: c.SnapshotEvery,
+		AttachmentRoom: c.AttachmentRoom << 20}
 	// Before the data is opened: that a port is taken should be known first.
 	listener, err := listenLoopback(c.Listen)
 	if err != nil {

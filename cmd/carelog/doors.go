@@ -48,7 +48,7 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token
 	}
 	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Logger: env.log})
 	d.fhir = fhir.New(fhir.Config{
-		Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
+		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
 		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: device,
 	})
 	return d, nil

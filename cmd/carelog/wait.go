@@ -75,7 +75,7 @@ func factOf(what string) (func(agent.Status) bool, error) {
 			return s.Color == light.Online && s.Outbox == 0 && s.Position.Sequence == s.Server.Sequence
 		}, nil
 	case "pushed":
-		return func(s agent.Status) bool { return s.Outbox == 0 }, nil
+		return func(s agent.Status) bool { return s.Outbox == 0 && s.Attachments == 0 }, nil
 	case "offline":
 		return func(s agent.Status) bool { return s.Color == light.Offline }, nil
 	}

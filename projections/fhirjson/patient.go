@@ -21,6 +21,7 @@ var patientElements = map[string][]string{
 	"Appointment":             {"participant.actor"},
 	"AppointmentResponse":     {"actor"},
 	"AuditEvent":              own,
+	"Binary":                  {"securityContext"},
 	"Bundle":                  own,
 	"CapabilityStatement":     own,
 	"CodeSystem":              own,
