@@ -26,6 +26,11 @@ type Desk interface {
 	Need(ctx context.Context, patient string) error
 	// Incomplete reports whether what is not found here may exist.
 	Incomplete() bool
+	// Transact writes what a plan says, all of it or nothing; see agent.Plan. Errors as of
+	// Write, within *agent.DraftError, those of the plan, agent.ErrBusy and agent.ErrTooMany.
+	Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error)
+	// NameFor is the id of a record that is to exist once for what is said of it.
+	NameFor(what string, number int) string
 }
 
 // Records is what is read. Errors wrap projections.ErrNotFound where there is no such
@@ -54,6 +59,9 @@ type Config struct {
 	Started time.Time
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
+	// Concurrent is how many requests are answered at once, at most; who comes then is
+	// told to come again. 0 means 256.
+	Concurrent int
 }
 
 // Root is the path under which the door stands.
@@ -70,11 +78,16 @@ type Handler struct {
 	author       func(*http.Request) string
 	log          *slog.Logger
 	capabilities []byte
+	places       chan struct{} // one for each request that may be answered at once
 }
 
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{desk: c.Desk, records: c.Records, author: c.Author, log: c.Logger, capabilities: capabilities(c.Version, c.Started)}
+	if c.Concurrent == 0 {
+		c.Concurrent = 256
+	}
+	h.places = make(chan struct{}, c.Concurrent)
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -87,6 +100,24 @@ func New(c Config) *Handler {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache") // may be kept, and must be asked about: see If-None-Match
+	w.Header().Set(requestID, idOf(r))
+	if packs(r) {
+		p := &packer{ResponseWriter: w}
+		defer p.close()
+		w = p
+	}
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	default:
+		h.fail(w, r, throttled())
+		return
+	}
+	h.respond(w, r)
+}
+
+// respond answers a request, or an entry of a Bundle.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request) {
 	if err := h.serve(w, r); err != nil {
 		h.fail(w, r, err)
 	}
@@ -123,7 +154,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 // route finds what stands at a path.
 func (h *Handler) route(steps []string) (methods map[string]answer, record events.Record, err error) {
 	var unknown = notFound("there is nothing at %s/%s: see %s/metadata", Root, strings.Join(steps, "/"), Root)
-	if len(steps) == 0 || len(steps) > 4 {
+	if len(steps) == 0 {
+		return map[string]answer{"POST": h.bundle}, record, nil
+	}
+	if len(steps) > 4 {
 		return nil, record, unknown
 	}
 	if len(steps) == 1 && steps[0] == "metadata" {
@@ -135,7 +169,7 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	switch {
 	case len(steps) == 1:
-		return map[string]answer{"GET": h.search, "POST": h.create}, record, nil
+		return map[string]answer{"GET": h.search, "POST": h.change, "PUT": h.change, "PATCH": h.change, "DELETE": h.change}, record, nil
 	case len(steps) == 2 && steps[1] == "_search":
 		return map[string]answer{"POST": h.search}, record, nil
 	}
@@ -145,7 +179,7 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	switch {
 	case len(steps) == 2:
-		return map[string]answer{"GET": h.read, "PUT": h.update, "DELETE": h.delete}, record, nil
+		return map[string]answer{"GET": h.read, "PUT": h.change, "PATCH": h.change, "DELETE": h.change}, record, nil
 	case len(steps) == 3 && steps[2] == "_history":
 		return map[string]answer{"GET": h.history}, record, nil
 	case len(steps) == 3 && steps[2] == "$conflicts":

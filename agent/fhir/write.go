@@ -3,110 +3,12 @@ package fhir
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
-
-// create registers a new record under an id of ours; one in the body is ignored.
-func (h *Handler) create(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	if r.Header.Get("If-None-Exist") != "" {
-		return badRequest("not-supported", "conditional create is not supported: search first, then create")
-	}
-	body, err := resourceBody(w, r)
-	if err != nil {
-		return err
-	}
-	if _, err := headOf(body, record.Type); err != nil {
-		return err
-	}
-	record.ID = newID()
-	d, err := h.draft(r, record, body)
-	if err != nil {
-		return err
-	}
-	d.Create = true
-	written, err := h.desk.Write(r.Context(), d)
-	if err != nil {
-		return err
-	}
-	return h.wrote(w, r, record, written, http.StatusCreated)
-}
-
-// update writes a new version. Without If-Match it extends the version shown; a record
-// that is not there yet is created under the id of the URL.
-func (h *Handler) update(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	body, err := resourceBody(w, r)
-	if err != nil {
-		return err
-	}
-	head, err := headOf(body, record.Type)
-	if err != nil {
-		return err
-	}
-	if head.ID != record.ID {
-		p := badRequest("value", "the id in the body is %q: it must be that of the URL, %q", head.ID, record.ID)
-		p.path = record.Type + ".id"
-		return p
-	}
-	d, err := h.draft(r, record, body)
-	if err != nil {
-		return err
-	}
-	unless, err := parseCondition(r, "If-None-Match")
-	if err != nil {
-		return err
-	}
-	if unless.given && !unless.any {
-		return badRequest("not-supported", "with an update, If-None-Match can only be *: the record must not exist yet")
-	}
-	d.Create = unless.any
-	state, err := h.parents(r, &d, h.desk.Need(r.Context(), d.Patient) == nil)
-	if err != nil {
-		return err
-	}
-	written, err := h.desk.Write(r.Context(), d)
-	if err != nil {
-		return precondition(err, d)
-	}
-	status := http.StatusOK
-	if state == nil || state.Shown.Deleted() {
-		status = http.StatusCreated
-	}
-	return h.wrote(w, r, record, written, status)
-}
-
-// delete writes a deletion. To delete what is not there is no error.
-func (h *Handler) delete(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	d := agent.Draft{Record: record, Author: h.author(r), Delete: true}
-	state, err := h.parents(r, &d, false)
-	if err != nil {
-		return err
-	}
-	if state == nil {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	if state.Shown.Deleted() && (len(d.Parents) == 0 || slices.Equal(d.Parents, []events.ID{state.Shown.Event.ID})) {
-		setVersion(w, state.Shown)
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	d.Patient = state.Patient
-	written, err := h.desk.Write(r.Context(), d)
-	switch {
-	case errors.Is(err, agent.ErrGone): // somebody was faster
-	case err != nil:
-		return precondition(err, d)
-	default:
-		h.setWritten(w, r, record, written)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
 
 // headOf checks the JSON and that it is a resource of the type of the URL.
 func headOf(body []byte, typ string) (fhirjson.Head, error) {
@@ -187,37 +89,66 @@ func precondition(err error, d agent.Draft) error {
 	return err
 }
 
-// setWritten names in the header what was written, and returns it with the record as
-// it stands now. Both are nil where they cannot be read back: the write stands.
-func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written) (*projections.Version, *projections.State) {
+// setWritten names in the header what was written, and returns it with its place among
+// what stands now. Nil where it cannot be read back: the write stands.
+func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written) *projections.Version {
 	w.Header().Set("ETag", etag(written.ID))
 	if written.Queued() {
 		w.Header().Set(QueuedHeader, "true")
 	}
 	v, err := h.records.Version(r.Context(), record, written.ID)
-	if err == nil {
-		var state projections.State
-		if state, err = h.records.Record(r.Context(), record); err == nil {
-			setVersion(w, v)
-			return &v, &state
-		}
+	if err != nil {
+		h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
+		return nil
 	}
-	h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
-	return nil, nil
+	setVersion(w, v)
+	return &v
 }
 
 // wrote answers to a write, with what the caller prefers to see of it.
 func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written, status int) error {
-	v, state := h.setWritten(w, r, record, written)
+	v := h.setWritten(w, r, record, written)
 	w.Header().Set("Location", versionURL(r, record, written.ID))
+	switch preference(r, "return") {
+	case "OperationOutcome":
+		send(w, status, informational("written as version "+written.ID.String()+" of "+record.String()))
+		return nil
+	case "minimal":
+		w.WriteHeader(status)
+		return nil
+	}
+	if v == nil || v.Body == nil {
+		w.WriteHeader(status)
+		return nil
+	}
+	conflict := false
+	if v.Head {
+		state, err := h.records.Record(r.Context(), record)
+		if err != nil {
+			h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
+		}
+		conflict = state.Conflict
+	}
+	send(w, status, stamp(*v, conflict))
+	return nil
+}
+
+// stands answers that the record is there already, as it stands.
+func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projections.State) error {
+	setVersion(w, state.Shown)
+	w.Header().Set("Location", versionURL(r, state.Record, state.Shown.Event.ID))
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		send(w, status, outcome(issue{Severity: "information", Code: "informational", Diagnostics: "written as version " + written.ID.String() + " of " + record.String()}))
-	case prefer == "minimal" || v == nil || v.Body == nil:
-		w.WriteHeader(status)
+		send(w, http.StatusOK, informational(state.Record.String()+" exists already: nothing was written"))
+	case prefer == "minimal" || unreadable(state.Shown):
+		w.WriteHeader(http.StatusOK)
 	default:
-		send(w, status, stamp(*v, state.Conflict && v.Head))
+		send(w, http.StatusOK, stamp(state.Shown, state.Conflict))
 	}
 	return nil
+}
+
+func informational(text string) []byte {
+	return outcome(issue{Severity: "information", Code: "informational", Diagnostics: text})
 }
