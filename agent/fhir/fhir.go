@@ -116,6 +116,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.respond(w, r)
 }
 
+// Before answers what is under Root, and leaves everything else to next. A ServeMux
+// would send who asks for Root itself, or for an address with // in it, elsewhere with a
+// page of HTML.
+func (h *Handler) Before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == Root || strings.HasPrefix(r.URL.Path, Root+"/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // respond answers a request, or an entry of a Bundle.
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request) {
 	if err := h.serve(w, r); err != nil {

@@ -87,17 +87,18 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	}
 	pages := web.New(web.Config{Desk: a, Records: a.Records(), Logger: env.log})
 	mux := http.NewServeMux()
+	var doors http.Handler = mux
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", pages)
 	mux.Handle("/api/snapshot", pages)
 	if !c.Headless {
-		mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}))
+		doors = fhir.New(fhir.Config{Desk: a, Records: a.Records(), Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log}).Before(mux)
 		mux.Handle("/api/link", linkHandler(watch, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", pages)
 	}
-	server := &http.Server{Handler: heardOut(watch.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: heardOut(watch.Handler(doors)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(pages.Close)
 
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
