@@ -15,11 +15,15 @@
 //     is refused or named in the answer and left out of its self link.
 //   - What is not found while the desk is still reading the log is not said to be
 //     missing: a search carries an outcome `incomplete`, a read is 404 with that code.
-//   - Every error is an OperationOutcome that says what to do.
+//   - A transaction is written as a whole or not at all, here and on the server, and so is
+//     one that is queued. What a conditional change finds still stands when it is written:
+//     of any number at once, at one desk or at several that are online, one creates.
+//   - A patch changes what it names, and no other byte.
+//   - Every error is an OperationOutcome that says what to do, and never HTML.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
 //
 // It does not promise that what it stores is valid FHIR beyond what package fhirjson
-// checks, it knows no transactions, patches or conditional creates, and it does not
-// ask who the caller is: package guard stands before it. It starts no goroutine.
+// checks, and it does not ask who the caller is: package guard stands before it. It
+// starts no goroutine.
 package fhir
