@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
@@ -33,6 +34,10 @@ type realDesk struct {
 	door http.Handler
 }
 
+// patience is how long a write waits for the broker. A machine that is busy must not make
+// it a queued one, which nobody refuses.
+const patience = 40 * time.Second
+
 // newOffice opens a practice of two desks, both with a green light.
 func newOffice(t testing.TB) (one, two *realDesk) {
 	t.Helper()
@@ -50,9 +55,10 @@ func (o *office) desk(name string) *realDesk {
 	d := &realDesk{t: o.t, line: o.broker.Device(name)}
 	d.Desk = agenttest.NewDesk(o.t, o.sheet, o.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
 		c := d.line.Config()
-		c.OnConnection = report
+		c.OnConnection, c.Timeout = report, patience/2
 		return broker.Connect(ctx, c)
 	})
+	d.Config.Patience = patience
 	d.Start()
 	o.t.Cleanup(d.Stop)
 	d.open()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/carelog/carelog/agent/fhir"
 )
 
 // racers is how many requests run against one another, half of them at each desk.
@@ -31,6 +33,9 @@ func race(t *testing.T, one, two *realDesk, ask func(d *realDesk, n int) reply) 
 	counts := make(map[int]int)
 	for a := range answers {
 		counts[a.Code]++
+		if a.Header().Get(fhir.QueuedHeader) != "" {
+			t.Error("a write was queued: the line to the broker failed, or was too slow")
+		}
 		if a.Code >= 500 {
 			t.Errorf("got %d: %s", a.Code, a.Body)
 		}
