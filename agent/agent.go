@@ -341,6 +341,9 @@ func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
 			Author: e.Author, Time: e.Time, Deleted: e.Type == events.Deleted,
 			Attempts: entry.Attempts, LastError: entry.LastError, SetAside: entry.SetAside,
 		}
+		if !entry.Together.IsZero() {
+			list[i].Transaction = entry.Together.String()
+		}
 	}
 	return list, nil
 }

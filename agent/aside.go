@@ -19,35 +19,48 @@ type asideNote struct {
 	Reason string    `json:"reason"`
 }
 
-// setAside puts a stub in the place of an event that the server refuses for good, so
-// that it holds back nothing else.
-func (a *Agent) setAside(ctx context.Context, entry outbox.Entry, reason string) error {
-	e, err := entry.Event()
-	if err != nil {
-		return err
+// setAside puts stubs in the places of an event that the server refuses for good, or of
+// all events of a transaction, so that they hold back nothing else.
+func (a *Agent) setAside(ctx context.Context, entries []outbox.Entry, reason string) error {
+	list := make([]outbox.Stubbed, len(entries))
+	for i, entry := range entries {
+		e, err := entry.Event()
+		if err != nil {
+			return err
+		}
+		stub, err := a.stub(e, reason)
+		if err != nil {
+			return err
+		}
+		list[i] = outbox.Stubbed{Event: e, Stub: stub}
+		a.log.Warn("event set aside", "event", e.ID, "record", e.Record.String(), "reason", reason)
 	}
+	defer a.changed.fire()
+	return a.outbox.SetAside(ctx, reason, list...)
+}
+
+// stub makes what stands in the chain for an event that was refused.
+func (a *Agent) stub(e *events.Event, reason string) (*events.Event, error) {
 	if e.Type == events.SetAside || e.Chain.Counter == 1 {
-		return fmt.Errorf("the server refuses this device itself (%s): ask for it to be enrolled again", reason)
+		return nil, fmt.Errorf("the server refuses this device itself (%s): ask for it to be enrolled again", reason)
 	}
 	id, err := a.clock.Next(e.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	note, err := json.Marshal(asideNote{e.ID, e.Record.String(), e.Author, reason})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stub := &events.Event{
 		ID: id, Type: events.SetAside, Practice: e.Practice, Device: e.Device, Record: e.Record,
 		Time: a.clock.Now(), Author: e.Author, Chain: e.Chain, Replaces: e.Link(), ContentType: "application/json",
 	}
 	if stub.Sealed, err = a.ring.Seal("", stub.ID, stub.Record, note); err != nil {
-		return err // the device's own record has made the practice's key
+		return nil, err // the device's own record has made the practice's key
 	}
 	stub.Sign(a.key)
-	defer a.changed.fire()
-	a.log.Warn("event set aside", "event", e.ID, "record", e.Record.String(), "reason", reason)
-	return a.outbox.SetAside(ctx, e, reason, stub)
+	return stub, nil
 }
 
 // renew gives an event that the server never had another place in the chain.
@@ -57,32 +70,38 @@ func (a *Agent) renew(e events.Event, c events.Chain) *events.Event {
 	return &e
 }
 
-// Retry queues an event again that was set aside.
+// Retry queues an event again that was set aside, and with it its whole transaction.
 func (a *Agent) Retry(ctx context.Context, id events.ID) error {
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}
 	defer a.unlockWriting()
-	e, err := a.outbox.Requeue(ctx, id, a.renew)
+	list, err := a.outbox.Requeue(ctx, id, a.renew)
 	if err != nil {
 		return unqueued(err)
 	}
 	defer a.queued()
 	defer a.changed.fire()
-	return a.replaceQueued(ctx, e)
+	return a.replaceQueued(ctx, list...)
 }
 
-// Discard gives up an event that was set aside. Who did it and why is kept.
+// Discard gives up an event that was set aside, and with it its whole transaction. Who did it and why is kept.
 func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string) error {
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}
 	defer a.unlockWriting()
-	if err := a.outbox.Discard(ctx, id, author, reason, a.clock.Now()); err != nil {
+	gone, err := a.outbox.Discard(ctx, id, author, reason, a.clock.Now())
+	if err != nil {
 		return unqueued(err)
 	}
 	defer a.changed.fire()
-	return a.store.Remove(ctx, id)
+	for _, id := range gone {
+		if err := a.store.Remove(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unqueued says ErrNotFound of an event that is not in the outbox.

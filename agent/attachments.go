@@ -100,9 +100,12 @@ func (a *Agent) OpenAttachment(ctx context.Context, patient string, of events.At
 	return a.attachments.Open(ctx, seal)
 }
 
+// keyMaker makes a patient's key where there is none.
+type keyMaker func(ctx context.Context, patient string) error
+
 // attach puts the content of a Binary on this PC's disk and a reference into the draft,
-// so that no event ever has a content. settle must be told whether the draft was written.
-func (a *Agent) attach(ctx context.Context, d *Draft) (settle func(written bool), err error) {
+// so that no event ever has a content; need makes a key that is missing. settle must be told whether the draft was written.
+func (a *Agent) attach(ctx context.Context, d *Draft, need keyMaker) (settle func(written bool), err error) {
 	settle = func(bool) {}
 	if d.Delete || d.Record.Type != binaryType {
 		return settle, nil
@@ -134,7 +137,7 @@ func (a *Agent) attach(ctx context.Context, d *Draft) (settle func(written bool)
 	if err := contentless(*d); err != nil {
 		return nil, err
 	}
-	if err := a.needKey(ctx, d.Patient); err != nil {
+	if err := need(ctx, d.Patient); err != nil {
 		return nil, err
 	}
 	seal, err := a.ring.Attach(d.Patient, spool.Size(), spool.Digest())
@@ -167,7 +170,7 @@ func (a *Agent) stands(record events.Record) bool {
 
 // attachAll is attach for many drafts, which it copies where it must. settle must be told
 // what became of each; of those without an outcome nothing was written.
-func (a *Agent) attachAll(ctx context.Context, given []Draft) (drafts []Draft, settle func([]Outcome)) {
+func (a *Agent) attachAll(ctx context.Context, given []Draft, need keyMaker) (drafts []Draft, settle func([]Outcome)) {
 	drafts = given
 	settles := make(map[int]func(bool))
 	for i := range given {
@@ -177,7 +180,7 @@ func (a *Agent) attachAll(ctx context.Context, given []Draft) (drafts []Draft, s
 		if len(settles) == 0 {
 			drafts = slices.Clone(given)
 		}
-		one, err := a.attach(ctx, &drafts[i])
+		one, err := a.attach(ctx, &drafts[i], need)
 		if err != nil {
 			drafts[i].fault, one = err, func(bool) {}
 		}
@@ -215,6 +218,11 @@ func (a *Agent) needKey(ctx context.Context, patient string) error {
 		return err
 	}
 	defer a.unlockWriting()
+	return a.needKeyWriting(ctx, patient)
+}
+
+// needKeyWriting is needKey for who holds writing.
+func (a *Agent) needKeyWriting(ctx context.Context, patient string) error {
 	if a.ring.Has(patient) {
 		return nil
 	}

@@ -50,7 +50,7 @@ func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, afte
 	case unseen != nil && !online:
 		return Written{}, errors.Join(unseen, a.outbox.Withdraw(ctx, e))
 	case unseen != nil:
-		a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", unseen)
+		a.warnUnshown(unseen)
 	}
 	if w.Queued() {
 		a.queued()
@@ -73,10 +73,8 @@ func (a *Agent) queued() {
 // that the server did not store it, and will not.
 func (a *Agent) deliver(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
 	sequence, err := a.send(ctx, e, after)
-	var stale *events.StaleError
-	var refused *events.RefusedError
 	switch {
-	case errors.As(err, &stale), errors.As(err, &refused):
+	case decided(err):
 		return 0, err
 	case err != nil:
 		a.live.fail(err)
@@ -89,6 +87,20 @@ func (a *Agent) deliver(ctx context.Context, e *events.Event, after uint64) (uin
 		a.log.Warn("event is sent twice", "event", e.ID, "err", err) // and is found in the log
 	}
 	return sequence, nil
+}
+
+// decided reports whether an error of sending says that the server did not store what
+// was sent, and will not.
+func decided(err error) bool {
+	var stale *events.StaleError
+	var refused *events.RefusedError
+	return errors.As(err, &stale) || errors.As(err, &refused)
+}
+
+// warnUnshown tells of a change that is safe and that the projection could not take in: it
+// is shown when the log or the outbox is read again.
+func (a *Agent) warnUnshown(cause error) {
+	a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
 }
 
 // send stores an event on the server, with the keys it needs before it.

@@ -6,6 +6,8 @@
 //     in this device's outbox. A change that meets a newer version of its record
 //     while online is refused, and nothing is written; one that was made offline
 //     becomes a conflict that a person settles. Nothing accepted is ever lost.
+//   - Transact makes several changes as one: all of them or none, here and on the server,
+//     also when they were queued, or when the program is killed.
 //   - A read never waits for the network, but for a dossier that a desk which is still
 //     reading the log does not have: that is fetched, within Config.Patience, by Need,
 //     ahead of the rest. What cannot be had is said to be incomplete, not missing.

@@ -23,7 +23,7 @@ type Outcome struct {
 func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error) {
 	var outcomes []Outcome
 	a.needAll(ctx, drafts)
-	drafts, settle := a.attachAll(ctx, drafts)
+	drafts, settle := a.attachAll(ctx, drafts, a.needKey)
 	defer func() { settle(outcomes) }()
 	if err := a.lockWriting(ctx); err != nil {
 		return nil, err

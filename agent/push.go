@@ -131,7 +131,7 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		return part{}, err
 	}
 	if orphan != nil {
-		if err := p.agent.setAside(ctx, batch[0], orphan.Reason); err != nil {
+		if err := p.agent.setAside(ctx, batch, orphan.Reason); err != nil {
 			return part{}, err
 		}
 		return p.read(ctx, 0), nil
@@ -150,29 +150,57 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 	return p.read(ctx, 0), nil
 }
 
-// cut takes from the front what goes into one batch. An event that builds on one that
-// was set aside here is refused, and comes alone.
+// cut takes from the front what goes into one batch; a transaction is never parted. An
+// event that builds on one that was set aside here is refused, and comes alone, or with
+// its transaction.
 func (p *pusher) cut(entries []outbox.Entry) (batch []outbox.Entry, orphan *events.RefusedError, err error) {
-	n := min(len(entries), p.size)
+	most := min(len(entries), p.size)
 	if p.suspectTo > 0 {
-		n = min(n, p.suspicious(entries))
+		most = min(most, p.suspicious(entries))
 	}
-	bytes := 0
-	for i := range n {
-		if bytes += entries[i].Message.Size(); bytes > pushBytes && i > 0 {
-			return entries[:i], nil, nil
+	n, bytes := 0, 0
+	for n < len(entries) {
+		unit := entries[n : n+together(entries[n:])]
+		for _, e := range unit {
+			bytes += e.Message.Size()
 		}
-		orphan, err := p.agent.buildsOnSetAside(entries[i])
+		if n > 0 && (n+len(unit) > most || bytes > pushBytes) {
+			break
+		}
+		orphan, err := p.agent.buildsOnSetAside(unit)
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case orphan != nil && i > 0:
-			return entries[:i], nil, nil
+		case orphan != nil && n == 0:
+			return unit, orphan, nil
 		case orphan != nil:
-			return entries[:1], orphan, nil
+			return entries[:n], nil, nil
 		}
+		n += len(unit)
 	}
 	return entries[:n], nil, nil
+}
+
+// together counts the events at the front that the server must take as one: those of a
+// transaction, or one that stands alone.
+func together(entries []outbox.Entry) int {
+	n := 1
+	for n < len(entries) && entries[n].Together == entries[0].Together && !entries[0].Together.IsZero() {
+		n++
+	}
+	return n
+}
+
+// unitAt returns the part of a batch that the server must take as one and that holds
+// what stands at i.
+func unitAt(batch []outbox.Entry, i int) []outbox.Entry {
+	for from := 0; ; {
+		to := from + together(batch[from:])
+		if i < to {
+			return batch[from:to]
+		}
+		from = to
+	}
 }
 
 // suspicious is how many may go into a batch while one that was refused is sought: those
@@ -244,11 +272,12 @@ func (p *pusher) failed(ctx context.Context, batch []outbox.Entry, list []events
 		at = blamed.Index
 	}
 	switch {
-	case errors.As(cause, &refused) && len(batch) == 1:
+	case errors.As(cause, &refused) && len(batch) == together(batch):
 		p.suspectFrom, p.suspectTo = 0, 0
-		return p.agent.setAside(ctx, batch[0], refused.Reason)
+		return p.agent.setAside(ctx, batch, reasonOf(refused, batch, at))
 	case errors.As(cause, &refused) && at >= 0:
-		p.suspectFrom, p.suspectTo = batch[at].Counter, batch[at].Counter
+		unit := unitAt(batch, at)
+		p.suspectFrom, p.suspectTo = unit[0].Counter, unit[len(unit)-1].Counter
 		return nil
 	case errors.As(cause, &refused):
 		p.suspectFrom, p.suspectTo = batch[0].Counter, batch[len(batch)-1].Counter
@@ -258,6 +287,16 @@ func (p *pusher) failed(ctx context.Context, batch []outbox.Entry, list []events
 	}
 	cause = fmt.Errorf("send %d events from %s on: %w", len(batch), batch[0].ID, cause)
 	return errors.Join(cause, p.agent.outbox.Failed(context.WithoutCancel(ctx), batch[0].Counter, batch[len(batch)-1].Counter, cause))
+}
+
+// reasonOf says why an event was refused, or a transaction, of which one event may be to
+// blame: none of it was stored.
+func reasonOf(refused *events.RefusedError, batch []outbox.Entry, at int) string {
+	if len(batch) == 1 || at < 0 {
+		return refused.Reason
+	}
+	_, record := batch[at].Message.Peek()
+	return fmt.Sprintf("the server refuses %s, and with it the transaction that it is a part of: %s", record, refused.Reason)
 }
 
 // stale reads what a colleague wrote to a dossier meanwhile: what is queued goes behind it.
@@ -283,19 +322,21 @@ func (p *pusher) reach(ctx context.Context, sequence uint64) error {
 	return p.agent.replica.Reach(ctx, sequence)
 }
 
-// buildsOnSetAside refuses an event whose parent was set aside here: the others
-// would see a change of something that they have never seen.
-func (a *Agent) buildsOnSetAside(entry outbox.Entry) (*events.RefusedError, error) {
+// buildsOnSetAside refuses what has an event whose parent was set aside here: the
+// others would see a change of something that they have never seen.
+func (a *Agent) buildsOnSetAside(unit []outbox.Entry) (*events.RefusedError, error) {
 	if a.outbox.CountSetAside() == 0 {
 		return nil, nil
 	}
-	e, err := entry.Event()
+	list, err := outbox.Events(unit)
 	if err != nil {
 		return nil, err
 	}
-	for _, parent := range e.Parents {
-		if a.outbox.IsSetAside(parent) {
-			return &events.RefusedError{Reason: fmt.Sprintf("it builds on event %s, which was refused", parent)}, nil
+	for _, e := range list {
+		for _, parent := range e.Parents {
+			if a.outbox.IsSetAside(parent) {
+				return &events.RefusedError{Reason: fmt.Sprintf("%s builds on event %s, which was refused", e.Record, parent)}, nil
+			}
 		}
 	}
 	return nil, nil

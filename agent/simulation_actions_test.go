@@ -1,10 +1,12 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing/synctest"
 	"time"
 
@@ -24,6 +26,7 @@ type action struct {
 var actions = []action{
 	{30, (*simulation).writeOne},
 	{5, (*simulation).writeMany},
+	{8, (*simulation).transact},
 	{9, (*simulation).resolve},
 
 	{4, func(_ *simulation, m *machine) string { m.fault((*memlog.Log).Cut); return "line cut" }},
@@ -170,6 +173,30 @@ func (s *simulation) writeMany(m *machine) string {
 		}
 	})
 	return fmt.Sprintf("writes many: %q", texts)
+}
+
+// mostTogether is how many changes a transaction of a simulation has at most.
+const mostTogether = 5
+
+// transact has a user make several changes that belong together.
+func (s *simulation) transact(m *machine) string {
+	if !m.running() {
+		return ""
+	}
+	var list []agent.Draft
+	var texts []string
+	for range 2 + s.IntN(mostTogether-1) {
+		d, text := s.draft(m)
+		if slices.ContainsFunc(list, func(other agent.Draft) bool { return other.Record == d.Record }) {
+			continue
+		}
+		list, texts = append(list, d), append(texts, text)
+	}
+	m.user(func(a *agent.Agent) func() {
+		written, err := a.Transact(s.t.Context(), func(context.Context) ([]agent.Draft, error) { return list, nil })
+		return func() { s.history.noteAll(m.Name, list, texts, written, err) }
+	})
+	return fmt.Sprintf("writes together: %q", texts)
 }
 
 // resolve has a conflict settled, now and then by two people at once.

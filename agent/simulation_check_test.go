@@ -19,6 +19,7 @@ type history struct {
 	accepted map[events.ID]string
 	refused  map[string]string // why, by text
 	gone     map[events.ID]bool
+	together [][]events.ID // that were accepted as one
 	strange  []string
 }
 
@@ -39,6 +40,24 @@ func (h *history) note(desk string, r events.Record, text string, w agent.Writte
 	default:
 		h.strange = append(h.strange, fmt.Sprintf("%s writes %s: %v", desk, r, err))
 	}
+}
+
+// noteAll keeps the answer to a transaction.
+func (h *history) noteAll(desk string, list []agent.Draft, texts []string, written []agent.Written, err error) {
+	var ids []events.ID
+	for i, d := range list {
+		switch {
+		case errors.Is(err, agent.ErrBusy):
+		case err != nil:
+			h.note(desk, d.Record, texts[i], agent.Written{}, err)
+		default:
+			h.note(desk, d.Record, texts[i], written[i], nil)
+			ids = append(ids, written[i].ID)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.together = append(h.together, ids)
 }
 
 func (h *history) unexpected(desk string, r events.Record, err error) {
@@ -89,7 +108,7 @@ type end struct {
 const proofAge = simulationInterval + time.Minute
 
 // look holds every light against the truth. Green says that nothing waits in the
-// outbox but a write that its user is still waiting for, and that at a moment not
+// outbox but one write, or transaction, that its user is still waiting for, and that at a moment not
 // longer ago than proofAge this desk stood at the end of the log.
 func (s *simulation) look() {
 	s.t.Helper()
@@ -111,7 +130,7 @@ func (s *simulation) look() {
 		if status.Color != light.Online {
 			continue
 		}
-		if status.Outbox > 1 {
+		if status.Outbox > mostTogether {
 			s.t.Fatalf("the light of %s is green with %d events in the outbox", m.Name, status.Outbox)
 		}
 		if known && status.Position.Sequence < then {
@@ -152,6 +171,13 @@ func (s *simulation) checkPromises(log []events.Stored, graph model) {
 	}
 	for _, what := range s.history.missing(there) {
 		s.t.Errorf("accepted, and not in the log: %s", what)
+	}
+	for _, ids := range s.history.together {
+		for _, id := range ids {
+			if there[id] != there[ids[0]] {
+				s.t.Errorf("of a transaction the log has %s %v, and %s %v", ids[0], there[ids[0]], id, there[id])
+			}
+		}
 	}
 	for r, versions := range graph {
 		for _, v := range versions {

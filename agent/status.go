@@ -59,6 +59,9 @@ type Queued struct {
 	Attempts  int       `json:"attempts"`
 	LastError string    `json:"last_error,omitempty"`
 	SetAside  bool      `json:"set_aside"` // the server refused it for good
+	// Transaction is the id of the first event of the transaction that it is a part of:
+	// what has the same is sent, set aside, retried and discarded as one.
+	Transaction string `json:"transaction,omitempty"`
 }
 
 // Resolution is a person's choice between the heads of a record.

@@ -29,7 +29,7 @@ func (a *Agent) unlockWriting() { <-a.writing }
 // *events.RefusedError, and those of the disk; after each of them nothing is written.
 func (a *Agent) Write(ctx context.Context, d Draft) (w Written, err error) {
 	a.needAll(ctx, []Draft{d})
-	settle, err := a.attach(ctx, &d)
+	settle, err := a.attach(ctx, &d, a.needKey)
 	if err != nil {
 		return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
 	}
@@ -212,7 +212,7 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *
 func (a *Agent) Resolve(ctx context.Context, r Resolution) (w Written, err error) {
 	known, _ := a.Records().Record(ctx, r.Record) // all its heads, where they can be had
 	merged := Draft{Record: r.Record, Patient: known.Patient, Body: r.Body, Delete: len(r.Body) == 0}
-	settle, err := a.attach(ctx, &merged)
+	settle, err := a.attach(ctx, &merged, a.needKey)
 	if err != nil {
 		return Written{}, fmt.Errorf("resolve %s: %w", r.Record, err)
 	}

@@ -32,8 +32,8 @@ type clinic struct {
 	dir    string
 }
 
-// office is one desk of it.
-type office struct {
+// clinicDesk is one desk of it.
+type clinicDesk struct {
 	*agenttest.Desk
 	t    *testing.T
 	line *brokertest.Device
@@ -48,9 +48,9 @@ func newClinic(t *testing.T) *clinic {
 }
 
 // open starts a desk and waits until its light is green.
-func (c *clinic) open(name string) *office {
+func (c *clinic) open(name string) *clinicDesk {
 	c.t.Helper()
-	o := &office{t: c.t, line: c.broker.Device(name)}
+	o := &clinicDesk{t: c.t, line: c.broker.Device(name)}
 	o.Desk = agenttest.NewDesk(c.t, c.sheet, c.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
 		config := o.line.Config()
 		config.OnConnection = report
@@ -62,12 +62,12 @@ func (c *clinic) open(name string) *office {
 	return o
 }
 
-func (o *office) start() {
+func (o *clinicDesk) start() {
 	o.Desk.Start()
 	o.door = httptest.NewServer(fhir.New(fhir.Config{Desk: o.Agent, Records: o.Records(), Attachments: o.Agent, Version: "test", Started: time.Now()}))
 }
 
-func (o *office) stop() {
+func (o *clinicDesk) stop() {
 	if o.door != nil {
 		o.door.Close()
 		o.door = nil
@@ -76,7 +76,7 @@ func (o *office) stop() {
 }
 
 // ask sends a request to the door. Headers are "Name: value".
-func (o *office) ask(method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
+func (o *clinicDesk) ask(method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
 	o.t.Helper()
 	r, err := http.NewRequestWithContext(o.t.Context(), method, o.door.URL+"/fhir/"+path, body)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *office) ask(method, path string, body io.Reader, headers ...string) (*h
 }
 
 // want asks and wants a status.
-func (o *office) want(status int, method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
+func (o *clinicDesk) want(status int, method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
 	o.t.Helper()
 	got, text := o.ask(method, path, body, headers...)
 	if got.StatusCode != status {
@@ -111,13 +111,13 @@ func (o *office) want(status int, method, path string, body io.Reader, headers .
 const pdf = "Content-Type: application/pdf"
 
 // put writes a content under an id, in the dossier of patient p1.
-func (o *office) put(id string, content []byte) {
+func (o *clinicDesk) put(id string, content []byte) {
 	o.t.Helper()
 	o.want(http.StatusCreated, "PUT", "Binary/"+id, bytes.NewReader(content), pdf, "X-Security-Context: Patient/p1")
 }
 
 // holds wants the content of a record to be read byte for byte.
-func (o *office) holds(id string, content []byte) {
+func (o *clinicDesk) holds(id string, content []byte) {
 	o.t.Helper()
 	got, text := o.want(http.StatusOK, "GET", "Binary/"+id, nil)
 	if !bytes.Equal(text, content) || got.Header.Get("Content-Type") != "application/pdf" {
@@ -126,7 +126,7 @@ func (o *office) holds(id string, content []byte) {
 }
 
 // knows waits until a desk has read a record.
-func (o *office) knows(id string) {
+func (o *clinicDesk) knows(id string) {
 	o.t.Helper()
 	o.Await("Binary/"+id, func(agent.Status) bool {
 		_, err := o.Store().Record(context.Background(), events.Record{Type: "Binary", ID: id})
@@ -135,7 +135,7 @@ func (o *office) knows(id string) {
 }
 
 // kept is the file of the only content that a desk holds; "" for none.
-func (o *office) kept() string {
+func (o *clinicDesk) kept() string {
 	o.t.Helper()
 	list, err := filepath.Glob(filepath.Join(o.Config.Data, agent.AttachmentsFolder, strings.Repeat("[0-9a-f]", 64)))
 	if err != nil {

@@ -143,7 +143,7 @@ func TestABinaryIsARecord(t *testing.T) {
 	two.AwaitGreen()
 	one.AwaitGreen()
 	two.AwaitGreen()
-	for _, o := range []*office{one, two} {
+	for _, o := range []*clinicDesk{one, two} {
 		o.holds("b", second) // came first
 		got, text := o.want(http.StatusOK, "GET", "Binary/b/_history/"+version, nil)
 		if !bytes.Equal(text, first) {

@@ -61,7 +61,12 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
 	`The content of a Binary is kept beside it, up to 50 MiB: it is sent and read as it is, with ranges, or as data of the resource with Accept: application/fhir+json; ` +
 	`searches, histories and answers to writes have a reference in its place. application/json is taken for the resource. ` +
-	`The header Carelog-Queued: true says that the server does not have a change yet.`
+	`The header Carelog-Queued: true says that the server does not have a change yet. ` +
+	`A transaction is written as a whole or not at all, here and on the server; one that is queued is sent as a whole. It has at most 1000 entries; what it reads is answered after it was written, and does not undo it. ` +
+	`Of a conditional change the criteria must be understood in full; one that matches several records is refused, and so is a conditional delete: it never deletes more than one. ` +
+	`What two desks create at the same time with the same criteria is one record; offline each desk makes a version of it. ` +
+	`A patch is for the version that If-Match names, or for the one shown. ` +
+	`A conditional read is answered 304 by If-None-Match and If-Modified-Since, but never of a record in conflict.`
 
 var operations = []operation{
 	{"conflicts", "https://carelog.eu/fhir/OperationDefinition/conflicts",
@@ -112,15 +117,16 @@ func capabilities(c Config) []byte {
 		Implementation map[string]string `json:"implementation"`
 		FHIRVersion    string            `json:"fhirVersion"`
 		Format         []string          `json:"format"`
+		PatchFormat    []string          `json:"patchFormat"`
 		Rest           []rest            `json:"rest"`
 	}{
 		"CapabilityStatement", "active", c.Started.UTC().Format(time.RFC3339), "instance",
 		software{"carelog", version}, map[string]string{"description": "the records of one practice, on one of its desks, online and offline"},
-		"4.0.1", []string{"application/fhir+json", "json"},
+		"4.0.1", []string{"application/fhir+json", "json"}, []string{patchType},
 		[]rest{{
 			"server", notes + readingNotes,
 			map[string]string{"description": "loopback only, with a bearer token; no cross-origin requests"},
-			typeCapabilities(c), interactions, operations,
+			typeCapabilities(c), append([]code{{"transaction"}, {"batch"}}, interactions...), operations,
 		}},
 	})
 }
@@ -130,9 +136,9 @@ func typeCapabilities(config Config) []capability {
 	for _, typ := range slices.Sorted(maps.Keys(resourceTypes)) {
 		c := capability{
 			Type:        typ,
-			Interaction: []code{{"read"}, {"vread"}, {"update"}, {"delete"}, {"history-instance"}, {"create"}, {"search-type"}},
+			Interaction: []code{{"read"}, {"vread"}, {"update"}, {"patch"}, {"delete"}, {"history-instance"}, {"create"}, {"search-type"}},
 			Versioning:  "versioned", ReadHistory: true, UpdateCreate: true,
-			ConditionalRead: "not-match", ConditionalDelete: "not-supported",
+			ConditionalCreate: true, ConditionalRead: "full-support", ConditionalUpdate: true, ConditionalDelete: "single",
 			ReferencePolicy: []string{"literal"}, Operation: operations,
 		}
 		for _, p := range fhirsearch.Parameters(typ) {

@@ -3,8 +3,10 @@ package fhir_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -149,6 +151,24 @@ func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, err
 	}
 	d.apply(e, []byte(c.Body), d.next())
 	return agent.Written{ID: e.ID, Sequence: d.last}, nil
+}
+
+// Transact writes one after the other; see agent.Agent for what it does.
+func (d *desk) Transact(ctx context.Context, plan agent.Plan) (written []agent.Written, err error) {
+	drafts, err := plan(ctx)
+	for i, draft := range drafts {
+		w, err := d.Write(ctx, draft)
+		if err != nil {
+			return nil, &agent.DraftError{Index: i, Err: err}
+		}
+		written = append(written, w)
+	}
+	return written, err
+}
+
+// NameFor is not keyed here.
+func (d *desk) NameFor(what string, number int) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, what, number)))[:24]
 }
 
 // Need fails for what a desk that has not read everything did not fetch.

@@ -24,7 +24,11 @@
 //     kept and named in Carelog-Warning. What the log brings is read whatever it is.
 //   - The content of a Binary passes through in pieces, is given out as it was written,
 //     and is safe for a browser to open.
-//   - Every error is an OperationOutcome that says what to do.
+//   - A transaction is written as a whole or not at all, here and on the server, and so is
+//     one that is queued. What a conditional change finds still stands when it is written:
+//     of any number at once, at one desk or at several that are online, one creates.
+//   - A patch changes what it names, and no other byte.
+//   - Every error is an OperationOutcome that says what to do, and never HTML.
 //   - A write that returns 200, 201 or 204 is safe; where the server does not have it
 //     yet, the header Carelog-Queued says so.
 //   - What comes in can be followed: who asks _history?_since with the lastUpdated they saw
@@ -34,7 +38,6 @@
 //   - Every version has a Provenance, and every look at a record is in the trail before
 //     the answer goes out. Nobody writes either.
 //
-// It does not promise that what it stores keeps the invariants of FHIR or any profile, it
-// knows no transactions, patches or conditional creates, and it does not
-// ask who the caller is: package guard stands before it. It starts no goroutine.
+// It does not promise that what it stores keeps the invariants of FHIR or any profile, and
+// it does not ask who the caller is: package guard stands before it. It starts no goroutine.
 package fhir

@@ -27,6 +27,11 @@ type Desk interface {
 	Need(ctx context.Context, patient string) error
 	// Incomplete reports whether what is not found here may exist.
 	Incomplete() bool
+	// Transact writes what a plan says, all of it or nothing; see agent.Plan. Errors as of
+	// Write, within *agent.DraftError, those of the plan, agent.ErrBusy and agent.ErrTooMany.
+	Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error)
+	// NameFor is the id of a record that is to exist once for what is said of it.
+	NameFor(what string, number int) string
 }
 
 // Records is what is read. Errors wrap projections.ErrNotFound where there is no such
@@ -75,6 +80,9 @@ type Config struct {
 	Device string
 	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
 	Heartbeat time.Duration
+	// Concurrent is how many requests are answered at once, at most; who comes then is
+	// told to come again. 0 means 256.
+	Concurrent int
 }
 
 // Root is the path under which the door stands.
@@ -102,6 +110,7 @@ type Handler struct {
 	trail        Trail
 	looks        Looks
 	device       string
+	places       chan struct{} // one for each request that may be answered at once
 }
 
 // New returns the handler. It reads and starts nothing.
@@ -110,6 +119,10 @@ func New(c Config) *Handler {
 	if c.Trail != nil {
 		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
 	}
+	if c.Concurrent == 0 {
+		c.Concurrent = 256
+	}
+	h.places = make(chan struct{}, c.Concurrent)
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -122,6 +135,37 @@ func New(c Config) *Handler {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache") // may be kept, and must be asked about: see If-None-Match
+	w.Header().Set(requestID, requestIDOf(r))
+	if packs(r) {
+		p := &packer{ResponseWriter: w}
+		defer p.close()
+		w = p
+	}
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	default:
+		h.fail(w, r, throttled())
+		return
+	}
+	h.respond(w, r)
+}
+
+// Before answers what is under Root, and leaves everything else to next. A ServeMux
+// would send who asks for Root itself, or for an address with // in it, elsewhere with a
+// page of HTML.
+func (h *Handler) Before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == Root || strings.HasPrefix(r.URL.Path, Root+"/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// respond answers a request, or an entry of a Bundle.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request) {
 	if err := h.serve(w, r); err != nil {
 		h.fail(w, r, err)
 	}
@@ -161,7 +205,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 // route finds what stands at a path.
 func (h *Handler) route(steps []string) (methods map[string]answer, record events.Record, err error) {
 	var unknown = notFound("there is nothing at %s/%s: see %s/metadata", Root, strings.Join(steps, "/"), Root)
-	if len(steps) == 0 || len(steps) > 4 {
+	if len(steps) == 0 {
+		return map[string]answer{"POST": h.bundle}, record, nil
+	}
+	if len(steps) > 4 {
 		return nil, record, unknown
 	}
 	if len(steps) == 1 && steps[0] == "metadata" {
@@ -176,7 +223,7 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	switch {
 	case len(steps) == 1:
-		return map[string]answer{"GET": h.search, "POST": h.create}, record, nil
+		return map[string]answer{"GET": h.search, "POST": h.change, "PUT": h.change, "PATCH": h.change, "DELETE": h.change}, record, nil
 	case len(steps) == 2 && steps[1] == "_search":
 		return map[string]answer{"POST": h.search}, record, nil
 	}
@@ -186,7 +233,7 @@ func (h *Handler) route(steps []string) (methods map[string]answer, record event
 	}
 	switch {
 	case len(steps) == 2:
-		return map[string]answer{"GET": h.read, "PUT": h.update, "DELETE": h.delete}, record, nil
+		return map[string]answer{"GET": h.read, "PUT": h.change, "PATCH": h.change, "DELETE": h.change}, record, nil
 	case len(steps) == 3 && steps[2] == "$conflicts":
 		return map[string]answer{"GET": h.conflicts}, record, nil
 	case len(steps) == 3 && steps[2] == "$resolve":

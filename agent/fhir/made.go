@@ -18,7 +18,7 @@ func (h *Handler) made(steps []string, record *events.Record) (map[string]answer
 	if len(steps) == 1 {
 		methods := map[string]answer{http.MethodGet: search}
 		if record.Type == "Provenance" {
-			methods[http.MethodPost] = h.create
+			methods[http.MethodPost] = h.change
 		}
 		return methods, true
 	}

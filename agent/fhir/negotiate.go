@@ -71,20 +71,45 @@ func resourceBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return readBody(w, r, events.MaxPlain)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported", "send the body as it is, not in %q", encoding)
+// patchType is the only form of a patch that is taken.
+const patchType = "application/json-patch+json"
+
+// patchBody reads a JSON Patch that was sent.
+func patchBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != patchType {
+		p := problemf(http.StatusUnsupportedMediaType, "not-supported", "send a patch as %s, not %q", patchType, r.Header.Get("Content-Type"))
+		p.header = http.Header{"Accept-Patch": {patchType}}
+		return nil, p
 	}
+	return readBody(w, r, events.MaxPlain)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, "too-long",
 		"the body is over %d bytes: letters and scans belong in an attachment", limit)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close") // what is on its way is not read
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		unpacked, err := unpack(from)
+		if err != nil {
+			return nil, badRequest("structure", "the body is no gzip: %v", err)
+		}
+		from = unpacked
+	default:
+		p := problemf(http.StatusUnsupportedMediaType, "not-supported", "send the body as it is or in gzip, not in %q", encoding)
+		p.header = http.Header{"Accept-Encoding": {"gzip"}}
+		return nil, p
+	}
+	body, err := io.ReadAll(io.LimitReader(from, limit+1))
 	var over *http.MaxBytesError
 	switch {
-	case errors.As(err, &over):
+	case errors.As(err, &over), int64(len(body)) > limit:
 		return nil, tooLarge
 	case err != nil:
 		return nil, badRequest("incomplete", "the body ended too early: %v", err)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/carelog/carelog/agent"
@@ -58,7 +59,7 @@ func notAllowed(methods map[string]answer, method string) *problem {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.status >= http.StatusInternalServerError {
-		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "request", w.Header().Get(requestID), "err", err)
 	}
 	maps.Copy(w.Header(), p.header)
 	issues := p.issues
@@ -85,6 +86,7 @@ func problemOf(err error) *problem {
 		stale   *agent.StaleError
 		moved   *agent.MovedError
 		refused *events.RefusedError
+		patch   *fhirjson.PatchError
 	)
 	if p := attachmentProblem(err); p != nil {
 		return p
@@ -100,8 +102,16 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &wrong):
 		return structureProblem(wrong)
+	case errors.As(err, &patch) && patch.Malformed:
+		return badRequest("structure", "%v", patch)
+	case errors.As(err, &patch):
+		return problemf(http.StatusUnprocessableEntity, "processing", "%v", patch)
 	case errors.As(err, &stale):
 		return staleProblem(stale)
+	case errors.Is(err, agent.ErrTooMany):
+		return problemf(http.StatusRequestEntityTooLarge, "too-costly", "%v", err)
+	case errors.Is(err, agent.ErrBusy):
+		return transient("lock-error", 1, err)
 	case errors.Is(err, agent.ErrExists):
 		return problemf(http.StatusPreconditionFailed, "conflict", "%v", err)
 	case errors.Is(err, agent.ErrIncomplete) && errors.Is(err, projections.ErrNotFound):
@@ -121,15 +131,13 @@ func problemOf(err error) *problem {
 	case errors.As(err, &refused):
 		return problemf(http.StatusUnprocessableEntity, "processing", "%v", err)
 	case errors.Is(err, agent.ErrDisk):
-		return problemf(http.StatusInsufficientStorage, "no-store", "%v", err)
+		return transient("no-store", 30, err)
 	case errors.Is(err, projections.ErrFeed):
 		return problemf(http.StatusGone, "not-found", "%v: begin again at the first page", err)
 	case errors.Is(err, projections.ErrCursor), errors.Is(err, projections.ErrQuery):
 		return badRequest("value", "%v", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		p = problemf(http.StatusServiceUnavailable, "timeout", "%v: try again", err)
-		p.header = http.Header{"Retry-After": {"1"}}
-		return p
+		return transient("timeout", 1, err)
 	}
 	return problemf(http.StatusInternalServerError, "exception", "%v", err)
 }
@@ -142,6 +150,13 @@ func structureProblem(wrong *structure.Error) *problem {
 		p.issues = append(p.issues, issue{Severity: "information", Code: "incomplete",
 			Diagnostics: fmt.Sprintf("there is more than these %d: correct them and send it again", len(wrong.Issues))})
 	}
+	return p
+}
+
+// transient is a failure that passes, after so many seconds.
+func transient(code string, after int, err error) *problem {
+	p := problemf(http.StatusServiceUnavailable, code, "%v: try again", err)
+	p.header = http.Header{"Retry-After": {strconv.Itoa(after)}}
 	return p
 }
 

@@ -22,6 +22,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 	if err != nil {
 		return err
 	}
+	since, err := modifiedSince(r, unless)
+	if err != nil {
+		return err
+	}
 	v := state.Shown
 	setVersion(w, v)
 	switch {
@@ -32,7 +36,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 	case state.Conflict:
 		// Never 304: what the caller has kept may not have the conflict's tag, and the
 		// version's ETag does not tell.
-	case unless.any || slices.Contains(unless.ids, v.Event.ID):
+	case unless.any || slices.Contains(unless.ids, v.Event.ID), h.unmodified(r.Context(), state, since):
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}

@@ -3,7 +3,6 @@ package fhir
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -11,103 +10,6 @@ import (
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
-
-// create registers a new record under an id of ours; one in the body is ignored.
-func (h *Handler) create(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	if r.Header.Get("If-None-Exist") != "" {
-		return badRequest("not-supported", "conditional create is not supported: search first, then create")
-	}
-	body, err := resourceBody(w, r)
-	if err != nil {
-		return err
-	}
-	if _, err := headOf(body, record.Type); err != nil {
-		return err
-	}
-	record.ID = newID()
-	d, err := h.draft(r, record, body)
-	if err != nil {
-		return err
-	}
-	d.Create = true
-	written, err := h.desk.Write(r.Context(), d)
-	if err != nil {
-		return err
-	}
-	return h.wrote(w, r, record, written, http.StatusCreated)
-}
-
-// update writes a new version. Without If-Match it extends the version shown; a record
-// that is not there yet is created under the id of the URL.
-func (h *Handler) update(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	body, err := resourceBody(w, r)
-	if err != nil {
-		return err
-	}
-	head, err := headOf(body, record.Type)
-	if err != nil {
-		return err
-	}
-	if head.ID != record.ID {
-		p := badRequest("value", "the id in the body is %q: it must be that of the URL, %q", head.ID, record.ID)
-		p.path = record.Type + ".id"
-		return p
-	}
-	d, err := h.draft(r, record, body)
-	if err != nil {
-		return err
-	}
-	unless, err := parseCondition(r, "If-None-Match")
-	if err != nil {
-		return err
-	}
-	if unless.given && !unless.any {
-		return badRequest("not-supported", "with an update, If-None-Match can only be *: the record must not exist yet")
-	}
-	d.Create = unless.any
-	state, err := h.parents(r, &d, h.desk.Need(r.Context(), d.Patient) == nil)
-	if err != nil {
-		return err
-	}
-	written, err := h.desk.Write(r.Context(), d)
-	if err != nil {
-		return precondition(err, d)
-	}
-	status := http.StatusOK
-	if state == nil || state.Shown.Deleted() {
-		status = http.StatusCreated
-	}
-	return h.wrote(w, r, record, written, status)
-}
-
-// delete writes a deletion. To delete what is not there is no error.
-func (h *Handler) delete(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	d := agent.Draft{Record: record, Author: h.author(r), Delete: true}
-	state, err := h.parents(r, &d, false)
-	if err != nil {
-		return err
-	}
-	if state == nil {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	if state.Shown.Deleted() && (len(d.Parents) == 0 || slices.Equal(d.Parents, []events.ID{state.Shown.Event.ID})) {
-		setVersion(w, state.Shown)
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	d.Patient = state.Patient
-	written, err := h.desk.Write(r.Context(), d)
-	switch {
-	case errors.Is(err, agent.ErrGone): // somebody was faster
-	case err != nil:
-		return precondition(err, d)
-	default:
-		h.setWritten(w, r, record, written)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
 
 // headOf checks the JSON and that it is a resource of the type of the URL.
 func headOf(body []byte, typ string) (fhirjson.Head, error) {
@@ -191,28 +93,25 @@ func precondition(err error, d agent.Draft) error {
 	return err
 }
 
-// setWritten names in the header what was written, and returns it with the record as
-// it stands now. Both are nil where they cannot be read back: the write stands.
-func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written) (*projections.Version, *projections.State) {
+// setWritten names in the header what was written, and returns it with its place among
+// what stands now. Nil where it cannot be read back: the write stands.
+func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written) *projections.Version {
 	w.Header().Set("ETag", etag(written.ID))
 	if written.Queued() {
 		w.Header().Set(QueuedHeader, "true")
 	}
 	v, err := h.records.Version(r.Context(), record, written.ID)
-	if err == nil {
-		var state projections.State
-		if state, err = h.records.Record(r.Context(), record); err == nil {
-			setVersion(w, v)
-			return &v, &state
-		}
+	if err != nil {
+		h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
+		return nil
 	}
-	h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
-	return nil, nil
+	setVersion(w, v)
+	return &v
 }
 
 // wrote answers to a write, with what the caller prefers to see of it.
 func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written, status int) error {
-	v, state := h.setWritten(w, r, record, written)
+	v := h.setWritten(w, r, record, written)
 	w.Header().Set("Location", versionURL(r, record, written.ID))
 	var doubts []structure.Issue
 	if v != nil {
@@ -224,12 +123,43 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		issues := []issue{{Severity: "information", Code: "informational", Diagnostics: "written as version " + written.ID.String() + " of " + record.String()}}
-		send(w, status, outcome(append(issues, issuesOf("warning", doubts)...)...))
+		send(w, status, informational("written as version "+written.ID.String()+" of "+record.String(), issuesOf("warning", doubts)...))
 	case prefer == "minimal" || v == nil || v.Body == nil:
 		w.WriteHeader(status)
 	default:
-		send(w, status, stamp(*v, state.Conflict && v.Head))
+		send(w, status, stamp(*v, h.inConflict(r, record, v)))
 	}
 	return nil
+}
+
+// inConflict reports whether a version that was just written is one of several heads.
+func (h *Handler) inConflict(r *http.Request, record events.Record, v *projections.Version) bool {
+	if !v.Head {
+		return false
+	}
+	state, err := h.records.Record(r.Context(), record)
+	if err != nil {
+		h.log.Error("a write is not read back", "record", record, "event", v.Event.ID, "err", err)
+	}
+	return state.Conflict
+}
+
+// stands answers that the record is there already, as it stands.
+func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projections.State) error {
+	setVersion(w, state.Shown)
+	w.Header().Set("Location", versionURL(r, state.Record, state.Shown.Event.ID))
+	prefer := preference(r, "return")
+	switch {
+	case prefer == "OperationOutcome":
+		send(w, http.StatusOK, informational(state.Record.String()+" exists already: nothing was written"))
+	case prefer == "minimal" || unreadable(state.Shown):
+		w.WriteHeader(http.StatusOK)
+	default:
+		send(w, http.StatusOK, stamp(state.Shown, state.Conflict))
+	}
+	return nil
+}
+
+func informational(text string, more ...issue) []byte {
+	return outcome(append([]issue{{Severity: "information", Code: "informational", Diagnostics: text}}, more...)...)
 }

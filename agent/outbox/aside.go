@@ -10,34 +10,51 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// SetAside marks an event as refused for good and puts its stub in its place in the
-// chain, so that what comes after it can go on. The stub carries the event's own
-// chain and names it.
-func (o *Outbox) SetAside(ctx context.Context, e *events.Event, reason string, stub *events.Event) error {
-	if stub.Chain != e.Chain || stub.Replaces != e.Link() {
-		return fmt.Errorf("set aside event %s: the stub stands for another event", e.ID)
+// Stubbed is an event that is set aside, and the stub that takes its place in the chain:
+// it carries the event's own number and names it.
+type Stubbed struct{ Event, Stub *events.Event }
+
+// SetAside marks events as refused for good and puts their stubs in their places in the
+// chain, so that what comes after them can go on: all of them, or none. The events of a
+// transaction are set aside together.
+func (o *Outbox) SetAside(ctx context.Context, reason string, list ...Stubbed) error {
+	for _, s := range list {
+		if s.Stub.Chain != s.Event.Chain || s.Stub.Replaces != s.Event.Link() {
+			return fmt.Errorf("set aside event %s: the stub stands for another event", s.Event.ID)
+		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	print := e.Fingerprint()
-	err := o.change(ctx, o.durable, "set aside event "+e.ID.String(), o.load, func(tx change) error {
-		r, err := tx.Exec(`INSERT INTO aside (id, counter, fingerprint, attempts, reason, message)
-			SELECT id, counter, fingerprint, attempts, ?, message FROM queue WHERE counter = ? AND id = ?`, reason, e.Chain.Counter, e.ID[:])
-		if err != nil {
-			return err
+	err := o.change(ctx, o.durable, "set aside event "+list[0].Event.ID.String(), o.load, func(tx change) error {
+		for _, s := range list {
+			if err := tx.setAside(s, reason); err != nil {
+				return err
+			}
 		}
-		if n, err := r.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(err, ErrNotQueued)
-		}
-		if _, err := tx.remove(e.Chain.Counter, e.Chain.Counter); err != nil {
-			return err
-		}
-		return tx.insert(stub)
+		return nil
 	})
 	if err == nil {
-		o.aside[e.ID] = print
+		for _, s := range list {
+			o.aside[s.Event.ID] = s.Event.Fingerprint()
+		}
 	}
 	return err
+}
+
+func (c change) setAside(s Stubbed, reason string) error {
+	counter := s.Event.Chain.Counter
+	r, err := c.Exec(`INSERT INTO aside (id, counter, fingerprint, together, attempts, reason, message)
+		SELECT id, counter, fingerprint, together, attempts, ?, message FROM queue WHERE counter = ? AND id = ?`, reason, counter, s.Event.ID[:])
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, ErrNotQueued)
+	}
+	if _, err := c.remove(counter, counter); err != nil {
+		return err
+	}
+	return c.insert(s.Stub)
 }
 
 // IsSetAside reports whether the server refused an event for good.
@@ -55,14 +72,13 @@ func (o *Outbox) CountSetAside() int {
 	return len(o.aside)
 }
 
-// held returns an event that was set aside, or ErrNotQueued.
-func (o *Outbox) held(ctx context.Context, id events.ID) (*events.Event, error) {
-	list, err := o.entries(ctx, "SELECT counter, id, message, attempts, reason, 1 FROM aside WHERE id = ?", id[:])
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 1 {
-		return list[0].Event()
+// held returns an event that was set aside, with what was set aside of its transaction,
+// in the order of the chain; or ErrNotQueued.
+func (o *Outbox) held(ctx context.Context, id events.ID) ([]Entry, error) {
+	list, err := o.entries(ctx, "SELECT "+asideColumns+` WHERE id = ?1
+		OR together <> x'' AND together = (SELECT together FROM aside WHERE id = ?1) ORDER BY counter`, id[:])
+	if err != nil || len(list) > 0 {
+		return list, err
 	}
 	var waits bool
 	if err := o.relaxed.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM queue WHERE id = ?)", id[:]).Scan(&waits); err != nil {
@@ -74,58 +90,81 @@ func (o *Outbox) held(ctx context.Context, id events.ID) (*events.Event, error) 
 	return nil, fmt.Errorf("event %s: %w", id, ErrNotQueued)
 }
 
-// Requeue puts an event that was set aside at the end of the queue again, in the
-// form that renew gives it: its old number in the chain is taken by the stub.
-func (o *Outbox) Requeue(ctx context.Context, id events.ID, renew func(events.Event, events.Chain) *events.Event) (*events.Event, error) {
-	held, err := o.held(ctx, id)
+// Requeue puts an event that was set aside at the end of the queue again, in the form
+// that renew gives it: its old number in the chain is taken by the stub. What was set
+// aside of the same transaction comes with it. It returns all that is queued again.
+func (o *Outbox) Requeue(ctx context.Context, id events.ID, renew func(events.Event, events.Chain) *events.Event) ([]*events.Event, error) {
+	entries, err := o.held(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("queue again: %w", err)
+	}
+	held, err := Events(entries)
 	if err != nil {
 		return nil, fmt.Errorf("queue again: %w", err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var e *events.Event
+	var renewed []*events.Event
+	next := o.next
 	err = o.change(ctx, o.durable, "queue event "+id.String()+" again", o.load, func(tx change) error {
-		e = renew(*held, o.next)
-		if _, err := tx.Exec("DELETE FROM aside WHERE id = ?", id[:]); err != nil {
-			return err
+		for i, old := range held {
+			e := renew(*old, next)
+			if _, err := tx.Exec("DELETE FROM aside WHERE id = ?", old.ID[:]); err != nil {
+				return err
+			}
+			if err := tx.insertOf(e, entries[i].Together); err != nil {
+				return err
+			}
+			renewed = append(renewed, e)
+			next = e.Follows()
 		}
-		if err := tx.insert(e); err != nil {
-			return err
-		}
-		return tx.setChain(e.Follows())
+		return tx.setChain(next)
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.next = e.Follows()
-	o.count++
-	delete(o.aside, id)
-	return e, nil
+	o.next = next
+	o.count += len(renewed)
+	for _, e := range renewed {
+		delete(o.aside, e.ID)
+	}
+	return renewed, nil
 }
 
-// Discard gives up an event that was set aside. Who did it, when and why is kept
-// with the event.
-func (o *Outbox) Discard(ctx context.Context, id events.ID, author, reason string, at time.Time) error {
+// Discard gives up an event that was set aside, and what was set aside of the same
+// transaction. Who did it, when and why is kept with the events. It returns the ids of
+// all that was given up.
+func (o *Outbox) Discard(ctx context.Context, id events.ID, author, reason string, at time.Time) ([]events.ID, error) {
 	if author == "" || reason == "" {
-		return errors.New("discard an event: say who discards it and why")
+		return nil, errors.New("discard an event: say who discards it and why")
 	}
-	if _, err := o.held(ctx, id); err != nil {
-		return fmt.Errorf("discard: %w", err)
+	held, err := o.held(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("discard: %w", err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	err := o.change(ctx, o.durable, "discard event "+id.String(), o.load, func(tx change) error {
-		if _, err := tx.Exec(`INSERT INTO discarded (id, event, author, time, reason)
-			SELECT id, message, ?, ?, ? FROM aside WHERE id = ?`, author, at.UTC().Format(time.RFC3339Nano), reason, id[:]); err != nil {
-			return err
+	var gone []events.ID
+	err = o.change(ctx, o.durable, "discard event "+id.String(), o.load, func(tx change) error {
+		for _, e := range held {
+			if _, err := tx.Exec(`INSERT INTO discarded (id, event, author, time, reason)
+				SELECT id, message, ?, ?, ? FROM aside WHERE id = ?`, author, at.UTC().Format(time.RFC3339Nano), reason, e.ID[:]); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("DELETE FROM aside WHERE id = ?", e.ID[:]); err != nil {
+				return err
+			}
+			gone = append(gone, e.ID)
 		}
-		_, err := tx.Exec("DELETE FROM aside WHERE id = ?", id[:])
-		return err
+		return nil
 	})
-	if err == nil {
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range gone {
 		delete(o.aside, id)
 	}
-	return err
+	return gone, nil
 }
 
 // Discarded lists the events that named users gave up.
@@ -149,7 +188,7 @@ func (o *Outbox) Discarded(ctx context.Context) (ids []events.ID, err error) {
 // as the log has it: this PC's disk came back from an older copy. renew signs each
 // event anew. It returns the events as they are now.
 func (o *Outbox) Rechain(ctx context.Context, next events.Chain, renew func(events.Event, events.Chain) *events.Event) ([]*events.Event, error) {
-	entries, err := o.entries(ctx, "SELECT counter, id, message, attempts, last_error, 0 FROM queue ORDER BY counter")
+	entries, err := o.entries(ctx, "SELECT "+columns+" ORDER BY counter")
 	if err != nil {
 		return nil, fmt.Errorf("number the queue anew: %w", err)
 	}
@@ -164,12 +203,12 @@ func (o *Outbox) Rechain(ctx context.Context, next events.Chain, renew func(even
 		if _, err := tx.remove(0, math.MaxInt64); err != nil {
 			return err
 		}
-		for _, old := range queued {
+		for i, old := range queued {
 			if old.Type == events.SetAside {
 				continue // it stood for a number that others have taken
 			}
 			e := renew(*old, next)
-			if err := tx.insert(e); err != nil {
+			if err := tx.insertOf(e, entries[i].Together); err != nil {
 				return err
 			}
 			renewed = append(renewed, e)

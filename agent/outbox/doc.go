@@ -7,8 +7,11 @@
 // Arrived or Confirm (the log has it), Withdraw (the author was told that it was not written)
 // or Discard (a named user gave it up, and that is kept).
 //
-// A file of schema 1, with JSON, is taken over when it is opened; an older carelog
-// refuses it from then on.
+// The events of a transaction stay together: Pending never ends within one, and SetAside,
+// Requeue and Discard are of all its events.
+//
+// A file of an older schema is taken over when it is opened; an older carelog refuses it
+// from then on.
 //
 // It does not push: it knows no broker. One process has it open at a time, which
 // the lock of the data folder sees to.

@@ -10,7 +10,7 @@ import (
 
 const (
 	applicationID = 0x63_6c_6f_62 // "clob": carelog outbox
-	schemaVersion = 2
+	schemaVersion = 3
 )
 
 var (
@@ -46,8 +46,11 @@ func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
 		if p != practice || d != device {
 			return fmt.Errorf("it is of device %s of practice %s: %w", d, p, ErrForeign)
 		}
-		if version == 1 {
+		switch version {
+		case 1:
 			return tx.fromSchema1()
+		case 2:
+			return tx.fromSchema2()
 		}
 		return nil
 	})
@@ -108,5 +111,13 @@ func (c change) fromSchema1() error {
 		}
 	}
 	_, err = c.Exec(fmt.Sprintf("DROP TABLE queue_1; PRAGMA user_version = %d", schemaVersion))
+	return err
+}
+
+// fromSchema2 takes over a queue that knows no transactions.
+func (c change) fromSchema2() error {
+	_, err := c.Exec(fmt.Sprintf(`ALTER TABLE queue ADD COLUMN together BLOB NOT NULL DEFAULT x'';
+		ALTER TABLE aside ADD COLUMN together BLOB NOT NULL DEFAULT x'';
+		PRAGMA user_version = %d`, schemaVersion))
 	return err
 }

@@ -66,7 +66,7 @@ func TestSchema1IsTakenOver(t *testing.T) {
 	}
 	for i, entry := range all {
 		if entry.SetAside {
-			if err := b.Discard(ctx, entry.ID, "dr-1", "typed twice", time.Unix(0, 0)); err != nil {
+			if _, err := b.Discard(ctx, entry.ID, "dr-1", "typed twice", time.Unix(0, 0)); err != nil {
 				t.Error(err)
 			}
 		} else if err := b.Arrived(ctx, list[i]); err != nil {

@@ -40,6 +40,7 @@ type Entry struct {
 	Attempts  int
 	LastError string
 	SetAside  bool
+	Together  events.ID // of the first event of the transaction that it is a part of; zero: it stands alone
 }
 
 // Event reads the event of an entry.
@@ -206,6 +207,10 @@ func (o *Outbox) Len() int {
 // Enqueue puts events at the end of the queue and of the chain, with the keys that
 // were made for them: on disk when it returns, all or none.
 func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...*events.Event) error {
+	return o.enqueue(ctx, keys, list, false)
+}
+
+func (o *Outbox) enqueue(ctx context.Context, keys []events.WrappedKey, list []*events.Event, together bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var next events.Chain
@@ -225,6 +230,11 @@ func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...
 				return err
 			}
 			next = e.Follows()
+		}
+		if together {
+			if err := tx.join(list[0].ID, list[0].Chain.Counter, list[len(list)-1].Chain.Counter); err != nil {
+				return err
+			}
 		}
 		return tx.setChain(next)
 	})
@@ -276,39 +286,51 @@ func (o *Outbox) change(ctx context.Context, f *file, what string, settle func(c
 // ErrNotLast says that an event cannot be withdrawn, since the chain went on after it.
 var ErrNotLast = errors.New("it is not the last of this device's chain")
 
-// Withdraw takes the last event out again, and the chain back to before it.
-func (o *Outbox) Withdraw(ctx context.Context, e *events.Event) error {
+// Withdraw takes the last events out again, one after the other in the chain, and the
+// chain back to before them.
+func (o *Outbox) Withdraw(ctx context.Context, list ...*events.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.next != e.Follows() {
-		return fmt.Errorf("withdraw event %s: %w", e.ID, ErrNotLast)
+	first, last := list[0], list[len(list)-1]
+	if o.next != last.Follows() {
+		return fmt.Errorf("withdraw event %s: %w", last.ID, ErrNotLast)
 	}
-	err := o.change(ctx, o.durable, "withdraw event "+e.ID.String(), o.load, func(tx change) error {
-		if _, err := tx.remove(e.Chain.Counter, e.Chain.Counter); err != nil {
+	err := o.change(ctx, o.durable, "withdraw event "+first.ID.String(), o.load, func(tx change) error {
+		if _, err := tx.remove(first.Chain.Counter, last.Chain.Counter); err != nil {
 			return err
 		}
-		return tx.setChain(e.Chain)
+		return tx.setChain(first.Chain)
 	})
 	if err != nil {
 		return err
 	}
-	o.next = e.Chain
-	o.count--
+	o.next = first.Chain
+	o.count -= len(list)
 	return nil
 }
 
+const (
+	columns      = "counter, id, message, together, attempts, last_error, 0 AS set_aside FROM queue"
+	asideColumns = "counter, id, message, together, attempts, reason, 1 FROM aside"
+)
+
 // Pending returns up to limit events that wait to be pushed and come after a place in
-// the chain, in its order; all with a limit below 0.
+// the chain, in its order; all with a limit below 0. Where the last of them is of a
+// transaction, the rest of that comes as well.
 func (o *Outbox) Pending(ctx context.Context, after uint64, limit int) ([]Entry, error) {
-	return o.entries(ctx, "SELECT counter, id, message, attempts, last_error, 0 FROM queue WHERE counter > ? ORDER BY counter LIMIT ?",
-		max(after, o.acknowledged()), limit)
+	list, err := o.entries(ctx, "SELECT "+columns+" WHERE counter > ? ORDER BY counter LIMIT ?", max(after, o.acknowledged()), limit)
+	if err != nil || len(list) == 0 || list[len(list)-1].Together.IsZero() {
+		return list, err
+	}
+	last := list[len(list)-1]
+	rest, err := o.entries(ctx, "SELECT "+columns+" WHERE counter > ? AND together = ? ORDER BY counter", last.Counter, last.Together[:])
+	return append(list, rest...), err
 }
 
 // All returns every event that the server does not have, those set aside included, in
 // the order of the chain.
 func (o *Outbox) All(ctx context.Context) ([]Entry, error) {
-	return o.entries(ctx, `SELECT counter, id, message, attempts, last_error, 0 AS set_aside FROM queue WHERE counter > ?
-		UNION ALL SELECT counter, id, message, attempts, reason, 1 FROM aside ORDER BY counter, set_aside`, o.acknowledged())
+	return o.entries(ctx, "SELECT "+columns+" WHERE counter > ? UNION ALL SELECT "+asideColumns+" ORDER BY counter, set_aside", o.acknowledged())
 }
 
 // acknowledged is the place in the chain up to which the server has acknowledged all.
@@ -329,12 +351,12 @@ func (o *Outbox) entries(ctx context.Context, query string, args ...any) ([]Entr
 	defer rows.Close()
 	var list []Entry
 	for rows.Next() {
-		var id, text []byte
+		var id, text, together []byte
 		var e Entry
-		if err := rows.Scan(&e.Counter, &id, &text, &e.Attempts, &e.LastError, &e.SetAside); err != nil {
+		if err := rows.Scan(&e.Counter, &id, &text, &together, &e.Attempts, &e.LastError, &e.SetAside); err != nil {
 			return nil, fmt.Errorf("read the outbox: %w", err)
 		}
-		if copy(e.ID[:], id) != len(e.ID) {
+		if copy(e.ID[:], id) != len(e.ID) || copy(e.Together[:], together)%len(e.Together) != 0 {
 			return nil, fmt.Errorf("read the outbox: number %d: %w", e.Counter, ErrDamaged)
 		}
 		if e.Message, err = unframe(text); err != nil {

@@ -153,7 +153,7 @@ func TestSetAsideKeepsTheChainWhole(t *testing.T) {
 	stub := *second
 	stub.ID, stub.Type, stub.Replaces, stub.Sealed = events.ID{9}, events.SetAside, second.Link(), nil
 	stub.Sign(b.device.Key)
-	if err := b.SetAside(ctx, second, "too large", &stub); err != nil {
+	if err := b.SetAside(ctx, "too large", outbox.Stubbed{Event: second, Stub: &stub}); err != nil {
 		t.Fatal(err)
 	}
 	b.want = []*events.Event{first, &stub, third}
@@ -163,10 +163,10 @@ func TestSetAsideKeepsTheChainWhole(t *testing.T) {
 		t.Errorf("the third event follows %v, and the stub says %v", third.Chain, stub.Follows())
 	}
 
-	if err := b.Discard(ctx, third.ID, "dr-1", "typed twice", time.Now()); err == nil {
+	if _, err := b.Discard(ctx, third.ID, "dr-1", "typed twice", time.Now()); err == nil {
 		t.Error("an event that was not refused can be discarded")
 	}
-	if err := b.Discard(ctx, second.ID, "", "", time.Now()); err == nil {
+	if _, err := b.Discard(ctx, second.ID, "", "", time.Now()); err == nil {
 		t.Error("an event can be discarded by nobody and for no reason")
 	}
 
@@ -178,8 +178,8 @@ func TestSetAsideKeepsTheChainWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.want = append(b.want, renewed)
-	b.device.Next = renewed.Follows()
+	b.want = append(b.want, renewed...)
+	b.device.Next = renewed[0].Follows()
 	b.check()
 	if _, err := b.Requeue(ctx, second.ID, nil); err == nil {
 		t.Error("an event that waits can be queued again")
@@ -192,14 +192,14 @@ func TestDiscardIsKept(t *testing.T) {
 	e := b.write("1")
 	stub := *e
 	stub.ID, stub.Type, stub.Replaces, stub.Sealed = events.ID{9}, events.SetAside, e.Link(), nil
-	if err := b.SetAside(ctx, e, "refused", &stub); err != nil {
+	if err := b.SetAside(ctx, "refused", outbox.Stubbed{Event: e, Stub: &stub}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Discard(ctx, e.ID, "dr-1", "typed twice", time.Now()); err != nil {
+	if _, err := b.Discard(ctx, e.ID, "dr-1", "typed twice", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want = []*events.Event{&stub}
-	if err := b.Discard(ctx, e.ID, "dr-1", "again", time.Now()); !errors.Is(err, outbox.ErrNotQueued) {
+	if _, err := b.Discard(ctx, e.ID, "dr-1", "again", time.Now()); !errors.Is(err, outbox.ErrNotQueued) {
 		t.Errorf("discard twice: got %v, want ErrNotQueued", err)
 	}
 	b.reopen()

@@ -5,6 +5,7 @@ CREATE TABLE queue (
 	fingerprint BLOB    NOT NULL, -- of the event, as the log will have it
 	attempts    INTEGER NOT NULL DEFAULT 0,
 	last_error  TEXT    NOT NULL DEFAULT '',
+	together    BLOB    NOT NULL DEFAULT x'', -- id of the first event of the transaction that it is a part of
 	message     BLOB    NOT NULL -- as it goes to the broker, framed
 ) STRICT;
 
@@ -15,5 +16,6 @@ CREATE TABLE aside (
 	fingerprint BLOB    NOT NULL,
 	attempts    INTEGER NOT NULL,
 	reason      TEXT    NOT NULL,
+	together    BLOB    NOT NULL DEFAULT x'',
 	message     BLOB    NOT NULL
 ) STRICT;

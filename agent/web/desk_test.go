@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,6 +103,24 @@ func newDesk(t testing.TB) *desk {
 		}
 	})
 	return d
+}
+
+// Transact writes one after the other; see agent.Agent for what it does.
+func (d *desk) Transact(ctx context.Context, plan agent.Plan) (written []agent.Written, err error) {
+	drafts, err := plan(ctx)
+	for i, draft := range drafts {
+		w, err := d.Write(ctx, draft)
+		if err != nil {
+			return nil, &agent.DraftError{Index: i, Err: err}
+		}
+		written = append(written, w)
+	}
+	return written, err
+}
+
+// NameFor is not keyed here.
+func (d *desk) NameFor(what string, number int) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, what, number)))[:24]
 }
 
 // losing loses the answer to a write that was made.

@@ -69,17 +69,18 @@ func (d *doors) close() error {
 // server serves the doors; a headless desk has none but the status.
 func (d *doors) server(a *agent.Agent, base string, headless bool) *http.Server {
 	mux := http.NewServeMux()
+	var doors http.Handler = mux
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", d.pages)
 	mux.Handle("/api/snapshot", d.pages)
 	if !headless {
-		mux.Handle(fhir.Root+"/", d.fhir)
+		doors = d.fhir.Before(mux)
 		mux.Handle("/api/link", linkHandler(d.guard, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", d.pages)
 	}
-	server := &http.Server{Handler: heardOut(d.guard.Handler(mux)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: heardOut(d.guard.Handler(doors)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(d.pages.Close)
 	server.RegisterOnShutdown(d.fhir.Close)
 	return server

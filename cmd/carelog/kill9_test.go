@@ -26,12 +26,14 @@ const (
 	kill9Long, kill9Short = 15 * time.Second, 5 * time.Second
 
 	writersPerDesk = 2
+	inTransaction  = 4 // records that a transaction writes
 	sharedRecords  = 4 // that all writers change, so that there are conflicts
 )
 
 // Kill -9 of either desk, of the broker, or of all at once, at any moment, under writes
 // at both desks: every registration that was acknowledged is there afterwards, once,
-// at the broker and at both desks; and both desks are the same.
+// at the broker and at both desks; of a transaction all is there, or nothing, whether or
+// not it was acknowledged; and both desks are the same.
 func TestKill9(t *testing.T) {
 	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
@@ -58,7 +60,8 @@ func TestKill9(t *testing.T) {
 	}
 	acknowledged := w.stop()
 	o.settle()
-	t.Logf("%d kills with seed %d, %d registrations acknowledged", kills, seed, len(acknowledged))
+	t.Logf("%d kills with seed %d, %d registrations acknowledged, %d transactions tried", kills, seed, len(acknowledged), len(w.together))
+	o.checkTogether(w.together)
 	o.checkAll(acknowledged)
 }
 
@@ -128,6 +131,7 @@ type writers struct {
 
 	mu           sync.Mutex
 	acknowledged []registration
+	together     []string      // ids of the transactions that were tried, without the numbers of their records
 	more         chan struct{} // closed and replaced at each of them
 }
 
@@ -160,13 +164,25 @@ func (w *writers) write(ctx context.Context, d *officeDesk, name string, chance 
 			id = fmt.Sprintf("shared-%d", chance.IntN(sharedRecords))
 		}
 		text := fmt.Sprintf("%s wrote this as number %d", name, n)
-		event, err := d.register(ctx, id, text)
+		var made []registration
+		var err error
+		if chance.IntN(4) == 0 {
+			id = fmt.Sprintf("together-%s-%d", name, n)
+			w.mu.Lock()
+			w.together = append(w.together, id)
+			w.mu.Unlock()
+			made, err = d.registerTogether(ctx, id, text)
+		} else {
+			var event string
+			event, err = d.register(ctx, id, text)
+			made = []registration{{"Condition/" + id, event, text}}
+		}
 		if err != nil {
 			pause(ctx, 5*time.Millisecond) // the desk is down, or was faster elsewhere
 			continue
 		}
 		w.mu.Lock()
-		w.acknowledged = append(w.acknowledged, registration{"Condition/" + id, event, text})
+		w.acknowledged = append(w.acknowledged, made...)
 		close(w.more)
 		w.more = make(chan struct{})
 		w.mu.Unlock()
@@ -206,6 +222,44 @@ func (d *officeDesk) register(ctx context.Context, id, text string) (event strin
 		err = fmt.Errorf("%s answers without a version", d.name)
 	}
 	return kept.Meta.VersionID, err
+}
+
+// registerTogether writes several Conditions of two patients in one transaction.
+func (d *officeDesk) registerTogether(ctx context.Context, id, text string) (made []registration, err error) {
+	var entries []string
+	for i := range inTransaction {
+		entries = append(entries, fmt.Sprintf(`{"resource":{"resourceType":"Condition","id":"%s-%d","subject":{"reference":"Patient/p%d"},"code":{"text":%q}},
+			"request":{"method":"PUT","url":"Condition/%[1]s-%[2]d"}}`, id, i, i%2, text))
+	}
+	var answer struct {
+		Entry []struct{ Response struct{ ETag string } }
+	}
+	err = d.ask(ctx, http.MethodPost, "/fhir", `{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`, &answer)
+	if err == nil && len(answer.Entry) != inTransaction {
+		err = fmt.Errorf("%s answers to %d entries of %d", d.name, len(answer.Entry), inTransaction)
+	}
+	for i, e := range answer.Entry {
+		event := strings.TrimSuffix(strings.TrimPrefix(e.Response.ETag, `W/"`), `"`)
+		made = append(made, registration{fmt.Sprintf("Condition/%s-%d", id, i), event, text})
+	}
+	return made, err
+}
+
+// checkTogether checks that of each transaction all is there, or nothing.
+func (o *office) checkTogether(transactions []string) {
+	o.t.Helper()
+	for _, id := range transactions {
+		var there []int
+		for i := range inTransaction {
+			var kept struct{}
+			if o.desks[0].ask(o.t.Context(), http.MethodGet, fmt.Sprintf("/fhir/Condition/%s-%d", id, i), "", &kept) == nil {
+				there = append(there, i)
+			}
+		}
+		if len(there) != 0 && len(there) != inTransaction {
+			o.t.Errorf("of transaction %s only the records %v are there", id, there)
+		}
+	}
 }
 
 // ask sends a request to the desk and reads its answer, if it is a success.

@@ -7,6 +7,8 @@
 //   - Exact bytes. Prepare and Stamp cut and insert the few members that belong to
 //     the server and leave every other byte as it was written, white space and the
 //     digits of decimals included. No number ever passes through a float.
+//   - Patch applies a JSON Patch, and RewriteLinks the references of a transaction, to the
+//     same bytes: nothing else changes.
 //   - One strict reading. What Check accepts has one meaning: valid UTF-8, one
 //     object, no name twice, no lone surrogate, at most MaxDepth deep, at most
 //     MaxValues values, at most events.MaxPlain bytes.

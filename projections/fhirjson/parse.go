@@ -31,7 +31,10 @@ type parser struct {
 }
 
 // parse reads a body strictly. The error is an *Error.
-func parse(body []byte) (*tree, error) {
+func parse(body []byte) (*tree, error) { return parseAs(body, '{', "a resource is one JSON object") }
+
+// parseAs is parse for a value that opens with a bracket of its own.
+func parseAs(body []byte, opening byte, otherwise string) (*tree, error) {
 	t := trees.Get().(*tree)
 	t.body, t.nodes = body, t.nodes[:0]
 	p := parser{tree: t}
@@ -39,7 +42,7 @@ func parse(body []byte) (*tree, error) {
 		t.free()
 		return nil, &Error{Reason: fmt.Sprintf("it has %d bytes: at most %d", len(body), events.MaxPlain), TooLarge: true}
 	}
-	p.document()
+	p.document(opening, otherwise)
 	if p.err != nil {
 		if p.depth > 0 { // else the fault is not within the resource
 			slices.Reverse(p.steps)
@@ -51,14 +54,14 @@ func parse(body []byte) (*tree, error) {
 	return t, nil
 }
 
-func (p *parser) document() {
+func (p *parser) document(opening byte, otherwise string) {
 	if bytes.HasPrefix(p.body, []byte("\xEF\xBB\xBF")) {
 		p.fail("it begins with a byte order mark")
 		return
 	}
 	p.space()
-	if p.peek() != '{' {
-		p.fail("a resource is one JSON object")
+	if p.peek() != opening {
+		p.fail("%s", otherwise)
 		return
 	}
 	if !p.value(0, 0, false) {
@@ -66,7 +69,7 @@ func (p *parser) document() {
 	}
 	p.space()
 	if p.at < len(p.body) {
-		p.fail("something follows the resource")
+		p.fail("something follows its end")
 	}
 }
 

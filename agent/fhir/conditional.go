@@ -1,0 +1,146 @@
+package fhir
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/fhirsearch"
+)
+
+// maxNames is how many ids are tried for a record that is to exist once; others of them
+// belong to records that were deleted, or are not what they were.
+const maxNames = 100
+
+// target finds the record that a change is of. Of a conditional create or update that
+// matches nothing, it is one to be made, whose id follows from the criteria: two desks
+// that make it at the same time make the same record.
+func (h *Handler) target(c *change) (target, error) {
+	t := target{record: c.record, fresh: c.Method == http.MethodPost}
+	if !c.conditional {
+		return t, nil
+	}
+	found, asked, err := h.match(c.Context(), c.record.Type, c.criteria)
+	if err != nil {
+		return t, err
+	}
+	if found != nil {
+		return target{record: found.Record, found: found}, nil
+	}
+	switch {
+	case c.Method == http.MethodPut && c.head.ID != "":
+		t.record.ID, t.fresh = c.head.ID, true
+	case c.Method == http.MethodPut, c.Method == http.MethodPost:
+		t.fresh = true
+		t.record, err = h.name(c.Context(), t.record.Type, asked)
+	}
+	return t, err
+}
+
+// name finds an id for a record that is to exist once for what was asked.
+func (h *Handler) name(ctx context.Context, typ, asked string) (events.Record, error) {
+	record := events.Record{Type: typ}
+	for n := range maxNames {
+		record.ID = h.desk.NameFor(asked, n)
+		_, err := h.records.Record(ctx, record)
+		if errors.Is(err, projections.ErrNotFound) {
+			return record, nil
+		}
+		if err != nil {
+			return record, err
+		}
+	}
+	record.ID = newID()
+	return record, nil
+}
+
+// match returns the one record that criteria match, or nil where none does, and the
+// criteria in one spelling. Several matches are an error, and so are criteria that would
+// not be understood in full: what they leave out might be another patient.
+func (h *Handler) match(ctx context.Context, typ, criteria string) (*projections.State, string, error) {
+	values, err := url.ParseQuery(criteria)
+	if err != nil {
+		return nil, "", badRequest("value", "the criteria %q cannot be read: %v", criteria, err)
+	}
+	states, err := h.lookup(ctx, typ, values)
+	if err != nil {
+		return nil, "", err
+	}
+	switch len(states) {
+	case 0:
+		for _, list := range values {
+			slices.Sort(list)
+		}
+		return nil, typ + "?" + values.Encode(), nil
+	case 1:
+		return &states[0], "", nil
+	}
+	return nil, "", problemf(http.StatusPreconditionFailed, "multiple-matches", "several records match %s?%s: nothing was written", typ, criteria)
+}
+
+// lookup is the one place where conditions meet the search: it returns up to two records
+// that match.
+func (h *Handler) lookup(ctx context.Context, typ string, criteria url.Values) ([]projections.State, error) {
+	a, err := understand(typ, criteria, true, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if len(a.used) == 0 {
+		return nil, badRequest("required", "say by what the %s is to be found, such as identifier=<system>|<value>", typ)
+	}
+	for name := range a.used {
+		bare, _, _ := strings.Cut(name, ":")
+		if _, ok := fhirsearch.Lookup(typ, bare); !ok {
+			return nil, badRequest("not-supported", "%s says nothing about a record: it cannot be a condition", name)
+		}
+	}
+	partial := h.partial(ctx, a.query)
+	a.query.Limit = 2
+	page, err := h.records.Search(ctx, a.query)
+	if err != nil {
+		return nil, err
+	}
+	if partial || page.Partial {
+		p := problemf(http.StatusServiceUnavailable, "incomplete", "whether such a record exists cannot be said: %v", agent.ErrIncomplete)
+		p.header = http.Header{"Retry-After": {"5"}}
+		return nil, p
+	}
+	return page.States, nil
+}
+
+// modifiedSince reads If-Modified-Since; zero where it does not count, as beside
+// If-None-Match.
+func modifiedSince(r *http.Request, unless condition) (time.Time, error) {
+	text := r.Header.Get("If-Modified-Since")
+	if text == "" || unless.given {
+		return time.Time{}, nil
+	}
+	since, err := http.ParseTime(text)
+	if err != nil { // in a Bundle it is an instant
+		if since, err = time.Parse(time.RFC3339, text); err != nil {
+			return time.Time{}, badRequest("value", "If-Modified-Since is %q: want a date of HTTP", text)
+		}
+	}
+	return since, nil
+}
+
+// unmodified reports whether nothing of a record came here after a time. That is given in
+// whole seconds: where two versions came within one, it tells nothing.
+func (h *Handler) unmodified(ctx context.Context, state projections.State, since time.Time) bool {
+	arrived := state.Shown.Arrived.Truncate(time.Second)
+	if since.IsZero() || arrived.After(since) {
+		return false
+	}
+	page, err := h.records.Past(ctx, projections.Past{Type: state.Record.Type, ID: state.Record.ID, Since: arrived})
+	if err != nil || page.Next != "" {
+		return false
+	}
+	return !slices.ContainsFunc(page.Versions, func(v projections.Listed) bool { return v.Event.ID != state.Shown.Event.ID })
+}

@@ -1,0 +1,156 @@
+package fhir_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/carelog/carelog/agent/fhir"
+)
+
+// racers is how many requests run against one another, half of them at each desk.
+const racers = 16
+
+// race sends requests from both desks at once, and returns how many were answered with
+// each status.
+func race(t *testing.T, one, two *realDesk, ask func(d *realDesk, n int) reply) map[int]int {
+	t.Helper()
+	start := make(chan struct{})
+	answers := make(chan reply, racers)
+	var all sync.WaitGroup
+	for n := range racers {
+		d := []*realDesk{one, two}[n%2]
+		all.Go(func() {
+			<-start
+			answers <- ask(d, n)
+		})
+	}
+	close(start)
+	all.Wait()
+	close(answers)
+	counts := make(map[int]int)
+	for a := range answers {
+		counts[a.Code]++
+		if a.Header().Get(fhir.QueuedHeader) != "" {
+			t.Error("a write was queued: the line to the broker failed, or was too slow")
+		}
+		if a.Code >= 500 {
+			t.Errorf("got %d: %s", a.Code, a.Body)
+		}
+	}
+	return counts
+}
+
+// level waits until both desks have read the whole log.
+func level(one, two *realDesk) {
+	for _, d := range []*realDesk{one, two} {
+		if err := d.Prove(context.Background()); err != nil {
+			d.t.Fatalf("desk %s: %v", d.Name, err)
+		}
+	}
+}
+
+// Sixteen change the version that they have seen: one of them does, and the others hear
+// of it; online, through two desks, by update, patch and transaction.
+func TestOneOfManyUpdates(t *testing.T) {
+	one, two := newOffice(t)
+	for name, ask := range map[string]func(d *realDesk, id, match string, n int) reply{
+		"update": func(d *realDesk, id, match string, n int) reply {
+			return d.ask("PUT", "/fhir/Basic/"+id, fmt.Sprintf(`{"resourceType":"Basic","id":%q,"x":%d}`, id, n), "If-Match: "+match)
+		},
+		"patch": func(d *realDesk, id, match string, n int) reply {
+			return d.ask("PATCH", "/fhir/Basic/"+id, fmt.Sprintf(`[{"op":"add","path":"/x","value":%d}]`, n), "If-Match: "+match, "Content-Type: application/json-patch+json")
+		},
+		"transaction": func(d *realDesk, id, match string, n int) reply {
+			return d.ask("POST", "/fhir", fmt.Sprintf(`{"resourceType":"Bundle","type":"transaction","entry":[
+				{"resource":{"resourceType":"Basic","id":%q,"x":%d},"request":{"method":"PUT","url":"Basic/%[1]s","ifMatch":%[3]q}},
+				{"resource":{"resourceType":"Basic","id":"%[1]s-%[2]d"},"request":{"method":"PUT","url":"Basic/%[1]s-%[2]d"}}]}`, id, n, match))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := one.ask("PUT", "/fhir/Basic/"+name, fmt.Sprintf(`{"resourceType":"Basic","id":%q}`, name)).want(201)
+			two.awaitEvent("Basic/"+name, first.version())
+			got := race(t, one, two, func(d *realDesk, n int) reply { return ask(d, name, first.Header().Get("ETag"), n) })
+			if got[200] != 1 || got[412] != racers-1 {
+				t.Errorf("statuses %v, want 200 once and 412 for the others", got)
+			}
+			level(one, two)
+			for _, d := range []*realDesk{one, two} {
+				if n := len(d.ask("GET", "/fhir/Basic/"+name+"/_history", "").want(200).bundle().Entry); n != 2 {
+					t.Errorf("desk %s has %d versions, want 2", d.Name, n)
+				}
+				there := 0
+				for n := range racers {
+					if d.ask("GET", fmt.Sprintf("/fhir/Basic/%s-%d", name, n), "").Code == 200 {
+						there++
+					}
+				}
+				if want := map[bool]int{true: 1}[name == "transaction"]; there != want {
+					t.Errorf("desk %s has %d of what went with the changes, want %d", d.Name, there, want)
+				}
+			}
+		})
+	}
+	if n := one.Now().Conflicts; n != 0 {
+		t.Errorf("%d conflicts, want none", n)
+	}
+}
+
+// Sixteen create what must exist once: one of them does, and the others find it; online,
+// through two desks, in a dossier of its own and in one that is there.
+func TestOneOfManyConditionalCreates(t *testing.T) {
+	one, two := newOffice(t)
+	one.ask("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	observation := `{"resourceType":"Observation","identifier":[{"value":"%s"}],"subject":{"reference":"Patient/p1"},"x":%d}`
+	person := `{"resourceType":"Patient","identifier":[{"value":"%s"}],"x":%d}`
+	for name, ask := range map[string]func(d *realDesk, n int) reply{
+		"Observation": func(d *realDesk, n int) reply {
+			return d.ask("POST", "/fhir/Observation", fmt.Sprintf(observation, "c", n), "If-None-Exist: identifier=c")
+		},
+		"Patient": func(d *realDesk, n int) reply {
+			return d.ask("POST", "/fhir/Patient", fmt.Sprintf(person, "c", n), "If-None-Exist: identifier=c")
+		},
+		"Patient, updated": func(d *realDesk, n int) reply {
+			return d.ask("PUT", "/fhir/Patient?identifier=u", fmt.Sprintf(person, "u", n))
+		},
+		"Patient, in a transaction": func(d *realDesk, n int) reply {
+			r := d.ask("POST", "/fhir", fmt.Sprintf(`{"resourceType":"Bundle","type":"transaction","entry":[
+				{"fullUrl":"urn:uuid:1","resource":`+person+`,"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=t"}},
+				{"resource":{"resourceType":"Condition","subject":{"reference":"urn:uuid:1"}},"request":{"method":"POST","url":"Condition"}}]}`, "t", n))
+			if r.Code == 200 {
+				status := r.bundle().Entry[0].Response.Status
+				r.Code = map[string]int{"201 Created": 201, "200 OK": 200}[status]
+			}
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := race(t, one, two, ask)
+			if got[201] != 1 || got[200] != racers-1 {
+				t.Errorf("statuses %v, want 201 once and 200 for the others", got)
+			}
+			level(one, two)
+			typ, _, _ := strings.Cut(name, ",")
+			query := map[string]string{"Patient, updated": "u", "Patient, in a transaction": "t"}[name]
+			if query == "" {
+				query = "c"
+			}
+			for _, d := range []*realDesk{one, two} {
+				found := d.ask("GET", "/fhir/"+typ+"?identifier="+query, "").want(200).bundle()
+				if *found.Total != 1 {
+					t.Errorf("desk %s has %d, want 1", d.Name, *found.Total)
+				}
+				if name == "Patient, in a transaction" {
+					if n := *d.ask("GET", "/fhir/Condition?patient="+found.ids(t)[0], "").want(200).bundle().Total; n != racers {
+						t.Errorf("desk %s has %d conditions of that patient, want %d", d.Name, n, racers)
+					}
+				}
+			}
+		})
+	}
+	if n := one.Now().Conflicts; n != 0 {
+		t.Errorf("%d conflicts, want none", n)
+	}
+}
