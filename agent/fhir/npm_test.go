@@ -20,7 +20,9 @@ func npmRequired() bool {
 
 // npmScript returns a command that runs a script of testdata/npm with Node.js and the
 // packages that its lock file names. They are installed once, in a folder of the user's
-// cache. Without Node.js, npm or a registry the test is skipped, unless it is required.
+// cache; the scripts are copied to a folder of the test, beside a link to them, so that
+// Node.js finds them from there by each of its rules. Without Node.js, npm or a registry
+// the test is skipped, unless it is required.
 func npmScript(t testing.TB, name string) *exec.Cmd {
 	t.Helper()
 	unless := func(format string, args ...any) {
@@ -45,8 +47,15 @@ func npmScript(t testing.TB, name string) *exec.Cmd {
 	if err != nil {
 		unless("the packages of testdata/npm cannot be installed, so public software cannot run beside ours: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join("testdata", "npm", name))
-	cmd.Env = append(os.Environ(), "NODE_PATH="+packages)
+	scripts := t.TempDir()
+	if err := os.CopyFS(scripts, os.DirFS(filepath.Join("testdata", "npm"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(packages, filepath.Join(scripts, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join(scripts, name))
+	cmd.Env = os.Environ()
 	return cmd
 }
 
@@ -86,7 +95,7 @@ func npmPackages(t testing.TB, npm string) (string, error) {
 			return "", err
 		}
 	}
-	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
+	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--omit=optional", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
 	install.Dir = fresh
 	if out, err := install.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, out)
