@@ -98,7 +98,7 @@ func (a *alike) text(want, got string) error {
 			a.shown[id], a.meant[ids[n]] = ids[n], id
 		}
 		if a.shown[id] != ids[n] {
-			return fmt.Errorf("the page shows %s, which is %q elsewhere, and here it is %s", id, a.shown[id], ids[n])
+			return fmt.Errorf("%s is not what the page calls %s elsewhere", ids[n], id)
 		}
 	}
 	return nil
