@@ -95,7 +95,8 @@ func npmPackages(t testing.TB, npm string) (string, error) {
 			return "", err
 		}
 	}
-	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--omit=optional", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
+	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--omit=optional", "--legacy-peer-deps",
+		"--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
 	install.Dir = fresh
 	if out, err := install.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, out)
