@@ -18,7 +18,8 @@ import (
 )
 
 // papers are what people read before they run anything.
-var papers = []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", filepath.Join("deploy", "README.md")}
+var papers = []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md",
+	filepath.Join("deploy", "README.md"), filepath.Join("docs", "conflict-with-curl.md")}
 
 // buildFolder is where the binary is built, once.
 var buildFolder string

@@ -49,7 +49,7 @@ type capability struct {
 	SearchInclude     []string      `json:"searchInclude,omitempty"`
 	SearchRevInclude  []string      `json:"searchRevInclude,omitempty"`
 	SearchParam       []searchParam `json:"searchParam"`
-	Operation         []operation   `json:"operation"`
+	Operation         []operation   `json:"operation,omitempty"`
 }
 
 // notes says in the CapabilityStatement what a client would otherwise find out late.

@@ -37,7 +37,7 @@ var decisions = map[string]request{
 	"patch, of nothing":           {"PATCH", "/fhir/AllergyIntolerance/a2", `[]`, nil, 404, "not-found"},
 	"patch, a version of nothing": {"PATCH", "/fhir/AllergyIntolerance/a2", `[]`, []string{`If-Match: W/"V"`}, 412, "conflict"},
 	"patch, deleted":              {"PATCH", "/fhir/AllergyIntolerance/gone", `[]`, nil, 410, "deleted"},
-	"patch, a test fails":         {"PATCH", "/fhir/AllergyIntolerance/a1", `[{"op":"test","path":"/x","value":1.0}]`, nil, 422, "processing"},
+	"patch, a test fails":         {"PATCH", "/fhir/AllergyIntolerance/a1", `[{"op":"test","path":"/code/text","value":"eggs"}]`, nil, 422, "processing"},
 	"patch, nowhere":              {"PATCH", "/fhir/AllergyIntolerance/a1", `[{"op":"remove","path":"/note/0"}]`, nil, 422, "processing"},
 	"patch, no patch":             {"PATCH", "/fhir/AllergyIntolerance/a1", `{"op":"remove","path":"/x"}`, nil, 400, "structure"},
 	"patch, no JSON":              {"PATCH", "/fhir/AllergyIntolerance/a1", `["`, nil, 400, "structure"},
@@ -95,8 +95,8 @@ func TestPatchKeepsWhatItDoesNotTouch(t *testing.T) {
 	d := newDesk(t)
 	d.do("PUT", "/fhir/AllergyIntolerance/a1", allergy).want(201)
 	const media = "Content-Type: application/json-patch+json"
-	got := d.do("PATCH", "/fhir/AllergyIntolerance/a1", `[{"op":"test","path":"/x","value":1.00},{"op":"add","path":"/note","value":[ {"text":"é"} ]},{"op":"add","path":"/meta/profile","value":["http://x"]}]`, media).want(200)
-	want := `{ "resourceType" : "AllergyIntolerance", "id":"a1","meta":{"profile":["http://x"]}, "patient":{"reference":"Patient/p1"}, "code":{"text":"nuts"}, "x":1.00,"note":[ {"text":"é"} ] }`
+	got := d.do("PATCH", "/fhir/AllergyIntolerance/a1", `[{"op":"test","path":"/extension/0/valueDecimal","value":1.00},{"op":"add","path":"/note","value":[ {"text":"é"} ]},{"op":"add","path":"/meta/profile","value":["http://x"]}]`, media).want(200)
+	want := `{ "resourceType" : "AllergyIntolerance", "id":"a1","meta":{"profile":["http://x"]}, "patient":{"reference":"Patient/p1"}, "code":{"text":"nuts"}, "extension":[{"url":"x","valueDecimal":1.00}],"note":[ {"text":"é"} ] }`
 	kept, err := fhirjson.Prepare(got.Body.Bytes(), "a1")
 	if diff := cmp.Diff(want, string(kept)); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -117,7 +117,7 @@ func TestPatchInConflict(t *testing.T) {
 	theirs := d.elsewhere("Basic/n1", "", fmt.Sprintf(note, "theirs"), first)
 	const media = "Content-Type: application/json-patch+json"
 	tag := fmt.Sprintf(`{"op":"test","path":"/meta/tag/0/system","value":%q},{"op":"remove","path":"/meta/tag/0"},`, fhirjson.ConflictTag.System)
-	d.do("PATCH", "/fhir/Basic/n1", `[{"op":"add","path":"/x","value":1}]`, media, fmt.Sprintf(`If-Match: W/"%s", W/"%s"`, mine, theirs)).want(400)
+	d.do("PATCH", "/fhir/Basic/n1", `[{"op":"replace","path":"/code/text","value":"both"}]`, media, fmt.Sprintf(`If-Match: W/"%s", W/"%s"`, mine, theirs)).want(400)
 	d.do("PATCH", "/fhir/Basic/n1", `[`+tag+`{"op":"replace","path":"/code/text","value":"theirs, patched"}]`, media, fmt.Sprintf(`If-Match: W/"%s"`, theirs)).want(200)
 	state, err := d.store.Record(t.Context(), events.Record{Type: "Basic", ID: "n1"})
 	if err != nil || !state.Conflict || len(state.Heads) != 2 {
@@ -265,7 +265,7 @@ func TestThrottled(t *testing.T) {
 	d := newDesk(t)
 	door := fhir.New(fhir.Config{Desk: d, Records: unread{d.store, d}, Started: eventstest.Epoch, Concurrent: 1})
 	entered, leave := make(chan struct{}), make(chan struct{})
-	body := &waiting{entered, leave, strings.NewReader(`{"resourceType":"Basic"}`)}
+	body := &waiting{entered, leave, strings.NewReader(`{"resourceType":"Basic","code":{"text":"x"}}`)}
 	done := make(chan int)
 	go func() {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7878/fhir/Basic", body)

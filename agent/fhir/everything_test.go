@@ -25,8 +25,8 @@ func fillDossier(d *desk) {
 	for path, body := range map[string]string{
 		"Patient/p1":                   dossierOf,
 		"Basic/b1":                     basicOf("b1", "p1", `says \"reference\":\"Practitioner/dr-3\"`),
-		"Basic/b2":                     `{"resourceType":"Basic","id":"b2","subject":{"reference":"Patient/p1"},"author":{ "reference" : "PractitionerRole\/role-1"}}`,
-		"Observation/o1":               `{"resourceType":"Observation","id":"o1","subject":{"reference":"Patient/p1"},"performer":[{"reference":"Organization/none"},{"reference":"Practitioner/dr-1/_history/1"},{"reference":"Practitioner/other"}],"valueQuantity":{"value":1.00}}`,
+		"Basic/b2":                     `{"resourceType":"Basic","id":"b2","code":{"text":"x"},"subject":{"reference":"Patient/p1"},"author":{ "reference" : "PractitionerRole\/role-1"}}`,
+		"Observation/o1":               `{"resourceType":"Observation","id":"o1","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/p1"},"performer":[{"reference":"Organization/none"},{"reference":"Practitioner/dr-1/_history/1"},{"reference":"Practitioner/other"}],"valueQuantity":{"value":1.00}}`,
 		"Practitioner/dr-1":            `{"resourceType":"Practitioner","id":"dr-1"}`,
 		"Practitioner/dr-2":            `{"resourceType":"Practitioner","id":"dr-2","name":[{"text":"nobody refers to"}]}`,
 		"Practitioner/dr-3":            `{"resourceType":"Practitioner","id":"dr-3"}`,
@@ -34,8 +34,8 @@ func fillDossier(d *desk) {
 		"Organization/org-1":           `{"resourceType":"Organization","id":"org-1"}`,
 		"Patient/p2":                   `{"resourceType":"Patient","id":"p2"}`,
 		"Basic/b3":                     basicOf("b3", "p2", "of another"),
-		"Observation/of-another":       `{"resourceType":"Observation","id":"of-another","subject":{"reference":"Patient/p2"}}`,
-		"MedicationStatement/deleted1": `{"resourceType":"MedicationStatement","id":"deleted1","subject":{"reference":"Patient/p1"}}`,
+		"Observation/of-another":       `{"resourceType":"Observation","id":"of-another","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/p2"}}`,
+		"MedicationStatement/deleted1": `{"resourceType":"MedicationStatement","id":"deleted1","status":"active","medicationCodeableConcept":{"text":"x"},"subject":{"reference":"Patient/p1"}}`,
 	} {
 		d.do("PUT", "/fhir/"+path, body).want(201)
 	}
@@ -161,7 +161,7 @@ func largeDossier(t testing.TB, d *desk, n int) {
 	for at := 0; at < n; {
 		var batch projections.Batch
 		for range min(1000, n-at) {
-			body := fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","subject":{"reference":"Patient/p1"},"performer":[{"reference":"Practitioner/dr-%d"}],"valueQuantity":{"value":%d.00,"unit":"kg"},"note":[{"text":"%d %s"}]}`, at, at%9, at, at, text)
+			body := fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","status":"final","code":{"text":"weight"},"subject":{"reference":"Patient/p1"},"performer":[{"reference":"Practitioner/dr-%d"}],"valueQuantity":{"value":%d.00,"unit":"kg"},"note":[{"text":"%d %s"}]}`, at, at%9, at, at, text)
 			e := d.other.Make(eventstest.Change{Record: fmt.Sprint("Observation/o", at), Patient: "p1", Body: body})
 			batch.Entries = append(batch.Entries, projections.Entry{Sequence: d.next(), Stored: eventstest.Epoch, Event: e, Body: []byte(body)})
 			at++

@@ -58,19 +58,19 @@ func TestOneOfManyUpdates(t *testing.T) {
 	one, two := newOffice(t)
 	for name, ask := range map[string]func(d *realDesk, id, match string, n int) reply{
 		"update": func(d *realDesk, id, match string, n int) reply {
-			return d.ask("PUT", "/fhir/Basic/"+id, fmt.Sprintf(`{"resourceType":"Basic","id":%q,"x":%d}`, id, n), "If-Match: "+match)
+			return d.ask("PUT", "/fhir/Basic/"+id, fmt.Sprintf(`{"resourceType":"Basic","id":%q,"code":{"text":"%d"}}`, id, n), "If-Match: "+match)
 		},
 		"patch": func(d *realDesk, id, match string, n int) reply {
-			return d.ask("PATCH", "/fhir/Basic/"+id, fmt.Sprintf(`[{"op":"add","path":"/x","value":%d}]`, n), "If-Match: "+match, "Content-Type: application/json-patch+json")
+			return d.ask("PATCH", "/fhir/Basic/"+id, fmt.Sprintf(`[{"op":"replace","path":"/code/text","value":"%d"}]`, n), "If-Match: "+match, "Content-Type: application/json-patch+json")
 		},
 		"transaction": func(d *realDesk, id, match string, n int) reply {
 			return d.ask("POST", "/fhir", fmt.Sprintf(`{"resourceType":"Bundle","type":"transaction","entry":[
-				{"resource":{"resourceType":"Basic","id":%q,"x":%d},"request":{"method":"PUT","url":"Basic/%[1]s","ifMatch":%[3]q}},
-				{"resource":{"resourceType":"Basic","id":"%[1]s-%[2]d"},"request":{"method":"PUT","url":"Basic/%[1]s-%[2]d"}}]}`, id, n, match))
+				{"resource":{"resourceType":"Basic","id":%q,"code":{"text":"%d"}},"request":{"method":"PUT","url":"Basic/%[1]s","ifMatch":%[3]q}},
+				{"resource":{"resourceType":"Basic","id":"%[1]s-%[2]d","code":{"text":"beside"}},"request":{"method":"PUT","url":"Basic/%[1]s-%[2]d"}}]}`, id, n, match))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			first := one.ask("PUT", "/fhir/Basic/"+name, fmt.Sprintf(`{"resourceType":"Basic","id":%q}`, name)).want(201)
+			first := one.ask("PUT", "/fhir/Basic/"+name, fmt.Sprintf(`{"resourceType":"Basic","id":%q,"code":{"text":"first"}}`, name)).want(201)
 			two.awaitEvent("Basic/"+name, first.version())
 			got := race(t, one, two, func(d *realDesk, n int) reply { return ask(d, name, first.Header().Get("ETag"), n) })
 			if got[200] != 1 || got[412] != racers-1 {
@@ -103,8 +103,8 @@ func TestOneOfManyUpdates(t *testing.T) {
 func TestOneOfManyConditionalCreates(t *testing.T) {
 	one, two := newOffice(t)
 	one.ask("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
-	observation := `{"resourceType":"Observation","identifier":[{"value":"%s"}],"subject":{"reference":"Patient/p1"},"x":%d}`
-	person := `{"resourceType":"Patient","identifier":[{"value":"%s"}],"x":%d}`
+	observation := `{"resourceType":"Observation","identifier":[{"value":"%s"}],"status":"final","code":{"text":"%d"},"subject":{"reference":"Patient/p1"}}`
+	person := `{"resourceType":"Patient","identifier":[{"value":"%s"}],"multipleBirthInteger":%d}`
 	for name, ask := range map[string]func(d *realDesk, n int) reply{
 		"Observation": func(d *realDesk, n int) reply {
 			return d.ask("POST", "/fhir/Observation", fmt.Sprintf(observation, "c", n), "If-None-Exist: identifier=c")
@@ -140,7 +140,7 @@ func TestOneOfManyConditionalCreates(t *testing.T) {
 			for _, d := range []*realDesk{one, two} {
 				found := d.ask("GET", "/fhir/"+typ+"?identifier="+query, "").want(200).bundle()
 				if *found.Total != 1 {
-					t.Errorf("desk %s has %d, want 1", d.Name, *found.Total)
+					t.Fatalf("desk %s has %d, want 1", d.Name, *found.Total)
 				}
 				if name == "Patient, in a transaction" {
 					if n := *d.ask("GET", "/fhir/Condition?patient="+found.ids(t)[0], "").want(200).bundle().Total; n != racers {

@@ -35,7 +35,7 @@ func (d *desk) finds(query string) []string {
 // measurements are observations of two patients in two visits.
 func measurements(t *testing.T) *desk {
 	d := people(t)
-	d.put("Encounter/e1", `"status":"finished","subject":{"reference":"Patient/p1"},"period":{"start":"2026-01-05T09:00:00+01:00","end":"2026-01-05T09:20:00+01:00"},"participant":[{"individual":{"reference":"Practitioner/d1"}}]`)
+	d.put("Encounter/e1", `"status":"finished","subject":{"reference":"Patient/p1"},"period":{"start":"2026-01-05T09:00:00+01:00","end":"2026-01-05T09:20:00+01:00"},"class":{"code":"AMB"},"participant":[{"individual":{"reference":"Practitioner/d1"}}]`).want(201)
 	for i, members := range []string{
 		`"status":"final","subject":{"reference":"Patient/p1"},"encounter":{"reference":"Encounter/e1"},"effectiveDateTime":"2026-01-05T09:10:00+01:00","code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"valueQuantity":{"value":81.50,"unit":"kg"}`,
 		`"status":"amended","subject":{"reference":"Patient/p1"},"effectiveDateTime":"2025-03","code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"valueQuantity":{"value":79,"unit":"kg"}`,
@@ -191,7 +191,7 @@ func TestSearchWhileIndexing(t *testing.T) {
 	d := newDesk(t)
 	var entries []projections.Entry
 	for i := range 300 { // enough to be indexed later
-		body := fmt.Sprintf(`{"resourceType":"Procedure","id":"m%d","subject":{"reference":"Patient/p%d"},"performedDateTime":"2026-01-05","code":{"coding":[{"code":"c%d"}]}}`, i, i%10, i)
+		body := fmt.Sprintf(`{"resourceType":"Procedure","id":"m%d","status":"completed","subject":{"reference":"Patient/p%d"},"performedDateTime":"2026-01-05","code":{"coding":[{"code":"c%d"}]}}`, i, i%10, i)
 		e := d.other.Make(changeOf(fmt.Sprint("Procedure/m", i), fmt.Sprint("p", i%10), body))
 		entries = append(entries, projections.Entry{Sequence: d.next(), Event: e, Body: []byte(body)})
 	}

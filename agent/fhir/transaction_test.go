@@ -65,20 +65,20 @@ func idIn(t *testing.T, location string) string {
 // that of the Bundle; references that become those of the server; every other byte kept.
 func TestTransaction(t *testing.T) {
 	d := newDesk(t)
-	d.do("PUT", "/fhir/Basic/old", `{"resourceType":"Basic","id":"old"}`).want(201)
-	patched := d.do("PUT", "/fhir/Basic/patched", `{"resourceType":"Basic","id":"patched","x":1.00}`).want(201)
+	d.do("PUT", "/fhir/Basic/old", `{"resourceType":"Basic","id":"old","code":{"text":"old"}}`).want(201)
+	patched := d.do("PUT", "/fhir/Basic/patched", `{"resourceType":"Basic","id":"patched","code":{"text":"x"},"extension":[{"url":"http://x","valueDecimal":1.00}]}`).want(201)
 	d.do("PUT", "/fhir/Organization/o1", `{"resourceType":"Organization","id":"o1","identifier":[{"value":"nihdi"}]}`).want(201)
 	condition := `{ "resourceType":"Condition","id":"mine", "subject" : {"reference" : "urn:uuid:0a","display":"urn:uuid:0a"},
   "recorder":{"reference":"Organization?identifier=nihdi"},"asserter":{"reference":"http://else.example/fhir/Patient/9"},
-  "note":[{"text":"see urn:uuid:0a"}],"identifier":[{"system":"urn:uuid:0a","value":"urn:uuid:0a"}],"extension":[{"url":"http://x","valueUri":"urn:oid:1.2"}],"d":1.00 }`
+  "note":[{"text":"see urn:uuid:0a"}],"identifier":[{"system":"urn:uuid:0a","value":"urn:uuid:0a"}],"extension":[{"url":"http://x","valueUri":"urn:oid:1.2"},{"url":"http://d","valueDecimal":1.00}] }`
 	got := d.do("POST", "/fhir", posted("transaction",
 		entryOf("", "", "GET", "Condition?patient=p9", ""),
 		entryOf("urn:uuid:0b", condition, "POST", "Condition", ""),
-		entryOf("", `{"resourceType":"Basic","id":"put","subject":{"reference":"urn:uuid:0b"}}`, "PUT", "Basic/put", ""),
+		entryOf("", `{"resourceType":"Basic","id":"put","code":{"text":"x"},"subject":{"reference":"urn:uuid:0b"}}`, "PUT", "Basic/put", ""),
 		patchEntry("Basic/patched", `[{"op":"add","path":"/subject","value":{"reference":"urn:uuid:0b"}}]`, `,"ifMatch":"`+strings.ReplaceAll(patched.Header().Get("ETag"), `"`, `\"`)+`"`),
 		entryOf("", "", "DELETE", "Basic/old", ""),
 		entryOf("urn:uuid:0a", `{"resourceType":"Patient","id":"p9"}`, "PUT", "Patient/p9", ""),
-		entryOf("urn:oid:1.2", `{"resourceType":"Basic"}`, "POST", "Basic", `,"ifNoneExist":"identifier=none"`),
+		entryOf("urn:oid:1.2", `{"resourceType":"Basic","code":{"text":"x"}}`, "POST", "Basic", `,"ifNoneExist":"identifier=none"`),
 		entryOf("", "", "GET", "Basic/nowhere", ""),
 		entryOf("", "", "GET", "Basic/patched", `,"ifNoneMatch":"`+strings.ReplaceAll(patched.Header().Get("ETag"), `"`, `\"`)+`"`),
 		entryOf("", "", "HEAD", "Basic/put", ""),
@@ -106,8 +106,8 @@ func TestTransaction(t *testing.T) {
 		t.Errorf("%v, kept is\n%s, want\n%s", err, body, want)
 	}
 	for path, want := range map[string]string{
-		"/fhir/Basic/put":     `{"resourceType":"Basic","id":"put","subject":{"reference":"Condition/` + id + `"}}`,
-		"/fhir/Basic/patched": `{"resourceType":"Basic","id":"patched","x":1.00,"subject":{"reference":"Condition/` + id + `"}}`,
+		"/fhir/Basic/put":     `{"resourceType":"Basic","id":"put","code":{"text":"x"},"subject":{"reference":"Condition/` + id + `"}}`,
+		"/fhir/Basic/patched": `{"resourceType":"Basic","id":"patched","code":{"text":"x"},"extension":[{"url":"http://x","valueDecimal":1.00}],"subject":{"reference":"Condition/` + id + `"}}`,
 	} {
 		_, name, _ := strings.Cut(path, "Basic/")
 		if body, err := fhirjson.Prepare(d.do("GET", path, "").want(200).Body.Bytes(), name); err != nil || string(body) != want {
@@ -140,7 +140,7 @@ func TestTransactionIsRefused(t *testing.T) {
 	d.ask("PUT", "/fhir/Basic/n1", fmt.Sprintf(note, "second")).want(200)
 	level(d, other)
 	before := d.Now().Position
-	good := entryOf("", `{"resourceType":"Basic","id":"good"}`, "PUT", "Basic/good", "")
+	good := entryOf("", `{"resourceType":"Basic","id":"good","code":{"text":"x"}}`, "PUT", "Basic/good", "")
 	stale := fmt.Sprintf(`,"ifMatch":"W/\"%s\""`, first)
 	for name, row := range map[string]struct {
 		entry  string
@@ -151,7 +151,7 @@ func TestTransactionIsRefused(t *testing.T) {
 		"stale":                    {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", stale), 412, "conflict", "Bundle.entry[1]"},
 		"stale deletion":           {entryOf("", "", "DELETE", "Basic/n1", stale), 412, "conflict", "Bundle.entry[1]"},
 		"stale patch":              {patchEntry("Basic/n1", "[]", stale), 412, "conflict", "Bundle.entry[1]"},
-		"a test fails":             {patchEntry("Basic/n1", `[{"op":"test","path":"/x","value":1}]`, ""), 422, "processing", "Bundle.entry[1]"},
+		"a test fails":             {patchEntry("Basic/n1", `[{"op":"test","path":"/code/text","value":"x"}]`, ""), 422, "processing", "Bundle.entry[1]"},
 		"a patch is none":          {entryOf("", `{"resourceType":"Parameters"}`, "PATCH", "Basic/n1", ""), 400, "value", "Bundle.entry[1].resource"},
 		"not base64":               {entryOf("", `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"!"}`, "PATCH", "Basic/n1", ""), 400, "value", "Bundle.entry[1].resource"},
 		"must be new":              {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", `,"ifNoneMatch":"*"`), 412, "conflict", "Bundle.entry[1]"},
@@ -164,11 +164,11 @@ func TestTransactionIsRefused(t *testing.T) {
 		"another server":           {entryOf("", fmt.Sprintf(note, "x"), "POST", "http://else.example/fhir/Basic", ""), 404, "not-found", "Bundle.entry[1]"},
 		"an unknown type":          {entryOf("", fmt.Sprintf(note, "x"), "POST", "Nonsense", ""), 404, "not-found", "Bundle.entry[1]"},
 		"an operation":             {entryOf("", `{"resourceType":"Parameters"}`, "POST", "Basic/n1/$resolve", ""), 400, "not-supported", "Bundle.entry[1].request.url"},
-		"a record twice":           {entryOf("", `{"resourceType":"Basic","id":"good"}`, "PUT", "Basic/good", ""), 400, "duplicate", "Bundle.entry[1]"},
-		"a reference nowhere":      {entryOf("", `{"resourceType":"Basic","subject":{"reference":"urn:uuid:9"}}`, "POST", "Basic", ""), 400, "value", "Bundle.entry[1].resource"},
-		"a condition that is open": {entryOf("", `{"resourceType":"Basic","subject":{"reference":"Patient?identifier=none"}}`, "POST", "Basic", ""), 412, "not-found", "Bundle.entry[1]"},
-		"a condition that is none": {entryOf("", `{"resourceType":"Basic","subject":{"reference":"Patient?shoe=42"}}`, "POST", "Basic", ""), 400, "not-supported", "Bundle.entry[1]"},
-		"the patient moves":        {entryOf("", `{"resourceType":"Basic","id":"n1","subject":{"reference":"Patient/p2"}}`, "PUT", "Basic/n1", ""), 422, "business-rule", "Bundle.entry[1]"},
+		"a record twice":           {entryOf("", `{"resourceType":"Basic","id":"good","code":{"text":"x"}}`, "PUT", "Basic/good", ""), 400, "duplicate", "Bundle.entry[1]"},
+		"a reference nowhere":      {entryOf("", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"urn:uuid:9"}}`, "POST", "Basic", ""), 400, "value", "Bundle.entry[1].resource"},
+		"a condition that is open": {entryOf("", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient?identifier=none"}}`, "POST", "Basic", ""), 412, "not-found", "Bundle.entry[1]"},
+		"a condition that is none": {entryOf("", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient?shoe=42"}}`, "POST", "Basic", ""), 400, "not-supported", "Bundle.entry[1]"},
+		"the patient moves":        {entryOf("", `{"resourceType":"Basic","id":"n1","code":{"text":"x"},"subject":{"reference":"Patient/p2"}}`, "PUT", "Basic/n1", ""), 422, "business-rule", "Bundle.entry[1]"},
 		"a name twice":             {entryOf("", `{"resourceType":"Basic","x":1,"x":2}`, "POST", "Basic", ""), 400, "structure", "Bundle.entry[1].resource.x"},
 		"all of a type":            {entryOf("", "", "DELETE", "Basic", ""), 400, "required", "Bundle.entry[1]"},
 		"an odd condition":         {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", `,"ifMatch":"x"`), 400, "value", "Bundle.entry[1]"},
@@ -207,8 +207,8 @@ func TestBatch(t *testing.T) {
 		entryOf("", `{"resourceType":"Nonsense"}`, "POST", "Basic", ""),
 		entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", ""),
 		entryOf("", "", "FETCH", "Basic/n1", ""),
-		entryOf("", `{"resourceType":"Basic"}`, "POST", "http://127.0.0.1:7878/fhir/Basic", ""),
-		patchEntry("Basic/n1", `[{"op":"add","path":"/x","value":1.0}]`, ""),
+		entryOf("", `{"resourceType":"Basic","code":{"text":"x"}}`, "POST", "http://127.0.0.1:7878/fhir/Basic", ""),
+		patchEntry("Basic/n1", `[{"op":"add","path":"/extension","value":[{"url":"http://x","valueDecimal":1.0}]}]`, ""),
 		entryOf("", "", "DELETE", "Basic/n2", `,"ifMatch":"W/\"1\""`),
 		entryOf("", "", "GET", "metadata", ""),
 		entryOf("", "", "GET", "Basic?_id=n1", ""),
@@ -223,7 +223,7 @@ func TestBatch(t *testing.T) {
 			t.Errorf("entry %d: outcome %s", i, list[i].Outcome)
 		}
 	}
-	if !bytes.Contains(resources[0], []byte(`"x":1.0`)) {
+	if !bytes.Contains(resources[0], []byte(`"valueDecimal":1.0}`)) {
 		t.Errorf("read before it was changed: %s", resources[0])
 	}
 	whole := d.do("POST", "/fhir", posted("batch", entryOf("", fmt.Sprintf(note, "y"), "PUT", "Basic/n1", "")), "Prefer: return=representation").want(200)

@@ -73,6 +73,9 @@ func (h *Handler) watch(w http.ResponseWriter, r *http.Request, steps []string, 
 
 // lookOf is what a request looks at records by; empty where it does not.
 func lookOf(method string, steps []string) trail.Did {
+	if len(steps) == 0 {
+		return "" // a Bundle: its entries are requests of their own
+	}
 	last := steps[len(steps)-1]
 	switch {
 	case method == http.MethodPost && last == "_search":

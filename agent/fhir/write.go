@@ -31,14 +31,26 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (age
 	if err != nil {
 		return agent.Draft{}, err
 	}
-	if err := structure.Check(kept); err != nil {
+	content := contentOf(r)
+	if err := soundWith(kept, content != nil); err != nil {
 		return agent.Draft{}, err
 	}
 	patient, err := fhirjson.PatientOf(kept)
 	if err != nil {
 		return agent.Draft{}, invalid(err)
 	}
-	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: contentOf(r)}, nil
+	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: content}, nil
+}
+
+// soundWith checks a body whose content was taken out as if it referred to it already.
+func soundWith(body []byte, content bool) error {
+	if content {
+		var err error
+		if body, err = fhirjson.Attach(body, events.Attachment{Name: "x", Size: 1}); err != nil {
+			return err
+		}
+	}
+	return structure.Check(body)
 }
 
 // invalid says that a body was understood and still cannot be kept.

@@ -165,7 +165,11 @@ func (g *Guard) authorise(r *http.Request) *refusal {
 	if err == nil && g.sessions.valid(r.CookiesNamed(cookieName(port))) {
 		return nil
 	}
-	return &refusal{status: http.StatusUnauthorized, code: "login", reason: errors.New("this browser is not logged in")}
+	reason := errors.New("this browser is not logged in")
+	if under(r.URL.Path, "/fhir") { // whoever knocks there is a program
+		reason = errors.New("the desk's token is missing: send it in the header Authorization: Bearer")
+	}
+	return &refusal{status: http.StatusUnauthorized, code: "login", reason: reason}
 }
 
 // isToken compares digests, so that neither the content nor the length of the token

@@ -205,6 +205,9 @@ func TestRefusalForms(t *testing.T) {
 		len(outcome.Issue) != 1 || outcome.Issue[0].Code != "login" {
 		t.Errorf("got %s (%v), want an OperationOutcome of code login", fhir.Body, err)
 	}
+	if !strings.Contains(fhir.Body.String(), "Authorization: Bearer") { // an EHR is no browser
+		t.Errorf("got %s, want it to say how the token is sent", fhir.Body)
+	}
 	page := d.ask("GET", "/conflicts", header("Accept", "text/html,*/*"))
 	for _, want := range []string{"Run carelog open.", "needs a new link", "<!doctype html>"} {
 		if !strings.Contains(page.Body.String(), want) {

@@ -50,6 +50,9 @@ import (
 //	    The projections of two stopped desks are whole, and the same byte for byte.
 //	publish ENROLMENT KIND URL
 //	    A device puts an event into the log such as no desk of today makes; see publish_test.go.
+//	page FILE
+//	    Runs the commands of a page of docs and compares their answers with those that it
+//	    shows. FILE is seen from the folder of this test.
 func words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits":   exits,
@@ -64,6 +67,7 @@ func words() map[string]func(*testscript.TestScript, bool, []string) {
 		"json":    jsonWord,
 		"same":    same,
 		"publish": publish,
+		"page":    page,
 	}
 }
 

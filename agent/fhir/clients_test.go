@@ -1,0 +1,79 @@
+package fhir_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/web"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/broker/brokertest"
+)
+
+// TestPublicClients: clients that nobody here wrote go the whole way, unmodified, from a
+// registration to a conflict made by two desks that were offline, and to its end at both;
+// testdata/npm/way.mjs says what they meet.
+func TestPublicClients(t *testing.T) {
+	scripts := []string{"fhir-kit-client.mjs", "medplum.mjs", "fhirclient.mjs"}
+	_ = npmScript(t, scripts[0]) // skips, or fails, before desks are started
+	b := brokertest.Start(t)
+	sheet := enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}
+	desks, err := json.Marshal([]openDesk{openDeskOf(t, b, sheet, "one"), openDeskOf(t, b, sheet, "two")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		t.Run(script, func(t *testing.T) {
+			cmd := npmScript(t, script)
+			cmd.Env = append(cmd.Env, "CARELOG_DESKS="+string(desks))
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			t.Logf("%s", out)
+		})
+	}
+}
+
+// openDesk is a desk as a client sees it.
+type openDesk struct {
+	Name  string `json:"name"`
+	URL   string `json:"url"`
+	Token string `json:"token"`
+	User  string `json:"user"` // who sits there
+}
+
+// openDeskOf starts a desk with its guard and the doors that an EHR uses, on loopback.
+func openDeskOf(t *testing.T, b *brokertest.Broker, sheet enrolment.Sheet, name string) openDesk {
+	t.Helper()
+	line := b.Device(name)
+	d := agenttest.NewDesk(t, sheet, t.TempDir(), name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
+		c := line.Config()
+		c.OnConnection = report
+		return broker.Connect(ctx, c)
+	})
+	d.Start()
+	t.Cleanup(d.Stop)
+	open := openDesk{Name: "desk " + name, Token: guard.NewToken(), User: "dr-" + name}
+	watch, err := guard.Open(guard.Config{Token: open.Token, Author: open.User})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := web.New(web.Config{Desk: d.Agent, Records: d.Records()})
+	t.Cleanup(pages.Close)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", pages)
+	mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Author: guard.Author, Version: "test", Started: time.Now()}))
+	server := httptest.NewServer(watch.Handler(mux))
+	t.Cleanup(server.Close)
+	open.URL = server.URL
+	return open
+}
