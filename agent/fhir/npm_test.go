@@ -19,20 +19,18 @@ func npmRequired() bool {
 }
 
 // npmScript returns a command that runs a script of testdata/npm with Node.js and the
-<<<<<<< HEAD
-// packages that its lock file names.
-=======
-// packages that its lock file names. They are installed once, in a folder of the user's
-// cache; the scripts are copied to a folder of the test, beside a link to them, so that
-// Node.js finds them from there by each of its rules. Without Node.js, npm or a registry
-// the test is skipped, unless it is required.
->>>>>>> clients
+// packages of npmFolder. The scripts are copied to a folder of the test, beside a link to
+// the packages, so that Node.js finds them from there by each of its rules.
 func npmScript(t testing.TB, name string) *exec.Cmd {
 	t.Helper()
-	packages := npmFolder(t)
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "npm", name))
-	cmd.Env = append(os.Environ(), "NODE_PATH="+packages)
-	return cmd
+	packages, scripts := npmFolder(t), t.TempDir()
+	if err := os.CopyFS(scripts, os.DirFS(filepath.Join("testdata", "npm"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(packages, filepath.Join(scripts, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return exec.CommandContext(t.Context(), "node", filepath.Join(scripts, name))
 }
 
 // npmFolder returns the folder of the packages that the lock file names. They are
@@ -59,20 +57,7 @@ func npmFolder(t testing.TB) string {
 	if err != nil {
 		unless("the packages of testdata/npm cannot be installed, so public software cannot run beside ours: %v", err)
 	}
-<<<<<<< HEAD
 	return packages
-=======
-	scripts := t.TempDir()
-	if err := os.CopyFS(scripts, os.DirFS(filepath.Join("testdata", "npm"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(packages, filepath.Join(scripts, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(scripts, name))
-	cmd.Env = os.Environ()
-	return cmd
->>>>>>> clients
 }
 
 // npmPackages installs what the lock file names, where it is not yet, and returns the
@@ -111,12 +96,8 @@ func npmPackages(t testing.TB) (string, error) {
 			return "", err
 		}
 	}
-<<<<<<< HEAD
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
-=======
-	install := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--omit=optional", "--legacy-peer-deps",
+	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--omit=optional", "--legacy-peer-deps",
 		"--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
->>>>>>> clients
 	install.Dir = fresh
 	if out, err := install.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, out)
