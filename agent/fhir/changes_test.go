@@ -16,6 +16,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -162,6 +163,44 @@ func TestConditionalCreate(t *testing.T) {
 	if got := d.do("POST", "/fhir/Patient", patient, "If-None-Exist: identifier=7").want(503); got.issueCode() != "incomplete" || got.Header().Get("Retry-After") == "" {
 		t.Errorf("before everything is here: %s", got.Body)
 	}
+}
+
+// While the index is being completed a record is found by its identifier all the same, and
+// made where there is none; only what cannot be known is not answered.
+func TestConditionalCreateWhileIndexing(t *testing.T) {
+	d := newDesk(t)
+	var entries []projections.Entry
+	for i := range 300 { // enough to be indexed later
+		body := fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","identifier":[{"system":"http://x","value":"n%d"}]}`, i, i/2*2)
+		e := d.other.Make(changeOf(fmt.Sprint("Patient/p", i), fmt.Sprint("p", i), body))
+		entries = append(entries, projections.Entry{Sequence: d.next(), Event: e, Body: []byte(body)})
+	}
+	entries = entries[:299] // the last has a number of its own
+	if _, err := d.store.Apply(t.Context(), projections.Batch{Entries: entries}); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := d.store.Indexed(t.Context()); err != nil || at.Complete() {
+		t.Fatalf("%+v, %v: want an index that is not complete", at, err)
+	}
+	ask := func(criteria string) reply {
+		return d.do("POST", "/fhir/Patient", `{"resourceType":"Patient","identifier":[{"system":"http://x","value":"new"}]}`, "If-None-Exist: "+criteria)
+	}
+	if got := ask("identifier=http://x%7Cn298").want(200); !strings.Contains(got.Header().Get("Location"), "/Patient/p298/") {
+		t.Errorf("found is %s", got.Header().Get("Location"))
+	}
+	if got := ask("identifier=http://x%7Cn4").want(412); got.issueCode() != "multiple-matches" {
+		t.Errorf("of two: %s", got.Body)
+	}
+	made := ask("identifier=http://x%7Cnew").want(201)
+	if again := ask("identifier=http://x%7Cnew").want(200); again.version() != made.version() {
+		t.Errorf("made twice: %s", again.Body)
+	}
+	d.indexing = true // as where there are so many that the index alone can tell
+	if got := ask("identifier=http://x%7Cn298").want(503); got.issueCode() != "incomplete" || got.Header().Get("Retry-After") == "" {
+		t.Errorf("of one at least: %s", got.Body)
+	}
+	ask("identifier=http://x%7Cnone").want(503)
+	ask("identifier=http://x%7Cn4").want(412) // there are two, whatever else there is
 }
 
 // Prefer is honoured by every write.

@@ -107,7 +107,7 @@ func (h *Handler) lookup(ctx context.Context, typ string, criteria url.Values) (
 	if err != nil {
 		return nil, err
 	}
-	if partial || page.Partial {
+	if partial || page.Partial && len(page.States) < 2 { // of several that are found there are several
 		p := problemf(http.StatusServiceUnavailable, "incomplete", "whether such a record exists cannot be said: %v", agent.ErrIncomplete)
 		p.header = http.Header{"Retry-After": {"5"}}
 		return nil, p

@@ -11,6 +11,9 @@ import (
 	"github.com/carelog/carelog/projections"
 )
 
+// eventsStep is the path of the stream.
+const eventsStep = "_events"
+
 // streams is what the streams of events have in common.
 type streams struct {
 	changed   func() <-chan struct{}

@@ -172,6 +172,27 @@ func TestEventsOfAnotherFile(t *testing.T) {
 	}
 }
 
+// TestListenersLeaveRoom: a stream of events takes no place of those who ask and go, and
+// there are not more streams than there may be.
+func TestListenersLeaveRoom(t *testing.T) {
+	d := newDesk(t)
+	c := doorConfig(d, unread{d.store, d})
+	c.Concurrent = 1
+	door := fhir.New(c)
+	t.Cleanup(door.Close)
+	d.door = door
+	url := serve(t, d).URL
+	l := d.listen(t, url, "")
+	d.do("GET", "/fhir/metadata", "").want(200)
+	if got := d.do("GET", "/fhir/_events/", "").want(429); got.issueCode() != "throttled" || got.Header().Get("Retry-After") == "" {
+		t.Errorf("one stream too many: %v %s", got.Header(), got.Body)
+	}
+	d.elsewhere("Basic/b1", "p1", basicOf("b1", "p1", "x"))
+	if got := l.next(); got.data.ID != "b1" {
+		t.Errorf("the stream says %+v", got)
+	}
+}
+
 func TestEventsBeatAndEnd(t *testing.T) {
 	d := newDesk(t)
 	l := d.listen(t, serve(t, d).URL, "")

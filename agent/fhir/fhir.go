@@ -80,8 +80,8 @@ type Config struct {
 	Device string
 	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
 	Heartbeat time.Duration
-	// Concurrent is how many requests are answered at once, at most; who comes then is
-	// told to come again. 0 means 256.
+	// Concurrent is how many requests are answered at once, at most, and how many streams
+	// of events beside them; who comes then is told to come again. 0 means 256.
 	Concurrent int
 }
 
@@ -111,6 +111,7 @@ type Handler struct {
 	looks        Looks
 	device       string
 	places       chan struct{} // one for each request that may be answered at once
+	listeners    chan struct{} // and one for each stream of events, which would hold a place for hours
 }
 
 // New returns the handler. It reads and starts nothing.
@@ -122,7 +123,7 @@ func New(c Config) *Handler {
 	if c.Concurrent == 0 {
 		c.Concurrent = 256
 	}
-	h.places = make(chan struct{}, c.Concurrent)
+	h.places, h.listeners = make(chan struct{}, c.Concurrent), make(chan struct{}, c.Concurrent)
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
 	}
@@ -141,9 +142,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer p.close()
 		w = p
 	}
+	places := h.places
+	if path(r) == eventsStep {
+		places = h.listeners
+	}
 	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	default:
 		h.fail(w, r, throttled())
 		return
@@ -171,14 +176,16 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// path is where a request goes, below Root.
+func path(r *http.Request) string { return strings.Trim(strings.TrimPrefix(r.URL.Path, Root), "/") }
+
 // answer serves a request to one place, or says why it cannot.
 type answer func(w http.ResponseWriter, r *http.Request, record events.Record) error
 
 // serve finds the answer to a request: by its path, then by its method.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
-	path := strings.Trim(strings.TrimPrefix(r.URL.Path, Root), "/")
 	var steps []string
-	if path != "" {
+	if path := path(r); path != "" {
 		steps = strings.Split(path, "/")
 	}
 	methods, record, err := h.route(steps)

@@ -21,7 +21,9 @@ func (c Config) offer(t *capability) {
 		}
 		t.Documentation = "who looked at what at this desk; made by the desk and not to be written or deleted here"
 		t.Interaction = []code{{"read"}, {"vread"}, {"history-instance"}, {"history-type"}, {"search-type"}}
-		t.UpdateCreate, t.Operation = false, nil
+		t.UpdateCreate, t.ConditionalCreate, t.ConditionalUpdate = false, false, false
+		t.ConditionalRead, t.ConditionalDelete = "not-supported", "not-supported"
+		t.Operation, t.SearchInclude, t.SearchRevInclude = nil, nil, nil
 		t.SearchParam = []searchParam{
 			{"agent", "reference", "Practitioner/[id]: who looked"}, {"date", "date", "when, by the desk's clock"},
 			{"entity", "reference", "the record that was looked at, a type, or Patient/[id]: a dossier of which something was shown"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -97,10 +98,36 @@ func (h *Handler) batch(r *http.Request, parts []*part) {
 		case size > maxAnswer:
 			h.fail(&p.answer, p.request, tooMuch())
 		default:
-			h.respond(&p.answer, p.request)
+			h.respondTo(p)
 		}
 		size += p.answer.body.Len()
 	}
+}
+
+// respondTo answers a part. What is kept can still be taken back: an answer that broke off
+// in the middle, and one that is no resource and has no place in a Bundle.
+func (h *Handler) respondTo(p *part) {
+	take := func(err error) {
+		p.answer = kept{}
+		h.fail(&p.answer, p.request, err)
+	}
+	defer func() {
+		switch broken := recover(); {
+		case broken == http.ErrAbortHandler:
+			take(transient("exception", 1, errors.New("the answer broke off")))
+		case broken != nil:
+			panic(broken)
+		}
+	}()
+	h.respond(&p.answer, p.request)
+	if p.answer.body.Len() > 0 && p.answer.Header().Get("Content-Type") != contentType {
+		take(p.alone())
+	}
+}
+
+// alone says that what a part asks for cannot be answered within a Bundle.
+func (p *part) alone() *problem {
+	return p.fault("request.url", "not-supported", "%s is answered with what is no resource of FHIR: ask for it by itself", p.URL)
 }
 
 func tooMuch() *problem {
@@ -140,10 +167,15 @@ func (p *part) open(r *http.Request) error {
 	if err != nil || strings.Trim(strings.TrimPrefix(u.Path, Root), "/") == "" {
 		return p.fault("request.url", "value", "want the address of a type or record, such as Patient/1, not %q", p.URL)
 	}
+	steps := strings.Split(strings.Trim(strings.TrimPrefix(u.Path, Root), "/"), "/")
+	if isStream(steps) || steps[len(steps)-1] == "$export" {
+		return p.alone()
+	}
 	sub := r.Clone(r.Context())
 	sub.Method, sub.URL, sub.RequestURI = p.Method, u, ""
 	sub.Body, sub.ContentLength = http.NoBody, 0
-	for _, name := range []string{"Accept", "Content-Encoding", "Content-Length", "Content-Type", "If-Match", "If-None-Match", "If-None-Exist", "If-Modified-Since"} {
+	sub.Header.Set("Accept", "application/fhir+json") // a Binary is its resource
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Type", "If-Match", "If-None-Match", "If-None-Exist", "If-Modified-Since"} {
 		sub.Header.Del(name)
 	}
 	for name, value := range map[string]string{

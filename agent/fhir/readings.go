@@ -17,7 +17,7 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 	switch {
 	case len(steps) == 1 && last == "_history":
 		return get(h.history), record, true
-	case len(steps) == 1 && last == "_events" && h.streams.changed != nil:
+	case len(steps) == 1 && last == eventsStep && h.streams.changed != nil:
 		return get(h.events), record, true
 	}
 	if _, isType := resourceTypes[steps[0]]; !isType {
@@ -47,4 +47,6 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 
 // isStream reports whether what stands at a path is no resource, so that who accepts
 // something else than FHIR is right.
-func isStream(steps []string) bool { return steps[0] == "_events" || steps[0] == exportSteps }
+func isStream(steps []string) bool {
+	return len(steps) > 0 && (steps[0] == eventsStep || steps[0] == exportSteps)
+}

@@ -57,7 +57,7 @@ func (h *Handler) transaction(r *http.Request, parts []*part) error {
 
 // askedBy reads the change that a part asks for.
 func (h *Handler) askedBy(p *part) error {
-	steps := strings.Split(strings.Trim(strings.TrimPrefix(p.request.URL.Path, Root), "/"), "/")
+	steps := strings.Split(path(p.request), "/")
 	_, place, err := h.route(steps)
 	if err != nil {
 		return err

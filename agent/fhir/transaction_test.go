@@ -236,6 +236,47 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// What is answered with no resource has no place in a Bundle: it is refused, and the
+// other entries are answered.
+func TestBatchOfWhatIsNoResource(t *testing.T) {
+	d := newExporting(t)
+	fillDossier(d.desk)
+	d.store.begin = make(chan struct{}) // a job that began would not end
+	for _, kind := range []string{"batch", "transaction"} {
+		entries := []string{entryOf("", "", "GET", "Patient/p1", "")}
+		for _, url := range []string{"_events", "/_events/", "http://127.0.0.1:7878/fhir/_events?x=1", "$export", "Patient/$export?_type=Basic", "_export/x", "_export/x/Basic.ndjson"} {
+			entries = append(entries, entryOf("", "", "GET", url, ""))
+			if kind == "transaction" {
+				if got := d.do("POST", "/fhir", posted(kind, entries...), "Prefer: respond-async").want(400); got.issueCode() != "not-supported" {
+					t.Errorf("a transaction with %s: %s", url, got.Body)
+				}
+				entries = entries[:1]
+			}
+		}
+		list, resources := d.do("POST", "/fhir", posted(kind, entries...), "Prefer: respond-async").want(200).answered(kind + "-response")
+		for i, a := range list {
+			if want := map[bool]string{true: "200 OK", false: "400 Bad Request"}[i == 0]; a.Status != want || (i == 0) != (resources[i] != nil) {
+				t.Errorf("%s of %s: %s %s", kind, entries[i], a.Status, a.Outcome)
+			}
+		}
+	}
+	close(d.store.begin)
+	d.await(d.begin("/fhir/$export"))
+	d.do("POST", "/fhir", posted("batch"), "Accept: text/html").want(406)
+}
+
+// A dossier that breaks off in the middle breaks off its own entry only.
+func TestBatchOfWhatBreaksOff(t *testing.T) {
+	d := newDesk(t)
+	fillDossier(d)
+	d.door = newDoor(d, &failing{unread{d.store, d}, 0})
+	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Patient/p1/$everything", ""), entryOf("", "", "GET", "Patient/p1", ""))).
+		want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "503 ") || list[0].Outcome == nil || !strings.HasPrefix(list[1].Status, "200 ") {
+		t.Errorf("answered are %+v", list)
+	}
+}
+
 // Offline a transaction is queued as one, and said to be; back online the other desk has
 // all of it.
 func TestTransactionOffline(t *testing.T) {

@@ -80,7 +80,7 @@ func lookOf(method string, steps []string) trail.Did {
 	switch {
 	case method == http.MethodPost && last == "_search":
 		return "search-type"
-	case method != http.MethodGet && method != http.MethodHead, last == "metadata", last == "_events":
+	case method != http.MethodGet && method != http.MethodHead, last == "metadata", last == eventsStep:
 		return ""
 	case last == "$export", steps[0] == exportSteps && len(steps) == 3:
 		return trail.Export
