@@ -16,6 +16,9 @@ FUZZDIRS ?= .
 RUNS ?= 1000
 SEED ?= 1
 
+# How many cases each property is tried with; a longer search wants some hundreds.
+CHECKS ?= 25
+
 .PHONY: help build demo test lint vuln bench fuzz simulate clean
 
 help: ## List what can be made.
@@ -30,7 +33,7 @@ demo: build ## Start a broker and two desks with sample patients; Ctrl-C ends al
 test: ## Vet and test everything, with the race detector where there is a C compiler.
 	$(GO) vet ./...
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
-	$(GO) test $(RACE) -timeout 9m ./...
+	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 9m ./...
 
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }

@@ -178,11 +178,9 @@ func attachmentProblem(err error) *problem {
 	case errors.Is(err, events.ErrAttachmentSize):
 		return problemf(http.StatusRequestEntityTooLarge, "too-long", "%v: at most %d bytes", events.ErrAttachmentSize, events.MaxAttachment)
 	case errors.Is(err, attachments.ErrNoRoom):
-		return problemf(http.StatusInsufficientStorage, "no-store", "%v", err)
+		return transient("no-store", 30, err)
 	case errors.Is(err, attachments.ErrAway), errors.Is(err, attachments.ErrUnsent):
-		p := problemf(http.StatusServiceUnavailable, "incomplete", "%v", err)
-		p.header = http.Header{"Retry-After": {"5"}}
-		return p
+		return transient("incomplete", 5, err)
 	case errors.Is(err, events.ErrForeignAttachment), errors.Is(err, events.ErrNoKey):
 		return problemf(http.StatusUnprocessableEntity, "value", "%v", err)
 	case errors.As(err, &damaged):
