@@ -263,6 +263,9 @@ func TestMetadataOfReadings(t *testing.T) {
 				Interaction []struct{ Code string }
 				Operation   []struct{ Name string }
 				SearchParam []struct{ Name string }
+
+				ConditionalCreate, ConditionalUpdate bool
+				ConditionalDelete                    string
 			}
 		}
 	}
@@ -287,11 +290,14 @@ func TestMetadataOfReadings(t *testing.T) {
 		if r.Type != "AuditEvent" {
 			continue
 		}
-		if len(r.SearchParam) != 4 || slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool {
-			return i.Code == "create" || i.Code == "update" || i.Code == "delete"
+		if r.ConditionalCreate || r.ConditionalUpdate || r.ConditionalDelete != "not-supported" || len(r.SearchParam) != 4 || slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool {
+			return i.Code == "create" || i.Code == "update" || i.Code == "patch" || i.Code == "delete"
 		}) {
 			t.Errorf("AuditEvent: %+v", r)
 		}
+		d.do("POST", "/fhir/AuditEvent", `{"resourceType":"AuditEvent"}`, "If-None-Exist: date=2020").want(405)
+		d.do("PUT", "/fhir/AuditEvent?date=2020", `{"resourceType":"AuditEvent"}`).want(405)
+		d.do("DELETE", "/fhir/AuditEvent?date=2020", "").want(405)
 		for _, p := range r.SearchParam {
 			value := map[string]string{"date": "2020"}[p.Name]
 			if value == "" {
