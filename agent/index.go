@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"github.com/carelog/carelog/projections"
 )
@@ -12,14 +13,26 @@ const indexStep = 500
 
 const warnIndex = "index-stopped"
 
-// completeIndex indexes what was read in large batches, when there is nothing to be read
-// any more, until ctx ends. A search says meanwhile what it may have missed.
+// indexRest is how many times as long as it took to complete the index nothing is done
+// for it: a record with a thousand heads, of which one more comes again and again, must
+// not keep the writer busy.
+const indexRest = 10
+
+// completeIndex indexes what was left for later, when there is nothing to be read any
+// more, until ctx ends. A search says meanwhile what it may have missed.
 func (a *Agent) completeIndex(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := a.changed.wait()
+		began := time.Now()
 		if !a.reading.Load() && a.indexSome(ctx) {
 			continue
 		}
+		rest := time.NewTimer(indexRest * time.Since(began))
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+		}
+		rest.Stop()
 		select {
 		case <-changed:
 		case <-ctx.Done():

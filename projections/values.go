@@ -31,6 +31,9 @@ func (x valued) keys(name events.Record) [][]byte {
 	return keys
 }
 
+// manyHeads is from how many heads on a record is indexed later.
+const manyHeads = 8
+
 // indexing is what a batch does to the index.
 type indexing struct {
 	*batch
@@ -66,7 +69,8 @@ func (b *batch) beginIndexing() (*indexing, error) {
 }
 
 // settled takes in a record that the batch has settled; head is its single head where the
-// batch has it at hand. In a large batch the record is left for later.
+// batch has it at hand. In a large batch the record is left for later, and so is one of
+// many heads: each of them would have the values of all others made anew.
 func (x *indexing) settled(r *record, head *version, fresh bool) error {
 	if fresh && (x.fresh == 0 || r.key < x.fresh) {
 		x.fresh = r.key
@@ -74,9 +78,9 @@ func (x *indexing) settled(r *record, head *version, fresh bool) error {
 	switch {
 	case !r.touched:
 		return nil
-	case !x.large, r.gone: // the key of a record that is gone may be given again
+	case r.gone, !x.large && r.heads <= manyHeads: // the key of a record that is gone may be given again
 		return x.index(r.key, r.name, head)
-	case r.key <= x.upTo:
+	case r.key <= x.upTo, !x.large:
 		_, err := x.exec(insertUnindexed, r.key)
 		return err
 	}
