@@ -94,10 +94,33 @@ func (a *Agent) NewContent() (*attachments.Spool, error) { return a.attachments.
 // attachments.Store.Open for the errors.
 func (a *Agent) OpenAttachment(ctx context.Context, patient string, of events.Attachment) (*attachments.Content, error) {
 	seal, err := a.ring.PieceSeal(patient, of)
+	if errors.Is(err, events.ErrNoKey) {
+		// Two desks may have made a key of the patient at once, and no event need be
+		// sealed by the one under which the content is.
+		if err := a.fetchKey(ctx, patient, of.Key); err != nil {
+			return nil, err
+		}
+		seal, err = a.ring.PieceSeal(patient, of)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return a.attachments.Open(ctx, seal)
+}
+
+// fetchKey asks the server for a key that is not here, where there is a session with it.
+func (a *Agent) fetchKey(ctx context.Context, patient string, id events.KeyID) error {
+	a.mu.Lock()
+	s := a.meeting
+	a.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	err := a.replica.FetchKey(ctx, s.log, patient, id)
+	if errors.Is(err, events.ErrOffline) {
+		return errors.Join(attachments.ErrAway, err)
+	}
+	return err
 }
 
 // keyMaker makes a patient's key where there is none.

@@ -314,14 +314,23 @@ func (r *Replica) fetchKey(ctx context.Context, log Log, e *events.Event) error 
 	if err != nil {
 		return nil
 	}
-	k, err := log.Key(ctx, e.Patient, id)
+	if err := r.FetchKey(ctx, log, e.Patient, id); err != nil {
+		return fmt.Errorf("fetch the key of event %s: %w", e.ID, err)
+	}
+	return nil
+}
+
+// FetchKey asks for one key of a patient. That the server has none, or none that fits, is
+// no error: whoever needs it finds out.
+func (r *Replica) FetchKey(ctx context.Context, log Log, patient string, id events.KeyID) error {
+	k, err := log.Key(ctx, patient, id)
 	switch {
 	case errors.Is(err, events.ErrOffline) || ctx.Err() != nil:
-		return fmt.Errorf("fetch the key of event %s: %w", e.ID, err)
+		return err
 	case err != nil || r.config.Ring.Add(k) != nil:
 		return nil
 	}
-	r.fetched(e.Patient)
+	r.fetched(patient)
 	return r.config.Store.PutKeys(ctx, k)
 }
 
