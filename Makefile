@@ -16,8 +16,8 @@ FUZZDIRS ?= .
 RUNS ?= 1000
 SEED ?= 1
 
-# How many cases each property is tried with; a longer search wants some hundreds.
-CHECKS ?= 25
+# How many cases each property is tried with; a longer search wants some thousands.
+CHECKS ?= 100
 
 .PHONY: help build demo test lint vuln bench fuzz simulate clean
 
