@@ -108,7 +108,7 @@ func (x *searching) origins() (list []origin, err error) {
 	case x.Type == "":
 		all.add("SELECT key AS record FROM record")
 	case x.behind: // whole, and slow
-		all.add("SELECT key AS record FROM record WHERE type = ?", x.Type)
+		all.add("SELECT key AS record FROM record WHERE type IS ?", x.Type)
 	default:
 		ids := fhirsearch.IDsOf(x.Type)
 		all.add("SELECT record FROM found_by WHERE key >= ? AND key <= ?", ids.From, ids.To)
@@ -128,7 +128,7 @@ func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
 		s.add("SELECT r.key AS record FROM record r WHERE "+named, nameArgs(events.Record{Type: x.Type, ID: id})...)
 	}
 	for _, patient := range way.Patients {
-		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND type = ?", patient, x.Type)
+		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND type IS ?", patient, x.Type)
 		s.add("SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)", patient)
 	}
 	for _, words := range way.Words {

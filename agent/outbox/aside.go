@@ -118,7 +118,7 @@ func (o *Outbox) Requeue(ctx context.Context, id events.ID, renew func(events.Ev
 			renewed = append(renewed, e)
 			next = e.Follows()
 		}
-		return tx.setChain(next)
+		return nil
 	})
 	if err != nil {
 		return nil, err

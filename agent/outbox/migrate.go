@@ -10,7 +10,7 @@ import (
 
 const (
 	applicationID = 0x63_6c_6f_62 // "clob": carelog outbox
-	schemaVersion = 3
+	schemaVersion = 4
 )
 
 var (
@@ -51,6 +51,8 @@ func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
 			return tx.fromSchema1()
 		case 2:
 			return tx.fromSchema2()
+		case 3:
+			return tx.fromSchema3()
 		}
 		return nil
 	})
@@ -119,5 +121,12 @@ func (c change) fromSchema2() error {
 	_, err := c.Exec(fmt.Sprintf(`ALTER TABLE queue ADD COLUMN together BLOB NOT NULL DEFAULT x'';
 		ALTER TABLE aside ADD COLUMN together BLOB NOT NULL DEFAULT x'';
 		PRAGMA user_version = %d`, schemaVersion))
+	return err
+}
+
+// fromSchema3 takes over a queue of which a program that knows no more than that must not
+// go on with the chain: it would not look at the last in the queue.
+func (c change) fromSchema3() error {
+	_, err := c.Exec(fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	return err
 }

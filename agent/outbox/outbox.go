@@ -118,14 +118,26 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 
 // load learns what the file holds.
 func (o *Outbox) load(ctx context.Context) error {
-	var previous []byte
+	var previous, last []byte
 	var next events.Chain
 	var count int
-	if err := o.durable.QueryRowContext(ctx, "SELECT counter, previous, (SELECT count(*) FROM queue) FROM chain").
-		Scan(&next.Counter, &previous, &count); err != nil {
+	if err := o.durable.QueryRowContext(ctx, `SELECT counter, previous, (SELECT count(*) FROM queue),
+		(SELECT message FROM queue WHERE queue.counter >= chain.counter ORDER BY queue.counter DESC LIMIT 1) FROM chain`).
+		Scan(&next.Counter, &previous, &count, &last); err != nil {
 		return err
 	}
 	copy(next.Previous[:], previous)
+	if last != nil {
+		m, err := unframe(last)
+		if err != nil {
+			return fmt.Errorf("%w (%w)", ErrDamaged, err)
+		}
+		e, err := events.Decode(m)
+		if err != nil {
+			return fmt.Errorf("%w (%w)", ErrDamaged, err)
+		}
+		next = e.Follows()
+	}
 	aside, err := o.refused(ctx)
 	if err != nil {
 		return err
@@ -213,37 +225,43 @@ func (o *Outbox) Enqueue(ctx context.Context, keys []events.WrappedKey, list ...
 func (o *Outbox) enqueue(ctx context.Context, keys []events.WrappedKey, list []*events.Event, together bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var next events.Chain
+	next := o.next
+	for _, e := range list {
+		if e.Chain != next {
+			return fmt.Errorf("queue %d events: event %s has number %d in the chain, not %d", len(list), e.ID, e.Chain.Counter, next.Counter)
+		}
+		next = e.Follows()
+	}
 	o.keyed = o.keyed || len(keys) > 0 // whoever sees the events must see that there are keys
-	err := o.change(ctx, o.durable, fmt.Sprintf("queue %d events", len(list)), o.undo, func(tx change) error {
-		next = o.next
-		for _, k := range keys {
-			if _, err := tx.Exec("INSERT OR IGNORE INTO keys (name, wrapped) VALUES (?, ?)", k.Name(), k.Wrapped); err != nil {
-				return err
-			}
-		}
-		for _, e := range list {
-			if e.Chain != next {
-				return fmt.Errorf("event %s has number %d in the chain, not %d", e.ID, e.Chain.Counter, next.Counter)
-			}
-			if err := tx.insert(e); err != nil {
-				return err
-			}
-			next = e.Follows()
-		}
-		if together {
-			if err := tx.join(list[0].ID, list[0].Chain.Counter, list[len(list)-1].Chain.Counter); err != nil {
-				return err
-			}
-		}
-		return tx.setChain(next)
-	})
-	if err != nil {
+	write := func(ctx context.Context) error {
+		return o.durable.write(ctx, func(tx change) error { return tx.enqueue(keys, list, together) })
+	}
+	if len(keys) == 0 && len(list) == 1 {
+		write = func(context.Context) error { return o.durable.add(list[0]) }
+	}
+	if err := o.attempt(ctx, fmt.Sprintf("queue %d events", len(list)), o.undo, write); err != nil {
 		return err
 	}
 	o.next = next
 	o.count += len(list)
 	return nil
+}
+
+func (c change) enqueue(keys []events.WrappedKey, list []*events.Event, together bool) error {
+	for _, k := range keys {
+		if _, err := c.Exec("INSERT OR IGNORE INTO keys (name, wrapped) VALUES (?, ?)", k.Name(), k.Wrapped); err != nil {
+			return err
+		}
+	}
+	for _, e := range list {
+		if err := c.insert(e); err != nil {
+			return err
+		}
+	}
+	if !together {
+		return nil
+	}
+	return c.join(list[0].ID, list[0].Chain.Counter, list[len(list)-1].Chain.Counter)
 }
 
 // undo makes sure that what failed did not happen after all. A commit whose answer
@@ -262,16 +280,21 @@ func (o *Outbox) undo(ctx context.Context) error {
 	return nil
 }
 
-// change makes a change, with mu held. Where it fails, settle finds out what the file
-// holds then; until it has, nothing else is changed.
+// change makes a change in one transaction, with mu held.
 func (o *Outbox) change(ctx context.Context, f *file, what string, settle func(context.Context) error, do func(change) error) error {
+	return o.attempt(ctx, what, settle, func(ctx context.Context) error { return f.write(ctx, do) })
+}
+
+// attempt writes to the file, with mu held. Where that fails, settle finds out what the
+// file holds then; until it has, nothing else is changed.
+func (o *Outbox) attempt(ctx context.Context, what string, settle, write func(context.Context) error) error {
 	if o.settle != nil {
 		if err := o.settle(context.WithoutCancel(ctx)); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		o.settle = nil
 	}
-	err := f.write(ctx, do)
+	err := write(ctx)
 	if err == nil {
 		return nil
 	}

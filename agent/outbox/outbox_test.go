@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -410,4 +411,53 @@ func TestSentIsKeptUntilItArrives(t *testing.T) {
 	}
 	b.reopen() // nobody remembers
 	b.check()
+}
+
+// The end of the chain is the same after a restart, whatever left the queue and whatever
+// stands in it.
+func TestChainGoesOnAfterARestart(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := context.Background()
+		b := &box{t: rt, path: filepath.Join(t.TempDir(), "outbox.db"), device: eventstest.New(rt, nil).Stranger("desk-1")}
+		b.open()
+		defer func() { _ = b.Close() }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"write": func(*rapid.T) { b.write("note") },
+			"write several": func(rt *rapid.T) {
+				var list []*events.Event
+				for range rapid.IntRange(2, 3).Draw(rt, "events") {
+					list = append(list, b.device.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Body: eventstest.Resource("Condition/c1", "p1", "together")}))
+				}
+				if err := b.EnqueueTogether(ctx, nil, list...); err != nil {
+					rt.Fatal(err)
+				}
+				b.want = append(b.want, list...)
+			},
+			"confirm": func(rt *rapid.T) {
+				if len(b.want) == 0 {
+					return
+				}
+				i := rapid.IntRange(0, len(b.want)-1).Draw(rt, "which")
+				if err := b.Confirm(ctx, b.want[i].Chain.Counter); err != nil {
+					rt.Fatal(err)
+				}
+				b.want = slices.Delete(b.want, i, i+1)
+			},
+			"withdraw": func(rt *rapid.T) {
+				n := len(b.want)
+				if n == 0 || b.want[n-1].Follows() != b.device.Next {
+					return
+				}
+				if err := b.Withdraw(ctx, b.want[n-1]); err != nil {
+					rt.Fatal(err)
+				}
+				b.device.Next = b.want[n-1].Chain
+				b.want = b.want[:n-1]
+			},
+			"restart": func(*rapid.T) { b.reopen() },
+			"":        func(*rapid.T) { b.check() },
+		})
+		b.reopen()
+		b.check()
+	})
 }

@@ -2,8 +2,8 @@ CREATE TABLE chain (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
 	practice TEXT NOT NULL,
 	device   TEXT NOT NULL,
-	counter  INTEGER NOT NULL, -- of the next event
-	previous BLOB    NOT NULL, -- that the next event will name
+	counter  INTEGER NOT NULL, -- of the next event, unless the last in the queue has this one or a higher
+	previous BLOB    NOT NULL, -- that it will name
 	offline  INTEGER NOT NULL DEFAULT 0 -- the user chose to work offline
 ) STRICT;
 

@@ -119,6 +119,11 @@ func (o *Outbox) confirm(ctx context.Context, counters []uint64, aside []events.
 				return err
 			}
 			removed += n
+			if run[1]+1 == o.next.Counter {
+				if err := tx.setChain(o.next); err != nil {
+					return err
+				}
+			}
 		}
 		for _, id := range aside {
 			if _, err := tx.Exec("DELETE FROM aside WHERE id = ?", id[:]); err != nil {
