@@ -42,6 +42,9 @@ func (a *Agent) completeIndex(ctx context.Context) {
 
 // indexSome indexes a few records, and reports whether there are more.
 func (a *Agent) indexSome(ctx context.Context) (more bool) {
+	if !a.store.Behind() {
+		return false
+	}
 	at, err := a.store.Indexed(ctx)
 	if err == nil && !at.Complete() {
 		if at, err = a.store.Index(ctx, indexStep); err == nil && at.Complete() {
@@ -62,6 +65,9 @@ func (a *Agent) indexSome(ctx context.Context) (more bool) {
 
 // indexed is how far the index is; nil where it is complete.
 func (a *Agent) indexed(ctx context.Context) (*projections.Indexed, error) {
+	if !a.store.Behind() {
+		return nil, nil
+	}
 	at, err := a.store.Indexed(ctx)
 	if err != nil || at.Complete() {
 		return nil, err

@@ -32,12 +32,15 @@ type batch struct {
 	devices   map[string]*device
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
+
+	upTo    int64 // records up to this key are indexed, but for those that wait
+	waiting bool  // there are some
 }
 
 var (
-	selectStore  = &statement{"SELECT arrival, arrived FROM store"}
-	updateStore  = &statement{"UPDATE store SET arrival = ?, arrived = ?"}
-	selectLasts  = &statement{"SELECT (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device)"}
+	selectStore = &statement{`SELECT arrival, arrived, indexed, EXISTS (SELECT 1 FROM unindexed),
+		(SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device) FROM store`}
+	updateStore  = &statement{"UPDATE store SET arrival = ?, arrived = ?, indexed = ?"}
 	insertNotice = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed, of_event)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?)`}
 	updateArrived = &statement{"UPDATE event SET arrived = ? WHERE arrival = ?"}
@@ -49,10 +52,7 @@ func newBatch(ctx context.Context, s *Store) (*batch, error) {
 		records: make(map[events.Record]*record), names: make(map[int64]*record),
 		dossiers: make(map[string]*dossier), devices: make(map[string]*device),
 	}
-	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived); err != nil {
-		return nil, err
-	}
-	if _, err := b.one(selectLasts, nil, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
+	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived, &b.upTo, &b.waiting, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
 		return nil, err
 	}
 	s.acquaint(b)
@@ -82,10 +82,7 @@ func (b *batch) notice(held *row, removed bool) error {
 
 // flush writes what the batch has kept in memory.
 func (b *batch) flush() error {
-	index, err := b.beginIndexing()
-	if err != nil {
-		return err
-	}
+	index := &indexing{batch: b}
 	// By key, so that neighbours in the file are written one after the other.
 	for _, r := range slices.SortedFunc(slices.Values(b.order), func(x, y *record) int { return cmp.Compare(x.key, y.key) }) {
 		head, fresh := r.pending, r.fresh
@@ -111,7 +108,7 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
-	_, err = b.exec(updateStore, b.arrival, b.arrived)
+	_, err := b.exec(updateStore, b.arrival, b.arrived, b.upTo)
 	return err
 }
 

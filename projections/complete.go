@@ -16,6 +16,10 @@ type Indexed struct {
 // Complete reports whether every record can be found by its values.
 func (i Indexed) Complete() bool { return i.Done >= i.Total }
 
+// Behind reports whether records may wait to be indexed, by what this store has changed
+// itself. It costs nothing.
+func (s *Store) Behind() bool { return s.behind.Load() }
+
 // Indexed is how far the index of values is. Until it is complete, Search looks elsewhere
 // where it can, and says where it could not.
 func (s *Store) Indexed(ctx context.Context) (i Indexed, err error) {
@@ -123,15 +127,13 @@ func (v *view) valuesIn(r *row) fhirsearch.Values {
 
 // indexAll writes what was prepared, unless the record is another by now.
 func (b *batch) indexAll(list []prepared, upTo int64) error {
-	x, err := b.beginIndexing()
-	if err != nil {
-		return err
-	}
+	x := &indexing{batch: b}
 	for i := range list {
 		p := &list[i]
 		if err := b.alive(i); err != nil {
 			return err
 		}
+		var err error
 		still := false
 		if p.single {
 			if still, err = b.one(selectStillSo, []any{p.key, p.shown, string(p.doubt), p.name.Type}, new(int)); err != nil {
@@ -139,9 +141,9 @@ func (b *batch) indexAll(list []prepared, upTo int64) error {
 			}
 		}
 		if still {
-			err = x.save(p.key, p.name, p.valued)
+			err = x.save(p.key, p.name, p.valued, false)
 		} else if _, err = x.one(selectName, []any{p.key}, &p.name.Type, &p.name.ID); err == nil { // its key may be another's by now
-			err = x.index(p.key, p.name, nil)
+			err = x.index(p.key, p.name)
 		}
 		if err != nil {
 			return err
@@ -150,8 +152,8 @@ func (b *batch) indexAll(list []prepared, upTo int64) error {
 	if err := x.write(); err != nil {
 		return err
 	}
-	_, err = b.exec(updateIndexed, max(x.upTo, upTo))
-	return err
+	b.upTo = max(b.upTo, upTo)
+	return nil
 }
 
 var deleteGone = &statement{"DELETE FROM unindexed WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = unindexed.record)"}

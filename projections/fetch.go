@@ -44,6 +44,9 @@ func (b *batch) record(name events.Record) (*record, error) {
 // prefetch finds the records and dossiers of a batch, many with one question, which is
 // cheaper than asking for each.
 func (b *batch) prefetch(entries []Entry) error {
+	if len(entries) < fetchSize {
+		return nil
+	}
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {
 		e := entries[i].Event

@@ -91,7 +91,7 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 		return err
 	}
 	var arrival, arrived int64
-	if _, err := s.writer.one(selectStore, nil, &arrival, &arrived); err != nil {
+	if _, err := s.writer.one(selectArrival, nil, &arrival, &arrived); err != nil {
 		return err
 	}
 	if err := next.change(ctx, "go on with the feed", func(b *batch) error { return b.goOn(arrival, arrived) }); err != nil {
@@ -129,8 +129,9 @@ func (s *Store) readAhead(ctx context.Context, next *Store) (list []Entry, err e
 }
 
 var (
-	clipArrived = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
-	updateBegan = &statement{"UPDATE store SET began = ?"}
+	selectArrival = &statement{"SELECT arrival, arrived FROM store"}
+	clipArrived   = &statement{"UPDATE event SET arrived = ?1 WHERE arrived > ?1"}
+	updateBegan   = &statement{"UPDATE store SET began = ?"}
 )
 
 // goOn makes the numbers and times of the feed go on after those that were given in the

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sqlite "modernc.org/sqlite"
@@ -46,6 +47,8 @@ type Store struct {
 	bounds    bounds     // of a search
 	many      int        // so many entries make a batch whose records are indexed later
 
+	behind atomic.Bool // after the last change, records waited to be indexed
+
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
 	numbering numbering
@@ -83,6 +86,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := checkHeader(s.path); err != nil {
 		return err
 	}
+	s.behind.Store(true) // nobody has looked into this file yet
 	var err error
 	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-16384)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), fmt.Sprintf("journal_size_limit(%d)", walKept))); err != nil {
@@ -214,6 +218,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	}
 	if err == nil {
 		b.acquainted()
+		s.behind.Store(b.waiting || b.upTo < b.lastRecord)
 		s.moving.look()
 	}
 	if err != nil {

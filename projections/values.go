@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -37,10 +38,8 @@ const manyHeads = 8
 // indexing is what a batch does to the index.
 type indexing struct {
 	*batch
-	upTo    int64 // records up to this key are indexed, but for those in unindexed
-	waiting bool  // there are some
-	fresh   int64 // the first key that this batch gave; 0: none
-	adds    []keyRow
+	fresh int64 // the first key that this batch gave; 0: none
+	adds  []keyRow
 }
 
 type keyRow struct {
@@ -49,23 +48,24 @@ type keyRow struct {
 }
 
 var (
-	selectIndexed   = &statement{"SELECT indexed, EXISTS (SELECT 1 FROM unindexed) FROM store"}
-	updateIndexed   = &statement{"UPDATE store SET indexed = ?"}
 	insertUnindexed = &statement{"INSERT OR IGNORE INTO unindexed (record) VALUES (?)"}
 	deleteUnindexed = &statement{"DELETE FROM unindexed WHERE record = ?"}
 	selectValue     = &statement{"SELECT label, packed FROM value WHERE record = ?"}
 	insertValue     = &statement{"INSERT INTO value (record, label, packed) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?2, packed = ?3"}
 	deleteValue     = &statement{"DELETE FROM value WHERE record = ?"}
 	insertFound     = &statement{"INSERT OR IGNORE INTO found_by (key, record) VALUES (?, ?)"}
+	insertFounds    = &statement{insertFound.text + strings.Repeat(", (?, ?)", foundSize-1)}
 	deleteFound     = &statement{"DELETE FROM found_by WHERE key = ? AND record = ?"}
-	selectShown     = &statement{"SELECT heads, shown, deleted, label FROM record WHERE key = ?"}
+	selectStanding  = &statement{"SELECT heads, shown, deleted, label FROM record WHERE key = ?"}
 	selectLiveHeads = &statement{"SELECT event FROM head WHERE record = ? AND class < 2 ORDER BY id"}
 )
 
-func (b *batch) beginIndexing() (*indexing, error) {
-	x := &indexing{batch: b}
-	_, err := b.one(selectIndexed, nil, &x.upTo, &x.waiting)
-	return x, err
+// standing is what a record's row says of its heads.
+type standing struct {
+	heads   int
+	shown   int64
+	deleted bool
+	label   string
 }
 
 // settled takes in a record that the batch has settled; head is its single head where the
@@ -78,9 +78,16 @@ func (x *indexing) settled(r *record, head *version, fresh bool) error {
 	switch {
 	case !r.touched:
 		return nil
-	case r.gone, !x.large && r.heads <= manyHeads: // the key of a record that is gone may be given again
-		return x.index(r.key, r.name, head)
+	case r.gone: // its key may be given again
+		return x.save(r.key, r.name, valued{}, false)
+	case !x.large && r.heads <= manyHeads:
+		now, err := x.valuesOf(r.key, standing{r.heads, r.shown, r.deleted, r.index.label}, head)
+		if err != nil {
+			return err
+		}
+		return x.save(r.key, r.name, now, fresh)
 	case r.key <= x.upTo, !x.large:
+		x.waiting = true
 		_, err := x.exec(insertUnindexed, r.key)
 		return err
 	}
@@ -96,24 +103,30 @@ func (x *indexing) end() error {
 	if x.large || x.fresh == 0 || x.upTo < x.fresh-1 || x.upTo >= x.lastRecord {
 		return nil
 	}
-	_, err := x.exec(updateIndexed, x.lastRecord)
-	return err
+	x.upTo = x.lastRecord
+	return nil
 }
 
 // index makes the values of a record anew.
-func (x *indexing) index(key int64, name events.Record, head *version) error {
-	now, err := x.valuesOf(key, head)
+func (x *indexing) index(key int64, name events.Record) error {
+	var stands standing
+	if _, err := x.one(selectStanding, []any{key}, &stands.heads, &stands.shown, &stands.deleted, &stands.label); err != nil {
+		return err
+	}
+	now, err := x.valuesOf(key, stands, nil)
 	if err != nil {
 		return err
 	}
-	return x.save(key, name, now)
+	return x.save(key, name, now, false)
 }
 
-// save puts values in the place of those that a record had.
-func (x *indexing) save(key int64, name events.Record, now valued) error {
+// save puts values in the place of those that a record had; one that is fresh had none.
+func (x *indexing) save(key int64, name events.Record, now valued, fresh bool) error {
 	var was valued
-	if _, err := x.one(selectValue, []any{key}, &was.label, &was.packed); err != nil {
-		return err
+	if !fresh {
+		if _, err := x.one(selectValue, []any{key}, &was.label, &was.packed); err != nil {
+			return err
+		}
 	}
 	if x.waiting {
 		if _, err := x.exec(deleteUnindexed, key); err != nil {
@@ -123,15 +136,15 @@ func (x *indexing) save(key int64, name events.Record, now valued) error {
 	if was.equal(now) && (was.packed == nil) == (now.packed == nil) {
 		return nil
 	}
-	old, fresh := was.keys(name), now.keys(name)
+	old, keys := was.keys(name), now.keys(name)
 	for _, k := range old {
-		if !contains(fresh, k) {
+		if !contains(keys, k) {
 			if _, err := x.exec(deleteFound, k, key); err != nil {
 				return err
 			}
 		}
 	}
-	for _, k := range fresh {
+	for _, k := range keys {
 		if !contains(old, k) {
 			x.adds = append(x.adds, keyRow{k, key})
 		}
@@ -152,8 +165,8 @@ func contains(keys [][]byte, key []byte) bool {
 // written one after the other.
 func (x *indexing) write() error {
 	slices.SortFunc(x.adds, func(a, b keyRow) int { return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.record, b.record)) })
-	for _, row := range x.adds {
-		if _, err := x.exec(insertFound, row.key, row.record); err != nil {
+	for part := range slices.Chunk(x.adds, foundSize) {
+		if err := x.writePart(part); err != nil {
 			return err
 		}
 	}
@@ -161,17 +174,34 @@ func (x *indexing) write() error {
 	return nil
 }
 
-// valuesOf works out what a record is found by, as it stands in its tables.
-func (b *batch) valuesOf(key int64, head *version) (x valued, err error) {
-	var heads int
-	var shown int64
-	var deleted bool
-	found, err := b.one(selectShown, []any{key}, &heads, &shown, &deleted, &x.label)
-	if err != nil || !found || heads == 0 || deleted {
-		return valued{}, err
+// foundSize is how many keys one statement adds.
+const foundSize = 8
+
+func (x *indexing) writePart(part []keyRow) error {
+	if len(part) == foundSize {
+		args := make([]any, 0, 2*foundSize)
+		for _, row := range part {
+			args = append(args, row.key, row.record)
+		}
+		_, err := x.exec(insertFounds, args...)
+		return err
 	}
-	arrivals := []int64{shown}
-	if heads > 1 {
+	for _, row := range part {
+		if _, err := x.exec(insertFound, row.key, row.record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// valuesOf works out what a record is found by.
+func (b *batch) valuesOf(key int64, stands standing, head *version) (x valued, err error) {
+	if stands.heads == 0 || stands.deleted {
+		return valued{}, nil
+	}
+	x.label = stands.label
+	arrivals := []int64{stands.shown}
+	if stands.heads > 1 {
 		arrivals = arrivals[:0]
 		if err := b.each(selectLiveHeads, []any{key}, func(scan func(...any) error) error {
 			var arrival int64
