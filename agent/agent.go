@@ -54,9 +54,11 @@ type Agent struct {
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
 	writing  chan struct{}
-	live     *session    // guarded by writing: the session that takes writes; nil: they are queued
-	owesKeys atomic.Bool // keys may be in the outbox that the server does not have
-	acked    uint64      // guarded by writing: where the live session has put our last change
+	landed   <-chan struct{}     // guarded by writing: closed when the last change is in the projection, or never will be
+	unshown  []projections.Entry // guarded by writing and landed: changes that are safe, and that the projection could not take in
+	live     *session            // guarded by writing: the session that takes writes; nil: they are queued
+	owesKeys atomic.Bool         // keys may be in the outbox that the server does not have
+	acked    uint64              // guarded by writing: where the live session has put our last change
 
 	// Of the goroutine of Run alone.
 	doubtful replica.Loss // why the next session reads the log again
@@ -75,11 +77,13 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open the agent: %w", err)
 	}
+	landed := make(chan struct{})
+	close(landed)
 	a := &Agent{
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), warnings: make(map[string]Warning),
+		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
 	a.server.URL = c.Enrolment.URLs[0]
@@ -280,6 +284,7 @@ func (a *Agent) register(ctx context.Context) error {
 // Close closes the files and frees the data folder. Run must have returned.
 func (a *Agent) Close() error {
 	var errs []error
+	<-a.landed
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}

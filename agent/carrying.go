@@ -3,50 +3,46 @@ package agent
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
 
-// enqueue puts a change into the outbox; accepted waits until it is there. Where a key was
-// made for it, that is waited for here: the key may be known elsewhere only then.
-func (a *Agent) enqueue(ctx context.Context, e *events.Event, made *newKeys) (accepted func() error, err error) {
-	if len(made.wrapped) > 0 {
-		if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
-			return nil, err
-		}
-		if err := a.keepKeys(ctx, made); err != nil {
-			return nil, errors.Join(err, a.outbox.Withdraw(ctx, e))
-		}
-		return func() error { return nil }, nil
+// enqueueKeyed puts a change into the outbox with the keys that were made for it. It is
+// done before anything else: the keys may be known elsewhere only then.
+func (a *Agent) enqueueKeyed(ctx context.Context, e *events.Event, made *newKeys) error {
+	if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
+		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- a.outbox.Enqueue(ctx, nil, e) }()
-	return func() error { return <-done }, nil
+	if err := a.keepKeys(ctx, made); err != nil {
+		return errors.Join(err, a.outbox.Withdraw(ctx, e))
+	}
+	return nil
 }
 
-// carryOut sends a change as soon as the outbox has accepted it, or leaves it there. The
-// projection takes it in while the disk and the server are at work, and keeps it only if
-// it stands.
-func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, accepted func() error) (Written, error) {
+// carryOut brings a change into the outbox, where it is not there yet, and sends it or
+// leaves it there. The projection takes it in while the disk and the server are at work.
+// When both have it, the author is told; only the projection's commit, which waits for
+// no disk, is still on its way, and whoever asks for anything waits for that.
+func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, enqueued bool) (Written, error) {
 	w := Written{ID: e.ID}
 	online := a.live != nil
-	var unqueued, refused error
-	decide := sync.OnceValue(func() error {
-		if unqueued = accepted(); unqueued == nil && online {
-			w.Sequence, refused = a.deliver(ctx, e, after)
+	p := a.project(ctx, projections.Entry{Event: e, Body: body})
+	if !enqueued {
+		if err := a.outbox.Enqueue(ctx, nil, e); err != nil {
+			p.undo(err)
+			return Written{}, err
 		}
-		return errors.Join(unqueued, refused)
-	})
-	_, unseen := a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{{Event: e, Body: body}}, Before: decide})
-	_ = decide() // also where the projection failed before it came to that
-	switch {
-	case unqueued != nil:
-		return Written{}, unqueued
-	case refused != nil:
-		return Written{}, a.refuse(ctx, e, refused)
+	}
+	if online {
+		var refused error
+		if w.Sequence, refused = a.deliver(ctx, e, after); refused != nil {
+			p.undo(refused)
+			return Written{}, a.refuse(ctx, e, refused)
+		}
+	}
+	switch unseen := p.keep(); {
 	case unseen != nil && !online:
 		return Written{}, errors.Join(unseen, a.outbox.Withdraw(ctx, e))
 	case unseen != nil:
@@ -95,12 +91,6 @@ func decided(err error) bool {
 	var stale *events.StaleError
 	var refused *events.RefusedError
 	return errors.As(err, &stale) || errors.As(err, &refused)
-}
-
-// warnUnshown tells of a change that is safe and that the projection could not take in: it
-// is shown when the log or the outbox is read again.
-func (a *Agent) warnUnshown(cause error) {
-	a.warn("projection-failed", "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
 }
 
 // send stores an event on the server, with the keys it needs before it.

@@ -25,7 +25,7 @@ func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error
 	a.needAll(ctx, drafts)
 	drafts, settle := a.attachAll(ctx, drafts, a.needKey)
 	defer func() { settle(outcomes) }()
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return nil, err
 	}
 	defer a.unlockWriting()

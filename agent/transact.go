@@ -49,7 +49,7 @@ var errOvertaken = errors.New("another desk was faster")
 // Errors: those of the plan; those of Write within *DraftError; ErrBusy, ErrTooMany,
 // ErrRevoked, and those of the disk. After each of them nothing is written.
 func (a *Agent) Transact(ctx context.Context, plan Plan) ([]Written, error) {
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return nil, err
 	}
 	defer a.unlockWriting()

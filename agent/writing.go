@@ -15,10 +15,11 @@ import (
 func (a *Agent) lockWriting(ctx context.Context) error {
 	select {
 	case a.writing <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another change of this desk: %w", context.Cause(ctx))
 	}
+	<-a.landed // it waits for no disk, and for nobody else
+	return nil
 }
 
 func (a *Agent) unlockWriting() { <-a.writing }
@@ -34,7 +35,7 @@ func (a *Agent) Write(ctx context.Context, d Draft) (w Written, err error) {
 		return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
 	}
 	defer func() { settle(err == nil) }()
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
@@ -82,11 +83,13 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	// From here on a caller that goes away does not stop the change half-way.
 	ctx = context.WithoutCancel(ctx)
 	defer a.changed.fire()
-	accepted, err := a.enqueue(ctx, e, made)
-	if err != nil {
-		return Written{}, err
+	keyed := len(made.wrapped) > 0
+	if keyed {
+		if err := a.enqueueKeyed(ctx, e, made); err != nil {
+			return Written{}, err
+		}
 	}
-	return a.carryOut(ctx, e, d.body(), after, accepted)
+	return a.carryOut(ctx, e, d.body(), after, keyed)
 }
 
 // parents decides which versions a change is built on.
@@ -218,7 +221,7 @@ func (a *Agent) Resolve(ctx context.Context, r Resolution) (w Written, err error
 	}
 	defer func() { settle(err == nil) }()
 	r.Body = merged.Body
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()

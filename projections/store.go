@@ -47,7 +47,8 @@ type Store struct {
 	bounds    bounds     // of a search
 	many      int        // so many entries make a batch whose records are indexed later
 
-	behind atomic.Bool // after the last change, records waited to be indexed
+	promised atomic.Pointer[<-chan struct{}]
+	behind   atomic.Bool // after the last change, records waited to be indexed
 
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
@@ -230,6 +231,11 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	return s.explain(what, err)
 }
 
+// Promise makes every question asked from now on wait until done is closed: the change
+// under way was promised to somebody, and nobody must miss it. done must be closed when
+// the change has ended, however it did.
+func (s *Store) Promise(done <-chan struct{}) { s.promised.Store(&done) }
+
 // view runs f on one unchanging state.
 func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
 	return s.ask(ctx, ctx, what, f)
@@ -244,6 +250,14 @@ func (s *Store) glance(ctx context.Context, what string, f func(*view) error) er
 
 // ask waits for a reader as long as ctx lasts, and for the rows as long as asking does.
 func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) error) error {
+	if p := s.promised.Load(); p != nil {
+		select {
+		case <-*p:
+			s.promised.CompareAndSwap(p, nil)
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		}
+	}
 	s.asking.RLock()
 	defer s.asking.RUnlock()
 	return s.explain(what, s.readers.ask(ctx, func(r *reader) error {

@@ -1,0 +1,87 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carelog/carelog/projections"
+)
+
+// projecting is a change on its way into the projection. Its goroutine ends with the
+// change: whoever takes the right to write next waits for it, and so does Close.
+type projecting struct {
+	store    *projections.Store
+	ready    chan struct{} // closed when all but the commit is done
+	decision chan error    // nil: it stands, and the projection keeps it
+	ended    chan struct{}
+	failed   error // once ended
+}
+
+// project lets the projection take in a change and keep it only if it stands: the caller
+// says so by keep or undo. writing is held.
+func (a *Agent) project(ctx context.Context, e projections.Entry) *projecting {
+	p := &projecting{store: a.store, ready: make(chan struct{}), decision: make(chan error, 1), ended: make(chan struct{})}
+	a.landed = p.ended
+	go func() {
+		defer close(p.ended)
+		stands := false
+		before := func() error {
+			close(p.ready)
+			undone := <-p.decision
+			stands = undone == nil
+			return undone
+		}
+		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{e}, Before: before})
+		if stands && p.failed != nil {
+			a.unshown = append(a.unshown, e)
+			a.warnUnshown(p.failed)
+		}
+	}()
+	return p
+}
+
+// keep says that the change stands. It returns when the projection has it but for the
+// commit, for which every question waits from then on; or what kept it from taking it in.
+func (p *projecting) keep() error {
+	select {
+	case <-p.ready:
+		p.store.Promise(p.ended)
+		p.decision <- nil
+		return nil
+	case <-p.ended: // before it came to be asked
+		return p.failed
+	}
+}
+
+// undo says that the change does not stand, and returns when nothing is left of it.
+func (p *projecting) undo(cause error) {
+	p.decision <- cause
+	<-p.ended
+}
+
+// beginWriting is lockWriting for who will make a change: what an earlier one left to be
+// shown is shown first, or the next would not see it.
+func (a *Agent) beginWriting(ctx context.Context) error {
+	if err := a.lockWriting(ctx); err != nil {
+		return err
+	}
+	if len(a.unshown) == 0 {
+		return nil
+	}
+	if _, err := a.store.Apply(ctx, projections.Batch{Entries: a.unshown}); err != nil {
+		a.unlockWriting()
+		return fmt.Errorf("show an earlier change, which is safe: %w", err)
+	}
+	a.unshown = nil
+	a.clearWarning(warnUnshown)
+	a.changed.fire()
+	return nil
+}
+
+const warnUnshown = "projection-failed"
+
+// warnUnshown tells of a change that is safe and that the projection could not take in: it
+// is shown when the log or the outbox is read again.
+func (a *Agent) warnUnshown(cause error) {
+	a.warn(warnUnshown, "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
+}
