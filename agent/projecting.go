@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/carelog/carelog/projections"
@@ -49,7 +50,7 @@ func (p *projecting) keep() error {
 		p.decision <- nil
 		return nil
 	case <-p.ended: // before it came to be asked
-		return p.failed
+		return ofDisk(p.failed)
 	}
 }
 
@@ -70,12 +71,21 @@ func (a *Agent) beginWriting(ctx context.Context) error {
 	}
 	if _, err := a.store.Apply(ctx, projections.Batch{Entries: a.unshown}); err != nil {
 		a.unlockWriting()
-		return fmt.Errorf("show an earlier change, which is safe: %w", err)
+		return fmt.Errorf("show an earlier change, which is safe: %w", ofDisk(err))
 	}
 	a.unshown = nil
 	a.clearWarning(warnUnshown)
 	a.changed.fire()
 	return nil
+}
+
+// ofDisk makes ErrDisk of what the projection says of the disk.
+func ofDisk(err error) error {
+	var failed *projections.DiskError
+	if errors.As(err, &failed) {
+		return fmt.Errorf("%w (%w)", ErrDisk, err)
+	}
+	return err
 }
 
 const warnUnshown = "projection-failed"

@@ -53,8 +53,7 @@ var (
 	selectValue     = &statement{"SELECT label, packed FROM value WHERE record = ?"}
 	insertValue     = &statement{"INSERT INTO value (record, label, packed) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?2, packed = ?3"}
 	deleteValue     = &statement{"DELETE FROM value WHERE record = ?"}
-	insertFound     = &statement{"INSERT OR IGNORE INTO found_by (key, record) VALUES (?, ?)"}
-	insertFounds    = &statement{insertFound.text + strings.Repeat(", (?, ?)", foundSize-1)}
+	insertFound     = insertFounds()
 	deleteFound     = &statement{"DELETE FROM found_by WHERE key = ? AND record = ?"}
 	selectStanding  = &statement{"SELECT heads, shown, deleted, label FROM record WHERE key = ?"}
 	selectLiveHeads = &statement{"SELECT event FROM head WHERE record = ? AND class < 2 ORDER BY id"}
@@ -166,7 +165,11 @@ func contains(keys [][]byte, key []byte) bool {
 func (x *indexing) write() error {
 	slices.SortFunc(x.adds, func(a, b keyRow) int { return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.record, b.record)) })
 	for part := range slices.Chunk(x.adds, foundSize) {
-		if err := x.writePart(part); err != nil {
+		args := make([]any, 0, 2*foundSize)
+		for _, row := range part {
+			args = append(args, row.key, row.record)
+		}
+		if _, err := x.exec(insertFound[len(part)-1], args...); err != nil {
 			return err
 		}
 	}
@@ -174,24 +177,15 @@ func (x *indexing) write() error {
 	return nil
 }
 
-// foundSize is how many keys one statement adds.
+// foundSize is how many keys one statement adds at most.
 const foundSize = 8
 
-func (x *indexing) writePart(part []keyRow) error {
-	if len(part) == foundSize {
-		args := make([]any, 0, 2*foundSize)
-		for _, row := range part {
-			args = append(args, row.key, row.record)
-		}
-		_, err := x.exec(insertFounds, args...)
-		return err
+// insertFounds are the statements that add one key, two, and so on.
+func insertFounds() (list [foundSize]*statement) {
+	for i := range list {
+		list[i] = &statement{"INSERT OR IGNORE INTO found_by (key, record) VALUES (?, ?)" + strings.Repeat(", (?, ?)", i)}
 	}
-	for _, row := range part {
-		if _, err := x.exec(insertFound, row.key, row.record); err != nil {
-			return err
-		}
-	}
-	return nil
+	return list
 }
 
 // valuesOf works out what a record is found by.

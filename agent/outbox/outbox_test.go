@@ -421,9 +421,11 @@ func TestChainGoesOnAfterARestart(t *testing.T) {
 		b := &box{t: rt, path: filepath.Join(t.TempDir(), "outbox.db"), device: eventstest.New(rt, nil).Stranger("desk-1")}
 		b.open()
 		defer func() { _ = b.Close() }()
-		rt.Repeat(map[string]func(*rapid.T){
-			"write": func(*rapid.T) { b.write("note") },
-			"write several": func(rt *rapid.T) {
+		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 4).Draw(rt, "step") {
+			case 0:
+				b.write("note")
+			case 1:
 				var list []*events.Event
 				for range rapid.IntRange(2, 3).Draw(rt, "events") {
 					list = append(list, b.device.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Body: eventstest.Resource("Condition/c1", "p1", "together")}))
@@ -432,31 +434,30 @@ func TestChainGoesOnAfterARestart(t *testing.T) {
 					rt.Fatal(err)
 				}
 				b.want = append(b.want, list...)
-			},
-			"confirm": func(rt *rapid.T) {
+			case 2: // confirm any of them
 				if len(b.want) == 0 {
-					return
+					continue
 				}
 				i := rapid.IntRange(0, len(b.want)-1).Draw(rt, "which")
 				if err := b.Confirm(ctx, b.want[i].Chain.Counter); err != nil {
 					rt.Fatal(err)
 				}
 				b.want = slices.Delete(b.want, i, i+1)
-			},
-			"withdraw": func(rt *rapid.T) {
+			case 3: // withdraw the last
 				n := len(b.want)
 				if n == 0 || b.want[n-1].Follows() != b.device.Next {
-					return
+					continue
 				}
 				if err := b.Withdraw(ctx, b.want[n-1]); err != nil {
 					rt.Fatal(err)
 				}
 				b.device.Next = b.want[n-1].Chain
 				b.want = b.want[:n-1]
-			},
-			"restart": func(*rapid.T) { b.reopen() },
-			"":        func(*rapid.T) { b.check() },
-		})
+			case 4:
+				b.reopen()
+			}
+			b.check()
+		}
 		b.reopen()
 		b.check()
 	})

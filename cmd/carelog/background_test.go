@@ -74,10 +74,10 @@ func kill9(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// disk sets how large the files of a service may be: nothing, as on a full disk, or
-// anything.
+// disk sets how large the files of a service may be: nothing, as on a full disk, no more
+// than a size, as on one that gets full, or anything.
 func disk(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, args, 2, "disk NAME full|free")
+	want(ts, neg, args, 2, "disk NAME full|free|BYTES")
 	s := running(ts, args[0])
 	if !strings.HasSuffix(s.cmd.Path, "-on-small-disk") {
 		ts.Fatalf("%s was not started as carelog-on-small-disk", args[0])
@@ -89,7 +89,9 @@ func disk(ts *testscript.TestScript, neg bool, args []string) {
 	case "free":
 		limit.Cur = unix.RLIM_INFINITY
 	default:
-		ts.Fatalf("a disk is full or free, not %s", args[1])
+		size, err := strconv.ParseUint(args[1], 10, 63)
+		ts.Check(err)
+		limit.Cur = size
 	}
 	ts.Check(unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil))
 }

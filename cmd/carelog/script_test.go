@@ -31,9 +31,9 @@ import (
 //	    Waits until it ends by itself, with this exit code.
 //	kill9 NAME...
 //	    Ends it as a power cut does.
-//	disk NAME full|free
-//	    From now on no file of it may be written, or may again. It must have been
-//	    started as carelog-on-small-disk.
+//	disk NAME full|free|BYTES
+//	    From now on no file of it may be written, or may again, or may be this long. It
+//	    must have been started as carelog-on-small-disk.
 //	line NAME URL
 //	    A line to the broker at URL, which can break. $NAME is its own URL.
 //	line NAME cut|mend|lose-acks|cut-after-storing
