@@ -60,7 +60,7 @@ const hashBefore = `SELECT hash FROM (
 // DossierSequence is the highest place in the log that a message of a dossier's
 // subject is known to have; 0 where none is.
 func (s *Store) DossierSequence(ctx context.Context, patient string) (sequence uint64, err error) {
-	err = s.glance(ctx, "find the end of the dossier of "+patient, func(v *view) error {
+	err = s.peek(ctx, "find the end of the dossier of "+patient, func(v *view) error {
 		_, err := v.one("SELECT sequence FROM dossier WHERE patient = ?", []any{patient}, &sequence)
 		return err
 	})

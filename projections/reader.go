@@ -58,6 +58,16 @@ func (p *readers) open(ctx context.Context) (*reader, error) {
 	return &reader{conn: conn, prepared: make(map[string]*sql.Stmt)}, nil
 }
 
+// lend lends a reader for one statement.
+func (p *readers) lend(ctx context.Context, f func(*reader) error) error {
+	r, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.give(r)
+	return f(r)
+}
+
 // ask lends a reader for one question, which sees one unchanging state.
 func (p *readers) ask(ctx context.Context, f func(*reader) error) error {
 	r, err := p.take(ctx)

@@ -248,8 +248,18 @@ func (s *Store) glance(ctx context.Context, what string, f func(*view) error) er
 	return s.ask(ctx, context.WithoutCancel(ctx), what, f)
 }
 
+// peek is glance for a question of one statement, which sees one state by itself.
+func (s *Store) peek(ctx context.Context, what string, f func(*view) error) error {
+	return s.lend(ctx, what, func(r *reader) error { return f(s.viewOf(context.WithoutCancel(ctx), r)) }, (*readers).lend)
+}
+
 // ask waits for a reader as long as ctx lasts, and for the rows as long as asking does.
 func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) error) error {
+	return s.lend(ctx, what, func(r *reader) error { return f(s.viewOf(asking, r)) }, (*readers).ask)
+}
+
+// lend lends a reader, as one of the readers' methods does.
+func (s *Store) lend(ctx context.Context, what string, f func(*reader) error, lend func(*readers, context.Context, func(*reader) error) error) error {
 	if p := s.promised.Load(); p != nil {
 		select {
 		case <-*p:
@@ -260,9 +270,7 @@ func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) erro
 	}
 	s.asking.RLock()
 	defer s.asking.RUnlock()
-	return s.explain(what, s.readers.ask(ctx, func(r *reader) error {
-		return f(s.viewOf(asking, r))
-	}))
+	return s.explain(what, lend(s.readers, ctx, f))
 }
 
 func (s *Store) viewOf(ctx context.Context, r *reader) *view {
