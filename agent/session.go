@@ -79,18 +79,21 @@ func (s *session) run(ctx context.Context) error {
 	if heal {
 		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
-	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
+	// A key that the server lost is found with what else it lost; one that was purged stays gone.
+	var lacked []events.WrappedKey
+	if heal {
+		lacked, err = s.agent.replica.LackedKeys(ctx, s.log)
+	} else {
+		err = s.agent.replica.FetchKeys(ctx, s.log)
+	}
 	if err != nil {
 		return err
-	}
-	if !heal {
-		missing = nil // a key that the server lost is found with what else it lost; one that was purged stays gone
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
-	err = s.meet(ctx, state, heal, missing, endAhead)
+	err = s.meet(ctx, state, heal, lacked, endAhead)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -102,7 +105,7 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, endAhead func(why error)) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, lacked []events.WrappedKey, endAhead func(why error)) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
 		return err
 	}
@@ -112,11 +115,11 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 	endAhead(errReadToEnd)
 	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
-		n, err := s.agent.replica.Heal(ctx, s.log, missing)
+		n, err := s.agent.replica.Heal(ctx, s.log, lacked)
 		if err != nil {
 			return err
 		}
-		s.agent.log.Warn("server healed", "events", n, "keys", len(missing))
+		s.agent.log.Warn("server healed", "events", n, "keys", len(lacked))
 		s.agent.clearWarning("server-lost")
 	}
 	if s.agent.replica.Revoked(s.agent.config.Enrolment.Device) {
@@ -309,7 +312,7 @@ func (s *session) openLate(ctx context.Context) error {
 	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 {
 		return err
 	}
-	if _, err := a.replica.FetchKeys(ctx, s.log); err != nil {
+	if err := a.replica.FetchKeys(ctx, s.log); err != nil {
 		return err
 	}
 	a.changed.fire()

@@ -251,7 +251,7 @@ func (l *Log) objectInfo(ctx context.Context, name string) (objectInfo, error) {
 
 // objectInfos reads all announcements.
 func (l *Log) objectInfos(ctx context.Context) (list []objectInfo, err error) {
-	for s, err := range l.all(ctx, streamSnapshots, objectNames+"*") {
+	for s, err := range l.all(ctx, streamSnapshots, objectNames+"*", 0) {
 		if err != nil {
 			return nil, err
 		}

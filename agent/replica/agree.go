@@ -89,35 +89,56 @@ func (r *Replica) Owes(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// FetchKeys takes over the keys that the server has, opens what waited for them,
-// and returns those that only this device has.
-func (r *Replica) FetchKeys(ctx context.Context, log Log) (missing []events.WrappedKey, err error) {
-	there := make(map[string]bool)
-	var fetched []events.WrappedKey
-	for k, err := range log.Keys(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-		}
+// FetchKeys takes over the keys that came to the server since they were last read, and
+// opens what waited for them.
+func (r *Replica) FetchKeys(ctx context.Context, log Log) error {
+	read, err := r.config.Store.KeysRead(ctx)
+	if err != nil {
+		return fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	_, err = r.fetchKeys(ctx, log, read)
+	return err
+}
+
+// LackedKeys takes over all keys that the server has, and returns those that only this
+// device has.
+func (r *Replica) LackedKeys(ctx context.Context, log Log) (lacked []events.WrappedKey, err error) {
+	keys, err := r.fetchKeys(ctx, log, events.KeyMark{})
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(keys))
+	for _, k := range keys {
 		there[k.Name()] = true
-		fetched = append(fetched, k)
 	}
 	for k, err := range r.config.Store.Keys(ctx) {
 		if err != nil {
-			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+			return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
 		}
 		if !there[k.Name()] {
-			missing = append(missing, k)
+			lacked = append(lacked, k)
 		}
 	}
-	if err := r.keep(ctx, fetched...); err != nil {
-		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-	}
-	return missing, r.reopen(ctx)
+	return lacked, nil
 }
 
-// keep takes keys over. One that does not unwrap is junk that somebody put there, and
-// stops no other.
-func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
+// fetchKeys takes over the keys that came to the server after read.
+func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (keys []events.WrappedKey, err error) {
+	keys, now, err := log.KeysAfter(ctx, read)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	if !now.Same(read) {
+		if err := r.config.Store.PutRead(ctx, now, r.take(keys)...); err != nil {
+			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+		}
+	}
+	return keys, r.reopen(ctx)
+}
+
+// take puts keys on the ring and returns them. One that does not unwrap is junk that
+// somebody put there, and stops no other.
+func (r *Replica) take(keys []events.WrappedKey) []events.WrappedKey {
 	good := make([]events.WrappedKey, 0, len(keys))
 	for _, k := range keys {
 		if err := r.config.Ring.Add(k); err != nil {
@@ -126,7 +147,7 @@ func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
 		}
 		good = append(good, k)
 	}
-	return r.config.Store.PutKeys(ctx, good...)
+	return good
 }
 
 // reopen opens events that came before their keys.
