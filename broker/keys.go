@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -176,17 +177,24 @@ func (l *Log) newKeys(ctx context.Context, read events.KeyMark) (same, more bool
 }
 
 // all reads all messages of a stream's subject (wildcards allowed) that its leader has
-// now and that come after a sequence.
+// now and that come after a sequence. Where there is one at most, it needs no consumer.
 func (l *Log) all(ctx context.Context, stream, subject string, after uint64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
+		var next events.Stored
+		var failed error
+		var asking sync.WaitGroup
+		asking.Go(func() { next, failed = l.get(ctx, stream, getRequest{Sequence: after + 1, NextFor: subject}) })
 		last, err := l.get(ctx, stream, getRequest{LastFor: subject})
-		if errors.Is(err, events.ErrNoMessage) {
+		asking.Wait()
+		switch err := cmp.Or(err, failed); {
+		case errors.Is(err, events.ErrNoMessage):
 			return
-		}
-		if err != nil {
+		case err != nil:
 			yield(events.Stored{}, err)
 			return
 		}
-		l.span(ctx, stream, subject, after+1, last.Sequence)(yield)
+		if yield(next, nil) && next.Sequence < last.Sequence {
+			l.span(ctx, stream, subject, next.Sequence+1, last.Sequence, true)(yield)
+		}
 	}
 }

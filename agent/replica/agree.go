@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -17,7 +18,15 @@ type Loss string
 // says in what.
 func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, loss Loss, err error) {
 	position, stream, _ := r.Position()
-	if state, err = log.State(ctx); err != nil {
+	var there events.Stored // at our position
+	var failed error
+	var asking sync.WaitGroup
+	if position.Sequence > 0 {
+		asking.Go(func() { there, failed = log.Get(ctx, position.Sequence) })
+	}
+	state, err = log.State(ctx)
+	asking.Wait()
+	if err != nil {
 		return state, "", fmt.Errorf("ask the server for its log: %w", err)
 	}
 	switch {
@@ -29,7 +38,7 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 	case state.Last < position.Sequence:
 		return state, Loss(fmt.Sprintf("it ends at %d, and was read here up to %d", state.Last, position.Sequence)), nil
 	}
-	same, err := r.same(ctx, log, position)
+	same, err := r.isAt(ctx, position, there, failed)
 	if err != nil {
 		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
 	}
@@ -44,6 +53,12 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 
 func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, error) {
 	m, err := log.Get(ctx, p.Sequence)
+	return r.isAt(ctx, p, m, err)
+}
+
+// isAt reports whether what the server answered to the question for the message at a
+// position is what was read there.
+func (r *Replica) isAt(ctx context.Context, p events.Position, m events.Stored, err error) (bool, error) {
 	if errors.Is(err, events.ErrNoMessage) {
 		return false, nil
 	}
@@ -69,6 +84,9 @@ func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, e
 // Begin prepares a read of the stream that the server has now. After a loss the
 // whole log is read again; what it no longer has stays here until Heal.
 func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) error {
+	if _, stream, _ := r.Position(); loss == "" && stream == state.Identity {
+		return nil // as nearly always
+	}
 	if loss != "" {
 		if err := r.config.Store.Distrust(ctx); err != nil {
 			return fmt.Errorf("stop trusting the position: %w", err)
