@@ -49,7 +49,7 @@ type Agent struct {
 	proved      *signal // the light was found green once more
 	opened      time.Time
 	ahead       ahead
-	reading     atomic.Bool // what was in the log when the session began is still being read
+	busy        busy
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.

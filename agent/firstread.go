@@ -141,7 +141,7 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 	}
 	if err == nil {
 		// Before the file is taken over: what is queued is opened on top of it.
-		_, err = a.replica.FetchKeys(ctx, s.log)
+		err = s.keys()
 	}
 	if err == nil {
 		err = a.takeOver(ctx, path)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/projections"
@@ -18,13 +19,48 @@ const warnIndex = "index-stopped"
 // not keep the writer busy.
 const indexRest = 10
 
-// completeIndex indexes what was left for later, when there is nothing to be read any
-// more, until ctx ends. A search says meanwhile what it may have missed.
+// busy says whether a session does what a person waits for: it reads what is new, or
+// sends what was queued. Nothing else takes the processor or the disk then.
+type busy struct {
+	mu    sync.Mutex
+	is    bool
+	pause context.CancelFunc // ends the step of the index that is under way
+}
+
+// setBusy is called by the session.
+func (a *Agent) setBusy(is bool) {
+	a.busy.mu.Lock()
+	was := a.busy.is
+	a.busy.is = is
+	if is && a.busy.pause != nil {
+		a.busy.pause()
+	}
+	a.busy.mu.Unlock()
+	if was && !is {
+		a.changed.fire()
+	}
+}
+
+// step is the context of a step of the index, which ends with the first thing that is
+// more urgent; false where there is such a thing now.
+func (a *Agent) step(ctx context.Context) (context.Context, context.CancelFunc, bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	a.busy.mu.Lock()
+	defer a.busy.mu.Unlock()
+	a.busy.pause = cancel
+	return ctx, cancel, !a.busy.is
+}
+
+// completeIndex indexes what was left for later, when nothing is read or sent any more,
+// until ctx ends. A search says meanwhile what it may have missed.
 func (a *Agent) completeIndex(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := a.changed.wait()
 		began := time.Now()
-		if !a.reading.Load() && a.indexSome(ctx) {
+		step, end, free := a.step(ctx)
+		more := free && a.indexSome(step)
+		end()
+		if more {
 			continue
 		}
 		rest := time.NewTimer(indexRest * time.Since(began))

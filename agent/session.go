@@ -29,6 +29,7 @@ type session struct {
 	contents *contentLine    // log, as contents go over it
 	fail     func(error)     // ends the session
 	over     context.Context // is done when it has ended
+	keys     func() error    // waits until those that were new when it began are here
 
 	stated   events.Position // that the others were told
 	statedAt time.Time
@@ -40,6 +41,14 @@ type session struct {
 }
 
 func (s *session) run(ctx context.Context) error {
+	s.agent.setBusy(true)
+	defer s.agent.setBusy(false)
+	asking, enough := context.WithCancel(ctx)
+	s.keys = beside(func() error { return s.agent.replica.FetchKeys(asking, s.log) })
+	defer func() {
+		enough()
+		_ = s.keys()
+	}()
 	state, loss, err := s.agent.replica.Agree(ctx, s.log)
 	if err != nil {
 		return err
@@ -79,18 +88,21 @@ func (s *session) run(ctx context.Context) error {
 	if heal {
 		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
-	missing, err := s.agent.replica.FetchKeys(ctx, s.log)
-	if err != nil {
+	if err := s.keys(); err != nil {
 		return err
 	}
-	if !heal {
-		missing = nil // a key that the server lost is found with what else it lost; one that was purged stays gone
+	// A key that the server lost is found with what else it lost; one that was purged stays gone.
+	var lacked []events.WrappedKey
+	if heal {
+		if lacked, err = s.agent.replica.LackedKeys(ctx, s.log); err != nil {
+			return err
+		}
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
-	err = s.meet(ctx, state, heal, missing, endAhead)
+	err = s.meet(ctx, state, heal, lacked, endAhead)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -102,7 +114,7 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, missing []events.WrappedKey, endAhead func(why error)) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, lacked []events.WrappedKey, endAhead func(why error)) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
 		return err
 	}
@@ -112,11 +124,11 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 	endAhead(errReadToEnd)
 	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
-		n, err := s.agent.replica.Heal(ctx, s.log, missing)
+		n, err := s.agent.replica.Heal(ctx, s.log, lacked)
 		if err != nil {
 			return err
 		}
-		s.agent.log.Warn("server healed", "events", n, "keys", len(missing))
+		s.agent.log.Warn("server healed", "events", n, "keys", len(lacked))
 		s.agent.clearWarning("server-lost")
 	}
 	if s.agent.replica.Revoked(s.agent.config.Enrolment.Device) {
@@ -132,6 +144,9 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 	}
 	defer s.sendAttachments(ctx)()
 	for {
+		if s.agent.outbox.Len() > 0 {
+			s.agent.setBusy(true)
+		}
 		if err := s.agent.push(ctx, s.log); err != nil {
 			return err
 		}
@@ -144,8 +159,6 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, mi
 // catchUp waits until all is read that was in the log when the session began.
 func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool) error {
 	a := s.agent
-	a.reading.Store(true)
-	defer a.reading.Store(false)
 	start, _, _ := a.replica.Position()
 	kind, reason := light.CatchUp, "reading what is new"
 	switch {
@@ -211,6 +224,7 @@ func (s *session) live(ctx context.Context) error {
 		if err := s.prove(ctx); err != nil {
 			return err
 		}
+		a.setBusy(false)
 		s.offerSnapshot(ctx)
 		select {
 		case <-tick.C:
@@ -263,11 +277,15 @@ func (a *Agent) leaveLive(s *session) {
 func (s *session) prove(ctx context.Context) error {
 	a := s.agent
 	began := a.config.Now().UTC()
-	stated, err := s.log.Positions(ctx)
-	if err != nil {
-		return fmt.Errorf("ask for the positions of the other devices: %w", err)
-	}
+	var stated []events.SignedPosition
+	asked := beside(func() (err error) {
+		stated, err = s.log.Positions(ctx)
+		return err
+	})
 	state, loss, err := a.replica.Agree(ctx, s.log)
+	if failed := asked(); failed != nil {
+		return fmt.Errorf("ask for the positions of the other devices: %w", failed)
+	}
 	if err != nil {
 		return err
 	}
@@ -278,6 +296,12 @@ func (s *session) prove(ctx context.Context) error {
 	s.noteClock(state)
 	position, stream, _ := a.replica.Position()
 	contradiction, err := a.replica.Contradicted(ctx, stated, state.Last)
+	if err == nil && contradiction != nil && !contradiction.Ours {
+		// It may have read on between the two answers: against one that was asked for later, its word holds.
+		if state, err = s.log.State(ctx); err == nil {
+			contradiction, err = a.replica.Contradicted(ctx, stated, state.Last)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -309,7 +333,7 @@ func (s *session) openLate(ctx context.Context) error {
 	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 {
 		return err
 	}
-	if _, err := a.replica.FetchKeys(ctx, s.log); err != nil {
+	if err := a.replica.FetchKeys(ctx, s.log); err != nil {
 		return err
 	}
 	a.changed.fire()

@@ -23,3 +23,18 @@ func (s *signal) fire() {
 	close(s.ch)
 	s.ch = make(chan struct{})
 }
+
+// beside runs f beside what follows. What it returns waits for f, and can be called more
+// than once; it must be called before anything ends that f needs.
+func beside(f func() error) (wait func() error) {
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = f()
+	}()
+	return func() error {
+		<-done
+		return err
+	}
+}

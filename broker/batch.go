@@ -53,7 +53,7 @@ func (l line) End(ctx context.Context, subject string) (events.Stored, error) {
 
 // Span reads a part of the log.
 func (l line) Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored, error] {
-	return l.span(ctx, streamRecords, events.Subjects(l.practice), from, to)
+	return l.span(ctx, streamRecords, events.Subjects(l.practice), from, to, false)
 }
 
 // PublishBatch sends all messages in one go and waits for the answer to the last,

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -102,34 +104,97 @@ func (l *Log) Key(ctx context.Context, patient string, id events.KeyID) (events.
 // whose name is none of a key is passed over: it cannot be asked for either.
 func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 	return func(yield func(events.WrappedKey, error) bool) {
-		for s, err := range l.all(ctx, streamKeys, keySubject+"*.*") {
+		for s, err := range l.all(ctx, streamKeys, keySubject+"*.*", 0) {
 			if err != nil {
 				yield(events.WrappedKey{}, fmt.Errorf("read the keys: %w", err))
 				return
 			}
-			k, err := events.ParseWrappedKey(strings.TrimPrefix(s.Subject, keySubject), s.Data)
-			if err != nil {
-				l.logger.Warn("an entry of the key bucket is no key", "subject", s.Subject, "error", err)
-				continue
-			}
-			if !yield(k, nil) {
+			if k, ok := l.readKey(s); ok && !yield(k, nil) {
 				return
 			}
 		}
 	}
 }
 
-// all reads all messages of a stream's subject (wildcards allowed) that its leader has now.
-func (l *Log) all(ctx context.Context, stream, subject string) iter.Seq2[events.Stored, error] {
-	return func(yield func(events.Stored, error) bool) {
-		last, err := l.get(ctx, stream, getRequest{LastFor: subject})
-		if errors.Is(err, events.ErrNoMessage) {
-			return
-		}
+func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
+	k, err := events.ParseWrappedKey(strings.TrimPrefix(s.Subject, keySubject), s.Data)
+	if err != nil {
+		l.logger.Warn("an entry of the key bucket is no key", "subject", s.Subject, "error", err)
+	}
+	return k, err == nil
+}
+
+// KeysAfter reads the wrapped keys that came after read, and says how far they are read
+// then. Where the bucket does not have the entry that read is of, all are read: it was
+// made anew, came back from an older copy, or just that key was erased. Where nothing
+// came it asks two questions, at once.
+func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error) {
+	same, more, err := l.newKeys(ctx, read)
+	if err != nil {
+		return nil, read, fmt.Errorf("read the new keys: %w", err)
+	}
+	if same && !more {
+		return nil, read, nil
+	}
+	now = read
+	if !same {
+		now = events.KeyMark{}
+	}
+	for s, err := range l.all(ctx, streamKeys, keySubject+"*.*", now.Sequence) {
 		if err != nil {
+			return nil, read, fmt.Errorf("read the new keys: %w", err)
+		}
+		now = events.KeyMark{Sequence: s.Sequence, Stored: s.Time}
+		if k, ok := l.readKey(s); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, now, nil
+}
+
+// newKeys asks whether the bucket is the one that was read up to a place, and whether it
+// has more.
+func (l *Log) newKeys(ctx context.Context, read events.KeyMark) (same, more bool, err error) {
+	if read.Sequence == 0 {
+		return true, true, nil
+	}
+	var failed error
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		_, err := l.get(ctx, streamKeys, getRequest{Sequence: read.Sequence + 1, NextFor: keySubject + "*.*"})
+		if more = err == nil; !errors.Is(err, events.ErrNoMessage) {
+			failed = err
+		}
+	})
+	last, err := l.get(ctx, streamKeys, getRequest{Sequence: read.Sequence})
+	asking.Wait()
+	if errors.Is(err, events.ErrNoMessage) {
+		err = nil
+	} else {
+		same = read.Same(events.KeyMark{Sequence: last.Sequence, Stored: last.Time})
+	}
+	return same, more, errors.Join(err, failed)
+}
+
+// all reads all messages of a stream's subject (wildcards allowed) that its leader has
+// now and that come after a sequence. Where there is one at most, it needs no consumer.
+func (l *Log) all(ctx context.Context, stream, subject string, after uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		var next events.Stored
+		var failed error
+		var asking sync.WaitGroup
+		asking.Go(func() { next, failed = l.get(ctx, stream, getRequest{Sequence: after + 1, NextFor: subject}) })
+		last, err := l.get(ctx, stream, getRequest{LastFor: subject})
+		asking.Wait()
+		switch err := cmp.Or(err, failed); {
+		case errors.Is(err, events.ErrNoMessage):
+			return
+		case err != nil:
 			yield(events.Stored{}, err)
 			return
 		}
-		l.span(ctx, stream, subject, 1, last.Sequence)(yield)
+		if yield(next, nil) && next.Sequence < last.Sequence {
+			l.span(ctx, stream, subject, next.Sequence+1, last.Sequence, true)(yield)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"strconv"
 	"time"
@@ -161,7 +160,7 @@ func (l *Log) objectData(ctx context.Context, info objectInfo) ([]byte, error) {
 	var data bytes.Buffer
 	data.Grow(int(info.Size))
 	if chunks := 0; info.Chunks > 0 {
-		for s, err := range l.chunks(ctx, objectChunks+info.ID, info.sequence) {
+		for s, err := range l.span(ctx, streamSnapshots, objectChunks+info.ID, 1, info.sequence, true) {
 			if err != nil {
 				return nil, err
 			}
@@ -181,29 +180,6 @@ func (l *Log) objectData(ctx context.Context, info objectInfo) ([]byte, error) {
 		return nil, &events.DamagedError{Name: info.Name, Reason: "its digest is another one"}
 	}
 	return data.Bytes(), nil
-}
-
-// chunks reads the chunks of an object that ends before a sequence. They are there, but
-// for an object that was deleted meanwhile: so none is asked for first, as span does.
-func (l *Log) chunks(ctx context.Context, subject string, to uint64) iter.Seq2[events.Stored, error] {
-	return func(yield func(events.Stored, error) bool) {
-		stopped, next := false, uint64(1)
-		if session := l.link.current(); session != nil {
-			err := l.consume(ctx, session, delivery{streamSnapshots, subject, next, patience}, func(s events.Stored) (bool, error) {
-				stopped = !yield(s, nil)
-				next = s.Sequence + 1
-				return !stopped && next <= to, nil
-			})
-			if err == nil || stopped {
-				return
-			}
-		}
-		for s, err := range l.span(ctx, streamSnapshots, subject, next, to) {
-			if !yield(s, err) {
-				return
-			}
-		}
-	}
 }
 
 // Objects lists what there is, as the leader knows it, in the order it was stored.
@@ -251,7 +227,7 @@ func (l *Log) objectInfo(ctx context.Context, name string) (objectInfo, error) {
 
 // objectInfos reads all announcements.
 func (l *Log) objectInfos(ctx context.Context) (list []objectInfo, err error) {
-	for s, err := range l.all(ctx, streamSnapshots, objectNames+"*") {
+	for s, err := range l.all(ctx, streamSnapshots, objectNames+"*", 0) {
 		if err != nil {
 			return nil, err
 		}

@@ -136,8 +136,9 @@ func (r *reader) confirm(ctx context.Context, sequence uint64) error {
 const patience = time.Second
 
 // span reads a subject (wildcards allowed) of a stream from one sequence to another,
-// both included, and ends there, or earlier where the leader has nothing more.
-func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64) iter.Seq2[events.Stored, error] {
+// both included, and ends there, or earlier where the leader has nothing more. Where the
+// last one is known to be there, nothing is asked for before the delivery begins.
+func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64, there bool) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
 		stopped, next := false, from
 		each := func(s events.Stored) (bool, error) {
@@ -149,7 +150,10 @@ func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64)
 		}
 		for failures := 0; next <= to; failures++ {
 			before := next
-			_, err := l.get(ctx, stream, getRequest{Sequence: next, NextFor: subject})
+			var err error
+			if !there || failures > 0 {
+				_, err = l.get(ctx, stream, getRequest{Sequence: next, NextFor: subject})
+			}
 			if errors.Is(err, events.ErrNoMessage) {
 				return
 			}

@@ -35,7 +35,7 @@ func (l *Log) PutPosition(ctx context.Context, p events.SignedPosition) error {
 // that cannot be read, or that stands under another device's name, is left out.
 func (l *Log) Positions(ctx context.Context) ([]events.SignedPosition, error) {
 	latest := make(map[string]events.SignedPosition)
-	for s, err := range l.all(ctx, streamTrail, positionSubject(l.practice, "*")) {
+	for s, err := range l.all(ctx, streamTrail, positionSubject(l.practice, "*"), 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read the positions: %w", err)
 		}

@@ -13,6 +13,17 @@ type LogState struct {
 	Now         time.Time
 }
 
+// KeyMark says how far the bucket of keys was read: the place of the last entry, and
+// when the server stored it. A bucket that was made anew or came back from an older copy
+// has none there, or one of another time. Zero: nothing was read.
+type KeyMark struct {
+	Sequence uint64
+	Stored   time.Time
+}
+
+// Same reports whether two marks are of one key.
+func (k KeyMark) Same(o KeyMark) bool { return k.Sequence == o.Sequence && k.Stored.Equal(o.Stored) }
+
 // Errors of a log, whatever keeps it. Others wrap what was being done.
 var (
 	// ErrNoMessage says that there is nothing at that place.

@@ -84,7 +84,7 @@ var (
 	deleteStrays      = &statement{"DELETE FROM stray WHERE " + notOfTheLog}
 	deleteRepeats     = &statement{"DELETE FROM repeat WHERE " + notOfTheLog}
 	deleteNotices     = &statement{"DELETE FROM notice"}
-	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0"}
+	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0, keys_read = 0, keys_stored = 0"}
 	deleteKeys        = &statement{"DELETE FROM wrapped_key"}
 	deleteBareDossier = &statement{"DELETE FROM dossier WHERE sequence = 0"}
 	deleteBareDevice  = &statement{"DELETE FROM device WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.device = device.key)"}

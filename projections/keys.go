@@ -3,24 +3,57 @@ package projections
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/carelog/carelog/events"
 )
 
 var insertKey = &statement{"INSERT OR IGNORE INTO wrapped_key (patient, id, wrapped) VALUES (?, ?, ?)"}
 
+var updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
+
 // PutKeys keeps wrapped keys. One that is here already stays as it is.
 func (s *Store) PutKeys(ctx context.Context, keys ...events.WrappedKey) error {
 	if len(keys) == 0 {
 		return nil // as with nearly every change: that is no reason for a commit
 	}
-	return s.change(ctx, "keep keys", func(b *batch) error {
-		for _, k := range keys {
-			if _, err := b.exec(insertKey, k.Patient, k.ID[:], nonNil(k.Wrapped)); err != nil {
-				return err
-			}
+	return s.change(ctx, "keep keys", func(b *batch) error { return b.putKeys(keys) })
+}
+
+func (b *batch) putKeys(keys []events.WrappedKey) error {
+	for _, k := range keys {
+		if _, err := b.exec(insertKey, k.Patient, k.ID[:], nonNil(k.Wrapped)); err != nil {
+			return err
 		}
-		return nil
+	}
+	return nil
+}
+
+// KeysRead is how far the server's keys were read.
+func (s *Store) KeysRead(ctx context.Context) (read events.KeyMark, err error) {
+	err = s.glance(ctx, "see how far the keys were read", func(v *view) error {
+		var sequence, stored int64
+		_, err := v.one("SELECT keys_read, keys_stored FROM store", nil, &sequence, &stored)
+		if sequence > 0 {
+			read = events.KeyMark{Sequence: uint64(sequence), Stored: time.Unix(0, stored).UTC()}
+		}
+		return err
+	})
+	return read, err
+}
+
+// PutRead is PutKeys for keys up to which the server's are read now, in one change.
+func (s *Store) PutRead(ctx context.Context, read events.KeyMark, keys ...events.WrappedKey) error {
+	return s.change(ctx, "keep the keys that the server has", func(b *batch) error {
+		if err := b.putKeys(keys); err != nil {
+			return err
+		}
+		var stored int64
+		if read.Sequence > 0 {
+			stored = read.Stored.UnixNano()
+		}
+		_, err := b.exec(updateKeysRead, int64(read.Sequence), stored)
+		return err
 	})
 }
 

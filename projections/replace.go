@@ -87,7 +87,11 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 		}
 		keys = append(keys, k)
 	}
-	if err := next.PutKeys(ctx, keys...); err != nil {
+	read, err := s.KeysRead(ctx)
+	if err != nil {
+		return err
+	}
+	if err := next.PutRead(ctx, read, keys...); err != nil {
 		return err
 	}
 	var arrival, arrived int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -17,7 +18,15 @@ type Loss string
 // says in what.
 func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, loss Loss, err error) {
 	position, stream, _ := r.Position()
-	if state, err = log.State(ctx); err != nil {
+	var there events.Stored // at our position
+	var failed error
+	var asking sync.WaitGroup
+	if position.Sequence > 0 {
+		asking.Go(func() { there, failed = log.Get(ctx, position.Sequence) })
+	}
+	state, err = log.State(ctx)
+	asking.Wait()
+	if err != nil {
 		return state, "", fmt.Errorf("ask the server for its log: %w", err)
 	}
 	switch {
@@ -29,7 +38,7 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 	case state.Last < position.Sequence:
 		return state, Loss(fmt.Sprintf("it ends at %d, and was read here up to %d", state.Last, position.Sequence)), nil
 	}
-	same, err := r.same(ctx, log, position)
+	same, err := r.isAt(ctx, position, there, failed)
 	if err != nil {
 		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
 	}
@@ -44,6 +53,12 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 
 func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, error) {
 	m, err := log.Get(ctx, p.Sequence)
+	return r.isAt(ctx, p, m, err)
+}
+
+// isAt reports whether what the server answered to the question for the message at a
+// position is what was read there.
+func (r *Replica) isAt(ctx context.Context, p events.Position, m events.Stored, err error) (bool, error) {
 	if errors.Is(err, events.ErrNoMessage) {
 		return false, nil
 	}
@@ -69,6 +84,9 @@ func (r *Replica) same(ctx context.Context, log Log, p events.Position) (bool, e
 // Begin prepares a read of the stream that the server has now. After a loss the
 // whole log is read again; what it no longer has stays here until Heal.
 func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) error {
+	if _, stream, _ := r.Position(); loss == "" && stream == state.Identity {
+		return nil // as nearly always
+	}
 	if loss != "" {
 		if err := r.config.Store.Distrust(ctx); err != nil {
 			return fmt.Errorf("stop trusting the position: %w", err)
@@ -89,35 +107,56 @@ func (r *Replica) Owes(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// FetchKeys takes over the keys that the server has, opens what waited for them,
-// and returns those that only this device has.
-func (r *Replica) FetchKeys(ctx context.Context, log Log) (missing []events.WrappedKey, err error) {
-	there := make(map[string]bool)
-	var fetched []events.WrappedKey
-	for k, err := range log.Keys(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-		}
+// FetchKeys takes over the keys that came to the server since they were last read, and
+// opens what waited for them.
+func (r *Replica) FetchKeys(ctx context.Context, log Log) error {
+	read, err := r.config.Store.KeysRead(ctx)
+	if err != nil {
+		return fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	_, err = r.fetchKeys(ctx, log, read)
+	return err
+}
+
+// LackedKeys takes over all keys that the server has, and returns those that only this
+// device has.
+func (r *Replica) LackedKeys(ctx context.Context, log Log) (lacked []events.WrappedKey, err error) {
+	keys, err := r.fetchKeys(ctx, log, events.KeyMark{})
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(keys))
+	for _, k := range keys {
 		there[k.Name()] = true
-		fetched = append(fetched, k)
 	}
 	for k, err := range r.config.Store.Keys(ctx) {
 		if err != nil {
-			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+			return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
 		}
 		if !there[k.Name()] {
-			missing = append(missing, k)
+			lacked = append(lacked, k)
 		}
 	}
-	if err := r.keep(ctx, fetched...); err != nil {
-		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-	}
-	return missing, r.reopen(ctx)
+	return lacked, nil
 }
 
-// keep takes keys over. One that does not unwrap is junk that somebody put there, and
-// stops no other.
-func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
+// fetchKeys takes over the keys that came to the server after read.
+func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (keys []events.WrappedKey, err error) {
+	keys, now, err := log.KeysAfter(ctx, read)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	if !now.Same(read) {
+		if err := r.config.Store.PutRead(ctx, now, r.take(keys)...); err != nil {
+			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+		}
+	}
+	return keys, r.reopen(ctx)
+}
+
+// take puts keys on the ring and returns them. One that does not unwrap is junk that
+// somebody put there, and stops no other.
+func (r *Replica) take(keys []events.WrappedKey) []events.WrappedKey {
 	good := make([]events.WrappedKey, 0, len(keys))
 	for _, k := range keys {
 		if err := r.config.Ring.Add(k); err != nil {
@@ -126,7 +165,7 @@ func (r *Replica) keep(ctx context.Context, keys ...events.WrappedKey) error {
 		}
 		good = append(good, k)
 	}
-	return r.config.Store.PutKeys(ctx, good...)
+	return good
 }
 
 // reopen opens events that came before their keys.

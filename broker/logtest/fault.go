@@ -114,6 +114,8 @@ func testReadOffline(t *testing.T, w World) {
 		for _, err := range d.Keys(t.Context()) {
 			wantError(t, err, events.ErrOffline)
 		}
+		_, _, err = d.KeysAfter(t.Context(), events.KeyMark{Sequence: 1})
+		wantError(t, err, events.ErrOffline)
 		d.Mend()
 		d.Await(true)
 		if _, err := d.Get(t.Context(), 1); err != nil {

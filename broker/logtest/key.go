@@ -11,7 +11,7 @@ import (
 )
 
 func keyCases() map[string]func(*testing.T, World) {
-	return map[string]func(*testing.T, World){"Keys": testKeys, "KeysAtOnce": testKeysAtOnce, "Positions": testPositions}
+	return map[string]func(*testing.T, World){"Keys": testKeys, "NewKeys": testNewKeys, "KeysAtOnce": testKeysAtOnce, "Positions": testPositions}
 }
 
 // wrapped makes a new key of a patient.
@@ -101,6 +101,61 @@ func testKeys(t *testing.T, w World) {
 	wantKeys(t, d, list[1], list[3])
 	_, err = d.Key(t.Context(), "pat.1", list[0].ID)
 	wantError(t, err, events.ErrNoMessage)
+}
+
+// Only what is new is read, but all of a bucket that is not the one that was read before.
+func testNewKeys(t *testing.T, w World) {
+	d := w.Device("desk-1")
+	var list []events.WrappedKey
+	for i := range 6 {
+		list = append(list, wrapped(t, fmt.Sprint("pat-", i)))
+	}
+	add := func(keys ...events.WrappedKey) {
+		t.Helper()
+		if err := d.PutKeys(t.Context(), keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mark events.KeyMark
+	want := func(what string, keys ...events.WrappedKey) {
+		t.Helper()
+		got, now, err := d.KeysAfter(t.Context(), mark)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(keys, got); diff != "" {
+			t.Errorf("%s: the keys differ (-want +got):\n%s", what, diff)
+		}
+		mark = now
+	}
+	want("an empty bucket")
+	add(list[:2]...)
+	want("the first", list[:2]...)
+	w.Mark()
+	d.Await(true)
+	want("nothing new")
+	put(t, d, Event(t, "pat-0", "Condition/c-1")) // the keys from here on go with it
+	add(list[2:4]...)
+	want("new ones", list[2:4]...)
+	w.EraseKeys("pat-2")
+	want("another was erased")
+	w.EraseKeys("pat-3")
+	want("that was erased which was read last", list[:2]...)
+	add(list[4])
+	want("one after it", list[4])
+
+	w.RollBack()
+	d.Await(true)
+	before := mark
+	want("shorter, from an older copy", list[:2]...)
+	add(list[2:]...)
+	mark = before
+	want("from an older copy, and long enough again", list...)
+	w.Wipe()
+	d.Await(true)
+	want("wiped")
+	add(list[3])
+	want("new", list[3])
 }
 
 func testPositions(t *testing.T, w World) {

@@ -25,7 +25,7 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 			}
 			return &events.RefusedError{Reason: "another wrapped key stands under its name"}
 		}
-		s.keys = append(s.keys, storedKey{k, s.last()})
+		s.addKey(k)
 		return nil
 	})
 	if err != nil {
@@ -36,11 +36,11 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 
 // PutKeys is broker.Log.PutKeys.
 func (l *Log) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
-	s, stored := l.server, make([]storedKey, len(keys))
+	s, stored := l.server, make([]events.WrappedKey, len(keys))
 	names := make(map[string]bool)
 	for i, k := range keys {
 		k.Wrapped = slices.Clone(k.Wrapped)
-		stored[i].WrappedKey = k
+		stored[i] = k
 		names[k.Name()] = true
 	}
 	err := l.submit(ctx, false, func() error {
@@ -50,8 +50,7 @@ func (l *Log) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
 			}
 		}
 		for _, k := range stored {
-			k.end = s.last()
-			s.keys = append(s.keys, k)
+			s.addKey(k)
 		}
 		return nil
 	})
@@ -59,6 +58,20 @@ func (l *Log) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
 		return fmt.Errorf("store %d keys: %w", len(keys), err)
 	}
 	return nil
+}
+
+// addKey stores a key; s.mu is held.
+func (s *Server) addKey(k events.WrappedKey) {
+	s.keyed++
+	s.keys = append(s.keys, storedKey{k, events.KeyMark{Sequence: s.keyed, Stored: s.now()}, s.last()})
+}
+
+// lastKey is the place of the last key that there is; s.mu is held.
+func (s *Server) lastKey() uint64 {
+	if len(s.keys) == 0 {
+		return 0
+	}
+	return s.keys[len(s.keys)-1].mark.Sequence
 }
 
 // Key reads one wrapped key; events.ErrNoMessage where there is none.
@@ -100,6 +113,28 @@ func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 			}
 		}
 	}
+}
+
+// KeysAfter reads the wrapped keys that came after read; see broker.Log.KeysAfter.
+func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error) {
+	now = read
+	err = l.request(ctx, func() error {
+		if !slices.ContainsFunc(l.server.keys, func(k storedKey) bool { return k.mark.Same(read) }) {
+			now = events.KeyMark{}
+		}
+		after := now.Sequence
+		for _, k := range l.server.keys {
+			if k.mark.Sequence > after {
+				k.Wrapped = slices.Clone(k.Wrapped)
+				keys, now = append(keys, k.WrappedKey), k.mark
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, read, fmt.Errorf("read the new keys: %w", err)
+	}
+	return keys, now, nil
 }
 
 // PutPosition publishes where this device stands; see broker.Log.PutPosition.

@@ -25,6 +25,7 @@ type Server struct {
 	ids        map[string]uint64   // latest sequence, by event id
 	latest     time.Time           // at which a message was stored, lost ones included
 	keys       []storedKey
+	keyed      uint64 // place of the last key, purged ones included
 	positions  map[string]events.SignedPosition
 	objects    map[string]object
 	room       int64 // for objects, in bytes; 0: no limit
@@ -41,7 +42,8 @@ type Server struct {
 // restored backup loses both or neither.
 type storedKey struct {
 	events.WrappedKey
-	end uint64
+	mark events.KeyMark
+	end  uint64
 }
 
 // NewServer returns a running server with an empty log.
@@ -72,6 +74,7 @@ func (s *Server) RollBack(sequence uint64) {
 	s.change(func() {
 		s.messages = s.messages[:min(sequence, uint64(len(s.messages)))]
 		s.keys = slices.DeleteFunc(s.keys, func(k storedKey) bool { return k.end > sequence })
+		s.keyed = s.lastKey()
 		for device, p := range s.positions {
 			if p.Sequence > sequence {
 				delete(s.positions, device)
@@ -88,6 +91,7 @@ func (s *Server) Wipe() {
 	s.change(func() {
 		s.generation++
 		s.messages, s.keys, s.pieces = nil, nil, nil
+		s.keyed = 0
 		clear(s.positions)
 		clear(s.objects)
 		clear(s.leases)
