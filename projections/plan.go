@@ -128,7 +128,7 @@ func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
 		s.add("SELECT r.key AS record FROM record r WHERE "+named, nameArgs(events.Record{Type: x.Type, ID: id})...)
 	}
 	for _, patient := range way.Patients {
-		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND type = ?", patient, x.Type)
+		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND +type = ?", patient, x.Type)
 		s.add("SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)", patient)
 	}
 	for _, words := range way.Words {
