@@ -26,7 +26,7 @@ func (d *door) measureRead(ctx context.Context, g *ground, report func(Figure) e
 	if _, err := d.desk.WriteMany(ctx, list); err != nil {
 		return err
 	}
-	if err := d.desk.Prove(ctx); err != nil {
+	if err := d.settle(ctx); err != nil {
 		return err
 	}
 	var ours, limit series
@@ -107,7 +107,18 @@ func (d *door) fillDossier(ctx context.Context, n int) error {
 			return o.Err
 		}
 	}
-	return d.desk.Prove(ctx)
+	return d.settle(ctx)
+}
+
+// settle waits until the desk is at rest: all is sent, and indexed.
+func (d *door) settle(ctx context.Context) error {
+	if err := d.desk.Prove(ctx); err != nil {
+		return err
+	}
+	return d.desk.await(ctx, func() (bool, error) {
+		at, err := d.desk.Store().Indexed(ctx)
+		return at.Complete(), err
+	})
 }
 
 // copyOver clocks a plain answer of so many bytes.
