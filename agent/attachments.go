@@ -93,34 +93,34 @@ func (a *Agent) NewContent() (*attachments.Spool, error) { return a.attachments.
 // is not here is fetched while it is read, for as long as ctx lasts; see
 // attachments.Store.Open for the errors.
 func (a *Agent) OpenAttachment(ctx context.Context, patient string, of events.Attachment) (*attachments.Content, error) {
-	seal, err := a.ring.PieceSeal(patient, of)
-	if errors.Is(err, events.ErrNoKey) {
-		// Two desks may have made a key of the patient at once, and no event need be
-		// sealed by the one under which the content is.
-		if err := a.fetchKey(ctx, patient, of.Key); err != nil {
-			return nil, err
-		}
-		seal, err = a.ring.PieceSeal(patient, of)
-	}
+	seal, err := a.pieceSeal(ctx, patient, of)
 	if err != nil {
 		return nil, err
 	}
 	return a.attachments.Open(ctx, seal)
 }
 
-// fetchKey asks the server for a key that is not here, where there is a session with it.
-func (a *Agent) fetchKey(ctx context.Context, patient string, id events.KeyID) error {
+// pieceSeal is what opens a content. A key that is not here is asked for: two desks may have
+// made one of the patient at once, and no event need be sealed by that under which the
+// content is. Without the server nobody knows whether there is such a key: the error is
+// attachments.ErrAway then.
+func (a *Agent) pieceSeal(ctx context.Context, patient string, of events.Attachment) (*events.PieceSeal, error) {
+	seal, err := a.ring.PieceSeal(patient, of)
+	if !errors.Is(err, events.ErrNoKey) {
+		return seal, err
+	}
 	a.mu.Lock()
 	s := a.meeting
 	a.mu.Unlock()
 	if s == nil {
-		return nil
+		return nil, fmt.Errorf("%w: %w", attachments.ErrAway, err)
 	}
-	err := a.replica.FetchKey(ctx, s.log, patient, id)
-	if errors.Is(err, events.ErrOffline) {
-		return errors.Join(attachments.ErrAway, err)
+	if err := a.replica.FetchKey(ctx, s.log, patient, of.Key); errors.Is(err, events.ErrOffline) {
+		return nil, fmt.Errorf("%w: %w", attachments.ErrAway, err)
+	} else if err != nil {
+		return nil, err
 	}
-	return err
+	return a.ring.PieceSeal(patient, of)
 }
 
 // keyMaker makes a patient's key where there is none.
@@ -138,7 +138,7 @@ func (a *Agent) attach(ctx context.Context, d *Draft, need keyMaker) (settle fun
 		b, err := fhirjson.BinaryOf(d.Body)
 		if err == nil && !b.Inline {
 			if b.Attached {
-				_, err = a.ring.PieceSeal(d.Patient, b.Attachment)
+				_, err = a.pieceSeal(ctx, d.Patient, b.Attachment)
 			}
 			return settle, err
 		}

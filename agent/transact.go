@@ -184,7 +184,8 @@ func (a *Agent) composeIn(ctx context.Context, d Draft, chain events.Chain, made
 	return e, m.Size(), err
 }
 
-// commit brings a transaction into the outbox, to the server, and into the projection.
+// commit brings a transaction into the outbox, to the server, and into the projection,
+// which takes it in while the server is at work, and keeps it only if it stands.
 func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	defer a.changed.fire()
 	if err := a.outbox.EnqueueTogether(ctx, t.made.wrapped, t.events...); err != nil {
@@ -193,26 +194,39 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	if err := a.keepKeys(ctx, t.made); err != nil {
 		return nil, errors.Join(err, a.outbox.Withdraw(ctx, t.events...))
 	}
-	sent := a.live != nil
-	if sent {
-		first, err := a.sendAll(ctx, t)
-		switch {
-		case err == nil:
-			return a.storedAll(ctx, t, first), nil
-		case decided(err):
-			return nil, a.refuseAll(ctx, t, err)
+	online := a.live != nil
+	var first uint64
+	var unsent error
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if online {
+			first, unsent = a.deliverAll(ctx, t)
 		}
-		a.live.fail(err)
-		a.live = nil
-	}
-	if _, err := a.store.Apply(ctx, t.batch); err != nil {
-		if !sent {
-			return nil, errors.Join(err, a.outbox.Withdraw(ctx, t.events...))
+	}()
+	t.batch.Before = func() error {
+		if <-sent; decided(unsent) {
+			return unsent
 		}
-		a.warnUnshown(err) // the server may have it: it stays
+		return nil
 	}
-	a.queued()
-	return t.written(0), nil
+	_, unseen := a.store.Apply(ctx, t.batch)
+	<-sent // also where the projection failed before it came to that
+	switch {
+	case decided(unsent):
+		return nil, a.refuseAll(ctx, t, unsent)
+	case unseen != nil && !online:
+		return nil, errors.Join(unseen, a.outbox.Withdraw(ctx, t.events...))
+	case unseen != nil:
+		a.warnUnshown(unseen) // the server may have it: it stays
+	}
+	if unsent != nil {
+		a.live.fail(unsent)
+	}
+	if first == 0 {
+		a.queued()
+	}
+	return t.written(first), nil
 }
 
 // written lists the changes of a transaction whose first has a place in the log; 0: they
@@ -226,6 +240,23 @@ func (t *transaction) written(first uint64) []Written {
 		}
 	}
 	return list
+}
+
+// deliverAll stores a transaction on the server, with the keys it needs before it, and
+// returns the place of its first event in the log; see deliver.
+func (a *Agent) deliverAll(ctx context.Context, t *transaction) (first uint64, err error) {
+	if first, err = a.sendAll(ctx, t); err != nil {
+		return 0, err
+	}
+	a.acked = first + uint64(len(t.events)) - 1
+	counters := make([]uint64, len(t.events))
+	for i, e := range t.events {
+		counters[i] = e.Chain.Counter
+	}
+	if err := a.outbox.Sent(ctx, first, counters...); err != nil {
+		a.log.Warn("a transaction is sent twice", "event", t.events[0].ID, "err", err) // and is found in the log
+	}
+	return first, nil
 }
 
 // sendAll stores a transaction on the server, with the keys it needs before it.
@@ -243,23 +274,6 @@ func (a *Agent) sendAll(ctx context.Context, t *transaction) (first uint64, err 
 		}
 	}
 	return a.live.log.AppendBatch(ctx, list)
-}
-
-// storedAll notes a transaction that the server acknowledged; see deliver.
-func (a *Agent) storedAll(ctx context.Context, t *transaction, first uint64) []Written {
-	written := t.written(first)
-	a.acked = written[len(written)-1].Sequence
-	counters := make([]uint64, len(t.events))
-	for i, e := range t.events {
-		counters[i] = e.Chain.Counter
-	}
-	if err := a.outbox.Sent(ctx, first, counters...); err != nil {
-		a.log.Warn("a transaction is sent twice", "event", written[0].ID, "err", err) // and is found in the log
-	}
-	if _, err := a.store.Apply(ctx, t.batch); err != nil {
-		a.warnUnshown(err)
-	}
-	return written
 }
 
 // refuseAll takes back a transaction that the server did not store. Where a dossier has

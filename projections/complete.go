@@ -44,7 +44,7 @@ type prepared struct {
 
 var (
 	selectStillSo = &statement{`SELECT 1 FROM record r JOIN event e ON e.arrival = r.shown
-		WHERE r.key = ? AND r.heads = 1 AND r.deleted = 0 AND r.shown = ? AND e.doubt IS ? AND r.type IS ?`}
+		WHERE r.key = ? AND r.heads = 1 AND r.deleted = 0 AND r.shown = ? AND e.doubt = ? AND +r.type = ?`}
 	selectName = &statement{"SELECT type, id FROM record WHERE key = ?"}
 )
 

@@ -160,10 +160,10 @@ func (v *view) unnoticed(q Past, from, below int64, limit int) (list []listing, 
 	}
 	// CROSS JOIN keeps SQLite to the order that is written.
 	near := max(from, below-nearEnd)
-	if err := find("event e CROSS JOIN record r ON r.key = e.record WHERE r.type IS ? AND", near, q.Type); err != nil || len(list) == limit || near == from {
+	if err := find("event e CROSS JOIN record r ON r.key = e.record WHERE +r.type = ? AND", near, q.Type); err != nil || len(list) == limit || near == from {
 		return list, err
 	}
-	return list, find("record r CROSS JOIN event e ON e.record = r.key WHERE r.type IS ? AND", from, q.Type)
+	return list, find("record r CROSS JOIN event e ON e.record = r.key WHERE +r.type = ? AND", from, q.Type)
 }
 
 // firstSince is an arrival before which nothing came at a time or later. Times rise

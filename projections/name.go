@@ -11,10 +11,10 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// named finds the row of a record, in a table r, by what nameArgs gives. The type is not
-// compared with =: SQLite would see whether the value allows one of the indexes that hold
-// records of one type only, and for that plan the question anew each time that it is asked.
-const named = "r.name = ? AND r.type IS ? AND r.id = ?"
+// named finds the row of a record, in a table r, by what nameArgs gives. The plus signs
+// keep SQLite from holding the values against the conditions of partial indexes: it would
+// then prepare the statement anew for each value, which costs more than the question.
+const named = "r.name = ? AND +r.type = ? AND +r.id = ?"
 
 func nameArgs(r events.Record) []any { return []any{shortName(r), r.Type, r.ID} }
 

@@ -67,7 +67,7 @@ const few = 200
 // rank orders origins.
 func (x *searching) rank(a, b origin) int {
 	if x.behind {
-		whole := func(o origin) bool { return !o.way.Indexed() && o.count <= x.counted }
+		whole := func(o origin) bool { return (!o.way.Indexed() || x.within) && o.count <= x.counted }
 		switch {
 		case whole(a) && !whole(b):
 			return -1
@@ -94,11 +94,17 @@ func (x *searching) origins() (list []origin, err error) {
 	} else if strings.TrimSpace(x.Text) != "" {
 		return nil, fmt.Errorf("%w: %q has no letter and no digit", ErrQuery, x.Text)
 	}
+	if err := x.countWaiting(); err != nil {
+		return nil, err
+	}
 	for i := range x.Conditions {
 		for _, way := range x.Conditions[i].Ways() {
 			s, err := x.originOf(way)
 			if err != nil {
 				return nil, err
+			}
+			if way.Indexed() && x.within {
+				x.addWaiting(&s)
 			}
 			list = append(list, s)
 		}
@@ -108,12 +114,32 @@ func (x *searching) origins() (list []origin, err error) {
 	case x.Type == "":
 		all.add("SELECT key AS record FROM record")
 	case x.behind: // whole, and slow
-		all.add("SELECT key AS record FROM record WHERE type IS ?", x.Type)
+		all.add("SELECT key AS record FROM record WHERE +type = ?", x.Type)
 	default:
 		ids := fhirsearch.IDsOf(x.Type)
 		all.add("SELECT record FROM found_by WHERE key >= ? AND key <= ?", ids.From, ids.To)
 	}
 	return append(list, all), nil
+}
+
+// addWaiting joins what the index does not reach yet: a way through it is whole with that.
+func (x *searching) addWaiting(s *origin) {
+	s.add("SELECT key AS record FROM record WHERE key > ?", x.upTo)
+	s.add("SELECT record FROM unindexed")
+}
+
+// countWaiting finds out whether what the index does not reach yet is so little that a
+// search can look at all of it.
+func (x *searching) countWaiting() error {
+	if !x.behind {
+		return nil
+	}
+	var waiting origin
+	x.addWaiting(&waiting)
+	most := x.counted / 2
+	err := x.measure(&waiting, most)
+	x.within = waiting.count <= most
+	return err
 }
 
 const byWords = "SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?"
@@ -128,7 +154,7 @@ func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
 		s.add("SELECT r.key AS record FROM record r WHERE "+named, nameArgs(events.Record{Type: x.Type, ID: id})...)
 	}
 	for _, patient := range way.Patients {
-		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND type IS ?", patient, x.Type)
+		s.add("SELECT key AS record FROM record WHERE dossier = (SELECT key FROM dossier WHERE patient = ?) AND +type = ?", patient, x.Type)
 		s.add("SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)", patient)
 	}
 	for _, words := range way.Words {

@@ -33,7 +33,7 @@ func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 func (s *Store) Version(ctx context.Context, r events.Record, id events.ID) (Version, error) {
 	var version Version
 	err := s.glance(ctx, fmt.Sprintf("read version %s of %s", id, r), func(v *view) error {
-		found, err := v.versions(eventTables+"WHERE e.id = ? AND r.type IS ? AND r.id = ? AND "+versionOf, []any{id[:], r.Type, r.ID},
+		found, err := v.versions(eventTables+"WHERE e.id = ? AND +r.type = ? AND +r.id = ? AND "+versionOf, []any{id[:], r.Type, r.ID},
 			func(got Version) error { version = got; return nil })
 		if err == nil && found == 0 {
 			err = ErrNotFound

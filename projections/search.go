@@ -39,6 +39,7 @@ type searching struct {
 	limit  int
 	after  *cursor // nil: from the beginning
 	behind bool    // not every record is indexed
+	within bool    // and those that are not are few: they are looked at as well
 	upTo   int64
 
 	page Page
@@ -97,7 +98,7 @@ func (x *searching) run() error {
 	if best.count > x.counted && !x.CountOnly && x.Text == "" && x.Type != "" {
 		return x.walk()
 	}
-	x.page.Partial = x.behind && best.way.Indexed()
+	x.page.Partial = x.behind && best.way.Indexed() && !x.within
 	if x.CountOnly {
 		return x.count(best)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,39 @@ func TestSearchPages(t *testing.T) {
 }
 
 // A body that opens later is found and shown, and the feed tells of it.
+// While few records wait to be indexed a search looks at them too, and so misses nothing
+// however many others there are; while many wait, it says that it may.
+func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "record.db"))
+	defer finish(t, s)
+	desk := newDesk("a")
+	write := func(from, to int) {
+		for i := from; i < to; i++ {
+			r := note
+			r.ID = fmt.Sprint("c", i)
+			apply(t, s, at(uint64(i+1), desk.write(r, fmt.Sprintf(`{"resourceType":"Condition","code":{"coding":[{"system":"urn:x","code":"%d"}]}}`, i))))
+		}
+	}
+	s.SetBounds(6, 100, 10)
+	write(0, 10)
+	complete(t, s)
+	s.SetMany(1)
+	written := 10
+	for _, c := range []struct {
+		upTo    int
+		partial bool
+	}{{12, false}, {13, false}, {15, true}} {
+		write(written, c.upTo)
+		written = c.upTo
+		for code, want := range map[string]int{"3": 1, "11": 1, "none": 0} {
+			page, err := s.Search(t.Context(), ask(t, "Condition", "code=urn:x|"+code))
+			if err != nil || page.Partial != c.partial || !c.partial && len(page.States) != want {
+				t.Errorf("%d records, code %s: found %d, partial %v, %v; want %d, %v", c.upTo, code, len(page.States), page.Partial, err, want, c.partial)
+			}
+		}
+	}
+}
+
 func TestReopen(t *testing.T) {
 	ctx := context.Background()
 	s, a := open(t), newDesk("a")

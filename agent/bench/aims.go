@@ -8,6 +8,7 @@ type aim struct {
 	ours     float64 // at most, in the figure's unit
 	most     float64 // ratio
 	least    float64 // ratio
+	fast     float64 // at least, in the figure's unit
 	headline string  // what it is a figure of, for people
 }
 
@@ -31,6 +32,13 @@ var aims = map[string]aim{
 	"search-identifier":   {ours: 5, headline: "Search by identifier, 99th percentile"},
 	"search-patient-code": {ours: 5, headline: "Search by patient and code, 99th percentile"},
 	"search-date":         {ours: 5, headline: "Search by date, 99th percentile"},
+	"door-create":         {most: 1.5, headline: "A create at the FHIR door, online"},
+	"door-create-single":  {headline: "The same"},
+	"door-create-desk":    {headline: "The same"},
+	"door-transaction":    {ours: 50, headline: "A transaction of 100 creates"},
+	"door-read":           {ours: 0.2, headline: "A read at the FHIR door"},
+	"door-everything":     {fast: 50, headline: "$everything of a large dossier"},
+	"door-clients":        {headline: "64 clients at once"},
 	"search-values":       {headline: "Values to search by, for each event read"},
 	"disk-broker":         {headline: "Disk of the broker"},
 	"disk-desk":           {headline: "Disk of a desk"},
@@ -58,6 +66,8 @@ func (f Figure) Aim() (text string, met bool) {
 		return fmt.Sprintf("%v %s or less", a.ours, f.Unit), f.Ours <= a.ours
 	case a.most > 0:
 		return fmt.Sprintf("ratio %v or less", a.most), f.Ratio <= a.most
+	case a.fast > 0:
+		return fmt.Sprintf("%v %s or more", a.fast, f.Unit), f.Ours >= a.fast
 	case a.least > 0:
 		return fmt.Sprintf("ratio %v or more", a.least), f.Ratio >= a.least
 	}

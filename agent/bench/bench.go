@@ -15,7 +15,7 @@ type Figure struct {
 	Ours  float64 `json:"ours"`  // in Unit
 	Limit float64 `json:"limit"` // in Unit
 	Ratio float64 `json:"ratio"` // ours over the limit
-	Unit  string  `json:"unit"`  // ms: less is better; events/s: more is
+	Unit  string  `json:"unit"`  // ms: less is better; of a second: more is
 	// Beside says what the limit is made of, for people.
 	Beside string `json:"-"`
 }
@@ -86,6 +86,7 @@ var single = []subject{
 	{"live", measureLive},
 	{"heads", measureHeads},
 	{"reconnect", measureReconnect},
+	{"door", measureDoor},
 }
 
 // sized are measured with a log of each size, in this order: those that must not find a

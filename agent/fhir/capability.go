@@ -125,7 +125,7 @@ func capabilities(c Config) []byte {
 		"4.0.1", []string{"application/fhir+json", "json"}, []string{patchType},
 		[]rest{{
 			"server", notes + readingNotes,
-			map[string]string{"description": "loopback only, with a bearer token; no cross-origin requests"},
+			map[string]string{"description": "loopback only, with a bearer token for all but metadata; no cross-origin requests"},
 			typeCapabilities(c), append([]code{{"transaction"}, {"batch"}}, interactions...), operations,
 		}},
 	})

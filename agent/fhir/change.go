@@ -52,17 +52,18 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
-	var written agent.Written
-	if s.writes {
-		if written, err = h.desk.Write(r.Context(), s.draft); err != nil {
-			if s.draft.Delete && errors.Is(err, agent.ErrGone) { // somebody was faster
-				w.WriteHeader(http.StatusNoContent)
-				return nil
-			}
-			return precondition(err, s.draft)
-		}
+	if !s.writes {
+		return h.answer(w, c, s, done{})
 	}
-	return h.answer(w, c, s, written)
+	written, err := h.desk.Write(r.Context(), s.draft)
+	if s.draft.Delete && errors.Is(err, agent.ErrGone) { // somebody was faster
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if err != nil {
+		return precondition(err, s.draft)
+	}
+	return h.answer(w, c, s, h.readBack(r.Context(), written)[0])
 }
 
 // decided answers to a change that what the desk holds decides about: nothing else is
@@ -82,7 +83,7 @@ func (h *Handler) decided(w http.ResponseWriter, c *change) error {
 	if err != nil {
 		return precondition(err, s.draft)
 	}
-	return h.answer(w, c, s, append(written, agent.Written{})[0])
+	return h.answer(w, c, s, append(h.readBack(c.Context(), written...), done{})[0])
 }
 
 // asked reads a change that was asked for, and checks what can be checked without
@@ -191,18 +192,18 @@ func (h *Handler) settleDelete(c *change, t target) (settled, error) {
 }
 
 // answer answers to a change that is done.
-func (h *Handler) answer(w http.ResponseWriter, c *change, s settled, written agent.Written) error {
+func (h *Handler) answer(w http.ResponseWriter, c *change, s settled, made done) error {
 	switch {
 	case c.Method == http.MethodDelete:
 		if s.writes {
-			h.setWritten(w, c.Request, s.record, written)
+			setDone(w, made)
 		} else if s.stands != nil {
 			setVersion(w, s.stands.Shown)
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case s.writes:
-		return h.wrote(w, c.Request, s.record, written, s.status)
+		return wrote(w, c.Request, s.record, made, s.status)
 	}
 	return h.stands(w, c.Request, *s.stands)
 }

@@ -71,8 +71,8 @@ func openDeskOf(t *testing.T, b *brokertest.Broker, sheet enrolment.Sheet, name 
 	t.Cleanup(pages.Close)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", pages)
-	mux.Handle(fhir.Root+"/", fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Author: guard.Author, Version: "test", Started: time.Now()}))
-	server := httptest.NewServer(watch.Handler(mux))
+	door := fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Author: guard.Author, Version: "test", Started: time.Now()})
+	server := httptest.NewServer(watch.Handler(door.Before(mux)))
 	t.Cleanup(server.Close)
 	open.URL = server.URL
 	return open

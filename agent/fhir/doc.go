@@ -39,5 +39,6 @@
 //     the answer goes out. Nobody writes either.
 //
 // It does not promise that what it stores keeps the invariants of FHIR or any profile, and
-// it does not ask who the caller is: package guard stands before it. It starts no goroutine.
+// it does not ask who the caller is: package guard stands before it. No goroutine of it outlives the
+// request that it is for.
 package fhir

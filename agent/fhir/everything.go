@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"bufio"
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,18 +10,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
-)
-
-// Bounds of a Bundle that is written while it is read.
-const (
-	readAtOnce  = 64        // records
-	writeBuffer = 128 << 10 // bytes
-	writeLimit  = 30 * time.Second
 )
 
 // everythingAsked is what $everything was asked for.
@@ -157,112 +147,4 @@ func (h *Handler) header(r *http.Request, record events.Record, a everythingAske
 	}
 	whole := b.bytes()
 	return whole[:len(whole)-1]
-}
-
-// everythingOut writes the Bundle.
-type everythingOut struct {
-	out        *bufio.Writer
-	controller *http.ResponseController
-	records    Records
-	base       string
-	types      []string // the only ones that are wanted; none: all
-	entries    int
-	queued     map[events.Record]bool // practice's own records that were referred to
-	queue      []events.Record        // of them, those still to be written
-	buffer     []byte                 // of one entry
-}
-
-func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete error, names []projections.Named) error {
-	if _, err := e.out.Write(header); err != nil {
-		return err
-	}
-	for some := range slices.Chunk(names, readAtOnce) {
-		list, err := e.records.Listed(ctx, some)
-		if err != nil {
-			return err
-		}
-		if err := e.write(ctx, list, "match"); err != nil {
-			return err
-		}
-	}
-	if err := e.writeReferred(ctx); err != nil {
-		return err
-	}
-	if incomplete != nil {
-		e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()}))
-	}
-	end := "\n]}"
-	if e.entries == 0 {
-		end = "}" // FHIR knows no empty lists
-	}
-	if _, err := e.out.WriteString(end); err != nil {
-		return err
-	}
-	return e.out.Flush()
-}
-
-// writeReferred writes the practice's own records that were referred to, and those that
-// they refer to in turn.
-func (e *everythingOut) writeReferred(ctx context.Context) error {
-	for len(e.queue) > 0 {
-		record := e.queue[0]
-		e.queue = e.queue[1:]
-		state, err := e.records.Record(ctx, record)
-		switch {
-		case errors.Is(err, projections.ErrNotFound):
-			continue
-		case err != nil:
-			return err
-		case state.Patient != "" || state.Shown.Deleted():
-			continue
-		}
-		if err := e.write(ctx, []projections.Listed{{Version: state.Shown, Conflict: state.Conflict}}, "include"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// write writes a few versions.
-func (e *everythingOut) write(ctx context.Context, list []projections.Listed, mode string) error {
-	// A server without deadlines on its connections has none to move; that is no fault.
-	_ = e.controller.SetWriteDeadline(time.Now().Add(writeLimit))
-	for _, v := range list {
-		if unreadable(v.Version) {
-			e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(v.Event.Record, v.Version).text}))
-			continue
-		}
-		eachReference(v.Body, e.refer)
-		e.entry(&v.Event.Record, mode, stamp(v.Version, v.Conflict))
-	}
-	return ctx.Err()
-}
-
-// entry writes one entry. An error of the writer stays, and is found by the next Flush.
-func (e *everythingOut) entry(record *events.Record, mode string, resource []byte) {
-	b := append(e.buffer[:0], ",\n{"...)
-	if e.entries++; e.entries == 1 {
-		b = append(e.buffer[:0], ",\"entry\":[\n{"...)
-	}
-	if record != nil {
-		b = append(append(append(b, `"fullUrl":"`+e.base+"/"...), record.String()...), `",`...)
-	}
-	b = append(append(append(b, `"search":{"mode":"`...), mode...), `"},"resource":`...)
-	b = append(append(b, resource...), '}')
-	_, _ = e.out.Write(b)
-	e.buffer = b
-}
-
-// ownTypes are the types of the practice's own records that a dossier refers to.
-var ownTypes = map[string]bool{
-	"Practitioner": true, "PractitionerRole": true, "Organization": true, "Location": true, "HealthcareService": true, "Medication": true, "Device": true,
-}
-
-// refer queues a record that was referred to, once.
-func (e *everythingOut) refer(r events.Record) {
-	if !ownTypes[r.Type] || e.queued[r] || len(e.types) > 0 && !slices.Contains(e.types, r.Type) {
-		return
-	}
-	e.queued[r] = true
-	e.queue = append(e.queue, r)
 }

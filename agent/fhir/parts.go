@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -244,15 +245,23 @@ func (p *part) blame(err error) error {
 		return err
 	}
 	told.text = p.path() + ": " + told.text
-	switch {
-	case strings.HasPrefix(told.path, "Bundle."):
-	case told.path == "":
-		told.path = p.path()
-	default: // of the resource
-		_, within, _ := strings.Cut(told.path, ".")
-		told.path = strings.TrimSuffix(p.path()+".resource."+within, ".")
+	told.path = p.within(told.path)
+	told.issues = slices.Clone(told.issues)
+	for i, found := range told.issues {
+		if len(found.Expression) > 0 {
+			told.issues[i].Expression = []string{p.within(found.Expression[0])}
+		}
 	}
 	return &told
+}
+
+// within is the place in the Bundle of a place in the entry's resource.
+func (p *part) within(path string) string {
+	if path == "" || strings.HasPrefix(path, "Bundle.") {
+		return cmp.Or(path, p.path())
+	}
+	_, inside, _ := strings.Cut(path, ".")
+	return strings.TrimSuffix(p.path()+".resource."+inside, ".")
 }
 
 // entry is what the response Bundle says of a part.

@@ -71,7 +71,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 	if err != nil {
 		return err
 	}
-	return h.wrote(w, r, record, written, http.StatusOK)
+	return wrote(w, r, record, h.readBack(r.Context(), written)[0], http.StatusOK)
 }
 
 // merged checks the content that a person chose: it must be of this record and stay in

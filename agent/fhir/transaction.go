@@ -39,14 +39,15 @@ func (h *Handler) transaction(r *http.Request, parts []*part) error {
 	if err != nil {
 		return blamed(err, writers)
 	}
-	for i, p := range writers {
-		if err := h.answer(&p.answer, p.change, p.settled, written[i]); err != nil {
+	for i, made := range h.readBack(r.Context(), written...) {
+		p := writers[i]
+		if err := h.answer(&p.answer, p.change, p.settled, made); err != nil {
 			return p.blame(err)
 		}
 	}
 	for _, p := range changes {
 		if !p.settled.writes {
-			if err := h.answer(&p.answer, p.change, p.settled, agent.Written{}); err != nil {
+			if err := h.answer(&p.answer, p.change, p.settled, done{}); err != nil {
 				return p.blame(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -105,29 +106,50 @@ func precondition(err error, d agent.Draft) error {
 	return err
 }
 
-// setWritten names in the header what was written, and returns it with its place among
-// what stands now. Nil where it cannot be read back: the write stands.
-func (h *Handler) setWritten(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written) *projections.Version {
-	w.Header().Set("ETag", etag(written.ID))
-	if written.Queued() {
+// done is a change that was made, and its version as it stands now.
+type done struct {
+	agent.Written
+	version *projections.Listed // nil: it could not be read back; the change stands
+}
+
+// readBack reads the versions of changes that were just made, all at once: each by itself
+// costs a transaction more time than their writing.
+func (h *Handler) readBack(ctx context.Context, written ...agent.Written) []done {
+	list, names := make([]done, len(written)), make([]projections.Named, len(written))
+	for i, w := range written {
+		list[i].Written, names[i].Version = w, w.ID
+	}
+	found, err := h.records.Listed(ctx, names)
+	byID := make(map[events.ID]*projections.Listed, len(found))
+	for i := range found {
+		byID[found[i].Event.ID] = &found[i]
+	}
+	for i := range list {
+		if list[i].version = byID[list[i].ID]; list[i].version == nil {
+			h.log.Error("a write is not read back", "event", list[i].ID, "err", err)
+		}
+	}
+	return list
+}
+
+// setDone names in the header what was written.
+func setDone(w http.ResponseWriter, made done) {
+	w.Header().Set("ETag", etag(made.ID))
+	if made.Queued() {
 		w.Header().Set(QueuedHeader, "true")
 	}
-	v, err := h.records.Version(r.Context(), record, written.ID)
-	if err != nil {
-		h.log.Error("a write is not read back", "record", record, "event", written.ID, "err", err)
-		return nil
+	if made.version != nil {
+		setVersion(w, made.version.Version)
 	}
-	setVersion(w, v)
-	return &v
 }
 
 // wrote answers to a write, with what the caller prefers to see of it.
-func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, written agent.Written, status int) error {
-	v := h.setWritten(w, r, record, written)
-	w.Header().Set("Location", versionURL(r, record, written.ID))
+func wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, status int) error {
+	setDone(w, made)
+	w.Header().Set("Location", versionURL(r, record, made.ID))
 	var doubts []structure.Issue
-	if v != nil {
-		doubts = structure.Warnings(v.Body)
+	if made.version != nil {
+		doubts = structure.Warnings(made.version.Body)
 	}
 	for _, d := range doubts {
 		w.Header().Add(WarningHeader, d.String())
@@ -135,25 +157,13 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		send(w, status, informational("written as version "+written.ID.String()+" of "+record.String(), issuesOf("warning", doubts)...))
-	case prefer == "minimal" || v == nil || v.Body == nil:
+		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(), issuesOf("warning", doubts)...))
+	case prefer == "minimal" || made.version == nil || made.version.Body == nil:
 		w.WriteHeader(status)
 	default:
-		send(w, status, stamp(*v, h.inConflict(r, record, v)))
+		send(w, status, stamp(made.version.Version, made.version.Conflict))
 	}
 	return nil
-}
-
-// inConflict reports whether a version that was just written is one of several heads.
-func (h *Handler) inConflict(r *http.Request, record events.Record, v *projections.Version) bool {
-	if !v.Head {
-		return false
-	}
-	state, err := h.records.Record(r.Context(), record)
-	if err != nil {
-		h.log.Error("a write is not read back", "record", record, "event", v.Event.ID, "err", err)
-	}
-	return state.Conflict
 }
 
 // stands answers that the record is there already, as it stands.

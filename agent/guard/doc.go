@@ -4,7 +4,7 @@
 // It promises that a request that passes came from a program on this PC, spoke to
 // us by a loopback name and our own port, was not sent by a page of another origin,
 // and carried either the desk's token or a session that a one-time link opened. Only
-// /healthz and /readyz pass without token or session. A refusal has the form of the door
+// /healthz, /readyz and the reading of /fhir/metadata pass without token or session. A refusal has the form of the door
 // that it protects: JSON under /api, an OperationOutcome under /fhir, and for people
 // a page that says how to get a new link.
 //

@@ -109,7 +109,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			g.open(w, r)
 			return
 		}
-		if probe(r.URL.Path) {
+		if unguarded(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -151,7 +151,18 @@ func harden(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-func probe(path string) bool { return path == "/healthz" || path == "/readyz" }
+// unguarded reports whether a request passes without token or session: a probe, or the question
+// what the FHIR door can do. Clients ask that before they log in, and the answer says
+// nothing of any patient.
+func unguarded(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/healthz", "/readyz":
+		return true
+	case "/fhir/metadata":
+		return r.Method == http.MethodGet || r.Method == http.MethodHead
+	}
+	return false
+}
 
 // authorise wants the token or a session.
 func (g *Guard) authorise(r *http.Request) *refusal {

@@ -173,6 +173,34 @@ func TestProbesNeedNoToken(t *testing.T) {
 	}
 }
 
+// TestMetadataNeedsNoToken: what the FHIR door can do is told to any program of this PC,
+// and to no page of another site.
+func TestMetadataNeedsNoToken(t *testing.T) {
+	d := newDesk(t, guard.Config{})
+	for _, c := range []struct {
+		method, path string
+		change       func(*http.Request)
+		want         int
+	}{
+		{"GET", "/fhir/metadata", nil, 200},
+		{"HEAD", "/fhir/metadata", nil, 200},
+		{"GET", "/fhir/metadata?_format=json", nil, 200},
+		{"POST", "/fhir/metadata", nil, 401},
+		{"GET", "/fhir/metadata/", nil, 401},
+		{"GET", "/fhir/metadata/../Patient", nil, 401},
+		{"GET", "/fhir/Patient/metadata", nil, 401},
+		{"GET", "/fhir", nil, 401},
+		{"GET", "/fhir/metadata", func(r *http.Request) { r.Host = "evil.example" }, 403},
+		{"GET", "/fhir/metadata", header("Origin", "https://evil.example"), 403},
+		{"GET", "/fhir/metadata", header("Sec-Fetch-Site", "cross-site"), 403},
+		{"GET", "/fhir/metadata", func(r *http.Request) { r.RemoteAddr = "10.0.0.9:1" }, 403},
+	} {
+		if got := d.ask(c.method, c.path, c.change).Code; got != c.want {
+			t.Errorf("%s %s: got %d, want %d", c.method, c.path, got, c.want)
+		}
+	}
+}
+
 func TestAuthor(t *testing.T) {
 	d := newDesk(t, guard.Config{})
 	for _, c := range []struct {

@@ -11,6 +11,9 @@ await goTheWholeWay('fhir-kit-client', (desk) => {
     search: (resourceType, searchParams) => client.search({ resourceType, searchParams }),
     update: (body, etags) =>
       client.update({ resourceType: body.resourceType, id: body.id, body, options: { headers: { 'If-Match': etags.join(', ') } } }),
+    patch: (resourceType, id, jsonPatch) => client.patch({ resourceType, id, jsonPatch }),
+    bundle: (body) => client[body.type]({ body }),
+    typeHistory: (resourceType) => client.typeHistory({ resourceType }),
     history: (resourceType, id) => client.history({ resourceType, id }),
     conflicts: (resourceType, id) => client.operation({ name: '$conflicts', resourceType, id, method: 'GET' }),
     resolve: (resourceType, id, input) => client.operation({ name: '$resolve', resourceType, id, input }),

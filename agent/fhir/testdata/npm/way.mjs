@@ -3,6 +3,7 @@
 // client, which each script beside this one gives; only what a client has no call for,
 // a desk's switch and its light, is asked for here.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 
 const sync = 'https://carelog.eu/fhir/CodeSystem/sync';
 
@@ -12,6 +13,7 @@ export async function goTheWholeWay(name, open) {
   const desks = JSON.parse(process.env.CARELOG_DESKS);
   const clients = desks.map(open);
   const [one, two] = clients;
+  await together(one, `${name} at once`);
   const first = await register(one, name);
   await change(one, first, 'severe asthma');
   const { id } = first;
@@ -52,6 +54,50 @@ async function register(client, name) {
   assert.deepEqual(resources(await client.search('Patient', { identifier: `https://example.org/ehr|${name}`, name: 'elise' })), [patient]);
   assert.deepEqual(resources(await client.search('Condition', { patient: `Patient/${patient.id}` })), [condition]);
   return condition;
+}
+
+// together registers a patient with a condition in one transaction, which is all or nothing,
+// patches the condition, asks for several things in one batch, and finds each version in the
+// history of the type.
+async function together(client, name) {
+  const patient = {
+    resourceType: 'Patient', identifier: [{ system: 'https://example.org/ehr', value: name }], name: [{ family: 'Janssens' }],
+  };
+  const registered = (urn, condition) => bundle('transaction', [
+    { fullUrl: urn, resource: patient, request: { method: 'POST', url: 'Patient' } },
+    { resource: { ...condition, subject: { reference: urn } }, request: { method: 'POST', url: 'Condition' } },
+  ]);
+  const count = async () => (await client.search('Patient', { identifier: `https://example.org/ehr|${name}` })).total;
+  const attempt = client.bundle(registered(`urn:uuid:${randomUUID()}`, { resourceType: 'Condition', recordedDate: 'yesterday' }));
+  const { outcome } = client.refusal(await attempt.then(() => assert.fail('half a transaction was taken'), (e) => e));
+  assert.match(outcome.issue[0].expression[0], /^Bundle\.entry\[1\]/);
+  assert.equal(await count(), 0, 'nothing of it was written');
+
+  const { entry } = await client.bundle(registered(`urn:uuid:${randomUUID()}`, { resourceType: 'Condition', code: { text: 'gout' } }));
+  assert.deepEqual(entry.map((e) => e.response.status), ['201 Created', '201 Created']);
+  assert.equal(await count(), 1);
+  const [patientId, id] = entry.map((e) => e.response.location.split('/').at(-3));
+  const first = await client.read('Condition', id);
+  assert.equal(first.subject.reference, `Patient/${patientId}`);
+
+  const becomes = (was, is) => [{ op: 'test', path: '/code/text', value: was }, { op: 'replace', path: '/code/text', value: is }];
+  const second = await client.patch('Condition', id, becomes('gout', 'gout of the left foot'));
+  assert.equal(second.code.text, 'gout of the left foot');
+  assert.ok(client.refusal(await client.patch('Condition', id, becomes('gout', 'nonsense')).then(() => assert.fail('the test of a patch was passed over'), (e) => e)));
+
+  const answers = await client.bundle(bundle('batch', [
+    { request: { method: 'GET', url: `Condition/${id}` } },
+    { request: { method: 'GET', url: `Condition/${id}-of-nobody` } },
+    { resource: first, request: { method: 'PUT', url: `Condition/${id}`, ifMatch: etag(first) } },
+  ]));
+  assert.deepEqual(answers.entry.map((e) => e.response.status.slice(0, 3)), ['200', '404', '412']);
+  assert.deepEqual(answers.entry[0].resource, second);
+  const versions = (await client.typeHistory('Condition')).entry.map((e) => e.resource).filter((r) => r?.id === id);
+  assert.deepEqual(versions, [second, first]);
+}
+
+function bundle(type, entry) {
+  return { resourceType: 'Bundle', type, entry };
 }
 
 // change writes a second version. The first is there still, and nothing rests on it again.
