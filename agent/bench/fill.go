@@ -167,46 +167,64 @@ func (p *page) seal(w *scribe) {
 
 // send sends the pages in order.
 func (g *ground) send(ctx context.Context, s enrolment.Sheet, f *filling) (bytes int64, err error) {
+	for from, more := 0, true; more; from += pagesPerLogin {
+		var n int64
+		if n, more, err = g.sendPages(ctx, s, f, from); err != nil {
+			return 0, err
+		}
+		bytes += n
+	}
+	return bytes, nil
+}
+
+// pagesPerLogin is after how many pages the sender logs in anew: the login of an
+// administrator ends after some minutes, whatever it is at.
+const pagesPerLogin = 200
+
+// sendPages sends pages under one login, from a turn on; more reports whether it came to
+// their bound before the end.
+func (g *ground) sendPages(ctx context.Context, s enrolment.Sheet, f *filling, from int) (bytes int64, more bool, err error) {
 	conn, err := g.dial(s)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer conn.Close()
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	asBefore, err := keysInBulk(ctx, js)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	records, err := newSender(conn)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	for turn := 0; ; turn++ {
-		p, more := <-f.done[turn%scribes]
-		if !more {
+	more = true
+	for turn := from; more && turn < from+pagesPerLogin; turn++ {
+		var p *page
+		if p, more = <-f.done[turn%scribes]; !more {
 			break
 		}
 		if p.err != nil {
-			return 0, p.err
+			return 0, false, p.err
 		}
 		if err := sendAll(conn, keyMessages(p.keys)); err != nil {
-			return 0, fmt.Errorf("fill the keys: %w", err)
+			return 0, false, fmt.Errorf("fill the keys: %w", err)
 		}
 		if err := records.send(p.messages); err != nil {
-			return 0, fmt.Errorf("fill the log: %w", err)
+			return 0, false, fmt.Errorf("fill the log: %w", err)
 		}
 		bytes += p.bytes
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, context.Cause(ctx)
+		return 0, false, context.Cause(ctx)
 	}
 	if err := records.finish(); err != nil {
-		return 0, fmt.Errorf("fill the log: %w", err)
+		return 0, false, fmt.Errorf("fill the log: %w", err)
 	}
-	return bytes, asBefore()
+	return bytes, more, asBefore()
 }
 
 // The bucket of the keys, as the broker's package lays it out.
