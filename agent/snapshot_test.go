@@ -119,6 +119,10 @@ func (l tail) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, er
 	}
 }
 
+func (l tail) Sealed(ctx context.Context, name string, _ []byte) ([]byte, error) {
+	return l.Object(ctx, name)
+}
+
 func (l tail) Object(ctx context.Context, name string) ([]byte, error) {
 	data, err := l.Log.Object(ctx, name)
 	if err == nil && l.spoil != nil {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -133,41 +133,55 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 // none, or where its content is gone; *events.DamagedError where it is not what was
 // stored.
 func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
-	var last uint64
-	for {
-		info, err := l.objectInfo(ctx, name)
+	data, info, err := l.object(ctx, name, nil)
+	if err == nil && objectDigest(data) != info.Digest {
+		err = &events.DamagedError{Name: name, Reason: "its digest is another one"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// Sealed is Object for what shows by itself whether it is what was stored: its digest is
+// not looked at. It stands in the room of into, which may be nil, where that is enough.
+func (l *Log) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
+	data, _, err := l.object(ctx, name, into)
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", name, err)
+	}
+	return data, nil
+}
+
+func (l *Log) object(ctx context.Context, name string, into []byte) (data []byte, info objectInfo, err error) {
+	for last := uint64(0); ; last = info.sequence {
+		info, err = l.objectInfo(ctx, name)
 		if err == nil && info.sequence == last { // not replaced while it was read
 			err = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read object %s: %w", name, err)
+			return nil, info, err
 		}
-		data, err := l.objectData(ctx, info)
-		if !errors.Is(err, events.ErrNoMessage) {
-			if err != nil {
-				return nil, fmt.Errorf("read object %s: %w", name, err)
-			}
-			return data, nil
+		if data, err = l.objectData(ctx, info, into); !errors.Is(err, events.ErrNoMessage) {
+			return data, info, err
 		}
-		last = info.sequence
 	}
 }
 
-func (l *Log) objectData(ctx context.Context, info objectInfo) ([]byte, error) {
+func (l *Log) objectData(ctx context.Context, info objectInfo, into []byte) ([]byte, error) {
 	if info.Size < 0 || info.Size > events.MaxObject || info.Chunks < 0 {
 		return nil, &events.DamagedError{Name: info.Name, Reason: "its size is none of an object"}
 	}
-	var data bytes.Buffer
-	data.Grow(int(info.Size))
+	data := slices.Grow(into[:0], int(info.Size))
 	if chunks := 0; info.Chunks > 0 {
 		for s, err := range l.span(ctx, streamSnapshots, objectChunks+info.ID, 1, info.sequence, true) {
 			if err != nil {
 				return nil, err
 			}
-			if data.Len()+len(s.Data) > events.MaxObject {
+			if len(data)+len(s.Data) > events.MaxObject {
 				return nil, &events.DamagedError{Name: info.Name, Reason: "it has more bytes than an object may have"}
 			}
-			data.Write(s.Data)
+			data = append(data, s.Data...)
 			if chunks++; chunks == info.Chunks {
 				break
 			}
@@ -176,10 +190,10 @@ func (l *Log) objectData(ctx context.Context, info objectInfo) ([]byte, error) {
 			return nil, events.ErrNoMessage
 		}
 	}
-	if objectDigest(data.Bytes()) != info.Digest {
-		return nil, &events.DamagedError{Name: info.Name, Reason: "its digest is another one"}
+	if int64(len(data)) != info.Size {
+		return nil, &events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"}
 	}
-	return data.Bytes(), nil
+	return data, nil
 }
 
 // Objects lists what there is, as the leader knows it, in the order it was stored.

@@ -114,6 +114,12 @@ func (l countedLog) Object(ctx context.Context, name string) ([]byte, error) {
 	return l.Log.Object(ctx, name)
 }
 
+// Sealed fetches and counts.
+func (l countedLog) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
+	l.objects.Add(1)
+	return l.Log.Sealed(ctx, name, into)
+}
+
 // counting connects a desk as it does by itself, and counts.
 func counting(e enrolment.Enrolment, objects *atomic.Int64) func(context.Context, func(bool, error)) (agent.Log, error) {
 	return func(ctx context.Context, report func(bool, error)) (agent.Log, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -53,7 +54,7 @@ func fetch(ctx context.Context, c Config, store Objects, m Manifest, path string
 	if err != nil {
 		return err
 	}
-	g := &getter{seal: s, store: store, manifest: m, file: f, offsets: m.offsets(), total: m.Sealed(), progress: progress}
+	g := &getter{seal: s, store: store, manifest: m, file: f, offsets: m.offsets(), total: m.Sealed(), progress: progress, rooms: make(chan []byte, 2*fetchers)}
 	if err = g.run(ctx); err == nil {
 		err = f.Sync()
 	}
@@ -81,6 +82,7 @@ type getter struct {
 	offsets  []int64
 	total    int64
 	progress func(bytes, total int64)
+	rooms    chan []byte // of parts that were opened, for the next ones
 
 	mu   sync.Mutex
 	done int64 // sealed bytes whose plain ones are in the file
@@ -119,10 +121,14 @@ func (g *getter) run(ctx context.Context) error {
 	})
 	for range workers() {
 		opening.Go(func() {
-			plain := make([]byte, 0, maxPart)
+			plain := make([]byte, 0, g.manifest.largest())
 			for j := range jobs {
 				if err := g.put(j, decoder, plain); err != nil {
 					cancel(err)
+				}
+				select {
+				case g.rooms <- j.sealed:
+				default:
 				}
 			}
 		})
@@ -136,7 +142,12 @@ func (g *getter) run(ctx context.Context) error {
 func (g *getter) ask(ctx context.Context, missing []int, next func() (int, bool), jobs chan<- job) error {
 	for i, ok := next(); ok; i, ok = next() {
 		number := missing[i]
-		sealed, err := g.store.Object(ctx, partName(g.manifest.ID, number))
+		var room []byte
+		select {
+		case room = <-g.rooms:
+		default:
+		}
+		sealed, err := g.store.Sealed(ctx, partName(g.manifest.ID, number), room)
 		if err != nil {
 			return err
 		}
@@ -188,12 +199,13 @@ func (g *getter) resume(ctx context.Context) (missing []int, err error) {
 	}
 	right := make([]bool, len(g.offsets))
 	err = each(ctx, workers(), len(g.offsets), func(_ context.Context, next func() (int, bool)) error {
-		buffer := make([]byte, maxPart)
+		var buffer []byte
 		for i, ok := next(); ok; i, ok = next() {
 			if g.offsets[i] >= info.Size() {
 				continue
 			}
 			part := g.manifest.Parts[i]
+			buffer = slices.Grow(buffer[:0], int(g.manifest.largest()))
 			got := buffer[:part.Plain]
 			if _, err := g.file.ReadAt(got, g.offsets[i]); err != nil {
 				return err

@@ -79,6 +79,11 @@ func (s *shelf) Object(_ context.Context, name string) ([]byte, error) {
 	return nil, events.ErrNoMessage
 }
 
+func (s *shelf) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
+	data, err := s.Object(ctx, name)
+	return append(into[:0], data...), err
+}
+
 func (s *shelf) Objects(context.Context) (list []events.Object, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,10 +11,12 @@ import (
 
 // Objects is what is needed of the server's object store. An object is stored whole or
 // not at all. PutObject fails with events.ErrFull where there is no room, Object with
-// events.ErrNoMessage where there is none of that name.
+// events.ErrNoMessage where there is none of that name. Sealed is Object in the room of
+// into, and may leave it to the seal to show what was damaged.
 type Objects interface {
 	PutObject(ctx context.Context, name string, data []byte) error
 	Object(ctx context.Context, name string) ([]byte, error)
+	Sealed(ctx context.Context, name string, into []byte) ([]byte, error)
 	Objects(ctx context.Context) ([]events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
 }
@@ -63,6 +65,14 @@ type Manifest struct {
 func (m Manifest) Plain() (n int64) {
 	for _, p := range m.Parts {
 		n += p.Plain
+	}
+	return n
+}
+
+// largest is the size of its largest part in bytes.
+func (m Manifest) largest() (n int64) {
+	for _, p := range m.Parts {
+		n = max(n, p.Plain)
 	}
 	return n
 }

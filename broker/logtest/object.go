@@ -25,6 +25,10 @@ func noise(n int, seed byte) []byte {
 
 func wantObject(t testing.TB, l Log, name string, want []byte) {
 	t.Helper()
+	sealed, err := l.Sealed(t.Context(), name, make([]byte, 1, 10))
+	if err != nil || !bytes.Equal(sealed, want) {
+		t.Errorf("object %q, sealed, has %d bytes, %v; want %d others", name, len(sealed), err, len(want))
+	}
 	got, err := l.Object(t.Context(), name)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("object %q has %d bytes, %v; want %d others", name, len(got), err, len(want))

@@ -28,6 +28,7 @@ type Log interface {
 	Positions(ctx context.Context) ([]events.SignedPosition, error)
 	PutObject(ctx context.Context, name string, data []byte) error
 	Object(ctx context.Context, name string) ([]byte, error)
+	Sealed(ctx context.Context, name string, into []byte) ([]byte, error)
 	Objects(ctx context.Context) ([]events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
 	AttachmentState(ctx context.Context) (events.LogState, error)

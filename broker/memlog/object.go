@@ -85,6 +85,12 @@ func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
+// Sealed is broker.Log.Sealed.
+func (l *Log) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
+	data, err := l.Object(ctx, name)
+	return append(into[:0], data...), err
+}
+
 // Objects is broker.Log.Objects.
 func (l *Log) Objects(ctx context.Context) ([]events.Object, error) {
 	var list []events.Object
