@@ -290,7 +290,10 @@ func (j *Jobs) work(one *job) {
 	defer j.mu.Unlock()
 	one.status.Done, one.status.Files, one.status.Err = true, files, err
 	one.status.Expires = j.config.Now().Add(Keep)
-	if err != nil && one.context.Err() == nil {
+	switch {
+	case err == nil:
+		j.config.Logger.Info("export done", "job", one.id, "files", len(files))
+	case one.context.Err() == nil:
 		j.config.Logger.Error("export failed", "job", one.id, "err", err)
 	}
 	if err != nil || j.index(one.id) < 0 {

@@ -13,58 +13,39 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/carelog/carelog/agent"
-	"github.com/carelog/carelog/agent/agenttest"
-	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/fhir"
-	"github.com/carelog/carelog/broker"
-	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
-// clinic is a practice on a real broker, with real desks and their doors.
-type clinic struct {
-	t      *testing.T
-	broker *brokertest.Broker
-	sheet  enrolment.Sheet
-	dir    string
-}
+// clinic is an office whose desks are asked over HTTP: what streams, and breaks off.
+type clinic struct{ *office }
 
 // clinicDesk is one desk of it.
 type clinicDesk struct {
-	*agenttest.Desk
-	t    *testing.T
-	line *brokertest.Device
+	*realDesk
 	door *httptest.Server
 }
 
-func newClinic(t *testing.T) *clinic {
-	t.Helper()
-	b := brokertest.Start(t)
-	return &clinic{t: t, broker: b, dir: t.TempDir(),
-		sheet: enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}}
-}
+func newClinic(t *testing.T) clinic { return clinic{emptyOffice(t)} }
 
 // open starts a desk and waits until its light is green.
-func (c *clinic) open(name string) *clinicDesk {
+func (c clinic) open(name string) *clinicDesk {
 	c.t.Helper()
-	o := &clinicDesk{t: c.t, line: c.broker.Device(name)}
-	o.Desk = agenttest.NewDesk(c.t, c.sheet, c.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
-		config := o.line.Config()
-		config.OnConnection = report
-		return broker.Connect(ctx, config)
-	})
-	o.start()
+	o := &clinicDesk{realDesk: c.desk(name, 0)}
+	o.door = httptest.NewServer(o.realDesk.door)
 	c.t.Cleanup(o.stop)
 	o.AwaitGreen()
 	return o
 }
 
 func (o *clinicDesk) start() {
-	o.Desk.Start()
-	o.door = httptest.NewServer(fhir.New(fhir.Config{Desk: o.Agent, Records: o.Records(), Attachments: o.Agent, Version: "test", Started: time.Now()}))
+	o.Start()
+	o.realDesk.open()
+	o.door = httptest.NewServer(o.realDesk.door)
 }
 
 func (o *clinicDesk) stop() {
@@ -72,7 +53,7 @@ func (o *clinicDesk) stop() {
 		o.door.Close()
 		o.door = nil
 	}
-	o.Desk.Stop()
+	o.Stop()
 }
 
 // ask sends a request to the door. Headers are "Name: value".
@@ -314,4 +295,35 @@ func TestAFullBrokerStore(t *testing.T) {
 		t.Errorf("when there is room: %v", s.Warnings)
 	}
 	two.holds("b", content)
+}
+
+// A content under a key that is not here: offline nobody knows whether there is one, and
+// the client is told to ask again; the server knows.
+func TestAContentUnderAKeyThatIsNotHere(t *testing.T) {
+	o := newClinic(t).open("one")
+	o.put("letter", scan(100, 1))
+	o.AwaitGreen()
+	of := events.Attachment{Name: strings.Repeat("a", 64), Size: 100}
+	of.Key[0], of.Digest[0] = 1, 1
+	body, err := fhirjson.Attach([]byte(`{"resourceType":"Binary","id":"b","contentType":"application/pdf","securityContext":{"reference":"Patient/p1"},"_data":{}}`), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(status int) (*http.Response, string) {
+		t.Helper()
+		got, text := o.want(status, "PUT", "Binary/b", bytes.NewReader(body), "Content-Type: application/fhir+json")
+		return got, string(text)
+	}
+	write(http.StatusUnprocessableEntity)
+	if _, err := o.OpenAttachment(t.Context(), "p1", of); !errors.Is(err, events.ErrNoKey) || errors.Is(err, attachments.ErrAway) {
+		t.Errorf("online: %v, want that there is no such key", err)
+	}
+	o.line.Cut()
+	o.AwaitOffline()
+	if got, text := write(http.StatusServiceUnavailable); got.Header.Get("Retry-After") == "" || !strings.Contains(text, `"incomplete"`) {
+		t.Errorf("offline: Retry-After %q, %s", got.Header.Get("Retry-After"), text)
+	}
+	if _, err := o.OpenAttachment(t.Context(), "p1", of); !errors.Is(err, attachments.ErrAway) {
+		t.Errorf("offline: %v, want that it may be elsewhere", err)
+	}
 }

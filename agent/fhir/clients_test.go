@@ -1,21 +1,13 @@
 package fhir_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
-	"github.com/carelog/carelog/agent"
-	"github.com/carelog/carelog/agent/agenttest"
-	"github.com/carelog/carelog/agent/enrolment"
-	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/web"
-	"github.com/carelog/carelog/broker"
-	"github.com/carelog/carelog/broker/brokertest"
 )
 
 // TestPublicClients: clients that nobody here wrote go the whole way, unmodified, from a
@@ -24,9 +16,8 @@ import (
 func TestPublicClients(t *testing.T) {
 	scripts := []string{"fhir-kit-client.mjs", "medplum.mjs", "fhirclient.mjs"}
 	_ = npmScript(t, scripts[0]) // skips, or fails, before desks are started
-	b := brokertest.Start(t)
-	sheet := enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}
-	desks, err := json.Marshal([]openDesk{openDeskOf(t, b, sheet, "one"), openDeskOf(t, b, sheet, "two")})
+	o := emptyOffice(t)
+	desks, err := json.Marshal([]openDesk{openDeskOf(o, "one"), openDeskOf(o, "two")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,16 +43,9 @@ type openDesk struct {
 }
 
 // openDeskOf starts a desk with its guard and the doors that an EHR uses, on loopback.
-func openDeskOf(t *testing.T, b *brokertest.Broker, sheet enrolment.Sheet, name string) openDesk {
-	t.Helper()
-	line := b.Device(name)
-	d := agenttest.NewDesk(t, sheet, t.TempDir(), name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
-		c := line.Config()
-		c.OnConnection = report
-		return broker.Connect(ctx, c)
-	})
-	d.Start()
-	t.Cleanup(d.Stop)
+func openDeskOf(o *office, name string) openDesk {
+	o.t.Helper()
+	t, d := o.t, o.desk(name, 0)
 	open := openDesk{Name: "desk " + name, Token: guard.NewToken(), User: "dr-" + name}
 	watch, err := guard.Open(guard.Config{Token: open.Token, Author: open.User})
 	if err != nil {
@@ -71,8 +55,7 @@ func openDeskOf(t *testing.T, b *brokertest.Broker, sheet enrolment.Sheet, name 
 	t.Cleanup(pages.Close)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", pages)
-	door := fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Author: guard.Author, Version: "test", Started: time.Now()})
-	server := httptest.NewServer(watch.Handler(door.Before(mux)))
+	server := httptest.NewServer(watch.Handler(d.door.Before(mux)))
 	t.Cleanup(server.Close)
 	open.URL = server.URL
 	return open

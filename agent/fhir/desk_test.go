@@ -273,8 +273,12 @@ func (d *desk) do(method, path, body string, headers ...string) reply {
 
 // ask sends a request.
 func (d *desk) ask(method, path, body string, headers ...string) reply {
-	d.t.Helper()
-	r := httptest.NewRequestWithContext(d.t.Context(), method, "http://127.0.0.1:7878"+path, strings.NewReader(body))
+	return asked(d.t, d.door, method, path, body, headers...)
+}
+
+// asked sends a request to a door. Headers are "Name: value".
+func asked(t testing.TB, door http.Handler, method, path, body string, headers ...string) reply {
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:7878"+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/fhir+json")
 	}
@@ -283,8 +287,8 @@ func (d *desk) ask(method, path, body string, headers ...string) reply {
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	d.door.ServeHTTP(w, r)
-	return reply{w, d.t}
+	door.ServeHTTP(w, r)
+	return reply{w, t}
 }
 
 // check holds what is true of every answer.

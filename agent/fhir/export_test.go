@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ type exporting struct {
 	folder string
 	store  *paused
 	jobs   *bulk.Jobs
+	said   signal
 	mu     sync.Mutex
 	now    time.Time
 }
@@ -55,7 +57,8 @@ func newExporting(t *testing.T) *exporting {
 		t.Fatal(err)
 	}
 	var err error
-	d.jobs, err = bulk.Open(bulk.Config{Folder: d.folder, Records: d.store, Now: func() time.Time { d.mu.Lock(); defer d.mu.Unlock(); return d.now }})
+	d.jobs, err = bulk.Open(bulk.Config{Folder: d.folder, Records: d.store, Logger: slog.New(slog.NewTextHandler(&d.said, nil)),
+		Now: func() time.Time { d.mu.Lock(); defer d.mu.Unlock(); return d.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,22 +112,30 @@ func (d *exporting) begin(path string) string {
 // await waits until an export is done.
 func (d *exporting) await(at string) (m manifest) {
 	d.t.Helper()
-	for began := time.Now(); ; time.Sleep(time.Millisecond) { // a client has nothing else to wait on
+	for {
+		said := d.said.wait()
 		w := d.raw("GET", at)
-		if w.Code == 202 {
-			if !strings.Contains(w.Header().Get("X-Progress"), " of ") || w.Header().Get("Retry-After") == "" {
-				d.t.Fatalf("headers of an export under way: %v", w.Header())
+		if w.Code != 202 {
+			if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil || w.Code != 200 {
+				d.t.Fatalf("%d %s", w.Code, w.Body)
 			}
-			if time.Since(began) > 20*time.Second {
-				d.t.Fatal("the export does not end")
-			}
-			continue
+			return m
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil || w.Code != 200 {
-			d.t.Fatalf("%d %s", w.Code, w.Body)
+		if !strings.Contains(w.Header().Get("X-Progress"), " of ") || w.Header().Get("Retry-After") == "" {
+			d.t.Fatalf("headers of an export under way: %v", w.Header())
 		}
-		return m
+		select {
+		case <-said:
+		case <-time.After(20 * time.Second):
+			d.t.Fatal("the export does not end")
+		}
 	}
+}
+
+// Write hears what the exports say in the log: that one of them has ended.
+func (s *signal) Write(line []byte) (int, error) {
+	s.fire()
+	return len(line), nil
 }
 
 // lines are those of a file of an export.

@@ -3,6 +3,7 @@ package fhir_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,11 +74,24 @@ func TestProvenanceSearch(t *testing.T) {
 	d.do("PUT", "/fhir/Basic/b3", basicOf("b3", "p2", "of another"), "Carelog-User: dr-1").want(201)
 	d.do("PUT", "/fhir/Provenance/own", `{"resourceType":"Provenance","id":"own","target":[{"reference":"Patient/p1"}],"recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}`, "Carelog-User: dr-9").want(201)
 	ownEvent := d.do("GET", "/fhir/Provenance/own", "").version().String()
+	four := d.do("GET", "/fhir/Basic/b3", "").version().String()
+	came := func(id string) string { return d.do("GET", "/fhir/Provenance/"+id, "").Header().Get("Last-Modified") }
+	at := func(id string) string {
+		t.Helper()
+		when, err := http.ParseTime(came(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when.Format(time.RFC3339)
+	}
 	for query, want := range map[string][]string{
 		"target=Basic/b1": {two, one}, "target=Basic/b1/_history/" + one: {one}, "target=Basic/none": {},
 		"target=http://127.0.0.1:7878/fhir/Basic/b2": {three},
 		"patient=p1": {ownEvent, three, two, one},
 		"patient=Patient/p1&agent=Practitioner/dr-1": {three, one}, "patient=p1&agent=Device/desk-1": {ownEvent, three, two, one},
+		"": {ownEvent, four, three, two, one}, "agent=Practitioner/dr-1": {four, three, one}, "agent=dr-2": {two}, "agent=Practitioner/nobody": {},
+		"recorded=lt2000": {}, "_lastUpdated=lt2000": {}, "_lastUpdated=ge" + at(four): {ownEvent, four}, "agent=dr-1&_lastUpdated=lt" + at(four): {three, one},
+		"_lastUpdated=" + at(two): {two}, "_lastUpdated=gt" + at(one) + "&_lastUpdated=lt" + at(three): {two}, "patient=p1&_lastUpdated=le" + at(one): {one},
 		"patient=p1&recorded=lt2000": {}, "patient=p1&recorded=ge2000": {ownEvent, three, two, one},
 	} {
 		var got []string
@@ -100,7 +114,7 @@ func TestProvenanceSearch(t *testing.T) {
 			t.Errorf("%s finds %d records of clients, want theirs after the log's", query, records)
 		}
 	}
-	for _, query := range []string{"target=x", "target=Basic/b1&_sort=x", "patient=p1&recorded=soon", "target=Basic/b1&patient=p1", "target=Basic/b1&_cursor=x.1"} {
+	for _, query := range []string{"target=x", "target=Basic/b1&_sort=x", "patient=p1&recorded=soon", "target=Basic/b1&patient=p1", "target=Basic/b1&_cursor=x.1", "_lastUpdated=soon", "agent=dr-1&agent=dr-2"} {
 		d.do("GET", "/fhir/Provenance?"+query, "").want(400)
 	}
 }

@@ -14,7 +14,7 @@ func (c Config) offer(t *capability) {
 				"GET Patient/$export: as $export, of what is in a patient's dossier"})
 		}
 	case "Provenance":
-		t.Documentation = "Provenance/[version id] is made of the log for every version there is, and cannot be written; a search by target or patient, with agent and recorded and nothing else, finds these first, and then what clients wrote"
+		t.Documentation = "Provenance/[version id] is made of the log for every version there is, and cannot be written; a search by target, patient, agent, recorded and _lastUpdated and nothing else finds these first, and then what clients wrote"
 	case "AuditEvent":
 		if c.Trail == nil {
 			return

@@ -2,8 +2,6 @@ package fhir_test
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/events"
@@ -31,7 +30,7 @@ type realDesk struct {
 	*agenttest.Desk
 	t    testing.TB
 	line *brokertest.Device
-	door http.Handler
+	door *fhir.Handler
 }
 
 // patience is how long a write waits for the broker. A machine that is busy must not make
@@ -41,24 +40,36 @@ const patience = 40 * time.Second
 // newOffice opens a practice of two desks, both with a green light.
 func newOffice(t testing.TB) (one, two *realDesk) {
 	t.Helper()
-	b := brokertest.Start(t)
-	o := &office{t: t, broker: b, dir: t.TempDir(),
-		sheet: enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}}
-	one, two = o.desk("one"), o.desk("two")
+	o := emptyOffice(t)
+	one, two = o.desk("one", patience), o.desk("two", patience)
 	one.AwaitGreen()
 	two.AwaitGreen()
 	return one, two
 }
 
-func (o *office) desk(name string) *realDesk {
+// emptyOffice opens a practice without desks.
+func emptyOffice(t testing.TB) *office {
+	t.Helper()
+	b := brokertest.Start(t)
+	return &office{t: t, broker: b, dir: t.TempDir(),
+		sheet: enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}}
+}
+
+// desk starts a desk that waits so long for the broker; 0: as long as desks of tests do.
+func (o *office) desk(name string, patience time.Duration) *realDesk {
 	o.t.Helper()
 	d := &realDesk{t: o.t, line: o.broker.Device(name)}
 	d.Desk = agenttest.NewDesk(o.t, o.sheet, o.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
 		c := d.line.Config()
-		c.OnConnection, c.Timeout = report, patience/2
+		c.OnConnection = report
+		if patience > 0 {
+			c.Timeout = patience / 2
+		}
 		return broker.Connect(ctx, c)
 	})
-	d.Config.Patience = patience
+	if patience > 0 {
+		d.Config.Patience = patience
+	}
 	d.Start()
 	o.t.Cleanup(d.Stop)
 	d.open()
@@ -67,22 +78,12 @@ func (o *office) desk(name string) *realDesk {
 
 // open opens the door of the desk as it runs now.
 func (d *realDesk) open() {
-	d.door = fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Version: "test", Started: eventstest.Epoch})
+	d.door = fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Attachments: d.Agent, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
 }
 
 // ask sends a request to the door. It may be called by several goroutines.
 func (d *realDesk) ask(method, path, body string, headers ...string) reply {
-	r := httptest.NewRequestWithContext(d.t.Context(), method, "http://127.0.0.1:7878"+path, strings.NewReader(body))
-	if body != "" {
-		r.Header.Set("Content-Type", "application/fhir+json")
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
-	w := httptest.NewRecorder()
-	d.door.ServeHTTP(w, r)
-	return reply{w, d.t}
+	return asked(d.t, d.door, method, path, body, headers...)
 }
 
 // awaitEvent waits until the desk has read a version.

@@ -154,3 +154,39 @@ func TestOneOfManyConditionalCreates(t *testing.T) {
 		t.Errorf("%d conflicts, want none", n)
 	}
 }
+
+// Sixty-four clients at two desks register, read, search and change at once, and each is
+// answered as if it were alone.
+func TestManyClientsAtOnce(t *testing.T) {
+	one, two := newOffice(t)
+	const clients = 64
+	var all sync.WaitGroup
+	for n := range clients {
+		d := []*realDesk{one, two}[n%2]
+		all.Go(func() {
+			want := func(got reply, status int) reply {
+				if got.Code != status {
+					t.Errorf("client %d: got %d, want %d: %s", n, got.Code, status, got.Body)
+				}
+				return got
+			}
+			patient := fmt.Sprint("Patient/client-", n)
+			want(d.ask("PUT", "/fhir/"+patient, fmt.Sprintf(`{"resourceType":"Patient","id":"client-%d","name":[{"family":"Peeters"}]}`, n)), 201)
+			entry := entryOf("", strings.Replace(allergy, "Patient/p1", patient, 1), "POST", "AllergyIntolerance", "")
+			want(d.ask("POST", "/fhir", posted("transaction", entry, entry)), 200)
+			want(d.ask("GET", "/fhir/"+patient, ""), 200)
+			if got := want(d.ask("GET", "/fhir/AllergyIntolerance?patient="+patient, ""), 200).bundle(); *got.Total != 2 {
+				t.Errorf("client %d finds %d allergies, want 2", n, *got.Total)
+			}
+			want(d.ask("PATCH", "/fhir/"+patient, `[{"op":"add","path":"/birthDate","value":"1970-03-30"}]`, "Content-Type: application/json-patch+json"), 200)
+			want(d.ask("DELETE", "/fhir/"+patient, ""), 204)
+		})
+	}
+	all.Wait()
+	level(one, two)
+	for _, d := range []*realDesk{one, two} {
+		if got := d.ask("GET", "/fhir/AllergyIntolerance?_summary=count", "").want(200).bundle(); *got.Total != 2*clients {
+			t.Errorf("desk %s has %d allergies, want %d", d.Name, *got.Total, 2*clients)
+		}
+	}
+}

@@ -170,6 +170,7 @@ func TestTransactionIsRefused(t *testing.T) {
 		"a condition that is none": {entryOf("", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient?shoe=42"}}`, "POST", "Basic", ""), 400, "not-supported", "Bundle.entry[1]"},
 		"the patient moves":        {entryOf("", `{"resourceType":"Basic","id":"n1","code":{"text":"x"},"subject":{"reference":"Patient/p2"}}`, "PUT", "Basic/n1", ""), 422, "business-rule", "Bundle.entry[1]"},
 		"a name twice":             {entryOf("", `{"resourceType":"Basic","x":1,"x":2}`, "POST", "Basic", ""), 400, "structure", "Bundle.entry[1].resource.x"},
+		"no resource of R4":        {entryOf("", `{"resourceType":"Basic","code":{"text":7}}`, "POST", "Basic", ""), 422, "value", "Bundle.entry[1].resource.code.text"},
 		"all of a type":            {entryOf("", "", "DELETE", "Basic", ""), 400, "required", "Bundle.entry[1]"},
 		"an odd condition":         {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", `,"ifMatch":"x"`), 400, "value", "Bundle.entry[1]"},
 		"an id that is none":       {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/a_b", ""), 404, "not-found", "Bundle.entry[1]"},

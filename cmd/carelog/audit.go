@@ -20,7 +20,7 @@ import (
 type auditCommand struct {
 	Log    auditLogCommand    `cmd:"" help:"List the events of the log."`
 	Show   auditShowCommand   `cmd:"" help:"Show a record or a dossier as the log had it."`
-	Verify auditVerifyCommand `cmd:"" help:"Verify chains, signatures, parents, bodies and hashes of the whole log, and the projection."`
+	Verify auditVerifyCommand `cmd:"" help:"Verify chains, signatures, parents, bodies and hashes of the whole log, that the contents of letters and scans are on the broker, and the projection."`
 }
 
 // auditFlags say which log is read: the broker's, or a device's copy.
@@ -38,7 +38,8 @@ type auditSource struct {
 	keys      audit.Keys
 	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
 	last      uint64
-	store     *projections.Store // of a desk's own copy; else nil
+	store     *projections.Store                                           // of a desk's own copy; else nil
+	pieces    func(ctx context.Context, name string) (map[int]bool, error) // of attachments at the broker; nil: it is not asked
 	close     func() error
 }
 
@@ -121,7 +122,7 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 	if err != nil {
 		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
 	}
-	s.read, s.last, s.close = log.Read, state.Last, log.Close
+	s.read, s.last, s.close, s.pieces = log.Read, state.Last, log.Close, log.Pieces
 	return nil
 }
 
@@ -270,7 +271,7 @@ func (c *auditVerifyCommand) Run(env *environment) (err error) {
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
 	printer := c.printer(env)
-	check := audit.Check{Keys: source.keys, Total: source.last}
+	check := audit.Check{Keys: source.keys, Total: source.last, Pieces: source.pieces}
 	if progress := progressOn(env, c.JSON); progress != nil {
 		check.Progress = func(p audit.Progress) { progress.show("verify", p.Done, p.Total, p.Rate) }
 		defer progress.end()

@@ -57,6 +57,8 @@ const (
 	Erasure    Code = "erased"      // notice: a patient was erased; the bodies stay closed
 	NotChecked Code = "not-checked" // warning: keys are missing, so bodies or signatures were not checked
 
+	AttachmentMissing Code = "attachment-missing" // warning: the content of a letter or scan is not on the broker, or not all of it
+
 	OtherHash  Code = "hash"       // error: the log up to an expected position is another one
 	NotReached Code = "log-short"  // error: the log ends before an expected position
 	Projected  Code = "projection" // error: the projection is not what a replay gives; the text names the first difference
@@ -68,7 +70,7 @@ var severities = map[Code]Severity{
 	ChainStart: Error, ChainGap: Error, ChainFork: Error, ChainBroken: Error, ChainOrder: Warning, WasSetAside: Notice, SetAsideHere: Notice,
 	BadSignature: Error, DeviceUnknown: Error, BadCertificate: Error, OtherKey: Error, AfterRevoked: Warning, DeviceRevoked: Notice,
 	ParentMissing: Error, ParentLate: Warning, ParentOther: Error,
-	BodyBroken: Error, BodyNoKey: Error, Erasure: Notice, NotChecked: Warning,
+	BodyBroken: Error, BodyNoKey: Error, Erasure: Notice, NotChecked: Warning, AttachmentMissing: Warning,
 	OtherHash: Error, NotReached: Error, Projected: Error,
 }
 

@@ -177,10 +177,11 @@ read         %s in %.1f s, up to %d
 hash         %s
 events       %d of %s; %d unreadable, %d of a newer version, %d that do not count, %d set aside
 bodies       %d opened, %d erased, %d closed for want of a key
+attachments  %d
 verdict      %s
 `, count(s.Messages, "message"), s.Seconds, s.Position.Sequence, s.Position.Hash,
 		s.Events, count(s.Devices, "device"), s.Unreadable, s.UnknownType, s.Discounted, s.SetAside,
-		s.Opened, s.Erased, s.Closed, verdict)
+		s.Opened, s.Erased, s.Closed, s.Attachments, verdict)
 }
 
 // what is the type of an event in a word, where this version knows it.

@@ -20,7 +20,7 @@ type item struct {
 	fault       error
 	fingerprint events.Digest
 	digest      events.Digest
-	body        []byte // kept for Device records, and where the reading keeps bodies
+	body        []byte // kept for Device records and Binaries, and where the reading keeps bodies
 	openErr     error
 	standing    Standing
 	problems    []problem // of a Device record
@@ -59,7 +59,7 @@ const (
 type reading struct {
 	keys  Keys
 	trust *trust
-	keep  bool                      // keep every body, not only those of Device records
+	keep  bool                      // keep every body, not only those of Device records and Binaries
 	wants func(events.Message) bool // nil: all; the others are not even decoded
 }
 
@@ -146,7 +146,7 @@ func (r *reading) decode(it *item) {
 	}
 	body, err := r.keys.Open(e)
 	it.openErr = err
-	if r.keep || introduces(e) {
+	if r.keep || introduces(e) || e.Record.Type == binaryType {
 		it.body = body
 	}
 }

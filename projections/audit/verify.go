@@ -24,6 +24,9 @@ type Check struct {
 	// Expect are positions that others say they have read: the log must have the
 	// same hash there.
 	Expect []events.Position
+	// Pieces tells which pieces of an attachment the broker has, by number; nil: nobody
+	// looks for them. See events.Attachment.
+	Pieces func(ctx context.Context, name string) (map[int]bool, error)
 	// Total is how many messages are to come, for Progress; 0 where it is not known.
 	Total uint64
 	// Progress is called from Verify's goroutine after some hundreds of messages; it may be nil.
@@ -39,10 +42,11 @@ type Summary struct {
 	Discounted  int             `json:"discounted"`   // events that do not count: wrong signature, no certified device, revoked
 	SetAside    int             `json:"set_aside"`
 	Devices     int             `json:"devices"`
-	Opened      int             `json:"opened"`   // bodies
-	Erased      int             `json:"erased"`   // bodies that stay closed because their patient was erased
-	Closed      int             `json:"closed"`   // bodies that stay closed though no erasure says so
-	Position    events.Position `json:"position"` // the end of the log
+	Opened      int             `json:"opened"`      // bodies
+	Erased      int             `json:"erased"`      // bodies that stay closed because their patient was erased
+	Closed      int             `json:"closed"`      // bodies that stay closed though no erasure says so
+	Attachments int             `json:"attachments"` // contents to which the log refers
+	Position    events.Position `json:"position"`    // the end of the log
 	Errors      int             `json:"errors"`
 	Warnings    int             `json:"warnings"`
 	Notices     int             `json:"notices"`
@@ -66,6 +70,9 @@ func Verify(ctx context.Context, log Log, c Check, found func(Finding) error) (S
 	r := reading{keys: c.Keys}
 	err := r.run(ctx, log, v.add)
 	if err == nil {
+		err = v.attachments(ctx)
+	}
+	if err == nil {
 		v.finish()
 		err = v.err
 	}
@@ -87,8 +94,9 @@ type verifier struct {
 	seen     *seen
 	parents  *parents
 	chains   *chains
-	closed   map[string]*closed // by patient
-	erased   map[string]bool    // patients
+	closed   map[string]*closed  // by patient
+	erased   map[string]bool     // patients
+	attached map[string]attached // by the name of the content
 }
 
 // closed are the bodies of one patient whose key is not here.
@@ -104,7 +112,7 @@ func newVerifier(c Check, found func(Finding) error) *verifier {
 	return &verifier{
 		check: c, found: found, start: time.Now(), expect: expect,
 		seen: s, parents: newParents(s), chains: newChains(),
-		closed: make(map[string]*closed), erased: make(map[string]bool),
+		closed: make(map[string]*closed), erased: make(map[string]bool), attached: make(map[string]attached),
 	}
 }
 
@@ -181,6 +189,7 @@ func (v *verifier) event(it *item, at place) {
 		v.chains.add(at, e, it.link(), v.report)
 	}
 	v.body(it, at)
+	v.refers(it, at)
 	v.kind(it, at)
 }
 

@@ -223,6 +223,12 @@ var faults = map[string]fault{
 			c.Keys.Open = nil
 			return ""
 		}},
+	"a content that is not on the broker": {code: audit.AttachmentMissing,
+		plant: func(p *eventstest.Practice, a, _ *eventstest.Device, c *audit.Check) string {
+			body, _ := binary("b", 1)
+			c.Pieces = func(context.Context, string) (map[int]bool, error) { return nil, nil }
+			return push(p, a.Make(eventstest.Change{Record: "Binary/b", Patient: "pat-1", Body: body}))
+		}},
 	"no root key": {code: audit.NotChecked,
 		plant: func(_ *eventstest.Practice, _, _ *eventstest.Device, c *audit.Check) string {
 			c.Keys.Root = nil

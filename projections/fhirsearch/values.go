@@ -120,8 +120,7 @@ func (c *collector) value(p *place, e fhirjson.Element) {
 			c.add(p.number, s.appendTo(nil))
 		}
 	case KindQuantity:
-		value, _ := e.Member("value")
-		if q, ok := quantityOf(value.Digits(), e.Text("comparator"), e.Text("system"), e.Text("code"), e.Text("unit")); ok {
+		if q, ok := quantityOf(e.Member("value").Digits(), e.Text("comparator"), e.Text("system"), e.Text("code"), e.Text("unit")); ok {
 			c.add(p.number, q.appendTo(nil))
 		}
 	}
@@ -168,7 +167,7 @@ func hash4(s string) (h [4]byte) {
 
 // tokensOf reads a code in any of the forms that FHIR has for one.
 func tokensOf(e fhirjson.Element, system string) (list []token) {
-	if !e.IsObject() {
+	if e.Kind() != fhirjson.Object {
 		if code := e.Primitive(); code != "" {
 			list = append(list, token{code, Canonical(system)})
 		}
@@ -183,7 +182,7 @@ func tokensOf(e fhirjson.Element, system string) (list []token) {
 			list = append(list, token{code, Canonical(c.Text("system"))})
 		}
 	}
-	if _, coded := e.Member("coding"); coded {
+	if e.Member("coding") != fhirjson.None {
 		e.Each([]string{"coding"}, one)
 	} else {
 		one(e)
@@ -212,7 +211,7 @@ func isType(s string) bool {
 
 // spansOf reads a date, a Period or a Timing.
 func spansOf(e fhirjson.Element) (list []Span) {
-	if !e.IsObject() {
+	if e.Kind() != fhirjson.Object {
 		if s, err := ParseDate(e.Text()); err == nil {
 			list = append(list, s)
 		}

@@ -16,8 +16,8 @@ func Check(body []byte) error {
 	}
 	defer v.Close()
 	var room [24]step
-	c := checker{View: v, table: table(), steps: room[:0]}
-	c.resource(fhirjson.Root, outermost)
+	c := checker{table: table(), steps: room[:0]}
+	c.resource(v, outermost)
 	if len(c.issues) > 0 {
 		return &Error{Issues: c.issues, More: c.full}
 	}
@@ -32,7 +32,6 @@ type step struct {
 
 // checker walks through a body beside its definitions.
 type checker struct {
-	fhirjson.View
 	table  *definitions
 	steps  []step // to where it stands
 	issues []Issue
@@ -89,17 +88,17 @@ const (
 )
 
 // resource checks a whole resource.
-func (c *checker) resource(n fhirjson.Node, where place) {
-	if c.Kind(n) != fhirjson.Object {
+func (c *checker) resource(n fhirjson.Element, where place) {
+	if n.Kind() != fhirjson.Object {
 		c.fail(CodeStructure, "want a resource, which is an object")
 		return
 	}
-	typ := c.Member(n, "resourceType")
-	if typ == fhirjson.Root {
+	typ := n.Member("resourceType")
+	if typ == fhirjson.None {
 		c.failAt("resourceType", CodeRequired, "name the type of the resource")
 		return
 	}
-	d := c.table.of(c.Text(typ))
+	d := c.table.of(typ.Bytes())
 	if d == nil || d.kind != resourceType {
 		if where == outermost {
 			c.enter("Resource")
@@ -116,14 +115,14 @@ func (c *checker) resource(n fhirjson.Node, where place) {
 }
 
 // object checks the members of an object of a type.
-func (c *checker) object(n fhirjson.Node, d *definition, where place) {
+func (c *checker) object(n fhirjson.Element, d *definition, where place) {
 	c.table.complete(d)
 	var seen [maxSlots / 64]uint64
 	var chosen [maxChoices + 1]*property
 	members := 0
-	for m := c.First(n); m != fhirjson.Root && !c.full; m = c.Next(n, m) {
+	for m := n.First(); m != fhirjson.None && !c.full; m = n.Next(m) {
 		members++
-		name := c.Name(m)
+		name := m.Name()
 		bare := name
 		if len(name) > 1 && name[0] == '_' {
 			bare = name[1:]
@@ -174,15 +173,15 @@ func (c *checker) complete(d *definition, seen [maxSlots / 64]uint64) {
 
 // rules checks the few rules that stand over the members of an object: chosen says
 // whether the first choice of its type is there, which of an Extension is its value.
-func (c *checker) rules(n fhirjson.Node, d *definition, members int, chosen bool) {
+func (c *checker) rules(n fhirjson.Element, d *definition, members int, chosen bool) {
 	switch {
 	case d.kind == resourceType:
 	case members == 0:
 		c.fail(CodeStructure, "it is empty: leave the element out")
-	case members == 1 && string(c.Name(c.First(n))) == "id":
+	case members == 1 && string(n.First().Name()) == "id":
 		c.fail(CodeInvariant, "it has an id and nothing else (ele-1): leave the element out")
 	case d.name == "Extension":
-		nested := c.Member(n, "extension") != fhirjson.Root
+		nested := n.Member("extension") != fhirjson.None
 		if chosen == nested {
 			c.fail(CodeInvariant, "an extension has either a value or extensions of its own (ext-1)")
 		}
@@ -198,20 +197,20 @@ func (c *checker) unknown(d *definition, name []byte) {
 }
 
 // member checks the value or the values of an element.
-func (c *checker) member(parent, m fhirjson.Node, p *property) {
+func (c *checker) member(parent, m fhirjson.Element, p *property) {
 	if !p.many {
-		if c.Kind(m) == fhirjson.Array {
+		if m.Kind() == fhirjson.Array {
 			c.fail(CodeStructure, "it stands once at most: give the value without brackets")
 			return
 		}
 		c.value(m, p)
 		return
 	}
-	if c.Kind(m) != fhirjson.Array {
+	if m.Kind() != fhirjson.Array {
 		c.fail(CodeStructure, "it may stand several times: give an array, also of one value")
 		return
 	}
-	if c.First(m) == fhirjson.Root {
+	if m.First() == fhirjson.None {
 		c.fail(CodeStructure, "the array is empty: leave the element out")
 		return
 	}
@@ -220,7 +219,7 @@ func (c *checker) member(parent, m fhirjson.Node, p *property) {
 		return
 	}
 	index := 0
-	for i := c.First(m); i != fhirjson.Root && !c.full; i = c.Next(m, i) {
+	for i := m.First(); i != fhirjson.None && !c.full; i = m.Next(i) {
 		c.item(index)
 		c.value(i, p)
 		c.leave()
@@ -229,7 +228,7 @@ func (c *checker) member(parent, m fhirjson.Node, p *property) {
 }
 
 // value checks one value.
-func (c *checker) value(n fhirjson.Node, p *property) {
+func (c *checker) value(n fhirjson.Element, p *property) {
 	switch {
 	case p.of.format != nil:
 		c.primitive(n, p)
@@ -239,7 +238,7 @@ func (c *checker) value(n fhirjson.Node, p *property) {
 			where = contained
 		}
 		c.resource(n, where)
-	case c.Kind(n) != fhirjson.Object:
+	case n.Kind() != fhirjson.Object:
 		c.fail(CodeStructure, "want an object (%s), not %s", p.of.name, c.quote(n))
 	default:
 		c.object(n, p.of, anywhere)

@@ -10,16 +10,16 @@ import (
 )
 
 // primitive checks one value of a primitive type, and its code.
-func (c *checker) primitive(n fhirjson.Node, p *property) {
+func (c *checker) primitive(n fhirjson.Element, p *property) {
 	f := p.of.format
-	value := c.Raw(n)
+	value := n.Raw()
 	if f.kind == fhirjson.Text {
-		value = c.Text(n)
+		value = n.Bytes()
 	}
 	switch {
 	case c.isNull(n):
 		c.fail(CodeStructure, "null is no value: leave the element out")
-	case c.Kind(n) != f.kind, !f.fits(value):
+	case n.Kind() != f.kind, !f.fits(value):
 		c.fail(CodeValue, "%s is no %s: want %s", c.quote(n), p.of.name, f.want)
 	case p.codes != nil && !has(p.codes.plain, value):
 		c.fail(CodeUnknown, "%s is none of the codes that can stand here: %s", c.quote(n), list(p.codes.plain))
@@ -29,114 +29,114 @@ func (c *checker) primitive(n fhirjson.Node, p *property) {
 // primitives checks a list of primitives together with its sibling, whose items are
 // their ids and extensions (json.html#primitive). A null holds the place of what the
 // other list has; either may be shorter.
-func (c *checker) primitives(values, aside fhirjson.Node, p *property) {
-	i, j := c.First(values), fhirjson.Root
-	if aside != fhirjson.Root {
-		j = c.First(aside)
+func (c *checker) primitives(values, aside fhirjson.Element, p *property) {
+	i, j := values.First(), fhirjson.None
+	if aside != fhirjson.None {
+		j = aside.First()
 	}
-	for index := 0; i != fhirjson.Root && !c.full; index++ {
+	for index := 0; i != fhirjson.None && !c.full; index++ {
 		if !c.isNull(i) {
 			c.item(index)
 			c.primitive(i, p)
 			c.leave()
-		} else if j == fhirjson.Root || c.isNull(j) {
+		} else if j == fhirjson.None || c.isNull(j) {
 			c.item(index)
 			c.fail(CodeStructure, "null can only stand where _%s has an extension in its place", p.name)
 			c.leave()
 		}
-		i = c.Next(values, i)
-		if j != fhirjson.Root {
-			j = c.Next(aside, j)
+		i = values.Next(i)
+		if j != fhirjson.None {
+			j = aside.Next(j)
 		}
 	}
 }
 
 // aside checks what stands beside a primitive under its name with an underscore.
-func (c *checker) aside(parent, m fhirjson.Node, p *property) {
+func (c *checker) aside(parent, m fhirjson.Element, p *property) {
 	element := c.table.types["Element"]
 	if !p.many {
-		if c.Kind(m) != fhirjson.Object {
+		if m.Kind() != fhirjson.Object {
 			c.fail(CodeStructure, "want an object with the extensions of %s under _%s", p.name, p.name)
 			return
 		}
 		where := anywhere
-		if c.Member(parent, p.name) != fhirjson.Root {
+		if parent.Member(p.name) != fhirjson.None {
 			where = besideValue
 		}
 		c.object(m, element, where)
 		return
 	}
-	if c.Kind(m) != fhirjson.Array || c.First(m) == fhirjson.Root {
+	if m.Kind() != fhirjson.Array || m.First() == fhirjson.None {
 		c.fail(CodeStructure, "want an array under _%s, with an object or null for each value of %s", p.name, p.name)
 		return
 	}
 	values := c.sibling(parent, p.name)
-	i, index := fhirjson.Root, 0
-	if values != fhirjson.Root {
-		i = c.First(values)
+	i, index := fhirjson.None, 0
+	if values != fhirjson.None {
+		i = values.First()
 	}
-	for j := c.First(m); j != fhirjson.Root && !c.full; j = c.Next(m, j) {
+	for j := m.First(); j != fhirjson.None && !c.full; j = m.Next(j) {
 		c.item(index)
 		switch {
-		case c.isNull(j) && i == fhirjson.Root:
+		case c.isNull(j) && i == fhirjson.None:
 			c.fail(CodeStructure, "null under _%s holds the place of no value of %s", p.name, p.name)
 		case c.isNull(j):
-		case c.Kind(j) != fhirjson.Object:
+		case j.Kind() != fhirjson.Object:
 			c.fail(CodeStructure, "want an object with the extensions of the value, or null, under _%s", p.name)
-		case i == fhirjson.Root || c.isNull(i):
+		case i == fhirjson.None || c.isNull(i):
 			c.object(j, element, anywhere)
 		default:
 			c.object(j, element, besideValue)
 		}
 		c.leave()
-		if i != fhirjson.Root {
-			i = c.Next(values, i)
+		if i != fhirjson.None {
+			i = values.Next(i)
 		}
 		index++
 	}
 }
 
-// sibling is the other list of a primitive; Root where it is none.
-func (c *checker) sibling(parent fhirjson.Node, name string) fhirjson.Node {
-	n := c.Member(parent, name)
-	if n != fhirjson.Root && c.Kind(n) != fhirjson.Array {
-		return fhirjson.Root // said where it is visited
+// sibling is the other list of a primitive; None where it is none.
+func (c *checker) sibling(parent fhirjson.Element, name string) fhirjson.Element {
+	n := parent.Member(name)
+	if n != fhirjson.None && n.Kind() != fhirjson.Array {
+		return fhirjson.None // said where it is visited
 	}
 	return n
 }
 
 // concept checks a CodeableConcept whose codings are listed: one of them must be of
 // the list. One that says by an extension why it has none passes.
-func (c *checker) concept(n fhirjson.Node, of *codes) {
-	coding := c.Member(n, "coding")
-	if coding == fhirjson.Root {
-		if c.Member(n, "text") != fhirjson.Root {
+func (c *checker) concept(n fhirjson.Element, of *codes) {
+	coding := n.Member("coding")
+	if coding == fhirjson.None {
+		if n.Member("text") != fhirjson.None {
 			c.failAt("coding", CodeUnknown, "a text alone cannot stand here: add a coding of %s", of.describe())
 		}
 		return
 	}
-	for i := c.First(coding); i != fhirjson.Root; i = c.Next(coding, i) {
-		system, code := c.Member(i, "system"), c.Member(i, "code")
-		if system != fhirjson.Root && code != fhirjson.Root && has(of.systems[string(c.Text(system))], c.Text(code)) {
+	for i := coding.First(); i != fhirjson.None; i = coding.Next(i) {
+		system, code := i.Member("system"), i.Member("code")
+		if system != fhirjson.None && code != fhirjson.None && has(of.systems[string(system.Bytes())], code.Bytes()) {
 			return
 		}
 	}
 	c.failAt("coding", CodeUnknown, "none of the codings is one that can stand here: want system and code of %s", of.describe())
 }
 
-func (c *checker) isNull(n fhirjson.Node) bool {
-	return c.Kind(n) == fhirjson.Literal && c.Raw(n)[0] == 'n'
+func (c *checker) isNull(n fhirjson.Element) bool {
+	return n.Kind() == fhirjson.Literal && n.Raw()[0] == 'n'
 }
 
 // quote is a value as it stands in the body, cut short.
-func (c *checker) quote(n fhirjson.Node) string {
-	switch c.Kind(n) {
+func (c *checker) quote(n fhirjson.Element) string {
+	switch n.Kind() {
 	case fhirjson.Object:
 		return "an object"
 	case fhirjson.Array:
 		return "an array"
 	}
-	return clip(string(c.Raw(n)))
+	return clip(string(n.Raw()))
 }
 
 // clip keeps what is quoted short, and whole in its characters.

@@ -24,15 +24,15 @@ func Warnings(body []byte) []Issue {
 		return nil
 	}
 	defer v.Close()
-	c := checker{View: v, table: table()}
-	c.resource(fhirjson.Root, outermost)
+	c := checker{table: table()}
+	c.resource(v, outermost)
 	return c.doubts
 }
 
 // ssin looks at the check digits of an Identifier. A pseudonym in its place has none.
-func (c *checker) ssin(n fhirjson.Node) {
-	value := c.Text(c.Member(n, "value"))
-	if value == nil || string(c.Text(c.Member(n, "system"))) != SSIN || c.pseudonym(n) || len(c.doubts) == MaxIssues {
+func (c *checker) ssin(n fhirjson.Element) {
+	value := n.Member("value").Bytes()
+	if value == nil || string(n.Member("system").Bytes()) != SSIN || c.pseudonym(n) || len(c.doubts) == MaxIssues {
 		return
 	}
 	text := ""
@@ -67,13 +67,13 @@ func checkDigits(ssin string) bool {
 }
 
 // pseudonym reports whether an Identifier says that its value is one.
-func (c *checker) pseudonym(n fhirjson.Node) bool {
-	extensions := c.Member(n, "extension")
-	if extensions == fhirjson.Root {
+func (c *checker) pseudonym(n fhirjson.Element) bool {
+	extensions := n.Member("extension")
+	if extensions == fhirjson.None {
 		return false
 	}
-	for e := c.First(extensions); e != fhirjson.Root; e = c.Next(extensions, e) {
-		if url := c.Member(e, "url"); url != fhirjson.Root && bytes.HasSuffix(c.Text(url), []byte("/be-ext-pseudonymization")) {
+	for e := extensions.First(); e != fhirjson.None; e = extensions.Next(e) {
+		if url := e.Member("url"); url != fhirjson.None && bytes.HasSuffix(url.Bytes(), []byte("/be-ext-pseudonymization")) {
 			return true
 		}
 	}
