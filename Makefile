@@ -22,7 +22,7 @@ SEED ?= 1
 # How many cases each property is tried with; a longer search wants some thousands.
 CHECKS ?= 100
 
-.PHONY: help build demo test lint vuln bench fuzz simulate clean
+.PHONY: help build demo test search lint vuln bench fuzz simulate clean
 
 help: ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ demo: build ## Start a broker and two desks with sample patients; Ctrl-C ends al
 test: ## Vet and test everything, with the race detector where there is a C compiler.
 	$(GO) vet ./...
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
-	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 25m ./...
+	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 10m ./...
+
+search: ## Test longer: with all samples, and CHECKS cases of each property, such as 1000.
+	CARELOG_SAMPLES=all RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -count 1 -timeout 0 ./...
 
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }

@@ -1,6 +1,8 @@
 package agent_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -42,13 +44,14 @@ func TestTheFirstReadOverABadLine(t *testing.T) {
 			two := p.slowDesk("two", spoil)
 			last := drafts[len(drafts)-1]
 			for ahead := false; !ahead; {
+				changed := two.Changed()
 				s := two.Now()
 				err := two.Need(t.Context(), last.Patient)
 				if err == nil {
 					t.Logf("the dossier was here with the read at %d of %d", two.Now().Position.Sequence, s.Server.Sequence)
 					ahead = true
-				} else {
-					t.Log(err)
+				} else if !errors.Is(err, context.DeadlineExceeded) { // no line to ask yet
+					<-changed
 				}
 			}
 			if _, err := two.Store().Record(t.Context(), last.Record); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
-// allSamples is the variable with which all bundles are loaded, and not a few: with "all".
+// allSamples is the variable with which all bundles are taken, and not a few: with "all".
 const allSamples = "CARELOG_SAMPLES"
 
 // bundles are the transactions of the shared samples, a few of them or all.

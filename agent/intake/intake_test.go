@@ -163,11 +163,12 @@ func TestLineTooLong(t *testing.T) {
 }
 
 func TestBombs(t *testing.T) {
-	blank := gzipped(t, append([]byte(patient), bytes.Repeat([]byte(" "), 100<<20)...))
+	defer intake.SetBombFree(2 << 20)()
+	blank := gzipped(t, append([]byte(patient), bytes.Repeat([]byte(" "), 8<<20)...))
 	for name, content := range map[string][]byte{
 		"lines.ndjson.gz": blank,
 		"twice.ndjson.gz": gzipped(t, gzipped(t, []byte(patient))),
-		"bomb.zip":        zipped(t, "x.ndjson", patient+strings.Repeat(" ", 100<<20)),
+		"bomb.zip":        zipped(t, "x.ndjson", patient+strings.Repeat(" ", 8<<20)),
 		"inner.zip":       zipped(t, "x.ndjson.gz", string(blank)),
 	} {
 		items, errs := read(t, name, content)

@@ -43,24 +43,32 @@ func (c *brokerCommand) Run(env *environment) error {
 	} else {
 		fmt.Fprintf(env.stdout, "broker ready at %s\n", server.URL())
 	}
-	sick := whileHealthy(env.ctx, server)
+	sick := whileHealthy(env.ctx, server.Healthy)
 	env.log.Info("stopping")
 	return errors.Join(sick, server.Close())
 }
 
-// healthEvery is how often the broker looks at itself.
-const healthEvery = 2 * time.Second
+// How often the broker looks at itself, and how often in a row it must find something
+// amiss: a stream that is being made has its folder before nats-server knows it, and is
+// taken for one that could not be recovered.
+const (
+	healthEvery = 2 * time.Second
+	sickLooks   = 3
+)
 
 // whileHealthy waits until ctx ends, or the broker is of no use any more. A stream that
 // could not be written once, as on a full disk, takes nothing more until the broker is
 // started again, also where there is room: ending lets the system start it anew.
-func whileHealthy(ctx context.Context, server *broker.Server) error {
+func whileHealthy(ctx context.Context, look func() error) error {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
-	for {
+	for sick := 0; ; {
 		select {
 		case <-tick.C:
-			if err := server.Healthy(); err != nil {
+			err := look()
+			if err == nil {
+				sick = 0
+			} else if sick++; sick == sickLooks {
 				return fmt.Errorf("the broker cannot go on: %w: make room on its disk if it is full, then start it again", err)
 			}
 		case <-ctx.Done():

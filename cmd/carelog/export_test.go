@@ -2,3 +2,5 @@ package main
 
 // Main is main, for the test binary that stands in for carelog.
 var Main = main
+
+var WhileHealthy = whileHealthy

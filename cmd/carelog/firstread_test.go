@@ -25,14 +25,14 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 			t.Logf("%s=%d", kill9Seed, seed)
 			chance := rand.New(rand.NewPCG(seed, 0))
 			o := openOffice(t, "one")
-			o.carelog("generate", "--patients", "100", "--out", "practice.ndjson")
+			o.carelog("generate", "--patients", "40", "--out", "practice.ndjson")
 			o.carelog("import", "--data", "one", "practice.ndjson")
 			o.settle()
 			every := "-1"
 			if with == "snapshot" {
 				every = "50000"
 				o.carelog("snapshot", "make", "--data", "one")
-				o.carelog("generate", "--patients", "20", "--seed", "2", "--out", "tail.ndjson")
+				o.carelog("generate", "--patients", "10", "--seed", "2", "--out", "tail.ndjson")
 				o.carelog("import", "--data", "one", "tail.ndjson")
 				o.settle()
 			}

@@ -128,16 +128,27 @@ func (o *office) settle() {
 	}
 }
 
-// logged counts the events of the broker's log by their id.
-func (o *office) logged() map[string]int {
+// logLine is an event of the broker's log.
+type logLine struct{ Event, Record string }
+
+// logged are the events of the broker's log, in its order.
+func (o *office) logged() (lines []logLine) {
 	o.t.Helper()
-	count := make(map[string]int)
 	for line := range strings.Lines(o.carelog("audit", "log", "--data", o.desks[0].name, "--json")) {
-		var m struct{ Event string }
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
+		var l logLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			o.t.Fatalf("a line of audit log is no JSON: %v: %s", err, line)
 		}
-		count[m.Event]++
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// perEvent counts how often each event stands in the log.
+func perEvent(log []logLine) map[string]int {
+	count := make(map[string]int)
+	for _, l := range log {
+		count[l.Event]++
 	}
 	return count
 }

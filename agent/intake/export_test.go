@@ -1,0 +1,9 @@
+package intake
+
+// SetBombFree changes what may come before a stream can be a bomb, until the returned
+// function is called.
+func SetBombFree(bytes int64) (restore func()) {
+	old := bombFree
+	bombFree = bytes
+	return func() { bombFree = old }
+}
