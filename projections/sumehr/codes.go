@@ -75,16 +75,18 @@ func tableOf(system string) string {
 }
 
 // of is the first code of a table; empty where there is none.
-func (c concept) of(table string) string {
+func (c concept) of(table string) string { return c.coding(table).Code }
+
+func (c concept) coding(table string) coding {
 	for _, k := range c.Coding {
 		if k.Code != "" && tableOf(k.System) == table {
-			return k.Code
+			return k
 		}
 	}
-	return ""
+	return coding{}
 }
 
-// any is the first code of a table in one of several concepts.
+// anyOf is the first code of a table in one of several concepts.
 func anyOf(table string, list ...concept) string {
 	for _, c := range list {
 		if value := c.of(table); value != "" {

@@ -250,9 +250,16 @@ func will(c *candidate, body []byte) error {
 		if wish == "" {
 			continue
 		}
+		contents := []*kmehr.Element{kmehr.New("content", code(table, wish))}
+		for _, k := range said {
+			if k.of(table) == wish && k.Text != "" {
+				contents = append(contents, kmehr.New("content", kmehr.Text(c.languageOf(p.head), k.Text)))
+				break
+			}
+		}
 		part++
 		c.add(p.head, entry{
-			kind: "patientwill", part: part, active: true, contents: []*kmehr.Element{kmehr.New("content", code(table, wish))},
+			kind: "patientwill", part: part, active: true, contents: contents,
 			begin: moment("beginmoment", p.Provision.Period.Start), end: moment("endmoment", p.Provision.Period.End), recorded: p.DateTime,
 		})
 	}
@@ -366,9 +373,11 @@ func vaccinated(c *candidate, body []byte) error {
 	label := v.VaccineCode.label()
 	if product := product(v.VaccineCode, label); product != nil {
 		e.contents = append(e.contents, product)
-	} else {
-		e.comment = label
+		if label == product.Children[0].At("intendedname").Value() {
+			label = "" // it is said already
+		}
 	}
+	e.comment = label
 	for _, n := range v.Note {
 		e.comment = strings.TrimPrefix(e.comment+"; "+n.Text, "; ")
 	}

@@ -76,3 +76,14 @@ func silent(e *kmehr.Element) bool {
 	}
 	return false
 }
+
+// Bare is an element without what canonical leaves out: numbers, moments of recording.
+func Bare(e *kmehr.Element) *kmehr.Element {
+	bare := &kmehr.Element{Name: e.Name, Attr: e.Attr, Text: e.Text}
+	for _, c := range e.Children {
+		if !silent(c) {
+			bare.Children = append(bare.Children, Bare(c))
+		}
+	}
+	return bare
+}

@@ -123,14 +123,16 @@ func (c *candidate) substance(m medication) concept {
 	return m.Concept
 }
 
-// product writes the package or the group of packages, where its code is known.
-func product(what concept, name string) *kmehr.Element {
-	if cnk := what.of("CD-DRUG-CNK"); cnk != "" {
-		return kmehr.New("content", kmehr.New("medicinalproduct", intended("CD-DRUG-CNK", cnk), kmehr.Leaf("intendedname", name)))
-	}
-	for _, table := range []string{"CD-INNCLUSTER", "CD-VMPGROUP"} {
-		if group := what.of(table); group != "" {
-			return kmehr.New("content", kmehr.New("substanceproduct", intended(table, group), kmehr.Leaf("intendedname", name)))
+// product writes the package or the group of packages, where its code is known, under the
+// name that stands with the code or else under the label.
+func product(what concept, label string) *kmehr.Element {
+	for _, p := range []struct{ element, table string }{
+		{"medicinalproduct", "CD-DRUG-CNK"}, {"substanceproduct", "CD-INNCLUSTER"}, {"substanceproduct", "CD-VMPGROUP"},
+	} {
+		if k := what.coding(p.table); k.Code != "" {
+			cd := code(p.table, k.Code)
+			cd.Name = "intendedcd"
+			return kmehr.New("content", kmehr.New(p.element, cd, kmehr.Leaf("intendedname", firstOf(k.Display, label))))
 		}
 	}
 	return nil
@@ -201,10 +203,15 @@ func dayperiod(word string) *kmehr.Element {
 func (e *entry) dose(doses []dosage, language string) {
 	if regimen := regimen(doses); regimen != nil {
 		e.regimen = regimen
+	} else if posology := posology(doses); posology != nil {
+		e.posology = posology
+		for _, word := range doses[0].periods() {
+			e.dayperiods = append(e.dayperiods, dayperiod(word))
+		}
 	} else {
 		var words []string
 		for _, d := range doses {
-			if said := firstOf(d.Text, d.PatientInstruction, d.numbers()); said != "" {
+			if said := firstOf(d.Text, d.numbers()); said != "" {
 				words = append(words, said)
 			}
 			for _, word := range d.periods() {
@@ -215,20 +222,64 @@ func (e *entry) dose(doses []dosage, language string) {
 			e.posology = kmehr.New("posology", kmehr.Text(language, strings.Join(words, "; ")))
 		}
 	}
+	var instructions []string
 	for _, d := range doses {
+		if d.PatientInstruction != "" {
+			instructions = append(instructions, d.PatientInstruction)
+		}
 		if word := d.Timing.Code.of("CD-PERIODICITY"); word != "" && e.frequency == nil {
 			e.frequency = kmehr.New("frequency", kmehr.New("periodicity", code("CD-PERIODICITY", word)))
 		}
 	}
+	if len(instructions) > 0 {
+		e.instruction = kmehr.Text(language, strings.Join(instructions, "; "))
+		e.instruction.Name = "instructionforpatient"
+	}
+}
+
+// amount is how much is taken at a time; low is empty where it is one number.
+func (d dosage) amount() (low, high quantity) {
+	if len(d.DoseAndRate) != 1 {
+		return quantity{}, quantity{}
+	}
+	dose := d.DoseAndRate[0]
+	if dose.Range.High.Value != "" {
+		return dose.Range.Low, dose.Range.High
+	}
+	return quantity{}, dose.Quantity
+}
+
+// posology writes the one dose that says in numbers how much of what unit of KMEHR is taken
+// at a time, and how often a day; nil where it is another.
+func posology(doses []dosage) *kmehr.Element {
+	if len(doses) != 1 || doses[0].Text != "" {
+		return nil
+	}
+	d := doses[0]
+	low, high := d.amount()
+	r := d.Timing.Repeat
+	if high.Value == "" || tableOf(high.System) != "CD-ADMINISTRATIONUNIT" || r.Frequency == "" || r.Period != "1" || r.PeriodUnit != "d" {
+		return nil
+	}
+	p := kmehr.New("posology")
+	if low.Value != "" {
+		p.Add(kmehr.Leaf("low", low.Value.String()))
+	}
+	p.Add(kmehr.Leaf("high", high.Value.String()), kmehr.New("unit", code("CD-ADMINISTRATIONUNIT", high.Code)))
+	takes := kmehr.New("takes")
+	if r.Most != "" {
+		takes.Add(kmehr.Leaf("low", r.Frequency.String()), kmehr.Leaf("high", r.Most.String()))
+	} else {
+		takes.Add(kmehr.Leaf("high", r.Frequency.String()))
+	}
+	return p.Add(takes)
 }
 
 // numbers says a dose that has no words: 1 tablet, 2 x / 1 d.
 func (d dosage) numbers() string {
 	var parts []string
-	for _, q := range d.DoseAndRate {
-		if text := q.Quantity.text(); text != "" {
-			parts = append(parts, text)
-		}
+	if low, high := d.amount(); high.Value != "" {
+		parts = append(parts, strings.TrimPrefix(low.Value.String()+"-"+high.text(), "-"))
 	}
 	if r := d.Timing.Repeat; r.Frequency != "" && r.Period != "" {
 		parts = append(parts, r.Frequency.String()+" x / "+strings.TrimSpace(r.Period.String()+" "+r.PeriodUnit))
@@ -245,11 +296,11 @@ var weekdays = map[string]string{
 func regimen(doses []dosage) *kmehr.Element {
 	scheme := kmehr.New("regimen")
 	for _, d := range doses {
-		if d.Text != "" || d.PatientInstruction != "" || len(d.DoseAndRate) != 1 {
+		if d.Text != "" || len(d.DoseAndRate) != 1 {
 			return nil
 		}
 		q := d.DoseAndRate[0].Quantity
-		if q.Value == "" || tableOf(q.System) != "CD-ADMINISTRATIONUNIT" {
+		if q.Value == "" || d.Timing.Repeat.Frequency != "" || tableOf(q.System) != "CD-ADMINISTRATIONUNIT" {
 			return nil
 		}
 		var days, times []*kmehr.Element
@@ -281,10 +332,4 @@ func regimen(doses []dosage) *kmehr.Element {
 		return nil
 	}
 	return scheme
-}
-
-func intended(table, value string) *kmehr.Element {
-	e := code(table, value)
-	e.Name = "intendedcd"
-	return e
 }

@@ -30,6 +30,7 @@ type entry struct {
 	certainty, temporality, frequency *kmehr.Element
 	dayperiods                        []*kmehr.Element
 	posology, regimen, batch          *kmehr.Element
+	instruction                       *kmehr.Element
 	recorded                          string // dateTime
 }
 
@@ -104,7 +105,7 @@ func (e entry) element(number int) *kmehr.Element {
 	if !e.nothing && (e.state != "" || e.active || e.inactive) {
 		item.Add(kmehr.Leaf("isrelevant", "true"))
 	}
-	item.Add(e.certainty, e.temporality, e.frequency).Add(e.dayperiods...).Add(e.posology, e.regimen, e.batch)
+	item.Add(e.certainty, e.temporality, e.frequency).Add(e.dayperiods...).Add(e.posology, e.regimen, e.batch, e.instruction)
 	if strings.Contains(e.recorded, "T") {
 		item.Add(kmehr.Leaf("recorddatetime", e.recorded)) // it is a moment, never a day
 	}

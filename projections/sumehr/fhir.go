@@ -329,6 +329,7 @@ type dosage struct {
 		Repeat struct {
 			Bounds     period      `json:"boundsPeriod"`
 			Frequency  json.Number `json:"frequency"`
+			Most       json.Number `json:"frequencyMax"`
 			Period     json.Number `json:"period"`
 			PeriodUnit string      `json:"periodUnit"`
 			DayOfWeek  []string    `json:"dayOfWeek"`
@@ -338,6 +339,7 @@ type dosage struct {
 	} `json:"timing"`
 	DoseAndRate []struct {
 		Quantity quantity `json:"doseQuantity"`
+		Range    span     `json:"doseRange"`
 	} `json:"doseAndRate"`
 }
 

@@ -36,7 +36,7 @@ func (b *builder) people() {
 	for i, k := range b.patient.Contact {
 		if !over(k.Period.End, b.day) {
 			c.contact(b.patient.head, relatedPerson{
-				Relationship: k.Relationship, Name: []humanName{k.Name}, Telecom: k.Telecom, Gender: k.Gender, Address: []address{k.Address},
+				Relationship: k.Relationship, Name: []humanName{k.Name}, Telecom: k.Telecom, Gender: k.Gender, Address: []address{k.Address}, Period: k.Period,
 			}, i+1)
 		}
 	}
@@ -91,7 +91,8 @@ func (c *candidate) contact(h head, p relatedPerson, part int) {
 	addNames(person, family, given, true)
 	person.Add(moment("birthdate", p.BirthDate), kmehr.New("sex", code("CD-SEX", sex(p.Gender))))
 	person.Add(addresses(p.Address, c.day)...).Add(telecoms(p.Telecom, c.day)...)
-	c.add(h, entry{kind: "contactperson", part: part, second: code("CD-CONTACT-PERSON", relation(p.Relationship)), contents: []*kmehr.Element{kmehr.New("content", person)}})
+	c.add(h, entry{kind: "contactperson", part: part, second: code("CD-CONTACT-PERSON", relation(p.Relationship)),
+		contents: []*kmehr.Element{kmehr.New("content", person)}, begin: moment("beginmoment", p.Period.Start)})
 }
 
 // relations are the roles of HL7 (v3-RoleCode, v2-0131) that CD-CONTACT-PERSON has a word for.
