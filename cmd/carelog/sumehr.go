@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/carelog/carelog/events"
@@ -77,10 +78,7 @@ func (c *sumehrShowCommand) Run(env *environment) error {
 }
 
 func printFinding(w io.Writer, severity, kind, record, text string) {
-	where := kind
-	if record != "" {
-		where += " " + record
-	}
+	where := strings.TrimSpace(kind + " " + record)
 	if where != "" {
 		where += ": "
 	}

@@ -34,6 +34,9 @@ const (
 	MarkIrrelevant = "irrelevant"
 	// MarkMasked: it stays out as if it were confidential, and that is said.
 	MarkMasked = "masked"
+	// MarkReceived is on a Composition that was read from a Sumehr: whoever made that does not
+	// answer for ours.
+	MarkReceived = "received"
 )
 
 // TemporalityURL marks the extension that says whether a drug is taken for good.

@@ -18,8 +18,8 @@ const RemarkCode = "remark"
 var sections = map[string]string{"11450-4": "problem", "47519-4": "treatment"}
 
 // composition takes from the newest Composition of a summary what no other record says: who
-// answers for it, why a section is empty, and the author's remark. One by another author is
-// somebody else's Sumehr that was taken in, and says nothing of this one.
+// answers for it, why a section is empty, and the author's remark. One by another author, or
+// one that was taken in, is somebody else's Sumehr and says nothing of this one.
 func (b *builder) composition() {
 	var newest composition
 	var from events.Record
@@ -31,7 +31,8 @@ func (b *builder) composition() {
 		if !b.open(r.Record, &c) || c.Status != "final" && c.Status != "amended" || !c.Type.has(LOINCSummary) || c.confidential() {
 			continue
 		}
-		if b.in.Author != "" && (len(c.Author) == 0 || b.behind(named(c.Author[0])).ID != b.in.Author) {
+		byAuthor := len(c.Author) > 0 && b.behind(named(c.Author[0])).ID == b.in.Author
+		if !byAuthor && (b.in.Author != "" || c.marked(MarkReceived)) {
 			continue
 		}
 		if c.Date > newest.Date || c.Date == newest.Date && r.Record.String() > from.String() {

@@ -1,6 +1,7 @@
 package sumehr_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,8 +41,15 @@ func takenIn(t testing.TB, message *kmehr.Element, made time.Time) (in sumehr.In
 		if err := structure.Check(r.Body); err != nil {
 			t.Errorf("%v\n%s", err, r.Body)
 		}
-		if r.Type == "Patient" {
+		switch r.Type {
+		case "Patient":
 			in.Patient = r.ID
+		case "Composition": // who made it makes it again
+			var c struct{ Author []struct{ Reference string } }
+			if err := json.Unmarshal(r.Body, &c); err != nil {
+				t.Fatal(err)
+			}
+			in.Author = strings.TrimPrefix(c.Author[0].Reference, "Practitioner/")
 		}
 		in.Records = append(in.Records, sumehr.Record{Record: events.Record{Type: r.Type, ID: r.ID}, Heads: []sumehr.Head{{Body: r.Body}}})
 	}

@@ -69,8 +69,11 @@ func (p Page) Text(w io.Writer, language string) error {
 // String is the item on one line.
 func (l Line) String() string {
 	text := l.Label
-	if l.Begin != "" || l.End != "" {
+	switch {
+	case l.End != "":
 		text += " (" + strings.TrimSpace(l.Begin+" – "+l.End) + ")"
+	case l.Begin != "":
+		text += " (" + l.Begin + ")"
 	}
 	if l.State != "" && l.State != "active" {
 		text += " " + l.State

@@ -59,7 +59,7 @@ func coded(system, code string) object {
 	return object{"coding": []object{{"system": terminology + system, "code": code}}}
 }
 
-// marked is a meta that says that a doctor wants the record in the summary.
-func marked() object {
-	return object{"tag": []object{{"system": sumehr.MarkSystem, "code": sumehr.MarkRelevant}}}
+// marked is a meta with a mark for the summary.
+func marked(mark string) object {
+	return object{"tag": []object{{"system": sumehr.MarkSystem, "code": mark}}}
 }

@@ -20,7 +20,7 @@ var sections = []struct{ kind, loinc, title string }{
 func (r *reader) composition(message *kmehr.Element, by string) {
 	tx := message.At("folder", "transaction")
 	body := object{
-		"status": "final", "title": "Sumehr", "subject": r.subject(),
+		"meta": marked(sumehr.MarkReceived), "status": "final", "title": "Sumehr", "subject": r.subject(),
 		"type": object{"coding": []object{{"system": "http://loinc.org", "code": sumehr.LOINCSummary}}},
 		"date": instant(dayForm.FindString(tx.At("date").Value()), tx.At("time").Value()),
 	}

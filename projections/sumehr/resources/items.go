@@ -18,7 +18,8 @@ var read = []string{"id", "cd", "content", "text", "beginmoment", "endmoment", "
 
 func (r *reader) item(n int, item *kmehr.Element) {
 	kind := item.Code("CD-ITEM")
-	r.at = fmt.Sprintf("item %d %s", n, kind)
+	r.at, r.language = fmt.Sprintf("item %d %s", n, kind), languageOf(item)
+	defer func() { r.language = "" }()
 	for _, part := range item.Children {
 		if !slices.Contains(read, part.Name) {
 			r.miss(part.Name)
@@ -65,6 +66,20 @@ func (r *reader) item(n int, item *kmehr.Element) {
 	}
 }
 
+var languageForm = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
+// languageOf is that of the first words of an item; empty where there are none.
+func languageOf(item *kmehr.Element) string {
+	for _, content := range append(item.All("content"), item, item.At("posology")) {
+		for _, words := range content.All("text") {
+			if tag := words.Attribute("L"); languageForm.MatchString(tag) && words.Value() != "" {
+				return tag
+			}
+		}
+	}
+	return ""
+}
+
 // what reads codes and label of an item.
 func what(item *kmehr.Element) object {
 	var codes, texts []*kmehr.Element
@@ -96,7 +111,7 @@ func (r *reader) problem(item *kmehr.Element) string {
 	state := "active"
 	if item.At("lifecycle").Code("CD-LIFECYCLE") == "inactive" {
 		state = "inactive"
-		body["meta"] = marked()
+		body["meta"] = marked(sumehr.MarkRelevant)
 	}
 	body["clinicalStatus"] = coded("condition-clinical", state)
 	if item.Code("CD-ITEM") == "socialrisk" {
@@ -178,7 +193,7 @@ func (r *reader) risk(item *kmehr.Element) string {
 		label, _ := danger["text"].(string)
 		danger["text"] = strings.TrimSpace(label + " (" + words + ")")
 	}
-	body := object{"meta": marked(), "subject": r.subject(), "code": danger, "period": period(begin, end), "status": "active"}
+	body := object{"meta": marked(sumehr.MarkRelevant), "subject": r.subject(), "code": danger, "period": period(begin, end), "status": "active"}
 	if item.At("lifecycle").Code("CD-LIFECYCLE") == "inactive" {
 		body["status"] = "inactive"
 	}

@@ -116,6 +116,7 @@ type reader struct {
 	manager       string // reference to an Organization
 	unread        []string
 	at            string // the item that is read, for unread
+	language      string // of its words
 }
 
 // object is a JSON object; its members are written in the order of their names.
@@ -123,7 +124,7 @@ type object map[string]any
 
 // make writes a resource, and returns the reference to it.
 func (r *reader) make(kind, id string, body object) string {
-	body["resourceType"], body["id"] = kind, id
+	body["resourceType"], body["id"], body["language"] = kind, id, r.language
 	for name, value := range body {
 		if empty(value) {
 			delete(body, name)
