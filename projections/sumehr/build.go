@@ -3,6 +3,7 @@ package sumehr
 import (
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -195,12 +196,17 @@ func (b *builder) omission() {
 
 const omissionCode = "omissionofmedicaldata"
 
+var (
+	// primary is the language that a tag of BCP 47 begins with; whole is such a tag as a schema
+	// takes it.
+	primary = regexp.MustCompile(`^([A-Za-z]{2,3})(?:-|$)`)
+	whole   = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)
+)
+
+// languageOf is the language of a tag, in small letters; Dutch where it names none.
 func languageOf(tag string) string {
-	for _, r := range tag {
-		if r != '-' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
-			return "nl"
-		}
+	if m := primary.FindStringSubmatch(tag); m != nil {
+		return strings.ToLower(m[1])
 	}
-	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
-	return language
+	return "nl"
 }

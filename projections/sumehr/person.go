@@ -20,7 +20,7 @@ func (b *builder) person() *kmehr.Element {
 	addNames(e, family, given, true)
 	e.Add(moment("birthdate", p.BirthDate), moment("deathdate", p.Deceased), kmehr.New("sex", code("CD-SEX", sex(p.Gender))))
 	e.Add(addresses(p.Address, b.day)...).Add(telecoms(p.Telecom, b.day)...)
-	if tag := p.language(); tag != "" {
+	if tag := p.language(); whole.MatchString(tag) {
 		e.Add(kmehr.Leaf("usuallanguage", tag))
 	}
 	return e
