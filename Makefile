@@ -22,7 +22,7 @@ SEED ?= 1
 # How many cases each property is tried with; a longer search wants some thousands.
 CHECKS ?= 100
 
-.PHONY: help build demo test search lint vuln bench fuzz simulate clean
+.PHONY: help build demo test search lint vuln bench fuzz simulate sumehrs clean
 
 help: ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ fuzz: ## Run each fuzz target for FUZZTIME, one after the other.
 
 simulate: ## Play RUNS seeded histories of several desks with faults, from SEED on.
 	CARELOG_SIMULATE_RUNS=$(RUNS) CARELOG_SIMULATE_SEED=$(SEED) $(GO) test -run Simulat -count 1 -timeout 0 -v ./agent/...
+
+# How many made-up patients get a Sumehr that is held against the schemas.
+SUMEHRS ?= 1000
+
+sumehrs: ## Hold the Sumehrs of SUMEHRS made-up patients and of all samples against schemas and rules.
+	CARELOG_SUMEHRS=$(SUMEHRS) $(GO) test -count 1 -v -run 'Generated|Shared|RoundTrip' ./projections/sumehr
 
 clean: ## Remove what was built.
 	rm -rf bin

@@ -49,8 +49,12 @@ var rules = []rule{{
 	never:  []string{"broker/...", "agent/...", "cmd/..."},
 	reason: "a projection is a function of events: it can be built again and audited without a broker or a desk",
 }, {
-	from:   []string{"projections/fhirjson/...", "projections/fhirsearch"},
+	from:   []string{"projections/sumehr/..."},
 	never:  []string{"projections", "projections/audit"},
+	reason: "a Sumehr is a function of resources: it can be made, read and checked without a table or a log",
+}, {
+	from:   []string{"projections/fhirjson/...", "projections/fhirsearch"},
+	never:  []string{"projections", "projections/audit", "projections/sumehr/..."},
 	reason: "what is known of the payload stands below the tables, so that they need not know it",
 }, {
 	from:   []string{"projections", "projections/fhirjson", "projections/audit", "agent", "agent/replica", "agent/outbox"},

@@ -1,5 +1,6 @@
 // Package intake reads what other systems give: FHIR Bundles of any type, single
-// resources and NDJSON, plain, as .gz, and several files in a .zip.
+// resources and NDJSON, and a Sumehr (KMEHR) as the resources that it is made of; plain,
+// as .gz, and several files in a .zip.
 //
 // It promises:
 //

@@ -28,8 +28,9 @@ type Item struct {
 	Body []byte // the caller's own
 	// IfNoneExist is the search of a conditional create; empty where there is none.
 	IfNoneExist string
-	Conditional int // references by search, such as Practitioner?identifier=…, kept as they are
-	Dangling    int // urn: references to nothing in the bundle, kept as they are
+	Conditional int      // references by search, such as Practitioner?identifier=…, kept as they are
+	Dangling    int      // urn: references to nothing in the bundle, kept as they are
+	Warnings    []string // what the file says and no resource does
 }
 
 // Progress says how far the reading is.
@@ -84,11 +85,12 @@ var (
 
 // Source is one file, or what comes through a pipe.
 type Source struct {
-	name  string
-	file  *os.File  // nil: stream
-	pipe  io.Reader // used up once
-	size  int64
-	meter meter
+	name   string
+	file   *os.File  // nil: stream
+	pipe   io.Reader // used up once
+	size   int64
+	meter  meter
+	lookup Lookup
 
 	items, broken, skipped atomic.Int64
 	close                  func() error

@@ -21,7 +21,7 @@ type part struct {
 	once bool // open works only once
 }
 
-// part reads one file, whichever of the three forms it has.
+// part reads one file, whichever of the four forms it has.
 func (r *reader) part(p part) {
 	at := Item{Source: p.name}
 	start := r.meter.begin()
@@ -55,6 +55,17 @@ func (r *reader) part(p part) {
 			return
 		}
 		r.document(p.of(all))
+	case formMessage:
+		r.meter.once(start)
+		if p.once {
+			all, err := readAll(content, maxBuffered)
+			if err != nil {
+				r.fail(at, err)
+				return
+			}
+			p = p.of(all)
+		}
+		r.message(p)
 	default:
 		r.fail(at, fmt.Errorf("%w%s", ErrNotFHIR, form))
 	}
@@ -67,12 +78,13 @@ func (p part) of(content []byte) part {
 	return p
 }
 
-// form is how a file is written; another value than the two says what it is instead.
+// form is how a file is written; another value than these says what it is instead.
 type form string
 
 const (
 	formLines    form = "lines"
 	formDocument form = "document"
+	formMessage  form = "message" // of KMEHR
 )
 
 // formOf finds the form from the beginning of a file. Lines are told from a document
@@ -82,8 +94,10 @@ func formOf(name string, head []byte) form {
 	switch {
 	case len(text) == 0:
 		return ": it is empty"
+	case text[0] == '<' && isMessage(text):
+		return formMessage
 	case text[0] == '<':
-		return ": it is XML, and only FHIR in JSON is read"
+		return ": it is XML, of which only a Sumehr (KMEHR) is read; FHIR is read in JSON"
 	}
 	switch path.Ext(strings.TrimSuffix(name, ".gz")) {
 	case ".ndjson", ".jsonl":

@@ -28,7 +28,7 @@ func wanted(name string) bool {
 		return false
 	}
 	switch path.Ext(strings.TrimSuffix(base, ".gz")) {
-	case ".json", ".ndjson", ".jsonl":
+	case ".json", ".ndjson", ".jsonl", ".xml":
 		return true
 	}
 	return false

@@ -105,6 +105,7 @@ func New(c Config) *Handler {
 	h.route("/api/conflicts/{type}/{id}", methods{"GET": h.conflict})
 	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
+	h.route("/api/sumehr/{patient}", methods{"GET": h.sumehr})
 	h.route("/api/prefetch", methods{"POST": h.prefetch})
 	h.route("/api/devices", methods{"GET": h.devices})
 	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})

@@ -32,13 +32,14 @@ type cli struct {
 	Offline   offlineCommand   `cmd:"" help:"Work offline until told otherwise."`
 	Online    onlineCommand    `cmd:"" help:"Work online again."`
 	Conflicts conflictsCommand `cmd:"" help:"List, show and resolve conflicts."`
+	Sumehr    sumehrCommand    `cmd:"" help:"Show the Sumehr of a patient; check one in a file."`
 	Outbox    outboxCommand    `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
 	Snapshot  snapshotCommand  `cmd:"" help:"Make and list snapshots, from which a new desk is complete sooner."`
 	Probe     probeCommand     `cmd:"" help:"Ask an address for its health, for a container or a supervisor."`
 	Wait      waitCommand      `cmd:"" help:"Wait until something is a fact."`
 
 	Audit    auditCommand    `cmd:"" help:"Replay the log: list it, show a dossier as it was, verify all."`
-	Import   importCommand   `cmd:"" help:"Take FHIR Bundles and NDJSON in."`
+	Import   importCommand   `cmd:"" help:"Take FHIR Bundles, NDJSON and Sumehrs in."`
 	Export   exportCommand   `cmd:"" help:"Write the practice's records out as NDJSON."`
 	Generate generateCommand `cmd:"" help:"Write a synthetic Belgian practice as NDJSON."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine beside its raw limits."`

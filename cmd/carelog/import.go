@@ -14,7 +14,7 @@ import (
 // importCommand takes records in.
 type importCommand struct {
 	deskFlags `embed:""`
-	Files     []string `arg:"" help:"FHIR Bundles, resources or NDJSON; plain, .gz or .zip." type:"existingfile"`
+	Files     []string `arg:"" help:"FHIR Bundles, resources or NDJSON, or a Sumehr (.xml); plain, .gz or .zip." type:"existingfile"`
 	JSON      bool     `help:"Print the result as one line of JSON." name:"json"`
 }
 
@@ -78,6 +78,7 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 		return err
 	}
 	defer f.Close()
+	f.Meet(in.desk.meet)
 	began := time.Now()
 	for item, err := range f.Items(ctx) {
 		if err != nil {
@@ -86,6 +87,9 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 		}
 		if err := in.add(ctx, item); err != nil {
 			return err
+		}
+		for _, text := range item.Warnings {
+			in.total.Warnings = append(in.total.Warnings, intake.Warning{Source: item.Source, Text: text})
 		}
 		p := f.Progress()
 		line.show(name, uint64(p.Bytes), uint64(p.Total), float64(p.Bytes)/time.Since(began).Seconds())

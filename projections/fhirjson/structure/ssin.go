@@ -39,7 +39,7 @@ func (c *checker) ssin(n fhirjson.Element) {
 	switch {
 	case len(value) != 11 || strings.Trim(string(value), "0123456789") != "":
 		text = "an SSIN has 11 digits and nothing else: look at the card again; it was kept as it is"
-	case !checkDigits(string(value)):
+	case !CheckDigits(string(value)):
 		text = "the check digits of the SSIN do not fit: look at the card again; it was kept as it is"
 	default:
 		return
@@ -49,10 +49,10 @@ func (c *checker) ssin(n fhirjson.Element) {
 	c.leave()
 }
 
-// checkDigits reports whether the last two of 11 digits are 97 less the rest of the
+// CheckDigits reports whether the last two of the 11 digits of an SSIN are 97 less the rest of the
 // others by 97; of who was born from 2000 on, with a 2 before them. The month of a bis
 // number is 20 or 40 higher, and counts as it stands.
-func checkDigits(ssin string) bool {
+func CheckDigits(ssin string) bool {
 	check, err := strconv.Atoi(ssin[9:])
 	if err != nil {
 		return false

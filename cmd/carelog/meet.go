@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/resources"
+)
+
+// meet asks the desk who of a Sumehr has a record already. A patient of whom there are two
+// records is for a person to choose, and nothing is taken in.
+func (d *desk) meet(ctx context.Context, who resources.People) (known resources.Known, err error) {
+	known.Practitioners = map[string]string{}
+	if who.Patient != "" {
+		ids, err := d.numbered(ctx, "Patient", sumehr.SystemSSIN, who.Patient)
+		if err != nil {
+			return known, err
+		}
+		if len(ids) > 1 {
+			return known, fmt.Errorf("%d patients have the number %s: merge them first", len(ids), who.Patient)
+		}
+		if len(ids) == 1 {
+			known.Patient = ids[0]
+		}
+	}
+	for _, number := range who.Practitioners {
+		ids, err := d.numbered(ctx, "Practitioner", sumehr.SystemNIHII, number)
+		if err != nil {
+			return known, err
+		}
+		if len(ids) > 0 {
+			known.Practitioners[number] = ids[0]
+		}
+	}
+	return known, nil
+}
+
+// numbered finds the records of a type that have an identifier.
+func (d *desk) numbered(ctx context.Context, kind, system, value string) (ids []string, err error) {
+	var bundle struct {
+		Entry []struct {
+			Resource struct {
+				ResourceType, ID string
+				Issue            []struct{ Code string }
+			}
+		}
+	}
+	query := url.Values{"identifier": {system + "|" + value}, "_count": {"3"}}
+	if err := d.get(ctx, "/fhir/"+kind+"?"+query.Encode(), &bundle); err != nil {
+		return nil, err
+	}
+	for _, e := range bundle.Entry {
+		if e.Resource.ResourceType == kind {
+			ids = append(ids, e.Resource.ID)
+		}
+		for _, issue := range e.Resource.Issue {
+			if issue.Code == "incomplete" {
+				return nil, errors.New("not all records of the practice are at this desk yet, so it cannot be told who is known: import again when the light is green")
+			}
+		}
+	}
+	return ids, nil
+}
