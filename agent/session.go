@@ -267,6 +267,7 @@ func (s *session) prove(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for the positions of the other devices: %w", err)
 	}
+	a.noteStated(stated)
 	state, loss, err := a.replica.Agree(ctx, s.log)
 	if err != nil {
 		return err
