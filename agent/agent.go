@@ -68,7 +68,8 @@ type Agent struct {
 	server   ServerStatus
 	meeting  *session // the session under way; nil: none
 	warnings map[string]Warning
-	offline  bool // the user's choice
+	offline  bool                 // the user's choice
+	stated   map[string]statement // by device; see noteStated
 }
 
 // Open opens a desk without a network. What the outbox holds is in the projection

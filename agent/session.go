@@ -286,6 +286,7 @@ func (s *session) prove(ctx context.Context) error {
 	if failed := asked(); failed != nil {
 		return fmt.Errorf("ask for the positions of the other devices: %w", failed)
 	}
+	a.noteStated(stated)
 	if err != nil {
 		return err
 	}

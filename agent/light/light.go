@@ -52,6 +52,7 @@ type Light struct {
 	now   func() time.Time
 	mu    sync.Mutex
 	state State
+	past  []Episode // oldest first; the last one may go on
 }
 
 // New returns a light that is off: nothing is known to be safe yet.
@@ -74,6 +75,7 @@ func (l *Light) Set(c Color, reason string, activity *Activity) (changed bool) {
 	if same(next, l.state) {
 		return false
 	}
+	l.note(next)
 	l.state = next
 	return true
 }

@@ -20,7 +20,7 @@ type browser struct {
 
 // openBrowser starts a browser of its own for the test. Without Chromium the test is
 // skipped, but not in CI, where its absence would go unseen.
-func openBrowser(t *testing.T, d *desk) *browser {
+func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes seconds; -short leaves it out")
@@ -36,6 +36,7 @@ func openBrowser(t *testing.T, d *desk) *browser {
 		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+t.TempDir()))
+	options = append(options, more...)
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -44,7 +45,7 @@ func openBrowser(t *testing.T, d *desk) *browser {
 	})
 	b := &browser{t: t, ctx: ctx, url: d.url}
 	b.do(chromedp.Navigate(d.guard.Link(d.url)))
-	b.see("#light", "Online")
+	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
 	return b
 }
 

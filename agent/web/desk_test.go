@@ -54,6 +54,8 @@ type desk struct {
 	changed  chan struct{}
 	agenda   []string // that was asked for
 	looks    []trail.Entry
+	read     []agent.DevicePosition
+	past     []light.Episode
 }
 
 // Add keeps who looked at what.
@@ -425,4 +427,16 @@ func (d *desk) Snapshots(context.Context) ([]agent.Snapshot, error) {
 
 func (d *desk) MakeSnapshot(context.Context) (agent.Snapshot, error) {
 	return agent.Snapshot{}, fmt.Errorf("make a snapshot: %w", &events.LeaseTakenError{Name: "snapshot", Device: "two"})
+}
+
+func (d *desk) Positions(context.Context) ([]agent.DevicePosition, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.read), nil
+}
+
+func (d *desk) Past() []light.Episode {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.past)
 }

@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"time"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/events"
 )
@@ -13,6 +15,9 @@ type device struct {
 	Name      string `json:"name"`
 	Active    bool   `json:"active"`
 	RevokedAt uint64 `json:"revoked_at,omitempty"` // place in the log
+	// Sequence is how far it has read, by its own signed word; 0: nothing was heard of it yet.
+	Sequence uint64    `json:"sequence,omitempty"`
+	Seen     time.Time `json:"seen,omitzero"` // when that was seen to move
 }
 
 // devices answers GET /api/devices.
@@ -21,9 +26,17 @@ func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	positions, err := h.desk.Positions(r.Context())
+	if err != nil {
+		return err
+	}
+	stated := make(map[string]agent.DevicePosition, len(positions))
+	for _, p := range positions {
+		stated[p.Device] = p
+	}
 	out := make([]device, len(list))
 	for i, d := range list {
-		out[i] = device{ID: d.ID, Name: d.Name, Active: d.Active, RevokedAt: d.RevokedAt}
+		out[i] = device{ID: d.ID, Name: d.Name, Active: d.Active, RevokedAt: d.RevokedAt, Sequence: stated[d.ID].Sequence, Seen: stated[d.ID].Seen}
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"devices": out})
 }

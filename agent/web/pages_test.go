@@ -181,7 +181,7 @@ func TestDraftsSurvive(t *testing.T) {
 	b.visit("/patients/p7")
 	b.click(".section-DocumentReference .section-head button", "Add")
 	b.fill("text", "Half a sentence")
-	b.until(`Object.keys(sessionStorage).length === 1`, "the draft to be kept")
+	b.until(`Object.keys(localStorage).filter((k) => k.startsWith('carelog.draft.')).length === 1`, "the draft to be kept")
 	b.visit("/patients/p7")
 	b.see(".form .note", "has not been saved yet")
 	b.until(`document.querySelector('.form [name=text]').value === 'Half a sentence'`, "the text")
@@ -194,7 +194,7 @@ func TestDraftsSurvive(t *testing.T) {
 	b.click(".form button[type=submit]", "Save")
 	b.missing(".form", "Save")
 	b.see(".registration-text", "Half a sentence")
-	b.until(`document.querySelectorAll('.registration-text').length === 4 && Object.keys(sessionStorage).length === 0`, "one note more, and no draft")
+	b.until(`document.querySelectorAll('.registration-text').length === 4 && Object.keys(localStorage).filter((k) => k.startsWith('carelog.draft.')).length === 0`, "one note more, and no draft")
 }
 
 func TestEditMeetsAnotherEdit(t *testing.T) {

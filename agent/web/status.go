@@ -50,3 +50,8 @@ func (h *Handler) online(w http.ResponseWriter, r *http.Request) error {
 	}
 	return h.status(w, r)
 }
+
+// synchronisations answers GET /api/synchronisations: the last ones, the newest first.
+func (h *Handler) synchronisations(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]any{"synchronisations": h.desk.Past()})
+}

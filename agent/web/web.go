@@ -10,6 +10,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -40,6 +41,10 @@ type Desk interface {
 	Need(ctx context.Context, patient string) error
 	// Prefetch lets the dossiers of an agenda be here before the others.
 	Prefetch(patients []string) error
+	// Positions is how far the desks of the practice have read, as far as it is known.
+	Positions(ctx context.Context) ([]agent.DevicePosition, error)
+	// Past are the last synchronisations, the newest first.
+	Past() []light.Episode
 	// Changed returns a channel that is closed at the next change of light, store or outbox.
 	Changed() <-chan struct{}
 }
@@ -109,6 +114,7 @@ func New(c Config) *Handler {
 	h.route("/api/prefetch", methods{"POST": h.prefetch})
 	h.route("/api/devices", methods{"GET": h.devices})
 	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})
+	h.route("/api/synchronisations", methods{"GET": h.synchronisations})
 	h.route("/api/outbox", methods{"GET": h.outbox})
 	h.route("/api/outbox/{event}/retry", methods{"POST": h.retry})
 	h.route("/api/outbox/{event}/discard", methods{"POST": h.discard})

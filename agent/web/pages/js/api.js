@@ -1,7 +1,7 @@
 // Asking carelog on this PC.
 
 import { current } from './user.js';
-import { words } from './words.js';
+import { language, words } from './words.js';
 
 /** ApiError is an answer that is not what was asked for; status 0 is no answer at all. */
 export class ApiError extends Error {
@@ -103,5 +103,7 @@ function refused(status, text) {
   const said = body?.error?.text ?? issue?.diagnostics ?? issue?.details?.text;
   const code = body?.error?.code ?? issue?.code ?? String(status);
   if (status === 401) return new ApiError(status, code, words.errors.login, body);
-  return new ApiError(status, code, said ?? words.errors.answer(status), body);
+  // In another language the exact words, which are English, come after what they mean.
+  const meant = language === 'en' ? undefined : words.errors.codes[code];
+  return new ApiError(status, code, [meant, said].filter(Boolean).join(' ') || words.errors.answer(status), body);
 }

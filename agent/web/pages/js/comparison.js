@@ -1,7 +1,6 @@
 // The differences between the versions of a record, as rows of a table.
 
-import { label } from './registrations.js';
-import { words } from './words.js';
+import { label } from './words.js';
 
 /**
  * rowsOf lays the comparisons of each head with the first one beside each other: a row per
@@ -39,7 +38,7 @@ function newRow(type, f, heads) {
   const plain = inner.replace(/\[[^\]]*\]/g, '');
   return {
     path: f.path, member: /^\w*/.exec(inner)[0], name: /\w*$/.exec(plain)[0], order: f.order_only, ancestor: f.ancestor,
-    label: words.paths[`${type}.${plain}`] ?? words.paths[plain] ?? f.label,
+    label: label(plain, type),
     // What a comparison does not list is the same in both of its heads.
     values: heads.map((head) => (head.content ? f.a : undefined)),
   };
@@ -58,7 +57,7 @@ function wholeMembers(rows, lists, { type, heads, ancestor }) {
     done.add(row.member);
     return [{
       path: `${type}.${row.member}`, member: row.member, name: row.member, order: false, ancestor: ancestor?.content?.[row.member],
-      label: words.paths[`${type}.${row.member}`] ?? label(row.member), values: heads.map((head) => head.content?.[row.member]),
+      label: label(row.member, type), values: heads.map((head) => head.content?.[row.member]),
     }];
   });
 }

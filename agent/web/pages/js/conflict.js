@@ -9,7 +9,7 @@ import { fieldList } from './registrations.js';
 import { describe, personName, safety, value } from './resource.js';
 import { go } from './router.js';
 import { marked } from './textdiff.js';
-import { date, kind, moment, words } from './words.js';
+import { date, kind, moment, within, words } from './words.js';
 
 /** conflict is the page behind the magnifying glass. */
 /** decidedAt is when a conflict was last settled here; the next one then stands in its place. */
@@ -97,7 +97,7 @@ class Conflict {
       h('div', { class: 'crumbs' }, h('a', { href: '/conflicts' }, w.back), h('span', { role: 'status' }, w.left(this.all.length))),
       h('div', { class: 'page-head' }, h('div', {},
         h('p', { class: 'over' }, answer.patient ? h('a', { href: `/patients/${answer.patient}` }, name) : name,
-          this.person?.birthDate && ` · ${words.dossier.born.toLowerCase()} ${date(this.person.birthDate)}`),
+          this.person?.birthDate && ` · ${within(words.dossier.born)} ${date(this.person.birthDate)}`),
         h('h1', {}, kind(this.type), said.title && `: ${said.title}`, ' ', safety.has(this.type) && h('span', { class: 'chip high' }, w.safety)))),
       h('p', { class: 'note', hidden: !word }, word),
       h('div', { class: 'trouble', role: 'alert' }),
@@ -113,7 +113,7 @@ class Conflict {
       h('thead', {}, h('tr', {},
         h('th', { scope: 'col', class: 'names' }, w.field),
         h('th', { scope: 'col', class: 'ancestor' }, h('span', { class: 'version-name' }, w.ancestor),
-          h('span', { class: 'version-meta' }, ancestor ? [w.ancestorHint(heads.length), h('br'), moment(ancestor.time)] : w.noAncestor)),
+          h('span', { class: 'version-meta' }, ancestor ? [heads.length === 2 ? w.ancestorTwo : w.ancestorAll, h('br'), moment(ancestor.time)] : w.noAncestor)),
         heads.map((head, i) => this.column(head, i, heads)))),
       h('tbody', {}, rows.length > 0
         ? rows.map((r) => h('tr', {},
@@ -170,7 +170,7 @@ function cellOf(r, v, i, head) {
 }
 
 function cell(v, name, other) {
-  if (v === undefined || v === null) return h('span', { class: 'absent' }, words.conflicts.absent);
+  if (v === undefined || v === null) return h('span', { class: 'absent' }, '—');
   const text = value(v, name);
   return other === undefined || other === null ? text : marked(text, value(other, name));
 }

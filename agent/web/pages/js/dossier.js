@@ -11,7 +11,7 @@ import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
 import { entryRow, otherRegistrations } from './registrations.js';
 import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
-import { date, kind, words } from './words.js';
+import { date, kind, within, words } from './words.js';
 
 const left = ['DocumentReference'];
 const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
@@ -104,7 +104,7 @@ class Dossier {
   frame() {
     const section = (type) => h('section', { class: `card section section-${type}`, 'aria-labelledby': `title-${type}` },
       h('div', { class: 'section-head' }, h('h2', { id: `title-${type}` }, words.sections[type]),
-        h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(kind(type)), onclick: () => this.open(type, newDraft(type, this.id)) },
+        h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(within(kind(type))), onclick: () => this.open(type, newDraft(type, this.id)) },
           words.dossier.addShort)),
       this.places[type], this.lists[type]);
     show(this.main, this.head, this.places.Patient, h('div', { class: 'columns' },
@@ -203,7 +203,7 @@ class Dossier {
   async remove(r) {
     const { etag } = await readRecord(r.type, r.id);
     const sure = await ask({
-      title: words.dossier.removeTitle(kind(r.type)), action: words.dossier.remove, danger: true,
+      title: words.dossier.removeTitle(within(kind(r.type))), action: words.dossier.remove, danger: true,
       text: [describe(r.content).title, r.conflict ? words.dossier.removeConflict : words.dossier.removeText].filter(Boolean).join('. '),
     });
     if (!sure) return;

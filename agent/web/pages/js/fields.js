@@ -57,7 +57,7 @@ function make(definition, id, changed) {
       return h('select', common, !definition.required && h('option', { value: '' }, words.form.choose),
         Object.entries(definition.options).map(([value, text]) => h('option', { value }, text)));
     default:
-      return h('input', { ...common, type: 'text', inputmode: definition.input === 'ssin' ? 'numeric' : null, placeholder: definition.input === 'date' ? 'YYYY-MM-DD' : null });
+      return h('input', { ...common, type: 'text', inputmode: definition.input === 'ssin' ? 'numeric' : null, placeholder: definition.input === 'date' ? words.form.dateForm : null });
   }
 }
 

@@ -1,8 +1,8 @@
 // Writing a registration down: a form, its draft, and the write itself.
 
 import { ApiError, readRecord, writeRecord } from './api.js';
-import { announce, h, later, show } from './dom.js';
-import { drop, keep } from './drafts.js';
+import { announce, h, show } from './dom.js';
+import { drop, keep, keepSoon } from './drafts.js';
 import { field } from './fields.js';
 import { kinds, newText, readValues, writeValues } from './kinds.js';
 import { forget } from './names.js';
@@ -31,12 +31,11 @@ export async function editDraft(type, id, patientID) {
  */
 export function form(draft, { done, closed, restored = false, conflict = false }) {
   const resource = JSON.parse(draft.text);
-  const store = later(() => keep(draft), 150);
   const prefix = `f${++count}`;
   const fields = kinds[draft.type].fields.map((definition) => {
     const made = field(definition, resource, `${prefix}-${definition.name}`, () => {
       draft.values[definition.name] = made.value;
-      store();
+      keepSoon(draft);
     });
     made.value = draft.values[definition.name] ?? '';
     return [definition.name, made];
@@ -45,7 +44,6 @@ export function form(draft, { done, closed, restored = false, conflict = false }
   const trouble = h('div', { class: 'trouble', role: 'alert' });
   const save = h('button', { type: 'submit', class: 'button primary' }, words.form.save);
   const finish = (then, ...args) => {
-    store.cancel();
     drop(draft.key);
     then(...args);
   };
@@ -73,7 +71,6 @@ export function form(draft, { done, closed, restored = false, conflict = false }
       finish(closed);
       return;
     }
-    store.cancel();
     keep(draft); // on disk of the browser before it is on its way
     show(trouble);
     busy(true);

@@ -3,7 +3,10 @@
 import { post } from './api.js';
 import { announce, h, s, show } from './dom.js';
 import { onLive, refreshStatus, status } from './live.js';
-import { moment, number, words } from './words.js';
+import { bytes, duration, moment, number, reason, words } from './words.js';
+
+// The light within the title, where there is no colour.
+const marks = { online: '●', synchronising: '◐', offline: '○', unknown: '?' };
 
 let contact = 'connecting';
 let pageTitle = '';
@@ -94,16 +97,17 @@ export function activity(doing) {
   const known = doing.total > 0;
   return h('div', { class: 'activity' },
     h('div', { class: 'activity-line' }, h('strong', {}, words.light.activity[doing.kind] ?? doing.kind),
-      h('span', {}, known ? words.light.progress(doing.done, doing.total) : '')),
+      h('span', {}, known ? words.light.of(doing.done, doing.total) : '')),
     h('progress', known ? { max: doing.total, value: doing.done } : {}),
-    h('small', {}, [words.light.eta(doing.eta_seconds), words.light.rate(doing.rate), words.light.bytes(doing.bytes)].filter(Boolean).join(' · ')));
+    h('small', {}, [left(doing.eta_seconds), doing.rate > 0 && words.light.rate(doing.rate), doing.bytes > 0 && words.light.bytes(bytes(doing.bytes))].filter(Boolean).join(' · ')));
 }
 
 /** facts are the figures of a status. */
 export function facts(now, all = false) {
   const rows = [
     [words.light.since, moment(now.since)],
-    now.reason && [words.light.reason, now.reason],
+    now.light === 'synchronising' && [words.light.lasts, duration(Math.max(0, (Date.now() - new Date(now.since)) / 1000))],
+    now.reason && [words.light.reason, reason(now.reason)],
     [words.light.server, now.server.url],
     [words.light.agreed, moment(now.server.agreed)],
     [words.light.queue, number(now.outbox)],
@@ -120,7 +124,19 @@ export function facts(now, all = false) {
 /** warnings are what somebody should look at. */
 export function warnings(list) {
   if (!list?.length) return null;
-  return h('ul', { class: 'warnings' }, list.map((w) => h('li', {}, w.text, h('small', {}, ` ${moment(w.since)}`))));
+  return h('ul', { class: 'warnings' }, list.map((w) => h('li', {}, ...warning(w), h('small', {}, ` ${moment(w.since)}`))));
+}
+
+// warning says in the language in use what is wrong and what to do; the exact words, with their
+// figures, are those of carelog, in English.
+function warning(w) {
+  const said = words.light.warnings[w.code];
+  if (!said) return [h('span', { lang: 'en' }, w.text)];
+  return [said, h('details', {}, h('summary', {}, words.light.exactly), h('p', { lang: 'en' }, w.text))];
+}
+
+function left(seconds) {
+  return seconds < 0 ? words.light.leftUnknown : words.light.left(duration(seconds));
 }
 
 /** switcher is the button to work offline or online. */
@@ -144,7 +160,9 @@ export function switcher(now) {
   return button;
 }
 
+// The tab says it as well, where the page itself cannot be seen: in its title and its icon.
 function retitle() {
-  const mark = words.light.marks[colour()];
+  document.querySelector('link[rel="icon"]').href = `/assets/icons/${colour() || 'unknown'}.svg`;
+  const mark = marks[colour()];
   document.title = `${mark ? `${mark} ` : ''}${pageTitle ? `${pageTitle} · ` : ''}${words.product}`;
 }

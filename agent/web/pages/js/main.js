@@ -4,6 +4,7 @@ import { conflict } from './conflict.js';
 import { conflicts } from './conflicts.js';
 import { h, s, show } from './dom.js';
 import { dossier } from './dossier.js';
+import { languagePicker } from './language.js';
 import { light } from './light.js';
 import { onLive, startLive } from './live.js';
 import { forget } from './names.js';
@@ -22,7 +23,7 @@ show(document.getElementById('top'),
     h('a', { href: '/' }, words.nav.patients),
     h('a', { href: '/conflicts' }, words.nav.conflicts, open),
     h('a', { href: '/sync' }, words.nav.synchronisation)),
-  picker(), light());
+  languagePicker(), picker(), light());
 
 const banner = document.getElementById('banner');
 onLive((message) => {

@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { describe, value } from './resource.js';
-import { date, kind, number, words } from './words.js';
+import { collator, date, kind, label, number, words } from './words.js';
 
 const firstOnes = 5;
 
@@ -37,7 +37,7 @@ export function otherRegistrations(records, names) {
   const groups = Map.groupBy ? Map.groupBy(records, (r) => r.type) : group(records);
   return h('section', { class: 'card section', 'aria-labelledby': 'title-other' },
     h('div', { class: 'section-head' }, h('h2', { id: 'title-other' }, words.dossier.other)),
-    [...groups].sort((a, b) => kind(a[0]).localeCompare(kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
+    [...groups].sort((a, b) => collator.compare(kind(a[0]), kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
       h('summary', {}, kind(type), h('span', { class: 'figure' }, number(list.length)), list.some((r) => r.conflict) && h('span', { class: 'badge conflict' }, '!')),
       groupList(list, names))));
 }
@@ -70,15 +70,9 @@ export function fieldList(resource, without = new Set()) {
   return h('dl', { class: 'fields' }, rows.map(([name, v]) => h('div', {}, h('dt', {}, label(name)), h('dd', {}, value(v, name)))));
 }
 
-/** label takes the name of a member apart. */
-export function label(name) {
-  const spaced = name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
-}
-
 function meta(r, said, names) {
   const author = r.heads[0].author;
-  return h('span', {}, [date(said.when), author && `${words.dossier.by} ${names.get(author) ?? author}`].filter(Boolean).join(' '));
+  return h('span', {}, [date(said.when), author && words.dossier.by(names.get(author) ?? author)].filter(Boolean).join(' '));
 }
 
 function group(records) {

@@ -1,6 +1,6 @@
 // What a FHIR resource says, in words.
 
-import { date, kind, words } from './words.js';
+import { date, kind, label, words } from './words.js';
 
 /** SSIN is the system of the Belgian national number. */
 export const SSIN = 'https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin';
@@ -57,7 +57,7 @@ export function age(birthDate, now = new Date()) {
   if (!m) return '';
   let months = (now.getFullYear() - +m[1]) * 12 + (now.getMonth() + 1 - +m[2]);
   if (now.getDate() < +m[3]) months--;
-  return months < 0 ? '' : words.age(Math.floor(months / 12), months);
+  return months < 0 ? '' : months >= 24 ? words.years(Math.floor(months / 12)) : words.months(months);
 }
 
 /** noteText is the plain text of a note; null where its content is of another kind. */
@@ -156,7 +156,7 @@ export function value(v, name = '') {
   if (typeof v === 'string') return text(v, name);
   if (typeof v !== 'object') return String(v);
   if (Array.isArray(v)) return v.map((item) => value(item, name)).filter(Boolean).join('; ');
-  if (v.coding || (v.text && typeof v.text === 'string')) return concept(v) || v.text;
+  if (v.coding || (v.text && typeof v.text === 'string')) return words.codes[concept(v)] ?? (concept(v) || v.text);
   if (v.system && v.code && !('value' in v)) return v.display ? `${v.display} (${v.code})` : v.code;
   if ('value' in v) return [v.comparator, v.value, v.unit ?? (v.system === SSIN ? '' : v.use)].filter(Boolean).join(' ');
   if (v.reference) return v.display ?? v.reference;
@@ -164,13 +164,14 @@ export function value(v, name = '') {
   if (v.family || v.given) return personName({ name: [v] });
   if (v.attachment) return value(v.attachment);
   if (v.data) return fromBase64(v.data) ?? v.title ?? v.contentType ?? '';
-  return Object.entries(v).map(([key, inner]) => `${key}: ${value(inner, key)}`).join(', ');
+  return Object.entries(v).map(([key, inner]) => `${label(key)}: ${value(inner, key)}`).join(', ');
 }
 
 function text(v, name) {
   if (name === 'data') return fromBase64(v) ?? v;
   if (name === 'gender') return words.gender[v] ?? v;
   if (name === 'criticality') return words.form.criticality[v] ?? v;
+  if (name === 'status') return words.codes[v] ?? v;
   if (/^\d{4}-\d\d(-\d\d)?(T[\d:.+Z-]+)?$/.test(v)) return date(v);
   return v;
 }

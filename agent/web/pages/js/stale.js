@@ -36,5 +36,5 @@ export function fromDeletion({ anew, drop }) {
 }
 
 function say(definition, value) {
-  return (definition.options?.[value] ?? value) || words.conflicts.absent;
+  return (definition.options?.[value] ?? value) || '—';
 }

@@ -3,7 +3,7 @@
 
 import { h, show } from './dom.js';
 import { practitioners } from './names.js';
-import { words } from './words.js';
+import { collator, words } from './words.js';
 
 const key = 'carelog.user';
 
@@ -22,7 +22,7 @@ export function picker() {
     },
   });
   const fillIn = async () => {
-    const people = [...(await practitioners()).entries()].sort((a, b) => a[1].localeCompare(b[1]));
+    const people = [...(await practitioners()).entries()].sort((a, b) => collator.compare(a[1], b[1]));
     const id = current();
     // A name that is not known here yet stays chosen: it may arrive with the next events.
     if (id && !people.some(([known]) => known === id)) people.push([id, id]);

@@ -1,0 +1,125 @@
+package web_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// sameWords runs in the browser and says where a language has other words than English: one
+// that is missing or too many, other places in a sentence, other forms than its plural has.
+const sameWords = `(async () => {
+	const { languages, pick } = await import('/assets/js/words.js');
+	const load = async (code) => (await import('/assets/words/' + code + '.js')).default;
+	const wrong = [];
+	const places = (text) => [...new Set(text.match(/\{\d\}/g))].sort().join();
+	const isPlural = (v) => typeof v === 'object' && 'one' in v && 'other' in v;
+	const compare = (at, a, b, forms) => {
+		if (typeof a !== typeof b || isPlural(a) !== isPlural(b)) wrong.push(at + ' is of another kind');
+		else if (typeof a === 'string') {
+			if (!b.trim()) wrong.push(at + ' is empty');
+			if (places(a) !== places(b)) wrong.push(at + ' has places ' + places(b) + ', want ' + places(a));
+		} else if (isPlural(a)) {
+			if (Object.keys(b).sort().join() !== forms) wrong.push(at + ' has forms ' + Object.keys(b) + ', want ' + forms);
+			for (const [form, text] of Object.entries(b)) compare(at + '.' + form, a.other, text, forms);
+		} else {
+			for (const name of Object.keys(a)) if (!(name in b)) wrong.push(at + '.' + name + ' is missing');
+			for (const name of Object.keys(b)) {
+				if (!(name in a)) wrong.push(at + '.' + name + ' is not in English');
+				else compare(at + '.' + name, a[name], b[name], forms);
+			}
+		}
+	};
+	const english = await load('en');
+	for (const code of Object.keys(languages)) {
+		const other = await load(code);
+		if (!other.locale.startsWith(code)) wrong.push(code + ' is of ' + other.locale);
+		compare(code, english, other, new Intl.PluralRules(other.locale).resolvedOptions().pluralCategories.sort().join());
+		if (code !== 'en') {
+			const flat = (v) => (typeof v === 'string' ? [v] : Object.values(v).flatMap(flat));
+			const [ours, theirs] = [flat(english), new Set(flat(other))];
+			const left = ours.filter((text) => text.length > 24 && theirs.has(text));
+			if (left.length > 0) wrong.push(code + ' says in English: ' + left.join('; '));
+		}
+	}
+	for (const [chosen, asked, want] of [[null, ['fr-BE', 'nl'], 'fr'], ['de', ['fr'], 'de'], ['xx', ['pt', 'nl-NL'], 'nl'], [null, [], 'en'], ['constructor', ['ja'], 'en']]) {
+		if (pick(chosen, asked) !== want) wrong.push('pick ' + chosen + ' ' + asked + ': got ' + pick(chosen, asked) + ', want ' + want);
+	}
+	return wrong.join('\n');
+})()`
+
+func TestLanguages(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	if wrong := b.text(sameWords); wrong != "" {
+		t.Errorf("wrong:\n%s", wrong)
+	}
+	reading(d)
+	b.visit("/patients/p7")
+	for _, c := range []struct{ code, light, title, born, rate, problem string }{
+		{"NL", "Synchroniseren", "Allergieën", "12 mrt 1957 (69 jaar)", "31.250 registraties per seconde", "Probleem"},
+		{"FR", "Synchronisation", "Allergies", "12 mars 1957 (69 ans)", "31 250 enregistrements par seconde", "Problème"},
+		{"DE", "Synchronisieren", "Allergien", "12. März 1957 (69 Jahre)", "31.250 Einträge pro Sekunde", "Problem"},
+		{"EN", "Synchronising", "Allergies", "12 Mar 1957 (69 years)", "31,250 records a second", "Problem"},
+	} {
+		b.click(".section-DocumentReference .section-head button", "")
+		b.fill("text", "Not lost in "+c.code)
+		b.click(".languages button", c.code)
+		b.until(`document.documentElement.lang === `+quote(strings.ToLower(c.code)), c.code)
+		b.see("#light", c.light)
+		b.see(".safety-title", c.title)
+		b.see(".inline-facts", c.born)
+		b.until(`document.querySelector('.form [name=text]')?.value === 'Not lost in `+c.code+`'`, "the draft after the change of language")
+		b.click("#light", "")
+		b.until(`document.querySelector('#light-details').innerText.replace(/\s/g, ' ').includes(`+quote(c.rate)+`)`, c.rate)
+		b.shoot("language-" + strings.ToLower(c.code))
+	}
+	// Kept, and used by a page that is opened anew.
+	b.click(".languages button", "FR")
+	b.see(".inline-facts", "69 ans")
+	b.visit("/")
+	b.see("h1", "Patients")
+	b.until(`document.querySelector('#search').placeholder.startsWith('Chercher')`, "French")
+}
+
+// The language of a browser that has chosen none is the one that it asks for.
+func TestLanguageOfTheBrowser(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d, chromedp.Flag("accept-lang", "de-BE,fr"))
+	b.see("nav", "Patienten")
+}
+
+// Every reason that the light can give has words in each language; English, which all
+// others are compared with, has them by the text itself.
+func TestReasonsOfTheLightHaveWords(t *testing.T) {
+	english, err := os.ReadFile("pages/words/en.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range []string{"../run.go", "../session.go", "../attachments.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\s*reason\w+\s+= "([^"]+)"|reason :?= light\.\w+, "([^"]+)"|"(sending the contents? of [^"]+)"|Offline, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+			text := strings.ReplaceAll(m[1]+m[2]+m[3]+m[4], "%d", "#")
+			found++
+			if !strings.Contains(string(english), "'"+text+"'") && !strings.Contains(string(english), `"`+text+`"`) {
+				t.Errorf("the light can say %q in %s, for which the pages have no words", text, file)
+			}
+		}
+		for _, m := range regexp.MustCompile(`\.warn\("([^"]+)"|^const warn\w+ = "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+			if code := m[1] + m[2]; !strings.Contains(string(english), "'"+code+"'") {
+				t.Errorf("%s warns of %q, for which the pages have no words", file, code)
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("found %d reasons in the agent's source, want all of them", found)
+	}
+}

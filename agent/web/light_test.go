@@ -1,0 +1,57 @@
+package web_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/carelog/carelog/agent/light"
+)
+
+// The light says the same in shape, word, title and icon, and to a screen reader; it blinks
+// no faster than once a second, and not at all where motion is not wanted.
+func TestLight(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d)
+	for _, c := range []struct {
+		color            light.Color
+		word, mark, lamp string
+	}{
+		{light.Synchronising, "Synchronising", "◐", ".half"},
+		{light.Offline, "Offline", "○", ".bar"},
+		{light.Online, "Online", "●", ".tick"},
+	} {
+		d.set(func() {
+			d.status.State = light.State{Color: c.color, Since: d.status.Since, Reason: "no connection to the server"}
+			if c.color == light.Synchronising {
+				d.status.Activity = &light.Activity{Kind: light.Push, Done: 3, Total: 12, ETASeconds: 4}
+			}
+		})
+		b.see("#light", c.word)
+		b.until(`document.title.startsWith('`+c.mark+`')`, "the mark in the title")
+		b.until(`document.querySelector('link[rel=icon]').href.endsWith('/assets/icons/`+string(c.color)+`.svg')`, "the icon")
+		b.until(`document.querySelector('#light .lamp `+c.lamp+`')`, "the shape "+c.lamp)
+		b.until(`document.querySelector('[role=status][aria-live=polite]').textContent === '`+c.word+`'`, "the word for a screen reader")
+		if c.color == light.Synchronising {
+			seconds := b.text(`String(parseFloat(getComputedStyle(document.querySelector('#light .lamp')).animationDuration) >= 1)`)
+			if seconds != "true" {
+				t.Error("the light blinks more than once a second")
+			}
+			still := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}
+			if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, still); err != nil {
+				t.Fatal(err)
+			}
+			b.until(`getComputedStyle(document.querySelector('#light .lamp')).animationName === 'none'`, "a light that stands still")
+			b.click("#light", "")
+			for _, want := range []string{"Since", "Takes so far", "No connection to the server", "3 of 12", "tls://log.example.be:4222", "Last agreement", "Not yet on the server", "Work offline"} {
+				b.see("#light-details", want)
+			}
+			b.shoot("light-sending")
+			b.run(`document.querySelector('#light').click()`)
+		}
+	}
+	if answer, text := d.ask("GET", "/assets/icons/unknown.svg", ""); answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("got %s %s", answer.Status, text)
+	}
+}
