@@ -20,7 +20,7 @@ type projecting struct {
 
 // project lets the projection take in a change and keep it only if it stands: the caller
 // says so by keep or undo. writing is held.
-func (a *Agent) project(ctx context.Context, e projections.Entry) *projecting {
+func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *projecting {
 	p := &projecting{store: a.store, ready: make(chan struct{}), decision: make(chan error, 1), ended: make(chan struct{})}
 	a.landed = p.ended
 	go func() {
@@ -32,9 +32,9 @@ func (a *Agent) project(ctx context.Context, e projections.Entry) *projecting {
 			stands = undone == nil
 			return undone
 		}
-		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: []projections.Entry{e}, Before: before})
+		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before})
 		if stands && p.failed != nil {
-			a.unshown = append(a.unshown, e)
+			a.unshown = append(a.unshown, entries...)
 			a.warnUnshown(p.failed)
 		}
 	}()

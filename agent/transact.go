@@ -67,10 +67,10 @@ func (a *Agent) Transact(ctx context.Context, plan Plan) ([]Written, error) {
 
 // transaction is what is to be stored as one.
 type transaction struct {
-	events []*events.Event
-	after  []*uint64 // where the dossier of each ends, on the first of each dossier; nil: it is queued
-	made   *newKeys
-	batch  projections.Batch // as the projection takes it in
+	events  []*events.Event
+	after   []*uint64 // where the dossier of each ends, on the first of each dossier; nil: it is queued
+	made    *newKeys
+	entries []projections.Entry // as the projection takes it in
 }
 
 func (a *Agent) transact(ctx context.Context, plan Plan) (written []Written, err error) {
@@ -159,7 +159,7 @@ func (a *Agent) composeAll(ctx context.Context, drafts []Draft, t *transaction) 
 		}
 		chain = e.Follows()
 		t.events = append(t.events, e)
-		t.batch.Entries = append(t.batch.Entries, projections.Entry{Event: e, Body: d.body()})
+		t.entries = append(t.entries, projections.Entry{Event: e, Body: d.body()})
 	}
 	return nil
 }
@@ -194,34 +194,26 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	if err := a.keepKeys(ctx, t.made); err != nil {
 		return nil, errors.Join(err, a.outbox.Withdraw(ctx, t.events...))
 	}
+	p := a.project(ctx, t.entries...)
 	online := a.live != nil
 	var first uint64
-	var unsent error
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		if online {
-			first, unsent = a.deliverAll(ctx, t)
+	if online {
+		var err error
+		first, err = a.deliverAll(ctx, t)
+		switch {
+		case decided(err):
+			p.undo(err)
+			return nil, a.refuseAll(ctx, t, err)
+		case err != nil:
+			a.live.fail(err)
+			a.live = nil
 		}
-	}()
-	t.batch.Before = func() error {
-		if <-sent; decided(unsent) {
-			return unsent
-		}
-		return nil
 	}
-	_, unseen := a.store.Apply(ctx, t.batch)
-	<-sent // also where the projection failed before it came to that
-	switch {
-	case decided(unsent):
-		return nil, a.refuseAll(ctx, t, unsent)
+	switch unseen := p.keep(); {
 	case unseen != nil && !online:
 		return nil, errors.Join(unseen, a.outbox.Withdraw(ctx, t.events...))
 	case unseen != nil:
 		a.warnUnshown(unseen) // the server may have it: it stays
-	}
-	if unsent != nil {
-		a.live.fail(unsent)
 	}
 	if first == 0 {
 		a.queued()
