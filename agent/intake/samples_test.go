@@ -6,44 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 
 	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 )
-
-// samples returns the folder of real input that nobody here wrote.
-func samples(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("there is no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "fhir-samples")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the FHIR samples are not beside the repository: ", err)
-	}
-	return dir
-}
-
-func files(t testing.TB, pattern string) []string {
-	t.Helper()
-	list, err := filepath.Glob(filepath.Join(samples(t), pattern))
-	if err != nil || len(list) == 0 {
-		t.Fatalf("no samples %s: %v", pattern, err)
-	}
-	return list
-}
 
 func readFile(t testing.TB, file string) []intake.Item {
 	t.Helper()
@@ -62,7 +30,7 @@ func readFile(t testing.TB, file string) []intake.Item {
 func TestReadsSynthea(t *testing.T) {
 	count := map[string]int{}
 	reference := regexp.MustCompile(`"reference": *"([^"]*)"`)
-	for i, file := range files(t, "synthea/*.gz") {
+	for i, file := range sampletest.Files(t, "synthea/*.gz") {
 		items := readFile(t, file)
 		present := map[string]bool{}
 		for _, item := range items {
@@ -92,7 +60,7 @@ func TestReadsSynthea(t *testing.T) {
 
 // Beside the references, each resource has the bytes that it has in the file.
 func TestSyntheaKeepsItsBytes(t *testing.T) {
-	file := files(t, "synthea/*.gz")[0]
+	file := sampletest.Files(t, "synthea/*.gz")[0]
 	packed, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +90,7 @@ func TestSyntheaKeepsItsBytes(t *testing.T) {
 }
 
 func TestReadsSingleExamples(t *testing.T) {
-	for _, file := range files(t, "hl7-r4-examples/*.json") {
+	for _, file := range sampletest.Files(t, "hl7-r4-examples/*.json") {
 		want, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +106,7 @@ func TestReadsSingleExamples(t *testing.T) {
 }
 
 func TestReadsABelgianDocument(t *testing.T) {
-	items := readFile(t, files(t, "be-lab/*.json")[0])
+	items := readFile(t, sampletest.Files(t, "be-lab/*.json")[0])
 	count := map[string]int{}
 	for _, item := range items {
 		count[item.Type]++
@@ -150,19 +118,8 @@ func TestReadsABelgianDocument(t *testing.T) {
 
 func BenchmarkReadSynthea(b *testing.B) {
 	var all []byte
-	for _, file := range files(b, "synthea/*.gz")[:5] {
-		packed, err := os.ReadFile(file)
-		if err != nil {
-			b.Fatal(err)
-		}
-		r, err := gzip.NewReader(bytes.NewReader(packed))
-		if err != nil {
-			b.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			b.Fatal(err)
-		}
+	for _, file := range sampletest.Files(b, "synthea/*.gz")[:5] {
+		content := sampletest.Read(b, file)
 		if len(content) > len(all) {
 			all = content
 		}
