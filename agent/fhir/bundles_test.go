@@ -1,10 +1,7 @@
 package fhir_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +9,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 )
 
 // allSamples is the variable with which all bundles are taken, and not a few: with "all".
@@ -20,27 +18,13 @@ const allSamples = "CARELOG_SAMPLES"
 // bundles are the transactions of the shared samples, a few of them or all.
 func bundles(t testing.TB) map[string][]byte {
 	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "fhir-samples", "synthea")
-	files, err := filepath.Glob(filepath.Join(root, "*.json.gz"))
-	if err != nil || len(files) == 0 {
-		t.Skip("the shared samples are not beside this repository")
-	}
+	files := sampletest.Files(t, "synthea/*.json.gz")
 	if os.Getenv(allSamples) != "all" {
 		files = []string{files[0], files[len(files)/2]}
 	}
 	list := make(map[string][]byte)
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if list[filepath.Base(file)], err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
+		list[filepath.Base(file)] = sampletest.Read(t, file)
 	}
 	return list
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
@@ -117,31 +117,9 @@ func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, err
 		d.fault = nil
 		return agent.Written{}, err
 	}
-	state, err := d.store.Record(ctx, draft.Record)
-	parents := draft.Parents
-	switch {
-	case errors.Is(err, projections.ErrNotFound):
-		if len(parents) > 0 || draft.Delete {
-			return agent.Written{}, agent.ErrNotFound
-		}
-	case err != nil:
+	c, err := agenttest.Change(ctx, d.store, draft)
+	if err != nil {
 		return agent.Written{}, err
-	case state.Patient != draft.Patient:
-		return agent.Written{}, &agent.MovedError{Record: draft.Record, From: state.Patient, To: draft.Patient}
-	case draft.Create && !state.Shown.Deleted():
-		return agent.Written{}, agent.ErrExists
-	case len(parents) == 0:
-		parents = []events.ID{state.Shown.Event.ID}
-	}
-	heads := headsOf(state)
-	for _, p := range parents {
-		if !slices.Contains(heads, p) {
-			return agent.Written{}, &agent.StaleError{Record: draft.Record, Heads: heads}
-		}
-	}
-	c := eventstest.Change{Record: draft.Record.String(), Patient: draft.Patient, Author: draft.Author, Body: string(draft.Body), Parents: parents}
-	if draft.Delete {
-		c.Type, c.Body = events.Deleted, ""
 	}
 	e := d.here.Make(c)
 	d.writes++
@@ -202,32 +180,11 @@ func (r unread) Search(ctx context.Context, q projections.Query) (projections.Pa
 }
 
 func (d *desk) Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error) {
-	state, err := d.store.Record(ctx, r.Record)
+	draft, err := agenttest.Choice(ctx, d.store, r)
 	if err != nil {
 		return agent.Written{}, err
 	}
-	heads := headsOf(state)
-	slices.SortFunc(r.Heads, events.ID.Compare)
-	if want := slices.SortedFunc(slices.Values(heads), events.ID.Compare); !slices.Equal(want, r.Heads) {
-		return agent.Written{}, &agent.StaleError{Record: r.Record, Heads: heads}
-	}
-	draft := agent.Draft{Record: r.Record, Patient: state.Patient, Author: r.Author, Parents: r.Heads, Body: r.Body}
-	for _, h := range state.Heads {
-		if h.Event.ID == r.Keep {
-			draft.Body, draft.Delete = h.Body, h.Deleted()
-		}
-	}
-	if draft.Body == nil && !draft.Delete {
-		return agent.Written{}, agent.ErrNoChoice
-	}
 	return d.Write(ctx, draft)
-}
-
-func headsOf(s projections.State) (ids []events.ID) {
-	for _, h := range s.Heads {
-		ids = append(ids, h.Event.ID)
-	}
-	return ids
 }
 
 func (d *desk) next() uint64 { d.last++; return d.last }

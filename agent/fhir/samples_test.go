@@ -2,16 +2,11 @@ package fhir_test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
@@ -19,42 +14,13 @@ import (
 // only every n-th.
 func resources(t testing.TB, n int, f func(body []byte)) {
 	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "fhir-samples")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("the shared samples are not beside this repository")
-	}
-	files, err := filepath.Glob(filepath.Join(root, "*", "*.json*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasSuffix(file, ".gz") {
-			f(raw)
+	for name, body := range sampletest.All(t, n) {
+		if !sampletest.Packed(name) {
+			f(body)
 			continue
 		}
-		if i%n != 0 {
-			continue
-		}
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var bundle struct {
-			Entry []struct{ Resource json.RawMessage }
-		}
-		body, err := io.ReadAll(z)
-		if err == nil {
-			err = json.Unmarshal(body, &bundle)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range bundle.Entry {
-			f(e.Resource)
+		for _, entry := range sampletest.Entries(t, body) {
+			f(entry)
 		}
 	}
 }

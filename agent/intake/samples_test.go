@@ -2,49 +2,15 @@ package intake_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 
 	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 )
-
-// samples returns the folder of real input that nobody here wrote.
-func samples(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("there is no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "fhir-samples")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the FHIR samples are not beside the repository: ", err)
-	}
-	return dir
-}
-
-func files(t testing.TB, pattern string) []string {
-	t.Helper()
-	list, err := filepath.Glob(filepath.Join(samples(t), pattern))
-	if err != nil || len(list) == 0 {
-		t.Fatalf("no samples %s: %v", pattern, err)
-	}
-	return list
-}
 
 func readFile(t testing.TB, file string) []intake.Item {
 	t.Helper()
@@ -69,7 +35,7 @@ func TestReadsSynthea(t *testing.T) {
 	all := os.Getenv(allSamples) == "all"
 	total := map[string]int{}
 	reference := regexp.MustCompile(`"reference": *"([^"]*)"`)
-	for i, file := range files(t, "synthea/*.gz") {
+	for i, file := range sampletest.Files(t, "synthea/*.gz") {
 		if !all && i%10 != 0 {
 			continue
 		}
@@ -111,7 +77,7 @@ func typesIn(t *testing.T, file string) map[string]int {
 	var bundle struct {
 		Entry []struct{ Resource struct{ ResourceType string } }
 	}
-	if err := json.Unmarshal(unpacked(t, file), &bundle); err != nil {
+	if err := json.Unmarshal(sampletest.Read(t, file), &bundle); err != nil {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
@@ -121,30 +87,13 @@ func typesIn(t *testing.T, file string) map[string]int {
 	return count
 }
 
-func unpacked(t testing.TB, file string) []byte {
-	t.Helper()
-	packed, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
-
 // Beside the references, each resource has the bytes that it has in the file.
 func TestSyntheaKeepsItsBytes(t *testing.T) {
-	file := files(t, "synthea/*.gz")[0]
+	file := sampletest.Files(t, "synthea/*.gz")[0]
 	var want struct {
 		Entry []struct{ Resource json.RawMessage }
 	}
-	if err := json.Unmarshal(unpacked(t, file), &want); err != nil {
+	if err := json.Unmarshal(sampletest.Read(t, file), &want); err != nil {
 		t.Fatal(err)
 	}
 	link := regexp.MustCompile(`"(urn:uuid:|[A-Z][A-Za-z]+/)([0-9a-f-]{36})"`)
@@ -157,7 +106,7 @@ func TestSyntheaKeepsItsBytes(t *testing.T) {
 }
 
 func TestReadsSingleExamples(t *testing.T) {
-	for _, file := range files(t, "hl7-r4-examples/*.json") {
+	for _, file := range sampletest.Files(t, "hl7-r4-examples/*.json") {
 		want, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -173,7 +122,7 @@ func TestReadsSingleExamples(t *testing.T) {
 }
 
 func TestReadsABelgianDocument(t *testing.T) {
-	items := readFile(t, files(t, "be-lab/*.json")[0])
+	items := readFile(t, sampletest.Files(t, "be-lab/*.json")[0])
 	count := map[string]int{}
 	for _, item := range items {
 		count[item.Type]++
@@ -185,8 +134,8 @@ func TestReadsABelgianDocument(t *testing.T) {
 
 func BenchmarkReadSynthea(b *testing.B) {
 	var all []byte
-	for _, file := range files(b, "synthea/*.gz")[:5] {
-		if content := unpacked(b, file); len(content) > len(all) {
+	for _, file := range sampletest.Files(b, "synthea/*.gz")[:5] {
+		if content := sampletest.Read(b, file); len(content) > len(all) {
 			all = content
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/light"
@@ -246,31 +246,9 @@ func (d *desk) unqueue(id events.ID, then func()) error {
 func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	state, err := d.store.Record(ctx, draft.Record)
-	parents := draft.Parents
-	switch {
-	case errors.Is(err, projections.ErrNotFound):
-		if len(parents) > 0 || draft.Delete {
-			return agent.Written{}, agent.ErrNotFound
-		}
-	case err != nil:
+	c, err := agenttest.Change(ctx, d.store, draft)
+	if err != nil {
 		return agent.Written{}, err
-	case state.Patient != draft.Patient:
-		return agent.Written{}, &agent.MovedError{Record: draft.Record, From: state.Patient, To: draft.Patient}
-	case draft.Create && !state.Shown.Deleted():
-		return agent.Written{}, agent.ErrExists
-	case len(parents) == 0:
-		parents = []events.ID{state.Shown.Event.ID}
-	}
-	heads := headsOf(state)
-	for _, p := range parents {
-		if !slices.Contains(heads, p) {
-			return agent.Written{}, &agent.StaleError{Record: draft.Record, Heads: heads}
-		}
-	}
-	c := eventstest.Change{Record: draft.Record.String(), Patient: draft.Patient, Author: draft.Author, Body: string(draft.Body), Parents: parents}
-	if draft.Delete {
-		c.Type, c.Body = events.Deleted, ""
 	}
 	e := d.here.Make(c)
 	if d.status.Color == light.Offline {
@@ -282,30 +260,11 @@ func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, err
 }
 
 func (d *desk) Resolve(ctx context.Context, r agent.Resolution) (agent.Written, error) {
-	state, err := d.store.Record(ctx, r.Record)
+	draft, err := agenttest.Choice(ctx, d.store, r)
 	if err != nil {
 		return agent.Written{}, err
 	}
-	heads, seen := headsOf(state), slices.Clone(r.Heads)
-	slices.SortFunc(heads, events.ID.Compare)
-	slices.SortFunc(seen, events.ID.Compare)
-	if !slices.Equal(heads, seen) {
-		return agent.Written{}, &agent.StaleError{Record: r.Record, Heads: heads}
-	}
-	draft := agent.Draft{Record: r.Record, Patient: state.Patient, Author: r.Author, Parents: r.Heads, Body: r.Body}
-	for _, h := range state.Heads {
-		if h.Event.ID == r.Keep {
-			draft.Body, draft.Delete = h.Body, h.Deleted()
-		}
-	}
 	return d.Write(ctx, draft)
-}
-
-func headsOf(s projections.State) (ids []events.ID) {
-	for _, h := range s.Heads {
-		ids = append(ids, h.Event.ID)
-	}
-	return ids
 }
 
 // apply puts an event into the store. d.mu is held.
@@ -413,7 +372,7 @@ func shownID(t *testing.T, d *desk, record string) events.ID {
 
 func headIDs(t *testing.T, d *desk, record string) []events.ID {
 	t.Helper()
-	return headsOf(stateOf(t, d, record))
+	return agenttest.HeadsOf(stateOf(t, d, record))
 }
 
 func patientOf(t *testing.T, d *desk, record string) string {

@@ -2,16 +2,13 @@ package fhirjson_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 )
 
 // allSamples is the variable with which every bundle is looked at, and not one of ten:
@@ -22,62 +19,16 @@ const allSamples = "CARELOG_SAMPLES"
 // each entry of a bundle as it stands in it.
 func samples(t testing.TB, f func(name string, body []byte)) {
 	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
+	n := 10
+	if os.Getenv(allSamples) == "all" {
+		n = 1
 	}
-	root := filepath.Join(dir, "..", "shared", "fhir-samples")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("the shared samples are not beside this repository")
-	}
-	files, err := filepath.Glob(filepath.Join(root, "*", "*.json*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no samples under %s: %v", root, err)
-	}
-	for i, file := range files {
-		if os.Getenv(allSamples) != "all" && strings.HasSuffix(file, ".gz") && i%10 != 0 {
-			continue
-		}
-		body := read(t, file)
-		f(filepath.Base(file), body)
-		var bundle struct {
-			Entry []struct{ Resource json.RawMessage }
-		}
-		if err := json.Unmarshal(body, &bundle); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, e := range bundle.Entry {
-			if e.Resource != nil { // a List has entries too
-				f(filepath.Base(file), e.Resource)
-			}
+	for name, body := range sampletest.All(t, n) {
+		f(name, body)
+		for _, entry := range sampletest.Entries(t, body) {
+			f(name, entry)
 		}
 	}
-}
-
-func read(t testing.TB, file string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasSuffix(file, ".gz") {
-		return raw
-	}
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
 }
 
 // TestSamples sends the samples through what happens to a resource between the
