@@ -26,18 +26,7 @@ func TestTheIndexIsCompletedWithoutTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Stop()
-	db, err := sql.Open("sqlite", filepath.Join(one.Config.Data, agent.ProjectionFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, st := range []string{"DELETE FROM found_by", "DELETE FROM value", "UPDATE store SET indexed = 0"} {
-		if _, err := db.Exec(st); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	unindexed(t, one.Config.Data)
 
 	desk, err := agent.Open(ctx, one.Config)
 	if err != nil {
@@ -80,4 +69,58 @@ func TestTheIndexIsCompletedWithoutTheServer(t *testing.T) {
 	if err != nil || page.Partial || page.Total != 4 {
 		t.Errorf("found %d, partial %v, %v", page.Total, page.Partial, err)
 	}
+}
+
+// unindexed makes all records of a desk that is closed wait for their index.
+func unindexed(t *testing.T, data string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(data, agent.ProjectionFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range []string{"DELETE FROM found_by", "DELETE FROM value", "UPDATE store SET indexed = 0"} {
+		if _, err := db.Exec(st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nothing is indexed while a session does what somebody waits for, and all is after it.
+func TestTheIndexRestsWhileSomebodyWaits(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		one.MustNote("c1", "asthma")
+		w.settled()
+		one.stop()
+		unindexed(t, one.Config.Data)
+		desk, err := agent.Open(t.Context(), one.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.server.Stop()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		desk.SetBusy(true)
+		go func() { ended <- desk.Run(ctx) }()
+		for _, busy := range []bool{true, false} {
+			desk.SetBusy(busy)
+			time.Sleep(time.Minute)
+			if s, err := desk.Status(t.Context()); err != nil || (s.Index != nil) != busy {
+				t.Errorf("busy %v: the index is %+v, %v", busy, s.Index, err)
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := desk.Close(); err != nil {
+			t.Error(err)
+		}
+		w.server.Start()
+		one.start()
+		w.settled()
+	})
 }

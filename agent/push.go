@@ -18,10 +18,10 @@ const (
 	// patientTries is how often a batch is sent whole to a log in which others write to
 	// the same dossiers; after that it gets smaller each time.
 	patientTries = 3
-	// restful is how long the reading of the log rests at most while a push begins. What
-	// was typed here is more urgent than to read it back; a long push goes side by side
-	// with the reading.
-	restful = time.Second
+	// restful is how long the reading of the log and the completing of the index rest at
+	// most while a push begins. What was typed here is more urgent than to read it back; a
+	// long push goes side by side with both.
+	restful = 2 * time.Second
 )
 
 // push sends what is queued, in the order of the chain, keys first. The log must
@@ -31,7 +31,10 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now()}
 	p.wake = a.replica.Rest()
 	defer p.wake()
-	defer time.AfterFunc(restful, p.wake).Stop()
+	defer time.AfterFunc(restful, func() {
+		p.wake()
+		a.setBusy(false)
+	}).Stop()
 	ahead := make(chan part, 1)
 	go func() { ahead <- p.read(ctx, 0) }()
 	err := a.pushKeys(ctx, log)

@@ -1,0 +1,74 @@
+package agent_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
+)
+
+// counter counts the keys that a desk is given.
+type counter struct {
+	agent.Log
+	keys *atomic.Int64
+}
+
+func (l counter) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.WrappedKey, events.KeyMark, error) {
+	keys, now, err := l.Log.KeysAfter(ctx, read)
+	l.keys.Add(int64(len(keys)))
+	return keys, now, err
+}
+
+// A log-in reads the keys that are new, and all of them from a server that lost what it had.
+func TestALogInReadsNewKeysOnly(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		one.MustNote("c1", "asthma")
+		w.settled()
+		var keys atomic.Int64
+		two := w.machine("two")
+		two.wrap = func(l *memlog.Log) agent.Log { return counter{l, &keys} }
+		two.start()
+		w.settled()
+		all := keys.Swap(0)
+		if all == 0 {
+			t.Error("the first log-in read no keys")
+		}
+		again := func(what string, want int64) {
+			t.Helper()
+			two.stop()
+			two.start()
+			w.settled()
+			if n := keys.Swap(0); n != want {
+				t.Errorf("%s: %d keys were read, want %d", what, n, want)
+			}
+			w.texts("c1", "asthma")
+		}
+		again("the one that it made itself", 1)
+		again("nothing new", 0)
+		if _, err := one.Write(t.Context(), agent.Draft{
+			Record: events.Record{Type: "Patient", ID: "pat-new"}, Patient: "pat-new", Author: "practitioner-1",
+			Body: []byte(`{"resourceType":"Patient","id":"pat-new"}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		two.stop()
+		w.settled()
+		again("a new patient", 1)
+		again("nothing new after it", 0)
+
+		two.stop()
+		w.server.Wipe()
+		w.settled()
+		two.start()
+		w.settled()
+		if n := keys.Swap(0); n < all {
+			t.Errorf("%d keys were read of a server that was wiped, want all %d that it got back", n, all)
+		}
+		again("nothing new after the loss", 0)
+		w.agreed()
+	})
+}
