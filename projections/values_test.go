@@ -53,7 +53,7 @@ func behindItsBack(t *testing.T, path string, statements ...string) {
 func TestIndexIsMadeAnew(t *testing.T) {
 	for name, statements := range map[string][]string{
 		"a file of the schema before": {
-			"ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
+			"ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
 			"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",
 			"ALTER TABLE store DROP COLUMN indexed", "ALTER TABLE store DROP COLUMN indexed_by",
 			"CREATE TABLE term (kind TEXT NOT NULL, value TEXT NOT NULL, system TEXT NOT NULL, carrier INTEGER NOT NULL, PRIMARY KEY (kind, value, system, carrier)) STRICT, WITHOUT ROWID",
