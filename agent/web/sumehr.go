@@ -64,7 +64,7 @@ func (h *Handler) sumehr(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	h.saw(r, "Sumehr of Patient/"+patient, patient)
+	h.saw(r, "Patient/"+patient, patient)
 	if asXML {
 		w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 		_, _ = w.Write(s.XML()) // a caller that went away misses nothing

@@ -116,6 +116,13 @@ func (c *candidate) add(h head, e entry) {
 	c.entries = append(c.entries, e)
 }
 
+// say finds something in what is shown; of the other heads nothing is said.
+func (c *candidate) say(rule check.Rule, r events.Record, args ...string) {
+	if c.shown {
+		c.find(rule, r, args...)
+	}
+}
+
 // hide notes that it cannot be said that nothing of a kind is known.
 func (b *builder) hide(kind string) {
 	if b.unsure == nil {
