@@ -156,7 +156,7 @@ func sumehrRecord(s projections.State) sumehr.Record {
 	}
 	r := sumehr.Record{Record: s.Record}
 	for _, v := range heads {
-		r.Heads = append(r.Heads, sumehr.Head{Version: v.Event.ID, Body: v.Body})
+		r.Heads = append(r.Heads, sumehr.Head{Version: v.Event.ID, Body: v.Body, Unopened: v.Doubt != ""})
 	}
 	return r
 }
