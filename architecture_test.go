@@ -70,7 +70,7 @@ var rules = []rule{{
 	reason: "a Go program that embeds a desk gets no command line with it",
 }, {
 	from:   []string{"agent", "agent/attachments", "agent/enrolment", "agent/light", "agent/outbox", "agent/replica", "agent/snapshot"},
-	never:  []string{"agent/bulk", "agent/feed", "agent/fhir", "agent/guard", "agent/intake", "agent/synthetic", "agent/trail", "agent/web"},
+	never:  []string{"agent/bulk", "agent/feed", "agent/fhir", "agent/guard", "agent/hub/...", "agent/intake", "agent/synthetic", "agent/trail", "agent/web"},
 	reason: "a desk does not know its doors: they see it through interfaces of their own, so one can be added or left out",
 }, {
 	from:   []string{"agent/outbox"},
@@ -92,6 +92,10 @@ var rules = []rule{{
 	from:   []string{"agent/guard"},
 	never:  []string{"agent", "broker/...", "projections/..."},
 	reason: "what stands before every door must be small enough to be read in one sitting",
+}, {
+	from:   []string{"agent/hub/..."},
+	never:  []string{"agent", "broker/...", "projections", "projections/audit", "agent/replica", "agent/outbox"},
+	reason: "a hub is spoken with about messages: what is published, and when, is for another to know",
 }, {
 	from:   []string{"agent/trail"},
 	never:  []string{"..."},

@@ -230,7 +230,7 @@ func (r *reader) archive(at io.ReaderAt, size int64) {
 			continue
 		}
 		name := r.name + "/" + f.Name
-		r.part(part{name: name, open: func() (io.ReadCloser, error) {
+		r.part(part{name: name, kept: true, open: func() (io.ReadCloser, error) {
 			opened, err := f.Open()
 			if err != nil {
 				return nil, err

@@ -45,6 +45,12 @@ func TestMessage(t *testing.T) {
 	if err == nil {
 		_, err = w.Write([]byte(theirs))
 	}
+	if err == nil { // what an archive has beside it is passed over
+		w, err = z.Create("a/other.xml")
+	}
+	if err == nil {
+		_, err = w.Write([]byte("<ClinicalDocument/>"))
+	}
 	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}

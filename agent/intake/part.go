@@ -19,6 +19,7 @@ type part struct {
 	line int // of NDJSON, where the part is a bundle on a line
 	open func() (io.ReadCloser, error)
 	once bool // open works only once
+	kept bool // in an archive, where much may be that is not for us
 }
 
 // part reads one file, whichever of the four forms it has.
@@ -66,6 +67,12 @@ func (r *reader) part(p part) {
 			p = p.of(all)
 		}
 		r.message(p)
+	case formXML:
+		if p.kept {
+			r.skipped.Add(1)
+			return
+		}
+		r.fail(at, fmt.Errorf("%w%s", ErrNotFHIR, form))
 	default:
 		r.fail(at, fmt.Errorf("%w%s", ErrNotFHIR, form))
 	}
@@ -85,6 +92,7 @@ const (
 	formLines    form = "lines"
 	formDocument form = "document"
 	formMessage  form = "message" // of KMEHR
+	formXML      form = ": it is XML, of which only a Sumehr (KMEHR) is read; FHIR is read in JSON"
 )
 
 // formOf finds the form from the beginning of a file. Lines are told from a document
@@ -97,7 +105,7 @@ func formOf(name string, head []byte) form {
 	case text[0] == '<' && isMessage(text):
 		return formMessage
 	case text[0] == '<':
-		return ": it is XML, of which only a Sumehr (KMEHR) is read; FHIR is read in JSON"
+		return formXML
 	}
 	switch path.Ext(strings.TrimSuffix(name, ".gz")) {
 	case ".ndjson", ".jsonl":

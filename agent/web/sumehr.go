@@ -64,7 +64,7 @@ func (h *Handler) sumehr(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	h.saw(r, "Sumehr of Patient/"+patient, patient)
+	h.saw(r, "Patient/"+patient, patient)
 	if asXML {
 		w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 		_, _ = w.Write(s.XML()) // a caller that went away misses nothing
@@ -156,7 +156,7 @@ func sumehrRecord(s projections.State) sumehr.Record {
 	}
 	r := sumehr.Record{Record: s.Record}
 	for _, v := range heads {
-		r.Heads = append(r.Heads, sumehr.Head{Version: v.Event.ID, Body: v.Body})
+		r.Heads = append(r.Heads, sumehr.Head{Version: v.Event.ID, Body: v.Body, Unopened: v.Doubt != ""})
 	}
 	return r
 }

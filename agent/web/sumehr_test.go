@@ -80,7 +80,7 @@ func TestSumehr(t *testing.T) {
 	d.mu.Lock()
 	looks := slices.Clone(d.looks)
 	d.mu.Unlock()
-	if len(looks) != 5 || looks[0].What != "Sumehr of Patient/p1" || !slices.Equal(looks[0].Patients, []string{"p1"}) {
+	if len(looks) != 5 || looks[0].What != "Patient/p1" || !slices.Equal(looks[0].Patients, []string{"p1"}) {
 		t.Errorf("the trail has %+v", looks)
 	}
 }

@@ -33,6 +33,7 @@ type cli struct {
 	Online    onlineCommand    `cmd:"" help:"Work online again."`
 	Conflicts conflictsCommand `cmd:"" help:"List, show and resolve conflicts."`
 	Sumehr    sumehrCommand    `cmd:"" help:"Show the Sumehr of a patient; check one in a file."`
+	Hub       hubCommand       `cmd:"" help:"Run a hub to try things with: it fails in every way, on command."`
 	Outbox    outboxCommand    `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
 	Snapshot  snapshotCommand  `cmd:"" help:"Make and list snapshots, from which a new desk is complete sooner."`
 	Probe     probeCommand     `cmd:"" help:"Ask an address for its health, for a container or a supervisor."`

@@ -2,7 +2,6 @@ package sumehr
 
 import (
 	"cmp"
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,10 +69,14 @@ func (b *builder) record(r Record) {
 	}
 	goesIn := false
 	for i, h := range r.Heads {
+		if h.Unopened {
+			b.doubt(r.Record)
+			b.find(check.Unopened, r.Record)
+		}
 		if len(h.Body) == 0 {
 			continue
 		}
-		c := candidate{builder: b, record: r.Record, version: h.Version, shown: i == 0}
+		c := candidate{builder: b, record: r.Record, shown: i == 0}
 		if err := kind(&c, h.Body); err != nil {
 			b.doubt(r.Record)
 			b.find(check.Unreadable, r.Record)
@@ -83,53 +86,6 @@ func (b *builder) record(r Record) {
 	if goesIn {
 		b.use(r.Record)
 	}
-}
-
-// candidate is a version of a record, and what becomes of it. Only of the one that is shown
-// items are made; of the others it is only told whether there would be any.
-type candidate struct {
-	*builder
-	record  events.Record
-	version events.ID
-	shown   bool
-	goesIn  bool
-}
-
-// read reads the version into a part of FHIR.
-func read(body []byte, into any) error { return json.Unmarshal(body, into) }
-
-// add takes an item in, unless it must be held back.
-func (c *candidate) add(h head, e entry) {
-	if h.marked(MarkIrrelevant) {
-		return
-	}
-	c.goesIn = true
-	if !c.shown {
-		return
-	}
-	if h.confidential() {
-		c.withheld = true
-		c.hide(e.kind)
-		return
-	}
-	e.record = c.record
-	c.entries = append(c.entries, e)
-}
-
-// hide notes that it cannot be said that nothing of a kind is known.
-func (b *builder) hide(kind string) {
-	if b.unsure == nil {
-		b.unsure = map[string]bool{}
-	}
-	b.unsure[kind] = true
-}
-
-// doubt notes the same for whatever a record could have been.
-func (b *builder) doubt(r events.Record) {
-	for _, kind := range []string{"problem", "treatment"} {
-		b.hide(kind)
-	}
-	b.use(r)
 }
 
 func (b *builder) find(rule check.Rule, r events.Record, args ...string) {

@@ -6,17 +6,6 @@ import (
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
-// kinds make the items of a record, by its type. An error says that the record has another
-// form than FHIR's.
-var kinds = map[string]func(*candidate, []byte) error{
-	"RelatedPerson": related, "CareTeam": team,
-	"Condition": problem, "AllergyIntolerance": intolerance,
-	"Observation": observed, "Flag": flagged, "FamilyMemberHistory": family, "RiskAssessment": assessed,
-	"Procedure": treatment, "CarePlan": planned,
-	"MedicationStatement": statement, "MedicationRequest": request,
-	"Immunization": vaccinated, "Consent": will,
-}
-
 // problem makes a problem of a Condition, or a risk where its category says so.
 func problem(c *candidate, body []byte) error {
 	var p condition

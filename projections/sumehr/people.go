@@ -78,7 +78,7 @@ func related(c *candidate, body []byte) error {
 func (c *candidate) contact(h head, p relatedPerson, part int) {
 	family, given := nameOf(p.Name)
 	if family == "" {
-		c.find(check.ContactNameless, c.record)
+		c.say(check.ContactNameless, c.record)
 		return
 	}
 	person := kmehr.New("person")
@@ -136,10 +136,10 @@ func team(c *candidate, body []byte) error {
 		party := c.party(who, profession(p.Role))
 		switch {
 		case party == nil:
-			c.find(check.PartyUnknown, c.record, who.String())
+			c.say(check.PartyUnknown, c.record, who.String())
 			continue
 		case !strings.HasPrefix(party.Code("CD-HCPARTY"), "pers"):
-			c.find(check.PartyProfession, who)
+			c.say(check.PartyProfession, who)
 			continue
 		}
 		c.use(who)

@@ -18,7 +18,9 @@ type Record struct {
 // Head is a version of a record that no other replaces.
 type Head struct {
 	Version events.ID
-	Body    []byte // FHIR R4 in JSON; nil: deleted, or it cannot be read here
+	Body    []byte // FHIR R4 in JSON; nil: deleted, or Unopened
+	// Unopened says that there is a content and nobody can read it here (yet).
+	Unopened bool
 }
 
 // Hub is where the message goes.

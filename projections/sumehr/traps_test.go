@@ -211,6 +211,15 @@ func TestTrapNothingKnown(t *testing.T) {
 		messages[name] = s.XML()
 	}
 	validate(t, messages)
+	in := dossier(t, of("Condition", sugar))
+	in.Records[2].Heads = []sumehr.Head{{Unopened: true}}
+	if s := build(t, in); len(none(s)) > 0 || !found(s, "record-unopened", "Condition/x1") {
+		t.Errorf("nothing is said to be known of %v, and a record was not opened: %v", none(s), s.Findings)
+	}
+	in.Records[2].Heads = []sumehr.Head{{}}
+	if s := build(t, in); len(none(s)) != 2 || len(s.Findings) != len(build(t, dossier(t)).Findings) {
+		t.Errorf("what was deleted counts: %v", s.Findings)
+	}
 }
 
 // A record in conflict is named where one of its versions goes in, and the versions that the

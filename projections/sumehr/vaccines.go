@@ -36,8 +36,8 @@ func vaccinated(c *candidate, body []byte) error {
 		against = indications(atc)
 	}
 	if len(against) == 0 {
-		if c.shown && !v.confidential() && !v.marked(MarkIrrelevant) {
-			c.find(check.VaccineLeftOut, c.record, v.VaccineCode.label())
+		if !v.confidential() && !v.marked(MarkIrrelevant) {
+			c.say(check.VaccineLeftOut, c.record, v.VaccineCode.label())
 		}
 		return nil
 	}

@@ -68,7 +68,7 @@ func TestRules(t *testing.T) {
 	}
 	tried := map[check.Rule]bool{
 		// These are found where the message is made, and tried there.
-		check.Unreadable: true, check.VaccineLeftOut: true, check.ManagerUnknown: true, check.ContactNameless: true, check.PartyUnknown: true, check.PartyProfession: true,
+		check.Unreadable: true, check.Unopened: true, check.VaccineLeftOut: true, check.ManagerUnknown: true, check.ContactNameless: true, check.PartyUnknown: true, check.PartyProfession: true,
 	}
 	cd := func(table, value string) string { return `<cd S="` + table + `" SV="1.0">` + value + `</cd>` }
 	for _, c := range []struct {

@@ -9,6 +9,7 @@ type rule struct {
 // The rules.
 const (
 	Unreadable      Rule = "record-unreadable"
+	Unopened        Rule = "record-unopened"
 	VaccineLeftOut  Rule = "vaccine-left-out"
 	ManagerUnknown  Rule = "gmd-manager-unknown"
 	ContactNameless Rule = "contact-nameless"
@@ -94,6 +95,11 @@ var rules = map[Rule]rule{
 		"de registratie is niet geschreven zoals FHIR R4 voorschrijft, dus is niet geweten of ze erin hoort: verbeter ze",
 		"l'enregistrement n'est pas écrit selon FHIR R4, on ne sait donc pas s'il doit y figurer : corrigez-le",
 		"der Eintrag entspricht nicht FHIR R4, daher ist unklar, ob er hineingehört: bitte berichtigen"}},
+	Unopened: {false, [4]string{
+		"the record cannot be opened on this PC yet, so nobody knows whether it belongs in: wait until it can",
+		"de registratie kan op deze pc nog niet geopend worden, dus is niet geweten of ze erin hoort: wacht tot het kan",
+		"l'enregistrement ne peut pas encore être ouvert sur ce PC, on ne sait donc pas s'il doit y figurer : attendez",
+		"der Eintrag lässt sich auf diesem PC noch nicht öffnen, daher ist unklar, ob er hineingehört: bitte warten"}},
 	VaccineLeftOut: {true, [4]string{
 		"the vaccine %q was left out: a Sumehr says against which disease, and the record does not; add it",
 		"het vaccin %q werd weggelaten: een Sumehr zegt tegen welke ziekte, en de registratie niet; vul aan",

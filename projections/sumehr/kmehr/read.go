@@ -28,12 +28,19 @@ var (
 // Read reads a message: the element kmehrmessage and all in it. UTF-8, ISO-8859-1 and
 // Windows-1252 are understood.
 func Read(message []byte) (*Element, error) {
+	return ReadRoot(message, "kmehrmessage", Namespace)
+}
+
+// ReadRoot is Read for what begins with another element, such as an envelope around a
+// message. The namespace of an element that is not that of the element around it stands in
+// its attribute xmlns; the root has none where it is KMEHR's.
+func ReadRoot(message []byte, name, space string) (*Element, error) {
 	if len(message) > MaxSize {
 		return nil, fmt.Errorf("read the KMEHR message: %w: at most %d MiB", ErrTooLarge, MaxSize>>20)
 	}
 	d := xml.NewDecoder(bytes.NewReader(message))
 	d.CharsetReader = charset
-	r := reader{Decoder: d}
+	r := reader{Decoder: d, name: name, space: space}
 	root, err := r.document()
 	if err != nil {
 		line, _ := d.InputPos()
@@ -44,10 +51,11 @@ func Read(message []byte) (*Element, error) {
 
 type reader struct {
 	*xml.Decoder
-	elements int
-	open     []*Element
-	spaces   []string // namespaces of the open elements
-	texts    [][]byte // of the open elements, since their last child
+	name, space string // of the root
+	elements    int
+	open        []*Element
+	spaces      []string // namespaces of the open elements
+	texts       [][]byte // of the open elements, since their last child
 }
 
 func (r *reader) document() (root *Element, err error) {
@@ -67,7 +75,7 @@ func (r *reader) document() (root *Element, err error) {
 			return nil, ErrDoctype
 		case xml.StartElement:
 			if root == nil {
-				if t.Name.Local != "kmehrmessage" || t.Name.Space != Namespace {
+				if t.Name.Local != r.name || t.Name.Space != r.space {
 					return nil, fmt.Errorf("%w: it begins with %.60q", ErrNotMessage, t.Name.Local)
 				}
 			} else if len(r.open) == 0 {
@@ -112,6 +120,8 @@ func (r *reader) start(t xml.StartElement) (*Element, error) {
 		if t.Name.Space != r.spaces[last] {
 			e.Attr = append(e.Attr, Attr{"xmlns", t.Name.Space})
 		}
+	} else if t.Name.Space != Namespace {
+		e.Attr = append(e.Attr, Attr{"xmlns", t.Name.Space})
 	}
 	for _, a := range t.Attr {
 		if a.Name.Space != "" || a.Name.Local == "xmlns" {

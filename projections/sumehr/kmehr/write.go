@@ -56,7 +56,7 @@ func (w *writer) inline(e *Element) {
 
 func (w *writer) tag(e *Element, root bool) {
 	w.WriteString("<" + e.Name)
-	if root {
+	if root && e.Attribute("xmlns") == "" {
 		w.WriteString(` xmlns="` + Namespace + `"`)
 	}
 	for _, a := range e.Attr {

@@ -1,0 +1,35 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
+)
+
+// Security makes the hub trust a request, and keeps the folder of a message from everybody
+// but the hub. An adapter for eHealth has the session of the author: its SAML token goes
+// into the header, and the folder is sealed (CMS) with the hub's token.
+type Security interface {
+	// Header returns what goes into the SOAP header. An error says that there is no session,
+	// and nothing is sent.
+	Header(ctx context.Context) ([]*kmehr.Element, error)
+	// Seal returns the message with its folder sealed, and Open with its folder opened.
+	Seal(ctx context.Context, message *kmehr.Element) (*kmehr.Element, error)
+	Open(ctx context.Context, message *kmehr.Element) (*kmehr.Element, error)
+}
+
+// Plain is no security at all.
+type Plain struct{}
+
+// Header returns nothing.
+func (Plain) Header(context.Context) ([]*kmehr.Element, error) { return nil, nil }
+
+// Seal returns the message as it is.
+func (Plain) Seal(_ context.Context, message *kmehr.Element) (*kmehr.Element, error) {
+	return message, nil
+}
+
+// Open returns the message as it is.
+func (Plain) Open(_ context.Context, message *kmehr.Element) (*kmehr.Element, error) {
+	return message, nil
+}
