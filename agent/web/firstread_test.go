@@ -31,13 +31,13 @@ func TestPagesDuringTheFirstRead(t *testing.T) {
 	b.see(".count", "Nobody found")
 	b.see(".count", "may still be known")
 	b.click("#light", "Synchronising")
-	for _, want := range []string{"First synchronisation", "412", "about 19 s left", "a second", "187 MB read", "Agenda fetched first"} {
+	for _, want := range []string{"First synchronisation", "412", "about 19 seconds left", "a second", "187 MB read", "Agenda fetched first"} {
 		b.see("#light-details", want)
 	}
 	b.until(`document.querySelector('#light-details progress').value === 412000`, "the bar at its place")
 	b.shoot("first-read")
 	b.visit("/sync")
-	b.see(".activity", "about 19 s left")
+	b.see(".activity", "about 19 seconds left")
 	b.shoot("first-read-sync")
 	b.visit("/patients/p1")
 	b.see(".safety", "allergies too")

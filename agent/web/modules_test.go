@@ -63,10 +63,15 @@ const moduleTests = `(async () => {
 	const { parse } = await import('/assets/js/api.js');
 	want('digits', parse('{"a":1.00,"b":5,"c":9007199254740993}'), { a: '1.00', b: 5, c: '9007199254740993' });
 
-	const search = (await import('/assets/js/patients.js')).parse;
+	const search = (await import('/assets/js/query.js')).queryOf;
 	want('a name', search('de smet, griet'), { name: 'de smet griet' });
 	want('a name and a date', search('jan 12.3.1957'), { birthdate: '1957-03-12', name: 'jan' });
 	want('a number', search('57.03.12-113.31'), { identifier: '57031211331' });
+	for (const [typed, day] of [['12/03/1957', '1957-03-12'], ['12.3.57', '1957-03-12'], ['1957-03-12', '1957-03-12'], ['1957/3/12', '1957-03-12'], ['12 maart 1957', '1957-03-12'], ['12 mars 1957', '1957-03-12'],
+		['12. März 1957', '1957-03-12'], ['12 Mar 1957', '1957-03-12'], ['1er août 1957', '1957-08-01'], ['19570312', '1957-03-12'], ['12031957', '1957-03-12'], ['570312', '1957-03-12'], ['03/1957', '1957-03'],
+		['maart 1957', '1957-03'], ['12-03-1957', '1957-03-12'], ['1/2/26', '2026-02-01']]) want('a date: ' + typed, search(typed), { birthdate: day });
+	want('no such day', search('31/02/1957'), { identifier: '31/02/1957' });
+	want('a name beside a month', search('jan mei 12 mei 1957'), { birthdate: '1957-05-12', name: 'jan mei' });
 	want('nothing to look for', search(' , - '), {});
 
 	const { writeValues, readValues, newText } = await import('/assets/js/kinds.js');
@@ -81,6 +86,24 @@ const moduleTests = `(async () => {
 	want('the name in use', changed.name[1], { use: 'official', family: 'Y', given: ['A', 'B'] });
 	want('a second identifier', changed.identifier.length, 2);
 	want('a new one names its type first', newText('Condition', 'c', 'p').startsWith('{"resourceType":"Condition","id":"c"'), true);
+
+	const measured = '{"resourceType":"Observation","status":"final","code":{"text":"HbA1c"},"valueQuantity":{"value":7.10,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}}';
+	const figures = readValues('Observation', parse(measured));
+	want('digits as they stand', figures.value, '7.10');
+	want('a value as it was typed', writeValues('Observation', measured, { ...figures, value: '6,90' }), measured.replace('7.10', '6.90'));
+	want('another unit drops the code', writeValues('Observation', measured, { ...figures, unit: 'mmol/mol' }), measured.replace('"%","system":"http://unitsofmeasure.org","code":"%"', '"mmol/mol"'));
+
+	const { merged, union, proposal, both } = await import('/assets/js/merge.js');
+	const [one, two, root] = ['{"a":1.00,"l":[{"x":1},{"y":2.50}],"b":1}', '{"a":2,"l":[{"z":3},{"x":1}]}', '{"a":2,"l":[{"x":1},{"o":0}],"b":1}'];
+	want('a union by content', union([one, two], root, 'l'), '[{"x":1},{"y":2.50},{"z":3}]');
+	want('names in another order are the same', union(['{"l":[{"p":1,"q":2},{"r":1}]}', '{"l":[{"q":2,"p":1},{"s":1}]}'], undefined, 'l'), '[{"p":1,"q":2},{"r":1},{"s":1}]');
+	want('what one removed is gone', union(['{"l":[{"x":1},{"k":1}]}', '{"l":[{"x":1},{"n":1}]}'], '{"l":[{"x":1},{"k":1}]}', 'l'), undefined);
+	want('no union of what is no list', union(['{"l":1}', '{"l":[1]}'], undefined, 'l'), undefined);
+	want('what one alone changed', proposal([one, two], root, 'a'), 0);
+	want('what both changed', proposal(['{"a":1}', '{"a":3}'], '{"a":2}', 'a'), undefined);
+	want('a union is proposed', proposal([one, two], root, 'l'), both);
+	want('digits are kept', merged([one, two], root, new Map([['a', 0], ['l', both], ['b', 1]])), '{"a":1.00,"l":[{"x":1},{"y":2.50},{"z":3}]}');
+	want('a deletion beside two', merged([undefined, one, two], root, new Map([['a', 2]])), one.replace('1.00', '2'));
 
 	const { marked } = await import('/assets/js/textdiff.js');
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');

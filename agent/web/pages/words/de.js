@@ -230,7 +230,7 @@ export default {
     next: 'Nächster Konflikt',
     queued: 'noch nicht auf dem Server',
     byField: 'Feld für Feld', whole: 'Ganze Fassungen',
-    take: '{0} von Fassung {1} nehmen', both: 'Beide zusammen nehmen', bothHint: 'Alle Teile aller Fassungen, jeder einmal',
+    take: '{0} von Fassung {1} nehmen', both: 'Beide zusammen nehmen', bothHint: 'Jeder Teil aller Fassungen, einmal, außer was eine davon entfernt hat',
     preview: 'Vorschau', previewTitle: 'Das wird gelten', decide: 'Entscheiden', goOn: 'Weiter wählen',
     fromVersion: 'Fassung {0}', fromAll: 'alle Fassungen',
     invalid: 'Diese Felder passen nicht zusammen. Wählen Sie anders, oder behalten Sie eine Fassung ganz.',

@@ -230,7 +230,7 @@ export default {
     next: 'Next conflict',
     queued: 'not yet on the server',
     byField: 'Field by field', whole: 'Whole versions',
-    take: 'Take {0} of version {1}', both: 'Take both together', bothHint: 'All items of all versions, each once',
+    take: 'Take {0} of version {1}', both: 'Take both together', bothHint: 'Every item of all versions, each once, but for what one of them removed',
     preview: 'Preview', previewTitle: 'This is what will stand', decide: 'Decide', goOn: 'Go on choosing',
     fromVersion: 'version {0}', fromAll: 'all versions',
     invalid: 'These fields do not go together. Choose otherwise, or keep one version whole.',

@@ -230,7 +230,7 @@ export default {
     next: 'Conflit suivant',
     queued: 'pas encore sur le serveur',
     byField: 'Champ par champ', whole: 'Versions entières',
-    take: 'Prendre {0} de la version {1}', both: 'Prendre les deux ensemble', bothHint: 'Tous les éléments de toutes les versions, chacun une fois',
+    take: 'Prendre {0} de la version {1}', both: 'Prendre les deux ensemble', bothHint: 'Chaque élément de toutes les versions, une fois, sauf ce que l’une a supprimé',
     preview: 'Aperçu', previewTitle: 'Voici ce qui vaudra', decide: 'Décider', goOn: 'Continuer à choisir',
     fromVersion: 'version {0}', fromAll: 'toutes les versions',
     invalid: 'Ces champs ne vont pas ensemble. Choisissez autrement, ou gardez une version entière.',

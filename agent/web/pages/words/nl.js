@@ -230,7 +230,7 @@ export default {
     next: 'Volgend conflict',
     queued: 'nog niet op de server',
     byField: 'Veld per veld', whole: 'Hele versies',
-    take: '{0} van versie {1} nemen', both: 'Beide samen nemen', bothHint: 'Alle elementen van alle versies, elk één keer',
+    take: '{0} van versie {1} nemen', both: 'Beide samen nemen', bothHint: 'Elk element van alle versies, één keer, behalve wat één ervan verwijderde',
     preview: 'Voorbeeld', previewTitle: 'Dit zal gelden', decide: 'Beslissen', goOn: 'Verder kiezen',
     fromVersion: 'versie {0}', fromAll: 'alle versies',
     invalid: 'Deze velden gaan niet samen. Kies anders, of behoud één versie helemaal.',

@@ -1,0 +1,91 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/events/eventstest"
+)
+
+// firstView is what a browser has read, in bytes on the line, when the first page stands.
+const firstView = `JSON.stringify(performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
+	.filter((e) => !e.name.includes('/api/changes')).reduce((n, e) => n + e.transferSize, 0))`
+
+// The first view is less than 100 KB, with the words of its language and no others.
+func TestFirstViewIsSmall(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.see("tbody", "Bogaert")
+	var size int
+	if _, err := fmt.Sscan(b.text(firstView), &size); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the first view is %d bytes", size)
+	if size < 20_000 || size > 100_000 {
+		t.Errorf("the first view is %d bytes, want less than 100 KB, and not next to nothing", size)
+	}
+	if n := b.text(`String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/assets/words/')).length)`); n != "1" {
+		t.Errorf("the first view has the words of %s languages, want one", n)
+	}
+}
+
+// A patient is found in less than 50 ms among 20,000, by name, by birth date and by number:
+// the time of the door, since a browser adds the same to any size.
+func BenchmarkFindAmong20000(b *testing.B) {
+	d := newDesk(b)
+	families := []string{"Peeters", "Janssens", "Maes", "Jacobs", "Mertens", "Willems", "Claes", "Goossens", "Wouters", "De Smet", "Dubois", "Lambert", "Martin", "Dupont"}
+	given := []string{"Jan", "Marie", "Els", "Wim", "Amélie", "Youssef", "Griet", "Noor", "Marc", "Rita Maria"}
+	for i := range 20_000 {
+		id := fmt.Sprintf("p%d", i)
+		birth := time.Date(1930+i%90, time.Month(1+i%12), 1+i%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		d.arrives("Patient/"+id, id, "dr-1", person(id, fmt.Sprintf("%s %c", families[i%len(families)], 'A'+rune(i/14%26)), given[i%len(given)], birth, "female", 101+i%800))
+	}
+	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
+	for name, query := range map[string]string{
+		"name": "name=marie+jans", "letter": "name=p", "date": "birthdate=1957-04-04", "number": "identifier=57040410123", "both": "name=jan&birthdate=1957", "nobody": "name=zzz",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "/fhir/Patient?_count=8&"+query, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				w := &discard{}
+				door.ServeHTTP(w, r)
+				if w.status >= 400 || !strings.Contains(w.head, "Bundle") {
+					b.Fatalf("got %d %s", w.status, w.head)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "ms/op")
+		})
+	}
+}
+
+// discard keeps the beginning of an answer.
+type discard struct {
+	header http.Header
+	status int
+	head   string
+}
+
+func (d *discard) Header() http.Header {
+	if d.header == nil {
+		d.header = http.Header{}
+	}
+	return d.header
+}
+
+func (d *discard) WriteHeader(status int) { d.status = status }
+
+func (d *discard) Write(p []byte) (int, error) {
+	if d.head == "" {
+		d.head = string(p[:min(len(p), 200)])
+	}
+	return len(p), nil
+}
