@@ -10,6 +10,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections"
 )
 
 // firstView is what a browser has read, in bytes on the line, when the first page stands.
@@ -41,10 +42,19 @@ func BenchmarkFindAmong20000(b *testing.B) {
 	d := newDesk(b)
 	families := []string{"Peeters", "Janssens", "Maes", "Jacobs", "Mertens", "Willems", "Claes", "Goossens", "Wouters", "De Smet", "Dubois", "Lambert", "Martin", "Dupont"}
 	given := []string{"Jan", "Marie", "Els", "Wim", "Amélie", "Youssef", "Griet", "Noor", "Marc", "Rita Maria"}
-	for i := range 20_000 {
-		id := fmt.Sprintf("p%d", i)
-		birth := time.Date(1930+i%90, time.Month(1+i%12), 1+i%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
-		d.arrives("Patient/"+id, id, "dr-1", person(id, fmt.Sprintf("%s %c", families[i%len(families)], 'A'+rune(i/14%26)), given[i%len(given)], birth, "female", 101+i%800))
+	const patients, batch = 20_000, 500
+	for from := 0; from < patients; from += batch {
+		var entries []projections.Entry
+		for i := from; i < from+batch; i++ {
+			id := fmt.Sprintf("p%d", i)
+			birth := time.Date(1930+i%90, time.Month(1+i%12), 1+i%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+			body := person(id, fmt.Sprintf("%s %c", families[i%len(families)], 'A'+rune(i/14%26)), given[i%len(given)], birth, "female", 101+i%800)
+			e := d.other.Make(eventstest.Change{Record: "Patient/" + id, Patient: id, Author: "dr-1", Body: body})
+			entries = append(entries, projections.Entry{Sequence: uint64(i + 1), Event: e, Body: []byte(body), Stored: e.Time})
+		}
+		if _, err := d.store.Apply(b.Context(), projections.Batch{Entries: entries}); err != nil {
+			b.Fatal(err)
+		}
 	}
 	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
 	for name, query := range map[string]string{

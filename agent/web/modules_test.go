@@ -109,7 +109,12 @@ const moduleTests = `(async () => {
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');
-	const { rowsOf } = await import('/assets/js/comparison.js');
+	const { versionTable } = await import('/assets/js/versions.js');
+	const clock = (time, stored, before) => versionTable({ heads: [{ event: 'a', time, stored, content: {} }], ancestor: { time: before } }, [], { people: [''], places: [''] }).querySelector('.error')?.textContent.slice(0, 47) ?? '';
+	want('a clock that is right', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-01T00:00:00Z'), '');
+	want('a clock that is ahead', clock('2026-01-02T10:00:00Z', '2026-01-02T09:00:00Z', '2026-01-01T00:00:00Z'), 'The clock of this PC was wrong: the server had ');
+	want('a clock that is behind', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-03T00:00:00Z'), 'The clock of this PC was wrong: this was writte');
+	const { byMember, rowsOf } = await import('/assets/js/comparison.js');
 	const three = [{ event: 'a', content: { note: [{ text: 'A' }] } }, { event: 'b', content: { note: [{ text: 'B' }] } }, { event: 'c', content: {} }];
 	const overlapping = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
 		{ a: 'a', b: 'b', fields: [{ path: 'Condition.note[0].text', label: 'x', a: 'A', b: 'B' }] },
@@ -119,5 +124,6 @@ const moduleTests = `(async () => {
 		{ a: 'a', b: 'b', fields: [{ path: 'Condition.x', label: 'x', a: 1, b: 2 }] },
 		{ a: 'a', b: 'c', fields: [{ path: 'Condition.xy', label: 'y', b: 3 }] }] });
 	want('rows that do not', apart.map((r) => r.values.map((v) => v ?? null)), [[1, 2, 1], [null, null, 3]]);
+	want('one row for each member', byMember([{ member: 'note', path: 'a' }, { member: 'code', path: 'b' }, { member: 'note', path: 'c' }], { type: 'Condition', heads: three, ancestor: null }).map((r) => r.path), ['Condition.note', 'b']);
 	return wrong.join('\n');
 })()`

@@ -91,7 +91,7 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	}
 	b.run(`localStorage.removeItem('carelog.language')`)
 	d.pages.Close()
-	b.see("#banner", "lost contact")
+	b.until(`!document.getElementById("banner").hidden && document.querySelector("#light[data-light=unknown]")`, "a page that says it has lost contact")
 	look(b, "no-contact")
 }
 

@@ -1,7 +1,7 @@
 // One conflict: its versions side by side, and the choice.
 
 import { deleteRecord, get, parse, request, writeRecord } from './api.js';
-import { rowsOf } from './comparison.js';
+import { byMember, rowsOf } from './comparison.js';
 import { onKeys } from './conflictkeys.js';
 import { decidedNote, forgetDecision, recall, remember } from './decided.js';
 import { announce, h, later, show } from './dom.js';
@@ -14,7 +14,7 @@ import { describe, personName, safety } from './resource.js';
 import { go } from './router.js';
 import { textAt } from './splice.js';
 import { radio, versionTable } from './versions.js';
-import { date, kind, moment, number, within, words } from './words.js';
+import { date, kind, moment, number, words } from './words.js';
 
 /** decidedAt is when a conflict was last settled here; the next one then stands in its place. */
 let decidedAt = -Infinity;
@@ -173,7 +173,7 @@ class Conflict {
       this.over ? null : decidedNote(),
       h('div', { class: 'page-head' }, h('div', {},
         h('p', { class: 'over' }, answer.patient ? h('a', { href: `/patients/${answer.patient}` }, name) : name,
-          this.person?.birthDate && ` · ${within(words.dossier.born)} ${date(this.person.birthDate)}`),
+          this.person?.birthDate && ` · ${words.dossier.bornOn(date(this.person.birthDate))}`),
         h('h1', {}, this.title(), ' ', safety.has(this.type) && h('span', { class: 'chip high' }, w.safety))),
       this.mayMix() && h('button', { type: 'button', class: 'button', id: 'by-field', 'aria-pressed': String(this.byField), onclick: () => this.toggleFields() }, this.byField ? w.whole : w.byField)),
       h('p', { class: 'note changed', hidden: !word }, word),
@@ -185,7 +185,7 @@ class Conflict {
   }
 
   table() {
-    return versionTable(this.answer, this.rows, {
+    return versionTable(this.answer, this.byField ? byMember(this.rows, this.answer) : this.rows, {
       people: this.people, places: this.places,
       keep: this.byField ? null : (head, i) => this.keepButton(head, i),
       pick: this.byField ? (row, choice) => this.radio(row, choice) : null,
@@ -215,7 +215,7 @@ class Conflict {
     const open = this.members().filter((m) => !this.choices.has(m)).length;
     return h('div', { class: 'actions decide' },
       h('button', { type: 'button', class: 'button primary', id: 'to-preview', disabled: open > 0, onclick: () => this.preview() }, words.conflicts.preview),
-      open > 0 && h('span', { class: 'hint' }, words.conflicts.differs(open)));
+      open > 0 && h('span', { class: 'hint' }, words.conflicts.toChoose(open)));
   }
 
   preview() {

@@ -179,7 +179,7 @@ class Dossier {
       });
     }
     const items = [...found.values()].sort((a, b) => Boolean(b.high) - Boolean(a.high));
-    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.allergies },
+    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.safety },
       h('strong', { class: 'safety-title' }, items.length > 0 || unreadable || this.incomplete ? words.dossier.allergies : words.dossier.noAllergies),
       items.length > 0 && h('ul', {}, items.map((a) => h('li', { class: a.high ? 'high' : '' }, a.title,
         a.state && h('small', {}, ` ${a.state}`), a.href && [' ', h('a', { class: 'badge conflict', href: a.href }, words.dossier.alsoIn)]))),

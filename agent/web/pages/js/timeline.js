@@ -35,7 +35,7 @@ export function timeline() {
     options(people, words.dossier.allPeople, new Map(entries.filter((r) => r.heads[0].author).map((r) => [r.heads[0].author, names.get(r.heads[0].author) ?? r.heads[0].author])));
     if (!list.contains(document.activeElement)) fill();
   };
-  const element = h('section', { class: 'card section timeline', 'aria-label': words.dossier.timeline }, h('div', { class: 'filters' }, kinds, people, text), said, list);
+  const element = h('section', { class: 'card section timeline', 'aria-labelledby': 'title-timeline' }, h('h2', { id: 'title-timeline', class: 'spoken' }, words.dossier.timeline), h('div', { class: 'filters' }, kinds, people, text), said, list);
   return { element, draw };
 }
 
