@@ -147,6 +147,13 @@ func (b *browser) keys(keys string) {
 	b.do(chromedp.KeyEvent(keys))
 }
 
+// unhurried waits as long as the page takes a second click or key for the rest of the first.
+func (b *browser) unhurried() {
+	b.t.Helper()
+	b.run(`(() => { window.since = performance.now(); })()`)
+	b.until(`performance.now() - window.since > 450`, "a moment to pass")
+}
+
 // run runs a script and waits for what it promises.
 func (b *browser) run(script string) {
 	b.t.Helper()

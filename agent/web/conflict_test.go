@@ -127,7 +127,8 @@ func TestConflictUndo(t *testing.T) {
 	b.see(".note.changed", "what you chose before stands")
 	b.shoot("conflict-undo")
 	b.until(`performance.now() > 0 && document.querySelectorAll('button.keep').length === 2`, "both versions")
-	b.run(`(async () => { await new Promise((go) => setTimeout(go, 450)); document.querySelector('button.keep').click(); })()`)
+	b.unhurried()
+	b.run(`document.querySelector('button.keep').click()`)
 	b.see(".note.decided", "Warfarin 5 mg was settled")
 	state := stateOf(t, d, record)
 	if state.Conflict || !strings.Contains(string(state.Shown.Body), "INR on Friday") || !slices.Equal(state.Shown.Event.Parents, []events.ID{settled}) {
@@ -182,6 +183,7 @@ func TestConflictByKeyboard(t *testing.T) {
 	b.see(".preview", "Cough")
 	b.missing(".preview", "Old")
 	b.shoot("conflict-preview")
+	b.unhurried()
 	b.keys(kb.Enter)
 	b.missing("h1", "Aspirin")
 	got := shown(t, d, "AllergyIntolerance/a8")
@@ -200,7 +202,7 @@ func TestConflictByKeyboard(t *testing.T) {
 	b.keys("1")
 	b.keys(kb.ArrowRight)
 	b.until(`document.activeElement === document.querySelectorAll('button.keep')[1]`, "the second version to have the focus")
-	b.run(`new Promise((go) => setTimeout(go, 450))`)
+	b.unhurried()
 	b.keys(kb.Enter)
 	b.until(`location.pathname !== '/conflicts/`+record+`'`, "the next conflict")
 	if got := shown(t, d, record); got != string(body2.Body) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
@@ -13,10 +14,11 @@ import (
 func reading(d *desk) {
 	d.set(func() {
 		d.status.State = light.State{
-			Color: light.Synchronising, Since: d.status.Since, Reason: "reading the practice's log for the first time",
+			Color: light.Synchronising, Since: time.Now().Add(-13 * time.Second), Reason: "reading the practice's log for the first time",
 			Activity: &light.Activity{Kind: light.Initial, Done: 412_000, Total: 1_000_000, Bytes: 187_400_000, Rate: 31_250, ETASeconds: 19},
 		}
-		d.status.Incomplete = true
+		d.status.Position.Sequence, d.status.Server.Sequence, d.status.Server.Agreed = 412_000, 1_000_000, time.Time{}
+		d.status.Incomplete, d.status.ByChoice, d.queue = true, false, nil
 		d.status.Prefetch = &agent.Prefetch{Done: 3, Total: 24}
 	})
 }

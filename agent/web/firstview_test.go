@@ -40,7 +40,9 @@ func TestFirstViewIsSmall(t *testing.T) {
 // the time of the door, since a browser adds the same to any size.
 func BenchmarkFindAmong20000(b *testing.B) {
 	d := newDesk(b)
-	families := []string{"Peeters", "Janssens", "Maes", "Jacobs", "Mertens", "Willems", "Claes", "Goossens", "Wouters", "De Smet", "Dubois", "Lambert", "Martin", "Dupont"}
+	// As many families as a practice has: the most frequent name of the country has one in three hundred.
+	stems := strings.Fields("Peet Jan Mae Jac Mer Wil Clae Goos Wou Smet Dub Lamb Mart Dup Ver Van Her Bog Coo Aer Font Vand El Yil Pau Hen Mich Stev Pauw Roel Ben Car Leem Cup Gee Mo Thie Wau")
+	ends := strings.Fields("ers ssens mans kx ot en ier elmans aert oy")
 	given := []string{"Jan", "Marie", "Els", "Wim", "Amélie", "Youssef", "Griet", "Noor", "Marc", "Rita Maria"}
 	const patients, batch = 20_000, 500
 	for from := 0; from < patients; from += batch {
@@ -48,7 +50,7 @@ func BenchmarkFindAmong20000(b *testing.B) {
 		for i := from; i < from+batch; i++ {
 			id := fmt.Sprintf("p%d", i)
 			birth := time.Date(1930+i%90, time.Month(1+i%12), 1+i%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
-			body := person(id, fmt.Sprintf("%s %c", families[i%len(families)], 'A'+rune(i/14%26)), given[i%len(given)], birth, "female", 101+i%800)
+			body := person(id, stems[i%len(stems)]+ends[i/len(stems)%len(ends)], given[i%len(given)], birth, "female", 101+i%800)
 			e := d.other.Make(eventstest.Change{Record: "Patient/" + id, Patient: id, Author: "dr-1", Body: body})
 			entries = append(entries, projections.Entry{Sequence: uint64(i + 1), Event: e, Body: []byte(body), Stored: e.Time})
 		}
@@ -58,7 +60,7 @@ func BenchmarkFindAmong20000(b *testing.B) {
 	}
 	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
 	for name, query := range map[string]string{
-		"name": "name=marie+jans", "letter": "name=p", "date": "birthdate=1957-04-04", "number": "identifier=57040410123", "both": "name=jan&birthdate=1957", "nobody": "name=zzz",
+		"name": "name=marie+janss", "letter": "name=p", "date": "birthdate=1957-04-04", "number": "identifier=57040410123", "part": "name=peet", "nobody": "name=zzz",
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -16,8 +16,8 @@ import { textAt } from './splice.js';
 import { radio, versionTable } from './versions.js';
 import { date, kind, moment, number, words } from './words.js';
 
-/** decidedAt is when a conflict was last settled here; the next one then stands in its place. */
-let decidedAt = -Infinity;
+/** turnedAt is when the next conflict, or a preview, last came to stand under the hands of the user. */
+let turnedAt = -Infinity;
 
 /** conflict is the page behind the magnifying glass. */
 export function conflict(main, { type, id }, current) {
@@ -230,6 +230,7 @@ class Conflict {
       h('p', { class: 'lead' }, this.members().map((m) => `${this.rows.find((row) => row.member === m).label}: ${from(m)}`).join(' · ')),
       fieldList(content),
       h('div', { class: 'actions' }, decide, h('button', { type: 'button', class: 'button', onclick: () => this.closePreview() }, w.goOn))));
+    turnedAt = performance.now();
     decide.focus();
     decide.scrollIntoView({ block: 'nearest' });
   }
@@ -247,9 +248,9 @@ class Conflict {
     return button;
   }
 
-  /** meant tells a click on this conflict from the rest of a double click on the one before. */
+  /** meant tells a click or a key on what stands here from the rest of one on what stood here before. */
   meant(click) {
-    return click.detail < 2 && click.timeStamp - decidedAt > 400;
+    return click.detail < 2 && click.timeStamp - turnedAt > 400;
   }
 
   async decide(button, choice) {
@@ -262,7 +263,7 @@ class Conflict {
       const event = await this.write(choice);
       remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text });
       announce(words.conflicts.solved);
-      decidedAt = performance.now();
+      turnedAt = performance.now();
       const next = this.next();
       go(next ? this.address(next) : `/conflicts${queryOf(this.filter)}`);
     } catch (cause) {

@@ -4,7 +4,9 @@
 export function onKeys(main, { fields, preview, back }) {
   const press = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog, select, textarea, input:not([type="radio"])')) return;
-    if (act(main, event, { fields, preview, back })) event.preventDefault();
+    // A key that is held down confirms once.
+    if (event.repeat && event.key === 'Enter') event.preventDefault();
+    else if (act(main, event, { fields, preview, back })) event.preventDefault();
   };
   document.addEventListener('keydown', press);
   return () => document.removeEventListener('keydown', press);

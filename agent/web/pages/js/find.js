@@ -9,6 +9,7 @@ import { date, words } from './words.js';
 
 const atOnce = '8';
 const pause = 40; // ms after the last key
+const least = 2; // letters: one finds too many to choose from
 
 /** findButton opens the search, as / and Ctrl K do from anywhere. */
 export function findButton() {
@@ -48,11 +49,11 @@ function open() {
     abort = new AbortController();
     const text = input.value.trim();
     try {
-      const found = text ? resources(await search('Patient', { ...queryOf(text), _count: atOnce }, { signal: abort.signal })) : [];
+      const found = text.length >= least ? resources(await search('Patient', { ...queryOf(text), _count: atOnce }, { signal: abort.signal })) : [];
       list.dataset.text = text;
       show(list, found.map((person, i) => option(person, i, () => leave(person.id))));
       input.setAttribute('aria-expanded', String(found.length > 0));
-      said.textContent = text && found.length === 0 ? words.find.none : '';
+      said.textContent = text.length >= least && found.length === 0 ? words.find.none : '';
       choose(found.length > 0 ? 0 : -1);
     } catch (cause) {
       if (cause.name !== 'AbortError') said.textContent = cause.message;

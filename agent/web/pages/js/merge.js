@@ -40,14 +40,20 @@ export function union(versions, ancestor, member) {
   return items.size === 0 || lists.some(same) ? undefined : `[${[...items.values()].join(',')}]`;
 }
 
-/** proposal is what nobody would choose otherwise: what one version alone changed, or a union. */
+/**
+ * proposal is what nobody would choose otherwise: what one version alone changed, or a union of
+ * what several added. Where all of them replaced the same item, such as a dose, it is undefined:
+ * two doses side by side are no answer, and a person must choose.
+ */
 export function proposal(versions, ancestor, member) {
   const living = versions.flatMap((text, i) => (text === undefined ? [] : [i]));
   const value = (text) => content(text === undefined ? undefined : textAt(text, [member]));
   const changed = living.filter((i) => value(versions[i]) !== value(ancestor));
   const different = new Set(changed.map((i) => value(versions[i])));
   if (ancestor !== undefined && different.size === 1) return changed[0];
-  return union(versions, ancestor, member) === undefined ? undefined : both;
+  const lists = living.map((i) => itemsOf(versions[i], member));
+  const replaced = [...((ancestor && itemsOf(ancestor, member)) ?? new Map()).keys()].some((item) => !lists.some((list) => list?.has(item)));
+  return replaced || union(versions, ancestor, member) === undefined ? undefined : both;
 }
 
 // itemsOf are the items of a list by their content, empty where there is no such member; null

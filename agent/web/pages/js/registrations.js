@@ -70,9 +70,9 @@ function otherRow(r, names) {
   h('div', { class: 'registration-tools' }, historyLink(r, r.said.title || kind(r.type))));
 }
 
-/** fieldList is a resource member by member, but for what is ours or stands elsewhere. */
+/** fieldList is a resource member by member, but for what is ours or stands above it. */
 export function fieldList(resource, without = new Set()) {
-  const hidden = new Set(['resourceType', 'id', 'meta', 'text', 'contained']);
+  const hidden = new Set(['resourceType', 'id', 'meta', 'text', 'contained', 'subject', 'patient']);
   const rows = Object.entries(resource).filter(([name]) => !hidden.has(name) && !without.has(name) && !name.startsWith('_'));
   return h('dl', { class: 'fields' }, rows.map(([name, v]) => h('div', {}, h('dt', {}, label(name)), h('dd', {}, value(v, name)))));
 }
