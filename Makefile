@@ -22,7 +22,7 @@ SEED ?= 1
 # How many cases each property is tried with; a longer search wants some thousands.
 CHECKS ?= 100
 
-.PHONY: help build demo test search lint vuln bench fuzz simulate sumehrs clean
+.PHONY: help build demo test search lint pictures vuln bench fuzz simulate sumehrs clean
 
 help: ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -46,6 +46,14 @@ lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	$(GO) vet ./...
 	GOOS=windows $(GO) build -o $(if $(filter Windows_NT,$(OS)),NUL,/dev/null) ./cmd/carelog
 	$(GO) run $(STATICCHECK) ./...
+
+# Where the pictures go; docs has those that the README shows.
+PICTURES := bin/pictures
+
+pictures: ## Make a picture of every page in every state, from canned data; needs Chromium.
+	mkdir -p $(PICTURES)
+	CARELOG_PICTURES="$(abspath $(PICTURES))" $(GO) test -count 1 -timeout 10m -run '^TestPictures$$' ./agent/web
+	for name in dossier first-sync conflict; do cp "$(PICTURES)/page-$$name.png" "docs/$$name.png"; done
 
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...

@@ -33,7 +33,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
 			"error": map[string]string{"code": why.code, "text": why.reason.Error()},
 		})
 	case strings.Contains(r.Header.Get("Accept"), "text/html"):
-		g.writePage(w, why)
+		g.writePage(w, r, why)
 	default:
 		http.Error(w, why.reason.Error()+"\n"+g.config.NewLink, why.status)
 	}
@@ -70,13 +70,14 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
 
 // writePage answers a person. The page stands on its own: no file of the desk is
 // served to a browser that is not logged in.
-func (g *Guard) writePage(w http.ResponseWriter, why *refusal) {
+func (g *Guard) writePage(w http.ResponseWriter, r *http.Request, why *refusal) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", pagePolicy)
+	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(why.status)
 	_ = page.Execute(w, map[string]any{
-		"Style": pageStyle, "Reason": sentence(why.reason.Error()), "NewLink": g.config.NewLink,
+		"Words": wordsFor(r), "Style": pageStyle, "Reason": sentence(why.reason.Error()), "NewLink": g.config.NewLink,
 		"Login": why.status == http.StatusUnauthorized,
 	})
 }
@@ -99,7 +100,7 @@ var pagePolicy = func() string {
 }()
 
 var page = template.Must(template.New("refusal").Parse(`<!doctype html>
-<html lang="en">
+<html lang="{{.Words.Lang}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -109,13 +110,13 @@ var page = template.Must(template.New("refusal").Parse(`<!doctype html>
 <body>
 <main>
 {{if .Login -}}
-<h1>This browser needs a new link</h1>
-<p>{{.Reason}} Nothing is lost: what was registered is safe on this PC.</p>
-<p>{{.NewLink}}</p>
+<h1>{{.Words.NewLink}}</h1>
+<p><span lang="en">{{.Reason}}</span> {{.Words.Safe}}</p>
+<p lang="en">{{.NewLink}}</p>
 {{- else -}}
-<h1>This request was refused</h1>
-<p>{{.Reason}}</p>
-<p>Pages of carelog open only on the PC that carelog runs on, from their own address.</p>
+<h1>{{.Words.Refused}}</h1>
+<p lang="en">{{.Reason}}</p>
+<p>{{.Words.OnlyHere}}</p>
 {{- end}}
 </main>
 </body>

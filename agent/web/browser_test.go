@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -140,6 +141,19 @@ func (b *browser) fill(name, text string) {
 	})()`)
 }
 
+// keys presses keys, as a person does.
+func (b *browser) keys(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
+// unhurried waits as long as the page takes a second click or key for the rest of the first.
+func (b *browser) unhurried() {
+	b.t.Helper()
+	b.run(`(() => { window.since = performance.now(); })()`)
+	b.until(`performance.now() - window.since > 450`, "a moment to pass")
+}
+
 // run runs a script and waits for what it promises.
 func (b *browser) run(script string) {
 	b.t.Helper()
@@ -171,6 +185,8 @@ func (b *browser) shoot(name string) {
 	if folder == "" {
 		return
 	}
+	// From the top, or what sticks there is drawn in the middle.
+	_, _ = chromedp.Run(b.ctx, chromedp.Evaluate[any](`scrollTo(0, 0);new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go(0))))`, chromedp.EvalAwaitPromise))
 	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		b.t.Logf("no picture of %s: %v", name, err)
@@ -185,6 +201,14 @@ func (b *browser) shoot(name string) {
 func (b *browser) size(width, height int64, scale float64) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale)))
+}
+
+// media lets the page believe that it is printed, or that its user wants something.
+func (b *browser) media(media string, features ...*emulation.MediaFeature) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media, Features: features}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func quote(s string) string {

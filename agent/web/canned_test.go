@@ -4,9 +4,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 const ssin = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"
@@ -17,9 +21,19 @@ func morning(d *desk) {
 	for id, name := range map[string]string{"dr-1": `"family":"Claes","given":["Els"]`, "dr-2": `"family":"Dubois","given":["Marc"]`, "nurse-1": `"family":"Yilmaz","given":["Aylin"]`} {
 		d.arrives("Practitioner/"+id, "", "dr-1", `{"resourceType":"Practitioner","id":"`+id+`","name":[{`+name+`}]}`)
 	}
-	for id, name := range map[string]string{"desk-1": "Consultation room 1", "desk-2": "Consultation room 2"} {
-		d.arrives("Device/"+id, "", "dr-1", `{"resourceType":"Device","id":"`+id+`","status":"active","deviceName":[{"name":"`+name+`","type":"user-friendly-name"}]}`)
+	for i, name := range []string{"Consultation room 1", "Consultation room 2", "Reception"} {
+		id := fmt.Sprintf("desk-%d", i+1)
+		key := fhirjson.DeviceKey{Public: make([]byte, 32), Certificate: make([]byte, 64), Name: name, Active: true}
+		d.arrives("Device/"+id, "", "dr-1", string(fhirjson.DeviceResource(id, key)))
 	}
+	d.set(func() {
+		began := eventstest.Epoch.Add(8 * time.Hour)
+		d.read = []agent.DevicePosition{{Device: "desk-2", Sequence: d.last, Seen: began}}
+		d.past = []light.Episode{
+			{Kind: light.CatchUp, Began: began, Ended: began.Add(4 * time.Second), Done: 1284, Bytes: 2_400_000},
+			{Kind: light.Push, Began: began.Add(-time.Hour), Ended: began.Add(-time.Hour + 2*time.Second), Done: 37},
+		}
+	})
 	people := []string{"Aerts|Lotte|1988-07-30|female", "Bogaert|Wim Jozef|1961-02-11|male", "Cools|Noor|2019-11-05|female", "De Smet|Griet|1949-04-23|female",
 		"El Amrani|Youssef|1994-09-14|male", "Fontaine|Amélie|1972-12-01|female", "Janssens|Jan|1957-03-12|male", "Janssens|Marie|1959-08-19|female",
 		"Lambrecht|Tuur|2026-08-02|male", "Peeters|Jan|1985-05-17|male", "Vandenberghe|Rita Maria|1938-10-27|female", "Wouters|Kobe|2004-06-09|male"}
@@ -114,6 +128,9 @@ func conflictsOfMonday(d *desk) {
 
 // waiting puts what waits, and what was refused, into the queue.
 func waiting(d *desk) {
+	d.t.Helper()
+	aside := d.arrivesFrom(d.here, "DocumentReference/n77", "p2", "dr-1",
+		`{"resourceType":"DocumentReference","id":"n77","subject":{"reference":"Patient/p2"},`+noteBody("Scan", "What was too large", "2026-11-22T10:00:00+01:00")+`}`)
 	d.set(func() {
 		ids := events.NewClock(nil, nil)
 		add := func(typ, id, patient string, aside bool, why string) {
@@ -130,5 +147,6 @@ func waiting(d *desk) {
 		add("DocumentReference", "n1", "p7", false, "")
 		add("Condition", "d2", "p7", false, "")
 		add("DocumentReference", "n77", "p2", true, "the server refuses it for good: the message is larger than it takes")
+		d.queue[2].ID = aside
 	})
 }

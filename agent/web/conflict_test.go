@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
@@ -54,10 +57,12 @@ func TestConflictSettledElsewhere(t *testing.T) {
 	heads := headIDs(t, d, record)
 	d.arrives(record, "p7", "dr-2", strings.Replace(shown(t, d, record), `"low"`, `"unable-to-assess"`, 1), heads[0])
 	b.see(".note", "changed elsewhere while you had it open")
+	b.see(".note", "Last by Marc Dubois, at Consultation room 2")
 	b.see(".compare", "Risk not known")
 
 	d.arrives(record, "p7", "dr-2", shown(t, d, record), headIDs(t, d, record)...)
 	b.see("h1", "already settled elsewhere")
+	b.see(".empty", "Last by Marc Dubois, at Consultation room 2")
 	b.click("a.button", "Next conflict")
 	b.see(".compare", "")
 
@@ -105,6 +110,128 @@ func TestLiveInSeveralTabs(t *testing.T) {
 		b.see("#light", "No contact")
 	}
 	second.shoot("stale-page")
+}
+
+// A decision is undone by choosing again, as long as nobody built on it.
+func TestConflictUndo(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	record := "MedicationStatement/m9"
+	b.visit("/conflicts/" + record)
+	b.see(".compare", "Told by her daughter")
+	b.run(`[...document.querySelectorAll('button.keep')][1].click()`)
+	b.see(".note.decided", "Warfarin 5 mg was settled")
+	settled := shownID(t, d, record)
+	b.click(".note.decided a", "Undo")
+	b.see(".note.changed", "what you chose before stands")
+	b.shoot("conflict-undo")
+	b.until(`performance.now() > 0 && document.querySelectorAll('button.keep').length === 2`, "both versions")
+	b.unhurried()
+	b.run(`document.querySelector('button.keep').click()`)
+	b.see(".note.decided", "Warfarin 5 mg was settled")
+	state := stateOf(t, d, record)
+	if state.Conflict || !strings.Contains(string(state.Shown.Body), "INR on Friday") || !slices.Equal(state.Shown.Event.Parents, []events.ID{settled}) {
+		t.Errorf("got %s on %v, want the other version over the first decision", state.Shown.Body, state.Shown.Event.Parents)
+	}
+	d.arrives(record, "p4", "dr-2", strings.Replace(shown(t, d, record), "half a tablet", "a quarter", 1), shownID(t, d, record))
+	b.click(".note.decided a", "Undo")
+	b.see("h1", "can no longer be undone")
+}
+
+// By keyboard alone: field by field with a union that is proposed, a preview, a decision; then
+// whole versions by number.
+func TestConflictByKeyboard(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	item := func(s string) string { return `{"manifestation":[{"text":"` + s + `"}],"severity":"mild"}` }
+	body := func(criticality, remark, since string, reactions ...string) string {
+		return `{"resourceType":"AllergyIntolerance","id":"a8","patient":{"reference":"Patient/p8"},"code":{"text":"Aspirin"},"criticality":"` + criticality +
+			`","onsetDateTime":"` + since + `","note":[{"text":"` + remark + `"}],"reaction":[` + strings.Join(reactions, ",") + `],"extension":[{"url":"http://example.be/x","valueDecimal":1.00}]}`
+	}
+	root := d.arrives("AllergyIntolerance/a8", "p8", "dr-1", body("low", "as told", "1998", item("Rash"), item("Old")))
+	d.arrives("AllergyIntolerance/a8", "p8", "dr-2", body("high", "seen", "1999", item("Rash"), item("Wheals"), item("Old")), root)
+	d.arrivesFrom(d.here, "AllergyIntolerance/a8", "p8", "nurse-1", body("low", "told twice", "2000", item("Cough"), item("Rash")), root)
+	b := openBrowser(t, d)
+	b.visit("/conflicts/AllergyIntolerance/a8")
+	b.see(".compare", "Wheals")
+	b.see(".chip.high", "Safety")
+	b.keys("f")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "what one version alone changed, proposed")
+	b.until(`document.querySelector('[name="take-reaction"][value="both"]').checked`, "a union, proposed")
+	b.until(`document.getElementById('to-preview').disabled`, "no preview before each field is chosen")
+	b.shoot("conflict-fields")
+	to := func(field string) {
+		for range 6 {
+			b.keys(kb.ArrowUp)
+		}
+		for range 6 {
+			if b.text(`document.activeElement.name`) == "take-"+field {
+				break
+			}
+			b.keys(kb.ArrowDown)
+		}
+	}
+	to("note")
+	b.keys("2")
+	b.until(`document.querySelector('[name="take-note"][value="1"]').checked`, "the second version of the remark")
+	to("onsetDateTime")
+	b.keys(kb.ArrowRight)
+	b.until(`document.querySelector('[name="take-onsetDateTime"][value="0"]').checked && !document.getElementById('to-preview').disabled`, "the last choice")
+	b.keys(kb.Enter)
+	b.see(".preview", "told twice")
+	b.see(".preview", "Cough")
+	b.missing(".preview", "Old")
+	b.shoot("conflict-preview")
+	b.unhurried()
+	b.keys(kb.Enter)
+	b.missing("h1", "Aspirin")
+	got := shown(t, d, "AllergyIntolerance/a8")
+	want := body("high", "told twice", "1999", item("Rash"), item("Wheals"), item("Cough"))
+	if got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
+
+	b.see("button.keep", "Keep")
+	record := strings.TrimPrefix(b.text(`location.pathname`), "/conflicts/")
+	second := headIDs(t, d, record)[1]
+	body2, err := d.store.Version(t.Context(), recordOf(t, record), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.keys("1")
+	b.keys(kb.ArrowRight)
+	b.until(`document.activeElement === document.querySelectorAll('button.keep')[1]`, "the second version to have the focus")
+	b.unhurried()
+	b.keys(kb.Enter)
+	b.until(`location.pathname !== '/conflicts/`+record+`'`, "the next conflict")
+	if got := shown(t, d, record); got != string(body2.Body) {
+		t.Errorf("got %s, want %s", got, body2.Body)
+	}
+}
+
+func TestConflictFilters(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts")
+	b.see(".filters", "")
+	b.until(`document.querySelectorAll('tbody tr').length === 3 && document.querySelectorAll('.filters [name=patient] option').length === 4`, "three conflicts of three patients")
+	choose := func(name, value string) {
+		b.run(`(() => { const s = document.querySelector('.filters [name=` + name + `]'); s.value = ` + quote(value) + `; s.dispatchEvent(new Event('change')); })()`)
+	}
+	choose("kind", "AllergyIntolerance")
+	b.until(`document.querySelectorAll('tbody tr').length === 1 && location.search === '?kind=AllergyIntolerance'`, "the allergy alone")
+	choose("patient", "p4")
+	b.see(".nothing", "No conflict fits")
+	choose("kind", "")
+	b.until(`document.querySelectorAll('tbody tr').length === 1`, "the conflict of one patient")
+	b.click("tbody a.icon-button", "")
+	b.see(".crumbs", "1 conflict left")
+	b.click(".crumbs a", "All conflicts")
+	b.until(`document.querySelectorAll('tbody tr').length === 1`, "the filter to be kept")
+	b.click(".filters button", "Show all")
+	b.until(`document.querySelectorAll('tbody tr').length === 3 && location.search === ''`, "all again")
 }
 
 // TestSmallScreens looks for what sticks out at 1024 x 768 and at 200 % zoom of 1280.

@@ -189,7 +189,7 @@ func (d *desk) Status(ctx context.Context) (agent.Status, error) {
 	defer d.mu.Unlock()
 	s := d.status
 	s.Conflicts, s.Outbox = counts.Conflicts, len(d.queue)
-	s.Position.Sequence, s.Server.Sequence = d.last, max(d.last, s.Server.Sequence)
+	s.Position.Sequence, s.Server.Sequence = max(d.last, s.Position.Sequence), max(d.last, s.Server.Sequence)
 	return s, err
 }
 

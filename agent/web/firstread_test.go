@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
@@ -13,10 +14,11 @@ import (
 func reading(d *desk) {
 	d.set(func() {
 		d.status.State = light.State{
-			Color: light.Synchronising, Since: d.status.Since, Reason: "reading the practice's log for the first time",
+			Color: light.Synchronising, Since: time.Now().Add(-13 * time.Second), Reason: "reading the practice's log for the first time",
 			Activity: &light.Activity{Kind: light.Initial, Done: 412_000, Total: 1_000_000, Bytes: 187_400_000, Rate: 31_250, ETASeconds: 19},
 		}
-		d.status.Incomplete = true
+		d.status.Position.Sequence, d.status.Server.Sequence, d.status.Server.Agreed = 412_000, 1_000_000, time.Time{}
+		d.status.Incomplete, d.status.ByChoice, d.queue = true, false, nil
 		d.status.Prefetch = &agent.Prefetch{Done: 3, Total: 24}
 	})
 }
@@ -31,13 +33,13 @@ func TestPagesDuringTheFirstRead(t *testing.T) {
 	b.see(".count", "Nobody found")
 	b.see(".count", "may still be known")
 	b.click("#light", "Synchronising")
-	for _, want := range []string{"First synchronisation", "412", "about 19 s left", "a second", "187 MB read", "Agenda fetched first"} {
+	for _, want := range []string{"First synchronisation", "412", "about 19 seconds left", "a second", "187 MB read", "Agenda fetched first"} {
 		b.see("#light-details", want)
 	}
 	b.until(`document.querySelector('#light-details progress').value === 412000`, "the bar at its place")
 	b.shoot("first-read")
 	b.visit("/sync")
-	b.see(".activity", "about 19 s left")
+	b.see(".activity", "about 19 seconds left")
 	b.shoot("first-read-sync")
 	b.visit("/patients/p1")
 	b.see(".safety", "allergies too")

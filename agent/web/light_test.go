@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/agent/light"
 )
@@ -38,10 +37,7 @@ func TestLight(t *testing.T) {
 			if seconds != "true" {
 				t.Error("the light blinks more than once a second")
 			}
-			still := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}
-			if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, still); err != nil {
-				t.Fatal(err)
-			}
+			b.media("", &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
 			b.until(`getComputedStyle(document.querySelector('#light .lamp')).animationName === 'none'`, "a light that stands still")
 			b.click("#light", "")
 			for _, want := range []string{"Since", "Takes so far", "No connection to the server", "3 of 12", "tls://log.example.be:4222", "Last agreement", "Not yet on the server", "Work offline"} {

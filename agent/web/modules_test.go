@@ -63,10 +63,15 @@ const moduleTests = `(async () => {
 	const { parse } = await import('/assets/js/api.js');
 	want('digits', parse('{"a":1.00,"b":5,"c":9007199254740993}'), { a: '1.00', b: 5, c: '9007199254740993' });
 
-	const search = (await import('/assets/js/patients.js')).parse;
+	const search = (await import('/assets/js/query.js')).queryOf;
 	want('a name', search('de smet, griet'), { name: 'de smet griet' });
 	want('a name and a date', search('jan 12.3.1957'), { birthdate: '1957-03-12', name: 'jan' });
 	want('a number', search('57.03.12-113.31'), { identifier: '57031211331' });
+	for (const [typed, day] of [['12/03/1957', '1957-03-12'], ['12.3.57', '1957-03-12'], ['1957-03-12', '1957-03-12'], ['1957/3/12', '1957-03-12'], ['12 maart 1957', '1957-03-12'], ['12 mars 1957', '1957-03-12'],
+		['12. März 1957', '1957-03-12'], ['12 Mar 1957', '1957-03-12'], ['1er août 1957', '1957-08-01'], ['19570312', '1957-03-12'], ['12031957', '1957-03-12'], ['570312', '1957-03-12'], ['03/1957', '1957-03'],
+		['maart 1957', '1957-03'], ['12-03-1957', '1957-03-12'], ['1/2/26', '2026-02-01']]) want('a date: ' + typed, search(typed), { birthdate: day });
+	want('no such day', search('31/02/1957'), { identifier: '31/02/1957' });
+	want('a name beside a month', search('jan mei 12 mei 1957'), { birthdate: '1957-05-12', name: 'jan mei' });
 	want('nothing to look for', search(' , - '), {});
 
 	const { writeValues, readValues, newText } = await import('/assets/js/kinds.js');
@@ -82,11 +87,35 @@ const moduleTests = `(async () => {
 	want('a second identifier', changed.identifier.length, 2);
 	want('a new one names its type first', newText('Condition', 'c', 'p').startsWith('{"resourceType":"Condition","id":"c"'), true);
 
+	const measured = '{"resourceType":"Observation","status":"final","code":{"text":"HbA1c"},"valueQuantity":{"value":7.10,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}}';
+	const figures = readValues('Observation', parse(measured));
+	want('digits as they stand', figures.value, '7.10');
+	want('a value as it was typed', writeValues('Observation', measured, { ...figures, value: '6,90' }), measured.replace('7.10', '6.90'));
+	want('another unit drops the code', writeValues('Observation', measured, { ...figures, unit: 'mmol/mol' }), measured.replace('"%","system":"http://unitsofmeasure.org","code":"%"', '"mmol/mol"'));
+
+	const { merged, union, proposal, both } = await import('/assets/js/merge.js');
+	const [one, two, root] = ['{"a":1.00,"l":[{"x":1},{"y":2.50}],"b":1}', '{"a":2,"l":[{"z":3},{"x":1}]}', '{"a":2,"l":[{"x":1},{"o":0}],"b":1}'];
+	want('a union by content', union([one, two], root, 'l'), '[{"x":1},{"y":2.50},{"z":3}]');
+	want('names in another order are the same', union(['{"l":[{"p":1,"q":2},{"r":1}]}', '{"l":[{"q":2,"p":1},{"s":1}]}'], undefined, 'l'), '[{"p":1,"q":2},{"r":1},{"s":1}]');
+	want('what one removed is gone', union(['{"l":[{"x":1},{"k":1}]}', '{"l":[{"x":1},{"n":1}]}'], '{"l":[{"x":1},{"k":1}]}', 'l'), undefined);
+	want('no union of what is no list', union(['{"l":1}', '{"l":[1]}'], undefined, 'l'), undefined);
+	want('what one alone changed', proposal([one, two], root, 'a'), 0);
+	want('what both changed', proposal(['{"a":1}', '{"a":3}'], '{"a":2}', 'a'), undefined);
+	want('a union is proposed', proposal([one, two], root, 'l'), both);
+	want('no union of two doses is proposed', proposal(['{"l":[{"d":2}]}', '{"l":[{"d":3}]}'], '{"l":[{"d":1}]}', 'l'), undefined);
+	want('digits are kept', merged([one, two], root, new Map([['a', 0], ['l', both], ['b', 1]])), '{"a":1.00,"l":[{"x":1},{"y":2.50},{"z":3}]}');
+	want('a deletion beside two', merged([undefined, one, two], root, new Map([['a', 2]])), one.replace('1.00', '2'));
+
 	const { marked } = await import('/assets/js/textdiff.js');
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');
-	const { rowsOf } = await import('/assets/js/comparison.js');
+	const { versionTable } = await import('/assets/js/versions.js');
+	const clock = (time, stored, before) => versionTable({ heads: [{ event: 'a', time, stored, content: {} }], ancestor: { time: before } }, [], { people: [''], places: [''] }).querySelector('.error')?.textContent.slice(0, 47) ?? '';
+	want('a clock that is right', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-01T00:00:00Z'), '');
+	want('a clock that is ahead', clock('2026-01-02T10:00:00Z', '2026-01-02T09:00:00Z', '2026-01-01T00:00:00Z'), 'The clock of this PC was wrong: the server had ');
+	want('a clock that is behind', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-03T00:00:00Z'), 'The clock of this PC was wrong: this was writte');
+	const { byMember, rowsOf } = await import('/assets/js/comparison.js');
 	const three = [{ event: 'a', content: { note: [{ text: 'A' }] } }, { event: 'b', content: { note: [{ text: 'B' }] } }, { event: 'c', content: {} }];
 	const overlapping = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
 		{ a: 'a', b: 'b', fields: [{ path: 'Condition.note[0].text', label: 'x', a: 'A', b: 'B' }] },
@@ -96,5 +125,6 @@ const moduleTests = `(async () => {
 		{ a: 'a', b: 'b', fields: [{ path: 'Condition.x', label: 'x', a: 1, b: 2 }] },
 		{ a: 'a', b: 'c', fields: [{ path: 'Condition.xy', label: 'y', b: 3 }] }] });
 	want('rows that do not', apart.map((r) => r.values.map((v) => v ?? null)), [[1, 2, 1], [null, null, 3]]);
+	want('one row for each member', byMember([{ member: 'note', path: 'a' }, { member: 'code', path: 'b' }, { member: 'note', path: 'c' }], { type: 'Condition', heads: three, ancestor: null }).map((r) => r.path), ['Condition.note', 'b']);
 	return wrong.join('\n');
 })()`

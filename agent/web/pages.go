@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -21,6 +23,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 // asset is a file of the pages.
 type asset struct {
 	content     string
+	packed      string // the same in gzip, which a browser that takes it is sent
 	contentType string
 	etag        string
 }
@@ -40,7 +43,7 @@ func readAssets() map[string]asset {
 		}
 		digest := sha256.Sum256(content)
 		found[strings.TrimPrefix(name, "pages/")] = asset{
-			content: string(content), contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
+			content: string(content), packed: pack(content), contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
 		}
 		return nil
 	})
@@ -48,6 +51,22 @@ func readAssets() map[string]asset {
 		panic("web: the binary was built without its pages: " + err.Error())
 	}
 	return found
+}
+
+// pack is done once per start, so the best that gzip can do costs nobody anything.
+func pack(content []byte) string {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		panic("web: pack a page: " + err.Error()) // memory does not fail, and the level is one
+	}
+	return packed.String()
 }
 
 // typeOf does not ask the PC, whose own table may call a script anything.
@@ -101,9 +120,15 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, status int) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	content := file.content
+	h.Set("Vary", "Accept-Encoding")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		content = file.packed
+	}
 	w.WriteHeader(status)
 	if r.Method == http.MethodGet {
-		_, _ = w.Write([]byte(file.content)) // a browser that went away misses nothing
+		_, _ = w.Write([]byte(content)) // a browser that went away misses nothing
 	}
 }
 
@@ -117,6 +142,8 @@ func isPage(address string) bool {
 		return len(parts) == 1
 	case "patients":
 		return len(parts) == 2
+	case "history":
+		return len(parts) == 3
 	case "conflicts":
 		return len(parts) == 1 || len(parts) == 3
 	}

@@ -54,6 +54,9 @@ type Desk interface {
 type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 	Ancestor(ctx context.Context, r events.Record) (projections.Version, bool, error)
+	// History is every version of a record, the newest first; Version is one of them.
+	History(ctx context.Context, r events.Record) ([]projections.Version, error)
+	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)
 	Conflicts(ctx context.Context) ([]projections.State, error)
 	Dossier(ctx context.Context, patient string, types ...string) ([]projections.State, error)
 	Devices(ctx context.Context) ([]projections.Device, error)
@@ -111,6 +114,8 @@ func New(c Config) *Handler {
 	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
 	h.route("/api/sumehr/{patient}", methods{"GET": h.sumehr})
+	h.route("/api/history/{type}/{id}", methods{"GET": h.history})
+	h.route("/api/history/{type}/{id}/compare", methods{"GET": h.compareVersions})
 	h.route("/api/prefetch", methods{"POST": h.prefetch})
 	h.route("/api/devices", methods{"GET": h.devices})
 	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})

@@ -44,6 +44,21 @@ function newRow(type, f, heads) {
   };
 }
 
+/** byMember has one row for each member, since that is what is chosen: its own row, or the whole of it. */
+export function byMember(rows, { type, heads, ancestor }) {
+  return [...new Set(rows.map((row) => row.member))].map((member) => {
+    const own = rows.filter((row) => row.member === member);
+    return own.length === 1 ? own[0] : wholeMember(member, { type, heads, ancestor });
+  });
+}
+
+function wholeMember(member, { type, heads, ancestor }) {
+  return {
+    path: `${type}.${member}`, member, name: member, order: false, ancestor: ancestor?.content?.[member],
+    label: label(member, type), values: heads.map((head) => head.content?.[member]),
+  };
+}
+
 // wholeMembers replaces rows that overlap. With three heads one comparison may speak of a list
 // and another of an item in it; then neither knows what the third head has in that place,
 // and the whole member is shown as it stands in each head.
@@ -55,10 +70,7 @@ function wholeMembers(rows, lists, { type, heads, ancestor }) {
     if (!whole.has(row.member)) return [row];
     if (done.has(row.member)) return [];
     done.add(row.member);
-    return [{
-      path: `${type}.${row.member}`, member: row.member, name: row.member, order: false, ancestor: ancestor?.content?.[row.member],
-      label: label(row.member, type), values: heads.map((head) => head.content?.[row.member]),
-    }];
+    return [wholeMember(row.member, { type, heads, ancestor })];
   });
 }
 

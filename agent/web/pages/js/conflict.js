@@ -1,191 +1,296 @@
 // One conflict: its versions side by side, and the choice.
 
-import { get, post } from './api.js';
-import { rowsOf, same } from './comparison.js';
+import { deleteRecord, get, parse, request, writeRecord } from './api.js';
+import { byMember, rowsOf } from './comparison.js';
+import { onKeys } from './conflictkeys.js';
+import { decidedNote, forgetDecision, recall, remember } from './decided.js';
 import { announce, h, later, show } from './dom.js';
+import { filterOf, fits, queryOf } from './filter.js';
 import { onLive } from './live.js';
+import { both, merged, proposal, union } from './merge.js';
 import { patient, where, who } from './names.js';
 import { fieldList } from './registrations.js';
-import { describe, personName, safety, value } from './resource.js';
+import { describe, personName, safety } from './resource.js';
 import { go } from './router.js';
-import { marked } from './textdiff.js';
-import { date, kind, moment, within, words } from './words.js';
+import { textAt } from './splice.js';
+import { radio, versionTable } from './versions.js';
+import { date, kind, moment, number, words } from './words.js';
+
+/** turnedAt is when the next conflict, or a preview, last came to stand under the hands of the user. */
+let turnedAt = -Infinity;
 
 /** conflict is the page behind the magnifying glass. */
-/** decidedAt is when a conflict was last settled here; the next one then stands in its place. */
-let decidedAt = -Infinity;
-
 export function conflict(main, { type, id }, current) {
   const page = new Conflict(type, id, main, current);
-  page.load();
+  const undo = new URLSearchParams(location.search).get('undo');
+  if (undo) page.undo(undo);
+  else page.load();
   return { title: `${words.conflicts.title}: ${kind(type)}`, leave: () => page.leave() };
 }
 
 class Conflict {
   constructor(type, id, main, current) {
-    this.type = type;
-    this.id = id;
+    Object.assign(this, { type, id, main, current, choosing: false, seen: '', over: null, byField: false, choices: new Map() });
     this.path = `/api/conflicts/${type}/${encodeURIComponent(id)}`;
-    this.main = main;
-    this.current = current;
-    this.choosing = false;
-    this.seen = '';
+    this.filter = filterOf(location.search);
     this.again = later(() => this.load(words.conflicts.elsewhere), 150);
     this.stop = onLive(({ kind: what, change }) => {
+      if (this.over) return; // an earlier choice is being made again: the write itself meets what came meanwhile
       if (what === 'reset' || (what === 'change' && change.type === type && change.id === id && !this.choosing)) this.again();
     });
+    this.stopKeys = onKeys(main, { fields: () => this.toggleFields(), preview: () => this.preview(), back: () => this.closePreview() });
     show(main, h('p', { class: 'loading' }, words.loading));
   }
 
   leave() {
     this.stop();
+    this.stopKeys();
     this.again.cancel();
   }
 
   /** load shows what stands now; word is said where that is not what was on the page. */
   async load(word = '') {
-    let answer;
+    let text;
     let all;
     try {
-      [answer, all] = await Promise.all([get(this.path), get('/api/conflicts')]);
+      [{ text }, all] = await Promise.all([request('GET', this.path), get('/api/conflicts')]);
     } catch (cause) {
-      if (this.current()) show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, cause.message), back()));
+      if (this.current()) this.fail(cause);
       return;
     }
-    const heads = answer.heads.map((head) => head.event).join();
-    if (!this.current() || heads === this.seen) return;
+    const answer = parse(text);
+    const heads = answer.heads.map((head) => head.event);
+    if (!this.current() || heads.join() === this.seen) return;
+    const fresh = this.seen ? answer.heads.filter((head) => !this.seen.includes(head.event)) : [];
     const known = this.seen !== '';
-    this.seen = heads;
+    this.seen = heads.join();
     this.all = all.conflicts;
-    if (!answer.conflict) {
-      this.settled();
-      return;
+    await this.name(answer);
+    if (!this.current()) return;
+    const by = fresh.length > 0 ? await said(fresh[fresh.length - 1]) : '';
+    if (!answer.conflict) this.settled(await said(answer.heads[0]));
+    else {
+      this.take(answer, text);
+      this.render(known && word ? [word, by].join(' ') : '');
+      if (known && word) announce(word);
     }
+  }
+
+  async name(answer) {
     [this.person, this.people, this.places] = await Promise.all([
       answer.patient ? patient(answer.patient) : null,
       Promise.all(answer.heads.map((head) => who(head.author))), Promise.all(answer.heads.map((head) => where(head.device)))]);
-    if (!this.current()) return;
-    this.render(answer, known ? word : '');
-    if (known && word) announce(word);
   }
 
-  settled() {
-    show(this.main, h('section', { class: 'empty card' }, h('h1', {}, words.conflicts.solvedElsewhere),
-      h('div', { class: 'actions' }, this.nextLink(), back())));
-    announce(words.conflicts.solvedElsewhere);
+  // take keeps the answer, and each version as the text that it is.
+  take(answer, text) {
+    this.answer = answer;
+    this.text = text;
+    this.versions = answer.heads.map((_, i) => textAt(text, ['heads', i, 'content']));
+    this.before = textAt(text, ['ancestor', 'content']);
+    this.rows = rowsOf(answer);
+    this.choices = new Map(this.members().map((m) => [m, proposal(this.versions, this.before, m)]).filter(([, choice]) => choice !== undefined));
+  }
+
+  members() {
+    return [...new Set(this.rows.map((row) => row.member))];
+  }
+
+  /** undo offers the same versions again, as long as nobody built on what was chosen. */
+  async undo(event) {
+    const decision = recall(event);
+    try {
+      const [now, all] = await Promise.all([get(this.path), get('/api/conflicts')]);
+      this.all = all.conflicts;
+      if (!decision || now.heads.length !== 1 || now.heads[0].event !== event) {
+        forgetDecision();
+        this.message(words.conflicts.undoGone);
+        return;
+      }
+      const answer = parse(decision.answer);
+      await this.name(answer);
+      if (!this.current()) return;
+      this.over = `W/"${event}"`;
+      this.take(answer, decision.answer);
+      this.render(words.conflicts.undone);
+    } catch (cause) {
+      if (this.current()) this.fail(cause);
+    }
+  }
+
+  fail(cause) {
+    show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, cause.message), this.back()));
+  }
+
+  settled(by) {
+    this.message(words.conflicts.solvedElsewhere, by);
+  }
+
+  message(title, text = '') {
+    show(this.main, h('section', { class: 'empty card' }, h('h1', {}, title), text && h('p', {}, text), h('div', { class: 'actions' }, this.nextLink(), this.back())));
+    announce(`${title} ${text}`);
+  }
+
+  back() {
+    return h('a', { class: 'button', href: `/conflicts${queryOf(this.filter)}` }, words.conflicts.back);
   }
 
   nextLink() {
     const next = this.next();
-    return next && h('a', { class: 'button primary', href: address(next) }, words.conflicts.next);
+    return next && h('a', { class: 'button primary', href: this.address(next) }, words.conflicts.next);
+  }
+
+  address(c) {
+    return `/conflicts/${c.type}/${c.id}${queryOf(this.filter)}`;
+  }
+
+  // left are the conflicts that fit the filter, this one included.
+  left() {
+    return this.all.filter((c) => fits(c, this.filter));
   }
 
   // next is the conflict after this one in the table, or the first one.
   next() {
-    const at = this.all.findIndex((c) => c.type === this.type && c.id === this.id);
-    const rest = this.all.filter((_, i) => i !== at);
+    const left = this.left();
+    const at = left.findIndex((c) => c.type === this.type && c.id === this.id);
+    const rest = left.filter((_, i) => i !== at);
     return at >= 0 && at < rest.length ? rest[at] : rest[0];
   }
 
-  render(answer, word) {
+  title() {
+    const readable = this.answer.heads.find((head) => head.content)?.content;
+    const title = describe(readable ?? this.answer.ancestor?.content).title;
+    return title ? `${kind(this.type)}: ${title}` : kind(this.type);
+  }
+
+  render(word) {
     const w = words.conflicts;
+    const { answer, rows } = this;
     const readable = answer.heads.find((head) => head.content)?.content;
-    const said = describe(readable ?? answer.ancestor?.content);
-    const rows = rowsOf(answer);
     const name = answer.patient ? (this.person ? personName(this.person) : words.patients.unnamed) : w.practice;
     show(this.main,
-      h('div', { class: 'crumbs' }, h('a', { href: '/conflicts' }, w.back), h('span', { role: 'status' }, w.left(this.all.length))),
+      h('div', { class: 'crumbs' }, h('a', { href: `/conflicts${queryOf(this.filter)}` }, w.back), h('span', { role: 'status' }, w.left(this.left().length))),
+      this.over ? null : decidedNote(),
       h('div', { class: 'page-head' }, h('div', {},
         h('p', { class: 'over' }, answer.patient ? h('a', { href: `/patients/${answer.patient}` }, name) : name,
-          this.person?.birthDate && ` · ${within(words.dossier.born)} ${date(this.person.birthDate)}`),
-        h('h1', {}, kind(this.type), said.title && `: ${said.title}`, ' ', safety.has(this.type) && h('span', { class: 'chip high' }, w.safety)))),
-      h('p', { class: 'note', hidden: !word }, word),
+          this.person?.birthDate && ` · ${words.dossier.bornOn(date(this.person.birthDate))}`),
+        h('h1', {}, this.title(), ' ', safety.has(this.type) && h('span', { class: 'chip high' }, w.safety))),
+      this.mayMix() && h('button', { type: 'button', class: 'button', id: 'by-field', 'aria-pressed': String(this.byField), onclick: () => this.toggleFields() }, this.byField ? w.whole : w.byField)),
+      h('p', { class: 'note changed', hidden: !word }, word),
       h('div', { class: 'trouble', role: 'alert' }),
-      h('div', { class: 'card flush scroll' }, this.table(answer, rows)),
+      h('div', { class: 'card flush scroll', id: 'versions' }, this.table()),
+      h('p', { class: 'hint keys' }, w.keys),
+      h('div', { id: 'preview' }, this.byField && this.bar()),
       readable && h('details', { class: 'card same' }, h('summary', {}, w.same), fieldList(readable, new Set(rows.map((r) => r.member)))));
   }
 
-  table(answer, rows) {
-    const w = words.conflicts;
-    const { heads, ancestor } = answer;
-    return h('table', { class: 'compare' },
-      h('caption', { class: 'spoken' }, w.differs(rows.length)),
-      h('thead', {}, h('tr', {},
-        h('th', { scope: 'col', class: 'names' }, w.field),
-        h('th', { scope: 'col', class: 'ancestor' }, h('span', { class: 'version-name' }, w.ancestor),
-          h('span', { class: 'version-meta' }, ancestor ? [heads.length === 2 ? w.ancestorTwo : w.ancestorAll, h('br'), moment(ancestor.time)] : w.noAncestor)),
-        heads.map((head, i) => this.column(head, i, heads)))),
-      h('tbody', {}, rows.length > 0
-        ? rows.map((r) => h('tr', {},
-          h('th', { scope: 'row' }, r.label, r.order && h('small', {}, ` ${w.order2}`)),
-          h('td', { class: 'ancestor' }, cell(r.ancestor, r.name)),
-          r.values.map((v, i) => cellOf(r, v, i, heads[i]))))
-        : h('tr', {}, h('th', {}), h('td', { class: 'ancestor' }), heads.map((head) => h('td', {}, summary(head))))));
+  table() {
+    return versionTable(this.answer, this.byField ? byMember(this.rows, this.answer) : this.rows, {
+      people: this.people, places: this.places,
+      keep: this.byField ? null : (head, i) => this.keepButton(head, i),
+      pick: this.byField ? (row, choice) => this.radio(row, choice) : null,
+    });
   }
 
-  column(head, i, heads) {
-    const w = words.conflicts;
-    const keep = h('button', { type: 'button', class: 'button primary keep', onclick: (click) => this.meant(click) && this.keep(head, heads, keep) }, head.deleted ? w.keepDeleted : w.keep);
-    const wrongClock = head.stored && new Date(head.time) - new Date(head.stored) > 600000;
-    return h('th', { scope: 'col', class: 'version' },
-      h('span', { class: 'version-name' }, w.version(i + 1), i === 0 && h('span', { class: 'chip' }, w.shown), head.deleted && h('span', { class: 'chip high' }, w.deleted)),
-      h('span', { class: 'version-meta' }, h('strong', {}, this.people[i]), h('br'), this.places[i], h('br'), moment(head.time),
-        head.sequence === 0 && h('span', { class: 'badge queued' }, w.queued)),
-      wrongClock && h('span', { class: 'version-meta error' }, w.clock(moment(head.stored))),
-      keep);
+  mayMix() {
+    return this.rows.length > 0 && this.versions.filter((text) => text !== undefined).length > 1;
   }
 
-  /** meant tells a click on this conflict from the rest of a double click on the one before. */
+  radio(row, choice) {
+    if (choice === both && union(this.versions, this.before, row.member) === undefined) return null;
+    return radio(row, choice, this.choices.get(row.member) === choice, (member, chosen) => {
+      this.choices.set(member, chosen);
+      show(document.getElementById('preview'), this.bar());
+    });
+  }
+
+  toggleFields() {
+    if (!this.answer || !this.mayMix()) return;
+    this.byField = !this.byField;
+    this.render('');
+    (this.byField ? this.main.querySelector('input:checked') ?? this.main.querySelector('.pick input') : this.main.querySelector('button.keep'))?.focus();
+  }
+
+  bar() {
+    const open = this.members().filter((m) => !this.choices.has(m)).length;
+    return h('div', { class: 'actions decide' },
+      h('button', { type: 'button', class: 'button primary', id: 'to-preview', disabled: open > 0, onclick: () => this.preview() }, words.conflicts.preview),
+      open > 0 && h('span', { class: 'hint' }, words.conflicts.toChoose(open)));
+  }
+
+  preview() {
+    const w = words.conflicts;
+    if (!this.byField || this.members().some((m) => !this.choices.has(m)) || this.main.querySelector('.preview')) return;
+    const text = merged(this.versions, this.before, this.choices);
+    const content = parse(text);
+    const from = (m) => (this.choices.get(m) === both ? w.fromAll : w.fromVersion(number(this.choices.get(m) + 1)));
+    const decide = h('button', { type: 'button', class: 'button primary keep', onclick: (click) => this.meant(click) && this.decide(decide, { content: text }) }, w.decide);
+    show(document.getElementById('preview'), h('section', { class: 'card section preview', 'aria-labelledby': 'preview-title' },
+      h('h2', { id: 'preview-title' }, w.previewTitle),
+      h('p', { class: 'lead' }, this.members().map((m) => `${this.rows.find((row) => row.member === m).label}: ${from(m)}`).join(' · ')),
+      fieldList(content),
+      h('div', { class: 'actions' }, decide, h('button', { type: 'button', class: 'button', onclick: () => this.closePreview() }, w.goOn))));
+    turnedAt = performance.now();
+    decide.focus();
+    decide.scrollIntoView({ block: 'nearest' });
+  }
+
+  closePreview() {
+    if (!this.main.querySelector('.preview')) return;
+    show(document.getElementById('preview'), this.bar());
+    document.getElementById('to-preview').focus();
+  }
+
+  keepButton(head, i) {
+    const button = h('button', {
+      type: 'button', class: 'button primary keep', onclick: (click) => this.meant(click) && this.decide(button, { keep: head, content: this.versions[i] }),
+    }, head.deleted ? words.conflicts.keepDeleted : words.conflicts.keep);
+    return button;
+  }
+
+  /** meant tells a click or a key on what stands here from the rest of one on what stood here before. */
   meant(click) {
-    return click.detail < 2 && click.timeStamp - decidedAt > 400;
+    return click.detail < 2 && click.timeStamp - turnedAt > 400;
   }
 
-  async keep(head, heads, button) {
+  async decide(button, choice) {
     const buttons = [...this.main.querySelectorAll('button.keep')];
+    const before = button.textContent;
     this.choosing = true;
     buttons.forEach((b) => { b.disabled = true; });
     button.textContent = words.conflicts.keeping;
     try {
-      await post(`${this.path}/resolve`, { heads: heads.map((h1) => h1.event), keep: head.event });
+      const event = await this.write(choice);
+      remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text });
       announce(words.conflicts.solved);
-      decidedAt = performance.now();
+      turnedAt = performance.now();
       const next = this.next();
-      go(next ? address(next) : '/conflicts');
+      go(next ? this.address(next) : `/conflicts${queryOf(this.filter)}`);
     } catch (cause) {
       this.choosing = false;
       buttons.forEach((b) => { b.disabled = false; });
-      button.textContent = head.deleted ? words.conflicts.keepDeleted : words.conflicts.keep;
-      if (cause.status === 412) this.load(words.conflicts.elsewhere);
-      else show(this.main.querySelector('.trouble'), h('p', { class: 'error' }, cause.message));
+      button.textContent = before;
+      if (cause.status === 412 && this.over) this.message(words.conflicts.undoGone);
+      else if (cause.status === 412) this.load(words.conflicts.elsewhere);
+      else show(this.main.querySelector('.trouble'), h('p', { class: 'error' }, cause.status === 422 ? `${words.conflicts.invalid} ` : '', cause.message));
     }
+  }
+
+  // write settles the conflict or, where it was settled here before, writes over that alone.
+  // It returns the event that was made.
+  async write({ keep, content }) {
+    if (this.over) {
+      const { etag } = keep?.deleted ? await deleteRecord(this.type, this.id, this.over) : await writeRecord(this.type, this.id, content, this.over);
+      return /"(.*)"/.exec(etag)?.[1] ?? '';
+    }
+    const heads = `"heads":${JSON.stringify(this.answer.heads.map((head) => head.event))}`;
+    const body = keep ? `{${heads},"keep":"${keep.event}"}` : `{${heads},"content":${content}}`;
+    const { text } = await request('POST', `${this.path}/resolve`, { body, headers: { 'Content-Type': 'application/json' } });
+    return JSON.parse(text).event;
   }
 }
 
-function cellOf(r, v, i, head) {
-  if (head.deleted) return h('td', { class: 'absent' }, words.conflicts.deleted);
-  if (!head.content) return h('td', { class: 'absent' }, words.conflicts.unread);
-  const changed = !same(v, r.ancestor);
-  const other = r.values.find((o, j) => j !== i && o !== undefined && !same(o, v));
-  return h('td', { class: changed ? 'differs' : '' }, cell(v, r.name, other), changed && h('span', { class: 'spoken' }, ` (${words.conflicts.changed})`));
-}
-
-function cell(v, name, other) {
-  if (v === undefined || v === null) return h('span', { class: 'absent' }, '—');
-  const text = value(v, name);
-  return other === undefined || other === null ? text : marked(text, value(other, name));
-}
-
-function summary(head) {
-  if (head.deleted) return words.conflicts.deletedText;
-  if (!head.content) return words.conflicts.unread;
-  const said = describe(head.content);
-  return [h('strong', {}, said.title), ' ', said.detail];
-}
-
-function back() {
-  return h('a', { class: 'button', href: '/conflicts' }, words.conflicts.back);
-}
-
-function address(c) {
-  return `/conflicts/${c.type}/${c.id}`;
+// said tells by whom a version is.
+async function said(head) {
+  return words.conflicts.elsewhereBy(await who(head.author), await where(head.device), moment(head.time));
 }

@@ -1,10 +1,14 @@
 // The table of conflicts.
 
 import { get, parse, readRecord } from './api.js';
+import { decidedNote } from './decided.js';
 import { h, later, s, show } from './dom.js';
+import { filterOf, fits, queryOf } from './filter.js';
+import { filterBar } from './filterbar.js';
 import { onLive } from './live.js';
 import { patient, where, who } from './names.js';
 import { describe, personName, safety } from './resource.js';
+import { rewrite } from './router.js';
 import { kind, moment, number, words } from './words.js';
 
 const atOnce = 50;
@@ -12,13 +16,19 @@ const atOnce = 50;
 /** conflicts is the page of all conflicts. */
 export function conflicts(main, _, current) {
   const list = h('div', {});
+  const filter = filterOf(location.search);
+  const filters = filterBar(filter, () => {
+    rewrite(`/conflicts${queryOf(filter)}`);
+    load();
+  });
   const count = h('span', { class: 'figure attention' });
-  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.conflicts.title, ' ', count)), list);
+  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.conflicts.title, ' ', count)), decidedNote(), filters.element, list);
   let shown = atOnce;
   const load = async () => {
     let all;
     try {
       all = (await get('/api/conflicts')).conflicts;
+      await filters.offer(all);
     } catch (cause) {
       if (current() && !list.firstChild) show(list, h('p', { class: 'error' }, cause.message));
       return;
@@ -29,9 +39,14 @@ export function conflicts(main, _, current) {
       show(list, h('section', { class: 'empty card' }, h('h2', {}, words.conflicts.none), h('p', {}, words.conflicts.noneText)));
       return;
     }
+    const chosen = all.filter((c) => fits(c, filter));
+    if (chosen.length === 0) {
+      show(list, h('p', { class: 'nothing' }, words.conflicts.noneHere));
+      return;
+    }
     // A row is filled in before it replaces the old ones, so that nothing flickers.
-    const rows = await Promise.all(all.slice(0, shown).map(row));
-    if (current()) show(list, table(rows), all.length > shown && more(() => { shown += atOnce; load(); }));
+    const rows = await Promise.all(chosen.slice(0, shown).map((c) => row(c, queryOf(filter))));
+    if (current()) show(list, table(rows), chosen.length > shown && more(() => { shown += atOnce; load(); }));
   };
   const again = later(load, 150);
   let known = -1;
@@ -65,7 +80,7 @@ function more(open) {
   return h('div', { class: 'more' }, h('button', { type: 'button', class: 'button', onclick: open }, words.conflicts.more));
 }
 
-async function row(c) {
+async function row(c, query) {
   const [person, content, people, places] = await Promise.all([
     c.patient ? patient(c.patient) : null,
     readRecord(c.type, c.id).then(({ text }) => parse(text)).catch(() => null),
@@ -75,7 +90,7 @@ async function row(c) {
   const said = describe(content);
   const name = c.patient ? (person ? personName(person) : words.patients.unnamed) : words.conflicts.practice;
   const title = [kind(c.type), said.title || said.detail.slice(0, 80)].filter(Boolean);
-  const href = `/conflicts/${c.type}/${c.id}`;
+  const href = `/conflicts/${c.type}/${c.id}${query}`;
   return h('tr', {},
     h('th', { scope: 'row' }, c.patient ? h('a', { href: `/patients/${c.patient}` }, name) : name),
     h('td', {}, h('span', { class: 'kind' }, title[0]), safety.has(c.type) && h('span', { class: 'chip high' }, words.conflicts.safety), title[1] && h('div', { class: 'clip' }, title[1])),

@@ -9,12 +9,18 @@ import { editable, kinds } from './kinds.js';
 import { titled } from './light.js';
 import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
-import { entryRow, otherRegistrations } from './registrations.js';
+import { measurements } from './measurements.js';
+import { entryRow, historyLink, otherRegistrations } from './registrations.js';
 import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
-import { date, kind, within, words } from './words.js';
+import { rewrite } from './router.js';
+import { timeline } from './timeline.js';
+import { date, kind, moment, within, words } from './words.js';
 
-const left = ['DocumentReference'];
+const left = ['DocumentReference', 'Observation', 'Immunization'];
 const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
+
+// On paper there is nothing to open: what is folded is printed as well.
+window.addEventListener('beforeprint', () => document.querySelectorAll('main details.past, main details.group').forEach((d) => { d.open = true; }));
 
 /** dossier is the page of one patient. */
 export function dossier(main, { id }, current) {
@@ -35,6 +41,8 @@ class Dossier {
     this.places = Object.fromEntries(['Patient', ...left, ...right].map((type) => [type, h('div', { class: 'place' })]));
     this.lists = Object.fromEntries([...left, ...right].map((type) => [type, h('div', { class: 'entries' })]));
     this.others = h('div', { class: 'others' });
+    this.timeline = timeline();
+    this.inTime = new URLSearchParams(location.search).get('view') === 'timeline';
     this.again = later(() => this.load(), 120);
     this.stop = onLive((message) => this.hear(message));
     show(main, h('p', { class: 'loading' }, words.loading));
@@ -96,6 +104,7 @@ class Dossier {
     if (!this.head.isConnected) this.frame();
     show(this.head, this.header(person));
     for (const type of [...left, ...right]) this.list(type);
+    this.timeline.draw(this.records.filter((r) => r.type !== 'Patient'), this.names);
     const shown = new Set(['Patient', ...left, ...right]);
     show(this.others, otherRegistrations(this.records.filter((r) => !shown.has(r.type) || (r.type === 'Patient' && r.id !== this.id)), this.names));
   }
@@ -107,9 +116,26 @@ class Dossier {
         h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(within(kind(type))), onclick: () => this.open(type, newDraft(type, this.id)) },
           words.dossier.addShort)),
       this.places[type], this.lists[type]);
-    show(this.main, this.head, this.places.Patient, h('div', { class: 'columns' },
-      h('div', { class: 'column' }, left.map(section), this.others), h('div', { class: 'column' }, right.map(section))));
+    this.overview = h('div', { class: 'columns', hidden: this.inTime },
+      h('div', { class: 'column' }, left.map(section), this.others), h('div', { class: 'column' }, right.map(section)));
+    this.timeline.element.hidden = !this.inTime;
+    show(this.main, this.head, this.places.Patient, this.views(), this.overview, this.timeline.element);
     for (const draft of draftsOf(this.id)) this.open(draft.type, draft, true);
+  }
+
+  // views switches between the two; what is being typed stays where it is.
+  views() {
+    const button = (inTime, text) => h('button', {
+      type: 'button', 'aria-pressed': String(this.inTime === inTime), onclick: () => {
+        this.inTime = inTime;
+        rewrite(inTime ? `${location.pathname}?view=timeline` : location.pathname);
+        this.overview.hidden = inTime;
+        this.timeline.element.hidden = !inTime;
+        [...group.children].forEach((b, i) => b.setAttribute('aria-pressed', String((i === 1) === inTime)));
+      },
+    }, text);
+    const group = h('div', { class: 'views', role: 'group', 'aria-label': words.dossier.views }, button(false, words.dossier.overview), button(true, words.dossier.timeline));
+    return group;
   }
 
   header(person) {
@@ -128,7 +154,10 @@ class Dossier {
         h('dl', { class: 'inline-facts' }, facts.map(([term, text]) => h('div', {}, h('dt', {}, term), h('dd', {}, text)))),
         h('div', { class: 'who-tools' }, person?.queued && h('span', { class: 'badge queued' }, words.dossier.queued),
           person?.conflict && h('a', { class: 'badge conflict', href: `/conflicts/Patient/${this.id}` }, words.dossier.conflict(person.heads.length)),
-          person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit))),
+          person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit),
+          person && historyLink(person, name),
+          h('button', { type: 'button', class: 'button small quiet', onclick: () => print() }, words.dossier.print)),
+        h('p', { class: 'printed' }, words.dossier.printed(moment(new Date().toISOString())))),
       this.allergies(),
     ];
   }
@@ -150,7 +179,7 @@ class Dossier {
       });
     }
     const items = [...found.values()].sort((a, b) => Boolean(b.high) - Boolean(a.high));
-    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.allergies },
+    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.safety },
       h('strong', { class: 'safety-title' }, items.length > 0 || unreadable || this.incomplete ? words.dossier.allergies : words.dossier.noAllergies),
       items.length > 0 && h('ul', {}, items.map((a) => h('li', { class: a.high ? 'high' : '' }, a.title,
         a.state && h('small', {}, ` ${a.state}`), a.href && [' ', h('a', { class: 'badge conflict', href: a.href }, words.dossier.alsoIn)]))),
@@ -165,6 +194,12 @@ class Dossier {
     const now = entries.filter((r) => !r.said.past);
     const past = entries.filter((r) => r.said.past);
     const row = (r) => entryRow(r, this.names, { edit: editable(r.content) && (() => this.edit(r)), remove: () => this.remove(r) });
+    if (type === 'Observation' && entries.length > 0) {
+      const opened = [...this.lists[type].querySelectorAll('details.past')].map((d) => d.open);
+      show(this.lists[type], measurements(entries, row));
+      this.lists[type].querySelectorAll('details.past').forEach((d, i) => { d.open = opened[i] ?? false; });
+      return;
+    }
     const open = this.lists[type].querySelector('details.past')?.open;
     show(this.lists[type],
       now.length > 0 ? h('ul', { class: 'registrations' }, now.map(row)) : past.length === 0 && h('p', { class: 'nothing' }, words.dossier.empty[type]),

@@ -4,6 +4,8 @@ import { h } from './dom.js';
 import { validSSIN } from './resource.js';
 import { words } from './words.js';
 
+// As JSON and FHIR write a decimal, but for the comma that a hand may type.
+const decimalForm = /^-?(0|[1-9]\d*)([.,]\d+)?$/;
 const dateForm = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])(T.*)?)?)?$/;
 
 /**
@@ -35,6 +37,7 @@ export function field(definition, resource, id, changed) {
     check() {
       const text = input.value.trim();
       if (definition.required && !text) say(words.form.required);
+      else if (definition.input === 'decimal' && text && !decimalForm.test(text)) say(words.form.decimal);
       else if (definition.input === 'date' && text && !realDate(text)) say(words.form.date);
       else {
         say('');
@@ -57,7 +60,7 @@ function make(definition, id, changed) {
       return h('select', common, !definition.required && h('option', { value: '' }, words.form.choose),
         Object.entries(definition.options).map(([value, text]) => h('option', { value }, text)));
     default:
-      return h('input', { ...common, type: 'text', inputmode: definition.input === 'ssin' ? 'numeric' : null, placeholder: definition.input === 'date' ? words.form.dateForm : null });
+      return h('input', { ...common, type: 'text', inputmode: { ssin: 'numeric', decimal: 'decimal' }[definition.input] ?? null, placeholder: definition.input === 'date' ? words.form.dateForm : null });
   }
 }
 

@@ -1,6 +1,6 @@
 // Writing a registration down: a form, its draft, and the write itself.
 
-import { ApiError, readRecord, writeRecord } from './api.js';
+import { ApiError, parse, readRecord, writeRecord } from './api.js';
 import { announce, h, show } from './dom.js';
 import { drop, keep, keepSoon } from './drafts.js';
 import { field } from './fields.js';
@@ -16,13 +16,13 @@ let count = 0;
 export function newDraft(type, patientID) {
   const id = crypto.randomUUID();
   const text = newText(type, id, patientID);
-  return { key: `${patientID || 'new'}:${type}`, dossier: patientID || 'new', type, id, isNew: true, text, etag: null, values: readValues(type, JSON.parse(text)) };
+  return { key: `${patientID || 'new'}:${type}`, dossier: patientID || 'new', type, id, isNew: true, text, etag: null, values: readValues(type, parse(text)) };
 }
 
 /** editDraft begins a change of a record, from its exact text. */
 export async function editDraft(type, id, patientID) {
   const { text, etag } = await readRecord(type, id);
-  return { key: `${patientID}:${type}/${id}`, dossier: patientID, type, id, isNew: false, text, etag, values: readValues(type, JSON.parse(text)) };
+  return { key: `${patientID}:${type}/${id}`, dossier: patientID, type, id, isNew: false, text, etag, values: readValues(type, parse(text)) };
 }
 
 /**
@@ -30,7 +30,7 @@ export async function editDraft(type, id, patientID) {
  * acknowledged it, closed where the user gives up.
  */
 export function form(draft, { done, closed, restored = false, conflict = false }) {
-  const resource = JSON.parse(draft.text);
+  const resource = parse(draft.text);
   const prefix = `f${++count}`;
   const fields = kinds[draft.type].fields.map((definition) => {
     const made = field(definition, resource, `${prefix}-${definition.name}`, () => {
@@ -127,8 +127,8 @@ export function form(draft, { done, closed, restored = false, conflict = false }
 
   // rebase puts what the user changed, and only that, on the version that stands now.
   function rebase(current) {
-    const began = readValues(draft.type, JSON.parse(draft.text));
-    const now = readValues(draft.type, JSON.parse(current.text));
+    const began = readValues(draft.type, parse(draft.text));
+    const now = readValues(draft.type, parse(current.text));
     for (const [name, f] of fields) {
       if (draft.values[name] === began[name]) draft.values[name] = now[name];
       f.value = draft.values[name];

@@ -1,10 +1,11 @@
 // The kinds of registration that the pages can make and change: their fields, and how
 // each field stands in the resource.
 
+import { parse } from './api.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
-import { namesAt, removeAt, setAt } from './splice.js';
+import { namesAt, removeAt, setAt, setTextAt } from './splice.js';
 
 const clinicalSystem = {
   Condition: 'http://terminology.hl7.org/CodeSystem/condition-clinical',
@@ -134,6 +135,43 @@ const medication = {
 };
 medication.fields[0].write = (text, _, value) => setAt(removeAt(text, ['medicationReference']), ['medicationCodeableConcept'], { text: value });
 
+const vaccination = {
+  type: 'Immunization',
+  patient: 'patient',
+  fields: [
+    inWords('vaccine', ['vaccineCode'], { required: true }),
+    when('givenOn', ['occurrenceDateTime'], 'occurrence', { required: true }),
+    plain('lot', ['lotNumber']),
+    remark,
+  ],
+  make: (patient) => ({ resourceType: 'Immunization', status: 'completed', patient, occurrenceDateTime: now().slice(0, 10), recorded: now() }),
+};
+
+const measurement = {
+  type: 'Observation',
+  patient: 'subject',
+  fields: [
+    inWords('measured', ['code'], { required: true }),
+    {
+      // A number is written with the digits that were typed.
+      name: 'value', input: 'decimal', required: true,
+      read: (r) => String(r.valueQuantity?.value ?? ''),
+      write: (text, _, value) => setTextAt(text, ['valueQuantity', 'value'], value.replace(',', '.')),
+    },
+    {
+      // The code of the old unit beside another one would be a lie.
+      ...plain('unit', ['valueQuantity', 'unit']),
+      write: (text, _, value) => {
+        const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), text);
+        return value ? setAt(bare, ['valueQuantity', 'unit'], value) : removeAt(bare, ['valueQuantity', 'unit']);
+      },
+    },
+    when('measuredOn', ['effectiveDateTime'], 'effective', { required: true }),
+    remark,
+  ],
+  make: (subject) => ({ resourceType: 'Observation', status: 'final', subject, effectiveDateTime: now(), ...authored('performer', true) }),
+};
+
 const patient = {
   type: 'Patient',
   patient: null,
@@ -170,7 +208,7 @@ const patient = {
 };
 
 /** kinds are all of them, by resource type. */
-export const kinds = Object.fromEntries([note, problem, allergy, medication, patient].map((k) => [k.type, k]));
+export const kinds = Object.fromEntries([note, problem, allergy, medication, vaccination, measurement, patient].map((k) => [k.type, k]));
 
 /** newText is the text of a new record, before its fields are filled in. */
 export function newText(kind, id, patientID) {
@@ -185,16 +223,18 @@ export function readValues(kind, resource) {
 
 /** writeValues puts the fields that differ from the text into it, and touches nothing else. */
 export function writeValues(kind, text, values) {
-  const before = readValues(kind, JSON.parse(text));
+  const before = readValues(kind, parse(text));
   return kinds[kind].fields.reduce((t, f) => {
     const wanted = (values[f.name] ?? '').trim();
-    return wanted === before[f.name].trim() ? t : f.write(t, JSON.parse(t), wanted);
+    return wanted === before[f.name].trim() ? t : f.write(t, parse(t), wanted);
   }, text);
 }
 
 /** editable reports whether the pages have a form for what a resource holds. */
 export function editable(resource) {
   if (!kinds[resource?.resourceType]) return false;
+  // A measurement of another form, such as one of two parts, is the EHR's.
+  if (resource.resourceType === 'Observation') return Boolean(resource.valueQuantity) && !resource.component;
   if (resource.resourceType !== 'DocumentReference') return true;
   const attachment = resource.content?.[0]?.attachment;
   return (attachment?.contentType ?? '').startsWith('text/plain') && fromBase64(attachment.data ?? '') !== null;

@@ -4,12 +4,14 @@ import { conflict } from './conflict.js';
 import { conflicts } from './conflicts.js';
 import { h, s, show } from './dom.js';
 import { dossier } from './dossier.js';
+import { history } from './history.js';
+import { findButton } from './find.js';
 import { languagePicker } from './language.js';
 import { light } from './light.js';
 import { onLive, startLive } from './live.js';
 import { forget } from './names.js';
 import { newPatient, patients } from './patients.js';
-import { go, start } from './router.js';
+import { start } from './router.js';
 import { synchronisation } from './synchronisation.js';
 import { picker } from './user.js';
 import { number, words } from './words.js';
@@ -23,7 +25,7 @@ show(document.getElementById('top'),
     h('a', { href: '/' }, words.nav.patients),
     h('a', { href: '/conflicts' }, words.nav.conflicts, open),
     h('a', { href: '/sync' }, words.nav.synchronisation)),
-  languagePicker(), picker(), light());
+  findButton(), languagePicker(), picker(), light());
 
 const banner = document.getElementById('banner');
 onLive((message) => {
@@ -39,17 +41,11 @@ onLive((message) => {
   }
 });
 
-document.addEventListener('keydown', (event) => {
-  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, textarea, select, dialog')) return;
-  event.preventDefault();
-  if (location.pathname === '/') document.getElementById('search')?.focus();
-  else go('/');
-});
-
 start([
   ['/', patients],
   ['/new-patient', newPatient],
   ['/patients/:id', dossier],
+  ['/history/:type/:id', history],
   ['/conflicts', conflicts],
   ['/conflicts/:type/:id', conflict],
   ['/sync', synchronisation],

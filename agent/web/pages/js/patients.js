@@ -5,6 +5,7 @@ import { h, later, show } from './dom.js';
 import { form, newDraft } from './forms.js';
 import { draftsOf } from './drafts.js';
 import { onLive, status } from './live.js';
+import { queryOf } from './query.js';
 import { age, nameOf, ssinOf, writeSSIN } from './resource.js';
 import { go, rewrite } from './router.js';
 import { date, words } from './words.js';
@@ -45,7 +46,7 @@ export function patients(main) {
     const { signal } = abort;
     const text = input.value.trim();
     try {
-      const bundle = await search('Patient', { ...parse(text), _count: atOnce }, { signal });
+      const bundle = await search('Patient', { ...queryOf(text), _count: atOnce }, { signal });
       show(body);
       page(bundle, text);
     } catch (cause) {
@@ -103,34 +104,6 @@ export function newPatient(main) {
   show(main, h('div', { class: 'page-head' }, h('h1', {}, words.patients.newTitle)), h('div', { class: 'card narrow' }, made.element));
   queueMicrotask(() => made.focus());
   return { title: words.patients.newTitle };
-}
-
-/** parse takes what was typed apart: dates and numbers are looked for as such, the rest is a name. */
-export function parse(text) {
-  const parameters = {};
-  const names = [];
-  for (const word of text.split(/[\s,;|\\]+/).filter((w) => /[\p{L}\p{N}]/u.test(w))) {
-    const day = dateOf(word);
-    const digits = word.replace(/[.\-\s/]/g, '');
-    if (day) parameters.birthdate = day;
-    else if (/^\d{4,}$/.test(digits)) parameters.identifier = digits.length === 11 ? digits : word;
-    else names.push(word);
-  }
-  if (names.length > 0) parameters.name = names.join(' ');
-  return parameters;
-}
-
-function dateOf(word) {
-  let m = /^(\d{4})-(\d{1,2})(?:-(\d{1,2}))?$/.exec(word);
-  if (m) return [m[1], two(m[2]), m[3] && two(m[3])].filter(Boolean).join('-');
-  m = /^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$/.exec(word);
-  if (m) return `${m[3]}-${two(m[2])}-${two(m[1])}`;
-  m = /^(1[89]\d\d|20\d\d)$/.exec(word);
-  return m ? m[1] : null;
-}
-
-function two(n) {
-  return n.padStart(2, '0');
 }
 
 function row(person) {

@@ -18,8 +18,14 @@ export function entryRow(r, names, { edit, remove }) {
         : h('p', { class: 'registration-detail' }, words.dossier.unread),
       h('p', { class: 'registration-meta' }, meta(r, said, names), badges(r))),
     h('div', { class: 'registration-tools' },
+      historyLink(r, name),
       edit && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.edit}: ${name}`, onclick: edit }, words.dossier.edit),
       r.content && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.remove}: ${name}`, onclick: remove }, words.dossier.remove)));
+}
+
+/** historyLink leads to all versions of a registration. */
+export function historyLink(r, name) {
+  return h('a', { class: 'button small quiet', href: `/history/${r.type}/${r.id}`, 'aria-label': `${words.dossier.history}: ${name}` }, words.dossier.history);
 }
 
 /** badges are what sets a registration apart: not yet on the server, refused, in conflict. */
@@ -60,12 +66,13 @@ function otherRow(r, names) {
   return h('li', { class: 'registration' }, h('div', { class: 'registration-body' },
     h('p', { class: 'registration-title' }, r.content ? r.said.title || kind(r.type) : words.dossier.unread, r.said.detail && h('span', { class: 'plain' }, ` ${r.said.detail}`)),
     h('p', { class: 'registration-meta' }, meta(r, r.said, names), badges(r)),
-    r.content && h('details', { class: 'all-fields' }, h('summary', {}, words.dossier.fields), fieldList(r.content))));
+    r.content && h('details', { class: 'all-fields' }, h('summary', {}, words.dossier.fields), fieldList(r.content))),
+  h('div', { class: 'registration-tools' }, historyLink(r, r.said.title || kind(r.type))));
 }
 
-/** fieldList is a resource member by member, but for what is ours or stands elsewhere. */
+/** fieldList is a resource member by member, but for what is ours or stands above it. */
 export function fieldList(resource, without = new Set()) {
-  const hidden = new Set(['resourceType', 'id', 'meta', 'text', 'contained']);
+  const hidden = new Set(['resourceType', 'id', 'meta', 'text', 'contained', 'subject', 'patient']);
   const rows = Object.entries(resource).filter(([name]) => !hidden.has(name) && !without.has(name) && !name.startsWith('_'));
   return h('dl', { class: 'fields' }, rows.map(([name, v]) => h('div', {}, h('dt', {}, label(name)), h('dd', {}, value(v, name)))));
 }

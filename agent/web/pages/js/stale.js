@@ -1,5 +1,6 @@
 // A write that came too late: what stands now, beside what the user typed.
 
+import { parse } from './api.js';
 import { h } from './dom.js';
 import { kinds, readValues } from './kinds.js';
 import { marked } from './textdiff.js';
@@ -7,8 +8,8 @@ import { words } from './words.js';
 
 /** fromOther shows what somebody else changed meanwhile. */
 export function fromOther(draft, current, { over, drop }) {
-  const began = readValues(draft.type, JSON.parse(draft.text));
-  const now = readValues(draft.type, JSON.parse(current.text));
+  const began = readValues(draft.type, parse(draft.text));
+  const now = readValues(draft.type, parse(current.text));
   const changed = kinds[draft.type].fields.filter((f) => now[f.name] !== began[f.name]);
   return h('div', { class: 'stale' },
     h('h3', {}, words.stale.title),

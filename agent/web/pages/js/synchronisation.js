@@ -1,6 +1,7 @@
 // Where this desk stands: the light in full, what waits, and what somebody should look at.
 
-import { get, post } from './api.js';
+import { fhir, get, post, request } from './api.js';
+import { desks } from './desks.js';
 import { ask } from './dialog.js';
 import { announce, h, later, show } from './dom.js';
 import { activity, colour, facts, lamp, switcher, warnings } from './light.js';
@@ -16,7 +17,8 @@ export function synchronisation(main, _, current) {
   const state = h('section', { class: 'card state', 'aria-label': words.synchronisation.title });
   const doubts = h('div', { class: 'stack' });
   const queue = h('div', { class: 'stack' });
-  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.synchronisation.title)), h('div', { class: 'stack' }, state, doubts, queue));
+  const practice = h('div', { class: 'stack' });
+  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.synchronisation.title)), h('div', { class: 'stack' }, state, doubts, queue, practice));
 
   const drawState = () => {
     const now = status();
@@ -38,17 +40,25 @@ export function synchronisation(main, _, current) {
     }
   };
   const again = later(drawQueue, 200);
+  const drawPractice = async () => {
+    const shown = await desks().catch((cause) => h('p', { class: 'error' }, cause.message));
+    if (current()) show(practice, shown);
+  };
+  const practiceAgain = later(drawPractice, 1000);
   const stop = onLive((message) => {
     if (message.kind === 'status' || message.kind === 'contact') drawState();
     if (message.kind !== 'contact') again();
+    if (message.kind === 'status' || message.kind === 'reset') practiceAgain();
   });
   drawState();
   drawQueue();
+  drawPractice();
   return {
     title: words.synchronisation.title,
     leave: () => {
       stop();
       again.cancel();
+      practiceAgain.cancel();
     },
   };
 }
@@ -57,6 +67,8 @@ function lookAt(now) {
   const w = words.synchronisation;
   const inDoubt = Object.entries(now.doubts ?? {}).filter(([, n]) => n > 0);
   return [
+    now.conflicts > 0 && h('section', { class: 'card section conflicts-open' }, h('h2', {}, w.conflicts, ' ', h('span', { class: 'figure attention' }, number(now.conflicts))),
+      h('p', {}, h('a', { class: 'button', href: '/conflicts' }, w.toConflicts))),
     now.warnings?.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.warnings), warnings(now.warnings)),
     inDoubt.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.doubts), h('p', {}, w.doubtsText),
       h('dl', { class: 'facts' }, inDoubt.map(([name, n]) => h('div', {}, h('dt', {}, w.doubtNames[name] ?? name), h('dd', {}, number(n)))))),
@@ -97,6 +109,7 @@ function row(q, person, names, again) {
     h('td', { class: 'figures' }, number(q.attempts)),
     h('td', {}, q.last_error ?? '', q.set_aside && h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => post(`/api/outbox/${q.event}/retry`), w.retried, again) }, w.retry),
+      h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => download(q), '', () => {}) }, w.save),
       h('button', { type: 'button', class: 'button small danger', onclick: (e) => discard(q, e.target, again) }, w.discard))));
 }
 
@@ -110,9 +123,19 @@ async function act(button, f, said, again) {
   button.disabled = true;
   try {
     await f();
-    announce(said);
+    if (said) announce(said);
+    button.disabled = false;
   } catch (cause) {
     button.after(h('span', { class: 'error', role: 'alert' }, cause.message));
   }
   again();
+}
+
+// download gives the user what was set aside as a file, as the FHIR door gives it: with its version.
+async function download(q) {
+  const { text } = await request('GET', `${fhir(q.type, q.id)}/_history/${q.event}`, { headers: { Accept: 'application/fhir+json' } });
+  const address = URL.createObjectURL(new Blob([text], { type: 'application/fhir+json' }));
+  const link = h('a', { href: address, download: `${q.type}-${q.id}-${q.event}.json` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
 }

@@ -83,9 +83,9 @@ export function bytes(n) {
 
 /** duration writes a number of seconds, as exactly as somebody who waits wants it. */
 export function duration(seconds) {
-  if (seconds < 90) return inUnit(seconds, 'second', 'short');
-  if (seconds < 5400) return inUnit(seconds / 60, 'minute', 'short');
-  return inUnit(seconds / 3600, 'hour', 'short', 1);
+  if (seconds < 90) return inUnit(seconds, 'second', 'long');
+  if (seconds < 5400) return inUnit(seconds / 60, 'minute', 'long');
+  return inUnit(seconds / 3600, 'hour', 'long', 1);
 }
 
 function inUnit(n, unit, unitDisplay, maximumFractionDigits = 0) {

@@ -113,6 +113,7 @@ export default {
   months: { one: '{0} Monat', other: '{0} Monate' },
 
   dossier: {
+    safety: 'Sicherheitsangaben', bornOn: 'geboren {0}',
     allergies: 'Allergien',
     noAllergies: 'Keine Allergien eingetragen',
     allergiesUnreadable: 'Eine Allergie ist eingetragen, die auf diesem PC nicht gelesen werden kann: Fragen Sie nach, bevor Sie verschreiben.',
@@ -230,7 +231,8 @@ export default {
     next: 'Nächster Konflikt',
     queued: 'noch nicht auf dem Server',
     byField: 'Feld für Feld', whole: 'Ganze Fassungen',
-    take: '{0} von Fassung {1} nehmen', both: 'Beide zusammen nehmen', bothHint: 'Alle Teile aller Fassungen, jeder einmal',
+    take: '{0} von Fassung {1} nehmen', both: 'Beide zusammen nehmen', bothHint: 'Jeder Teil aller Fassungen, einmal, außer was eine davon entfernt hat',
+    toChoose: { one: 'noch {0} Feld zu wählen', other: 'noch {0} Felder zu wählen' },
     preview: 'Vorschau', previewTitle: 'Das wird gelten', decide: 'Entscheiden', goOn: 'Weiter wählen',
     fromVersion: 'Fassung {0}', fromAll: 'alle Fassungen',
     invalid: 'Diese Felder passen nicht zusammen. Wählen Sie anders, oder behalten Sie eine Fassung ganz.',
@@ -288,6 +290,7 @@ export default {
     occurrenceDateTime: 'Datum', valueQuantity: 'Wert', component: 'Teile', lotNumber: 'Chargennummer', performer: 'Gemacht von', issued: 'Ausgestellt', abatementDateTime: 'Bis', severity: 'Schwere',
     deceasedDateTime: 'Verstorben am', deceasedBoolean: 'Verstorben', active: 'Aktiv', extension: 'Zusätze', generalPractitioner: 'Hausarzt', maritalStatus: 'Familienstand',
     communication: 'Sprache', contact: 'Kontakt', encounter: 'Kontakt', text: 'Text', title: 'Titel', reasonCode: 'Grund', authoredOn: 'Geschrieben am', requester: 'Angefordert von',
+    manifestation: 'Reaktion', substance: 'Stoff', doseAndRate: 'Dosis', route: 'Verabreichungsweg', timing: 'Wann', display: 'Text', system: 'System', value: 'Wert', unit: 'Einheit', use: 'Verwendung', line: 'Straße', city: 'Gemeinde', postalCode: 'Postleitzahl', country: 'Land', family: 'Familienname', given: 'Vornamen',
   },
   codes: {
     active: 'aktiv', inactive: 'nicht aktiv', resolved: 'vorbei', recurrence: 'wiedergekehrt', relapse: 'Rückfall', remission: 'in Remission', confirmed: 'bestätigt', unconfirmed: 'nicht bestätigt',

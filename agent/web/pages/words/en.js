@@ -113,6 +113,7 @@ export default {
   months: { one: '{0} month', other: '{0} months' },
 
   dossier: {
+    safety: 'Safety information', bornOn: 'born {0}',
     allergies: 'Allergies',
     noAllergies: 'No allergies registered',
     allergiesUnreadable: 'An allergy is registered that cannot be read on this PC: ask before prescribing.',
@@ -230,7 +231,8 @@ export default {
     next: 'Next conflict',
     queued: 'not yet on the server',
     byField: 'Field by field', whole: 'Whole versions',
-    take: 'Take {0} of version {1}', both: 'Take both together', bothHint: 'All items of all versions, each once',
+    take: 'Take {0} of version {1}', both: 'Take both together', bothHint: 'Every item of all versions, each once, but for what one of them removed',
+    toChoose: { one: 'still {0} field to choose', other: 'still {0} fields to choose' },
     preview: 'Preview', previewTitle: 'This is what will stand', decide: 'Decide', goOn: 'Go on choosing',
     fromVersion: 'version {0}', fromAll: 'all versions',
     invalid: 'These fields do not go together. Choose otherwise, or keep one version whole.',
@@ -289,6 +291,7 @@ export default {
     occurrenceDateTime: 'Date', valueQuantity: 'Value', component: 'Parts', lotNumber: 'Lot number', performer: 'Done by', issued: 'Issued', abatementDateTime: 'Until', severity: 'Severity',
     deceasedDateTime: 'Died on', deceasedBoolean: 'Deceased', active: 'Active', extension: 'Additions', generalPractitioner: 'General practitioner', maritalStatus: 'Marital status',
     communication: 'Language', contact: 'Contact', encounter: 'Contact', text: 'Text', title: 'Title', reasonCode: 'Reason', authoredOn: 'Written on', requester: 'Asked by',
+    manifestation: 'Reaction', substance: 'Substance', doseAndRate: 'Dose', route: 'Way of giving', timing: 'When', display: 'Text', system: 'System', value: 'Value', unit: 'Unit', use: 'Use', line: 'Street', city: 'City', postalCode: 'Postal code', country: 'Country', family: 'Family name', given: 'Given names',
   },
   codes: {
     active: 'active', inactive: 'inactive', resolved: 'over', recurrence: 'returned', relapse: 'relapsed', remission: 'in remission', confirmed: 'confirmed', unconfirmed: 'not confirmed',

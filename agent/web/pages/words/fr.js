@@ -113,6 +113,7 @@ export default {
   months: { one: '{0} mois', many: '{0} de mois', other: '{0} mois' },
 
   dossier: {
+    safety: 'Informations de sécurité', bornOn: 'né(e) le {0}',
     allergies: 'Allergies',
     noAllergies: 'Aucune allergie enregistrée',
     allergiesUnreadable: 'Une allergie est enregistrée qui est illisible sur ce PC : demandez avant de prescrire.',
@@ -230,7 +231,8 @@ export default {
     next: 'Conflit suivant',
     queued: 'pas encore sur le serveur',
     byField: 'Champ par champ', whole: 'Versions entières',
-    take: 'Prendre {0} de la version {1}', both: 'Prendre les deux ensemble', bothHint: 'Tous les éléments de toutes les versions, chacun une fois',
+    take: 'Prendre {0} de la version {1}', both: 'Prendre les deux ensemble', bothHint: 'Chaque élément de toutes les versions, une fois, sauf ce que l’une a supprimé',
+    toChoose: { one: 'encore {0} champ à choisir', many: 'encore {0} de champs à choisir', other: 'encore {0} champs à choisir' },
     preview: 'Aperçu', previewTitle: 'Voici ce qui vaudra', decide: 'Décider', goOn: 'Continuer à choisir',
     fromVersion: 'version {0}', fromAll: 'toutes les versions',
     invalid: 'Ces champs ne vont pas ensemble. Choisissez autrement, ou gardez une version entière.',
@@ -288,6 +290,7 @@ export default {
     occurrenceDateTime: 'Date', valueQuantity: 'Valeur', component: 'Parties', lotNumber: 'Numéro de lot', performer: 'Fait par', issued: 'Publié', abatementDateTime: 'Jusqu’à', severity: 'Sévérité',
     deceasedDateTime: 'Décédé le', deceasedBoolean: 'Décédé', active: 'Actif', extension: 'Ajouts', generalPractitioner: 'Médecin généraliste', maritalStatus: 'État civil',
     communication: 'Langue', contact: 'Contact', encounter: 'Contact', text: 'Texte', title: 'Titre', reasonCode: 'Raison', authoredOn: 'Écrit le', requester: 'Demandé par',
+    manifestation: 'Réaction', substance: 'Substance', doseAndRate: 'Dose', route: 'Voie d’administration', timing: 'Quand', display: 'Texte', system: 'Système', value: 'Valeur', unit: 'Unité', use: 'Usage', line: 'Rue', city: 'Commune', postalCode: 'Code postal', country: 'Pays', family: 'Nom de famille', given: 'Prénoms',
   },
   codes: {
     active: 'actif', inactive: 'inactif', resolved: 'terminé', recurrence: 'revenu', relapse: 'rechute', remission: 'en rémission', confirmed: 'confirmé', unconfirmed: 'non confirmé',

@@ -113,6 +113,7 @@ export default {
   months: { one: '{0} maand', other: '{0} maanden' },
 
   dossier: {
+    safety: 'Veiligheidsinformatie', bornOn: 'geboren {0}',
     allergies: 'Allergieën',
     noAllergies: 'Geen allergieën geregistreerd',
     allergiesUnreadable: 'Er is een allergie geregistreerd die op deze pc niet kan worden gelezen: vraag het na voor u voorschrijft.',
@@ -230,7 +231,8 @@ export default {
     next: 'Volgend conflict',
     queued: 'nog niet op de server',
     byField: 'Veld per veld', whole: 'Hele versies',
-    take: '{0} van versie {1} nemen', both: 'Beide samen nemen', bothHint: 'Alle elementen van alle versies, elk één keer',
+    take: '{0} van versie {1} nemen', both: 'Beide samen nemen', bothHint: 'Elk element van alle versies, één keer, behalve wat één ervan verwijderde',
+    toChoose: { one: 'nog {0} veld te kiezen', other: 'nog {0} velden te kiezen' },
     preview: 'Voorbeeld', previewTitle: 'Dit zal gelden', decide: 'Beslissen', goOn: 'Verder kiezen',
     fromVersion: 'versie {0}', fromAll: 'alle versies',
     invalid: 'Deze velden gaan niet samen. Kies anders, of behoud één versie helemaal.',
@@ -288,6 +290,7 @@ export default {
     occurrenceDateTime: 'Datum', valueQuantity: 'Waarde', component: 'Delen', lotNumber: 'Lotnummer', performer: 'Uitgevoerd door', issued: 'Uitgegeven', abatementDateTime: 'Tot', severity: 'Ernst',
     deceasedDateTime: 'Overleden op', deceasedBoolean: 'Overleden', active: 'Actief', extension: 'Toevoegingen', generalPractitioner: 'Huisarts', maritalStatus: 'Burgerlijke staat',
     communication: 'Taal', contact: 'Contact', encounter: 'Contact', text: 'Tekst', title: 'Titel', reasonCode: 'Reden', authoredOn: 'Geschreven op', requester: 'Gevraagd door',
+    manifestation: 'Reactie', substance: 'Stof', doseAndRate: 'Dosis', route: 'Toedieningsweg', timing: 'Wanneer', display: 'Tekst', system: 'Systeem', value: 'Waarde', unit: 'Eenheid', use: 'Gebruik', line: 'Straat', city: 'Gemeente', postalCode: 'Postcode', country: 'Land', family: 'Familienaam', given: 'Voornamen',
   },
   codes: {
     active: 'actief', inactive: 'niet actief', resolved: 'voorbij', recurrence: 'teruggekeerd', relapse: 'hervallen', remission: 'in remissie', confirmed: 'bevestigd', unconfirmed: 'niet bevestigd',

@@ -1,0 +1,161 @@
+package web_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Measurements have a plot, vaccinations a section, all registrations a timeline.
+func TestDossierInTime(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.see(".section-Immunization", "Influenza 2026")
+	b.see(".section-Observation .plot", "7.20 %")
+	b.see(".section-Observation .plot", "6.70 – 7.40")
+	b.until(`document.querySelector('.plot svg').getAttribute('aria-label') === 'HbA1c: 7 values from 3 Nov 2020 to 3 Nov 2026, the last one 7.20 %'`, "the plot in words")
+	b.until(`document.querySelectorAll('.plot circle').length === 7`, "a point per value")
+
+	b.click(".section-Observation .section-head button", "Add")
+	b.fill("measured", "HbA1c")
+	b.fill("value", "7,x")
+	b.fill("unit", "%")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".field-error", "Write a number")
+	b.fill("value", "6,50")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".section-Observation .plot", "6.50 %")
+	states, err := d.store.Dossier(t.Context(), "p7", "Observation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, s := range states {
+		found = found || strings.Contains(string(s.Shown.Body), `"value":6.50,`) || strings.Contains(string(s.Shown.Body), `"value":6.50}`)
+	}
+	if !found {
+		t.Error("no measurement has the digits that were typed")
+	}
+	b.click(".section-Immunization .section-head button", "Add")
+	b.fill("vaccine", "Tetanus")
+	b.fill("lot", "A-17")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".section-Immunization", "Tetanus")
+	b.shoot("dossier-measurements")
+
+	b.click(".views button", "Timeline")
+	b.see(".timeline .count", "22 registrations")
+	b.until(`location.search === '?view=timeline'`, "an address of its own")
+	b.shoot("dossier-timeline")
+	b.run(`(() => { const s = document.querySelector('.timeline select'); s.value = 'DocumentReference'; s.dispatchEvent(new Event('change')); })()`)
+	b.see(".timeline .count", "3 registrations")
+	b.run(`(() => { const s = document.querySelector('.timeline input'); s.value = 'flu VACCINE'; s.dispatchEvent(new Event('input')); })()`)
+	b.see(".timeline .count", "1 registration")
+	b.see(".timeline .day", "14 Oct 2026")
+	b.visit("/patients/p7?view=timeline")
+	b.see(".timeline .count", "22 registrations")
+
+	b.media("print")
+	b.see(".printed", "Printed on")
+	b.missing(".views", "Timeline")
+	b.shoot("dossier-print")
+}
+
+func TestHistoryOfARecord(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	first := shownID(t, d, "Condition/d2")
+	text := shown(t, d, "Condition/d2")
+	second := d.arrives("Condition/d2", "p7", "dr-2", strings.Replace(text, "High blood pressure", "Hypertension, grade 2", 1), first)
+	d.arrivesFrom(d.here, "Condition/d2", "p7", "nurse-1", strings.Replace(text, "2011-05", "2011-06", 1), second)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click("[data-record='Condition/d2'] a", "History")
+	b.see("h1", "History: Problem: High blood pressure")
+	b.until(`document.querySelectorAll('.versions tbody tr').length === 3`, "three versions")
+	b.see(".versions", "Registered")
+	b.see(".versions", "Stands now")
+	b.see("#difference .differs mark", "High")
+	b.click(`.versions tr:last-child input[name=from]`, "")
+	b.until(`document.querySelectorAll('#difference tbody tr').length === 1`, "what differs between the first and the last")
+	b.see("#difference", "Since")
+	b.shoot("history")
+	address := b.text(`location.pathname + location.search`)
+	b.visit(address)
+	b.until(`document.querySelectorAll('#difference tbody tr').length === 1`, "the same two versions at the same address")
+	b.click(".crumbs a", "To the dossier")
+	b.see("h1", "Jan Janssens")
+}
+
+func TestHistoryAPI(t *testing.T) {
+	d := newDesk(t)
+	root, a, b := twoHeads(d)
+	var history struct {
+		Patient  string
+		Versions []struct {
+			Event   string
+			Parents []string
+			Head    bool
+		}
+	}
+	d.get("/api/history/Condition/c1", &history)
+	if history.Patient != "p1" || len(history.Versions) != 3 || history.Versions[0].Event != b.String() || !history.Versions[1].Head ||
+		history.Versions[2].Event != root.String() || history.Versions[2].Head || len(history.Versions[2].Parents) != 0 || history.Versions[0].Parents[0] != root.String() {
+		t.Errorf("got %+v, want three versions, the newest first", history)
+	}
+	compare := func(from, to string) string {
+		return "/api/history/Condition/c1/compare?" + url.Values{"from": {from}, "to": {to}}.Encode()
+	}
+	var difference struct {
+		Fields []struct {
+			Path string
+			A, B map[string]string
+		}
+	}
+	d.get(compare(root.String(), a.String()), &difference)
+	if f := difference.Fields; len(f) != 1 || f[0].A["text"] != "Asthma" || f[0].B["text"] != "Asthma, mild" {
+		t.Errorf("got %+v, want one field", difference)
+	}
+	d.get(compare(a.String(), a.String()), &difference)
+	if len(difference.Fields) != 0 {
+		t.Errorf("got %+v between a version and itself", difference)
+	}
+	for path, want := range map[string]int{
+		"/api/history/Condition/none": 404, "/api/history/condition/c1": 400, compare("x", a.String()): 400, compare(a.String(), events.ID{}.String()): 404,
+		"/api/history/Patient/p1/compare?from=" + a.String() + "&to=" + a.String(): 404,
+	} {
+		if answer, text := d.ask("GET", path, ""); answer.StatusCode != want {
+			t.Errorf("GET %s: got %s %s, want %d", path, answer.Status, text, want)
+		}
+	}
+}
+
+// From anywhere, by keyboard alone.
+func TestFindFromAnywhere(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts")
+	b.see("tbody", "Warfarin")
+	b.keys("/")
+	b.see("dialog.find", "Arrows to choose")
+	b.keys("janssens")
+	b.until(`document.querySelectorAll('.find [role=option]').length === 2`, "two people")
+	b.shoot("find")
+	b.keys(kb.ArrowDown)
+	b.until(`document.activeElement.getAttribute('aria-activedescendant') === 'find-1'`, "the second one")
+	b.keys(kb.Enter)
+	b.see("h1", "Janssens")
+	b.missing("dialog.find", "")
+	b.run(`document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'k', ctrlKey: true, bubbles: true}))`)
+	b.until(`document.activeElement.id === 'find-input'`, "the search by Ctrl K")
+	b.keys("12 maart 1957" + kb.Enter)
+	b.see("h1", "Jan Janssens")
+	b.until(`!document.querySelector('dialog')`, "no dialog")
+}

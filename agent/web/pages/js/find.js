@@ -1,0 +1,94 @@
+// Finding a patient from anywhere, without leaving the page before somebody is chosen.
+
+import { resources, search } from './api.js';
+import { h, later, s, show } from './dom.js';
+import { queryOf } from './query.js';
+import { nameOf, ssinOf, writeSSIN } from './resource.js';
+import { go } from './router.js';
+import { date, words } from './words.js';
+
+const atOnce = '8';
+const pause = 40; // ms after the last key
+const least = 2; // letters: one finds too many to choose from
+
+/** findButton opens the search, as / and Ctrl K do from anywhere. */
+export function findButton() {
+  document.addEventListener('keydown', (event) => {
+    const slash = event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest('input, textarea, select, dialog');
+    const letter = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.target.closest('dialog');
+    if (!slash && !letter) return;
+    event.preventDefault();
+    const here = document.getElementById('search');
+    if (slash && here) here.focus();
+    else open();
+  });
+  return h('button', { type: 'button', class: 'icon-button', id: 'find', 'aria-label': words.find.title, title: `${words.find.open} (Ctrl K)`, onclick: open },
+    s('svg', { viewBox: '0 0 24 24', class: 'glass', 'aria-hidden': 'true', focusable: 'false' }, s('circle', { cx: 10.5, cy: 10.5, r: 6 }), s('path', { d: 'M15 15l5 5' })));
+}
+
+function open() {
+  const list = h('ul', { role: 'listbox', id: 'find-list', 'aria-label': words.patients.title });
+  const said = h('p', { class: 'hint', role: 'status' });
+  const input = h('input', {
+    type: 'search', id: 'find-input', role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'find-list', 'aria-autocomplete': 'list', 'aria-label': words.find.label,
+    placeholder: words.find.label, autocomplete: 'off', spellcheck: 'false', oninput: () => soon(), onkeydown: (event) => press(event),
+  });
+  const dialog = h('dialog', { class: 'dialog find', 'aria-label': words.find.title }, input, list, said, h('p', { class: 'hint' }, words.find.hint));
+  let abort = null;
+  let at = -1;
+
+  const choose = (index) => {
+    at = index;
+    [...list.children].forEach((option, i) => option.setAttribute('aria-selected', String(i === at)));
+    list.children[at]?.scrollIntoView({ block: 'nearest' });
+    if (at >= 0) input.setAttribute('aria-activedescendant', list.children[at].id);
+    else input.removeAttribute('aria-activedescendant');
+  };
+  const load = async () => {
+    abort?.abort();
+    abort = new AbortController();
+    const text = input.value.trim();
+    try {
+      const found = text.length >= least ? resources(await search('Patient', { ...queryOf(text), _count: atOnce }, { signal: abort.signal })) : [];
+      list.dataset.text = text;
+      show(list, found.map((person, i) => option(person, i, () => leave(person.id))));
+      input.setAttribute('aria-expanded', String(found.length > 0));
+      said.textContent = text.length >= least && found.length === 0 ? words.find.none : '';
+      choose(found.length > 0 ? 0 : -1);
+    } catch (cause) {
+      if (cause.name !== 'AbortError') said.textContent = cause.message;
+    }
+  };
+  const soon = later(load, pause);
+  const leave = (id) => {
+    dialog.close();
+    go(`/patients/${id}`);
+  };
+  const press = async (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step && event.key !== 'Enter') return;
+    event.preventDefault();
+    if (step) {
+      choose(Math.min(Math.max(at + step, 0), list.children.length - 1));
+      return;
+    }
+    soon.cancel();
+    if (list.dataset.text !== input.value.trim()) await load(); // Enter was faster than the pause
+    list.children[at]?.click();
+  };
+  dialog.addEventListener('close', () => {
+    soon.cancel();
+    abort?.abort();
+    dialog.remove();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  input.focus();
+}
+
+function option(person, i, choose) {
+  const { family, given, text } = nameOf(person);
+  return h('li', { role: 'option', id: `find-${i}`, 'aria-selected': 'false', dataset: { patient: person.id }, onclick: choose },
+    h('span', {}, h('strong', {}, family || text || words.patients.unnamed), given && ` ${given}`),
+    h('span', { class: 'figures' }, date(person.birthDate)), h('span', { class: 'figures' }, writeSSIN(ssinOf(person))));
+}
