@@ -131,6 +131,7 @@ class Dossier {
         rewrite(inTime ? `${location.pathname}?view=timeline` : location.pathname);
         this.overview.hidden = inTime;
         this.timeline.element.hidden = !inTime;
+        if (inTime) this.timeline.fill();
         [...group.children].forEach((b, i) => b.setAttribute('aria-pressed', String((i === 1) === inTime)));
       },
     }, text);
@@ -157,7 +158,7 @@ class Dossier {
           person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit),
           person && historyLink(person, name),
           h('button', { type: 'button', class: 'button small quiet', onclick: () => print() }, words.dossier.print)),
-        h('p', { class: 'printed' }, words.dossier.printed(moment(new Date().toISOString())))),
+        h('p', { class: 'printed' }, words.dossier.printed(moment(new Date().toISOString(), true)))),
       this.allergies(),
     ];
   }
