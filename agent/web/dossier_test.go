@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -62,7 +63,8 @@ func TestDossierInTime(t *testing.T) {
 	b.see(".timeline .count", "22 registrations")
 
 	b.media("print")
-	b.see(".printed", "Printed on")
+	b.see(".printed", "Printed on "+time.Now().In(brussels(t)).Format("2 "))
+	b.missing(".timeline summary", "All fields")
 	b.missing(".views", "Timeline")
 	b.shoot("dossier-print")
 }
@@ -158,4 +160,14 @@ func TestFindFromAnywhere(t *testing.T) {
 	b.keys("12 maart 1957" + kb.Enter)
 	b.see("h1", "Jan Janssens")
 	b.until(`!document.querySelector('dialog')`, "no dialog")
+}
+
+// brussels is where the browser of the tests stands.
+func brussels(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Brussels")
+	if err != nil {
+		t.Skip("there are no time zones on this machine")
+	}
+	return zone
 }

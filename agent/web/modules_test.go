@@ -101,7 +101,8 @@ const moduleTests = `(async () => {
 	want('no union of what is no list', union(['{"l":1}', '{"l":[1]}'], undefined, 'l'), undefined);
 	want('what one alone changed', proposal([one, two], root, 'a'), 0);
 	want('what both changed', proposal(['{"a":1}', '{"a":3}'], '{"a":2}', 'a'), undefined);
-	want('a union is proposed', proposal([one, two], root, 'l'), both);
+	want('a union is proposed', proposal([one, two], '{"l":[{"x":1}]}', 'l'), both);
+	want('none where all replaced the same', proposal([one, two], root, 'l'), undefined);
 	want('no union of two doses is proposed', proposal(['{"l":[{"d":2}]}', '{"l":[{"d":3}]}'], '{"l":[{"d":1}]}', 'l'), undefined);
 	want('digits are kept', merged([one, two], root, new Map([['a', 0], ['l', both], ['b', 1]])), '{"a":1.00,"l":[{"x":1},{"y":2.50},{"z":3}]}');
 	want('a deletion beside two', merged([undefined, one, two], root, new Map([['a', 2]])), one.replace('1.00', '2'));

@@ -10,7 +10,11 @@ const key = 'carelog.decided';
 
 /** remember keeps a decision: {type, id, event, title, answer}, the answer as the text it was. */
 export function remember(decision) {
-  sessionStorage.setItem(key, JSON.stringify(decision));
+  try {
+    sessionStorage.setItem(key, JSON.stringify(decision));
+  } catch {
+    forgetDecision(); // without room there is no way back, and the one of an older decision would mislead
+  }
 }
 
 /** recall is the decision that made an event; null where it is not the last one of this tab. */

@@ -19,8 +19,15 @@ import { date, kind, moment, within, words } from './words.js';
 const left = ['DocumentReference', 'Observation', 'Immunization'];
 const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
 
-// On paper there is nothing to open: what is folded is printed as well.
-window.addEventListener('beforeprint', () => document.querySelectorAll('main details.past, main details.group').forEach((d) => { d.open = true; }));
+// On paper there is nothing to open: what is folded is printed as well, with the moment of it.
+window.addEventListener('beforeprint', () => {
+  document.querySelectorAll('main details.past, main details.group').forEach((d) => { d.open = true; });
+  document.querySelectorAll('.printed').forEach((p) => { p.textContent = printed(); });
+});
+
+function printed() {
+  return words.dossier.printed(moment(new Date().toISOString(), true));
+}
 
 /** dossier is the page of one patient. */
 export function dossier(main, { id }, current) {
@@ -116,11 +123,13 @@ class Dossier {
         h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(within(kind(type))), onclick: () => this.open(type, newDraft(type, this.id)) },
           words.dossier.addShort)),
       this.places[type], this.lists[type]);
+    const drafts = draftsOf(this.id);
+    if (drafts.length > 0) this.inTime = false; // what was typed is seen first
     this.overview = h('div', { class: 'columns', hidden: this.inTime },
       h('div', { class: 'column' }, left.map(section), this.others), h('div', { class: 'column' }, right.map(section)));
     this.timeline.element.hidden = !this.inTime;
     show(this.main, this.head, this.places.Patient, this.views(), this.overview, this.timeline.element);
-    for (const draft of draftsOf(this.id)) this.open(draft.type, draft, true);
+    for (const draft of drafts) this.open(draft.type, draft, true);
   }
 
   // views switches between the two; what is being typed stays where it is.
@@ -131,6 +140,7 @@ class Dossier {
         rewrite(inTime ? `${location.pathname}?view=timeline` : location.pathname);
         this.overview.hidden = inTime;
         this.timeline.element.hidden = !inTime;
+        if (inTime) this.timeline.fill();
         [...group.children].forEach((b, i) => b.setAttribute('aria-pressed', String((i === 1) === inTime)));
       },
     }, text);
@@ -157,7 +167,7 @@ class Dossier {
           person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit),
           person && historyLink(person, name),
           h('button', { type: 'button', class: 'button small quiet', onclick: () => print() }, words.dossier.print)),
-        h('p', { class: 'printed' }, words.dossier.printed(moment(new Date().toISOString())))),
+        h('p', { class: 'printed' }, printed())),
       this.allergies(),
     ];
   }

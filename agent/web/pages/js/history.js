@@ -20,11 +20,13 @@ export function history(main, { type, id }, current) {
   const query = new URLSearchParams(location.search);
   const chosen = { from: query.get('from'), to: query.get('to') };
 
+  let turn = 0;
   const compare = async () => {
+    const mine = ++turn;
     rewrite(`${location.pathname}?${new URLSearchParams(chosen)}`);
     try {
       const { fields } = await get(`${path}/compare?${new URLSearchParams(chosen)}`);
-      if (current()) show(difference, table(type, fields));
+      if (current() && mine === turn) show(difference, table(type, fields));
     } catch (cause) {
       if (current()) show(difference, h('p', { class: 'error' }, cause.message));
     }

@@ -5,7 +5,7 @@ import { badges, fieldList, historyLink } from './registrations.js';
 import { describe } from './resource.js';
 import { collator, date, kind, words } from './words.js';
 
-/** timeline makes the view once; its draw shows the records as they are now. */
+/** timeline makes the view once. draw takes the records as they are now; fill shows them where they were drawn unseen. */
 export function timeline() {
   const list = h('div', {});
   const said = h('p', { class: 'count', role: 'status' });
@@ -33,10 +33,10 @@ export function timeline() {
     }).sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? '') || b.heads[0].event.localeCompare(a.heads[0].event));
     options(kinds, words.dossier.allKinds, new Map(entries.map((r) => [r.type, kind(r.type)])));
     options(people, words.dossier.allPeople, new Map(entries.filter((r) => r.heads[0].author).map((r) => [r.heads[0].author, names.get(r.heads[0].author) ?? r.heads[0].author])));
-    if (!list.contains(document.activeElement)) fill();
+    if (!element.hidden && !list.contains(document.activeElement)) fill();
   };
   const element = h('section', { class: 'card section timeline', 'aria-labelledby': 'title-timeline' }, h('h2', { id: 'title-timeline', class: 'spoken' }, words.dossier.timeline), h('div', { class: 'filters' }, kinds, people, text), said, list);
-  return { element, draw };
+  return { element, draw, fill };
 }
 
 function options(select, any, map) {

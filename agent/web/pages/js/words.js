@@ -104,11 +104,11 @@ export function date(value) {
   return new Intl.DateTimeFormat(locale, options).format(utc);
 }
 
-/** moment writes a time of day, with its date unless that is today. */
-export function moment(value) {
+/** moment writes a time of day, with its date unless that is today; always with it where it must stand alone. */
+export function moment(value, always = false) {
   const time = new Date(value);
   if (Number.isNaN(time.getTime()) || time.getUTCFullYear() < 2) return words.light.never;
   const today = time.toDateString() === new Date().toDateString();
-  const options = { hour: '2-digit', minute: '2-digit', ...(!today && { day: 'numeric', month: 'short', year: 'numeric' }) };
+  const options = { hour: '2-digit', minute: '2-digit', ...((always || !today) && { day: 'numeric', month: 'short', year: 'numeric' }) };
   return new Intl.DateTimeFormat(locale, options).format(time);
 }

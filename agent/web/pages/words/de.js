@@ -149,9 +149,7 @@ export default {
     allKinds: 'Alle Arten', allPeople: 'Alle', filterText: 'Enthält', undated: 'Ohne Datum',
     shown: { one: '{0} Eintrag', other: '{0} Einträge' },
     history: 'Verlauf',
-    lastValues: { one: '{0} Wert', other: 'letzte {0} Werte' },
     plot: '{0}: {1} Werte von {2} bis {3}, der letzte {4}',
-    elsewhere: 'Wartet auf das Senden',
   },
   history: {
     title: 'Verlauf: {0}', versions: { one: '{0} Fassung', other: '{0} Fassungen' },

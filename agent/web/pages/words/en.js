@@ -149,9 +149,7 @@ export default {
     allKinds: 'All kinds', allPeople: 'Everybody', filterText: 'Contains', undated: 'Without a date',
     shown: { one: '{0} registration', other: '{0} registrations' },
     history: 'History',
-    lastValues: { one: '{0} value', other: 'last {0} values' },
     plot: '{0}: {1} values from {2} to {3}, the last one {4}',
-    elsewhere: 'Waiting to be sent',
   },
   history: {
     title: 'History: {0}', versions: { one: '{0} version', other: '{0} versions' },

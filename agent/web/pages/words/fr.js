@@ -149,9 +149,7 @@ export default {
     allKinds: 'Tous les types', allPeople: 'Tout le monde', filterText: 'Contient', undated: 'Sans date',
     shown: { one: '{0} enregistrement', many: '{0} d’enregistrements', other: '{0} enregistrements' },
     history: 'Historique',
-    lastValues: { one: '{0} valeur', many: '{0} de valeurs', other: '{0} dernières valeurs' },
     plot: '{0} : {1} valeurs du {2} au {3}, la dernière {4}',
-    elsewhere: 'En attente d’envoi',
   },
   history: {
     title: 'Historique : {0}', versions: { one: '{0} version', many: '{0} de versions', other: '{0} versions' },

@@ -149,9 +149,7 @@ export default {
     allKinds: 'Alle soorten', allPeople: 'Iedereen', filterText: 'Bevat', undated: 'Zonder datum',
     shown: { one: '{0} registratie', other: '{0} registraties' },
     history: 'Geschiedenis',
-    lastValues: { one: '{0} waarde', other: 'laatste {0} waarden' },
     plot: '{0}: {1} waarden van {2} tot {3}, de laatste {4}',
-    elsewhere: 'Wacht op verzending',
   },
   history: {
     title: 'Geschiedenis: {0}', versions: { one: '{0} versie', other: '{0} versies' },
