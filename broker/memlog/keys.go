@@ -116,9 +116,10 @@ func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 }
 
 // KeysAfter reads the wrapped keys that came after read; see broker.Log.KeysAfter.
-func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error) {
-	now = read
-	err = l.request(ctx, func() error {
+func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.WrappedKey, events.KeyMark, error) {
+	var keys []events.WrappedKey
+	now := read
+	err := l.request(ctx, func() error {
 		if !slices.ContainsFunc(l.server.keys, func(k storedKey) bool { return k.mark.Same(read) }) {
 			now = events.KeyMark{}
 		}
