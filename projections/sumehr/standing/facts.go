@@ -46,12 +46,15 @@ func (f Facts) Newest() bool {
 	return f.Published != nil && !f.Published.Revoked && f.Broken == nil && len(f.Conflicts) == 0 && f.Published.Digest == f.Digest
 }
 
-// Wished reports whether any of the records, of which only Consents need be there, wishes
-// that the Sumehr is kept up to date: then it is worth while to Read the dossier.
-func Wished(records []sumehr.Record, at time.Time) bool {
-	wish, _ := wishes(records, at.Format(time.DateOnly))
-	return wish.holds
+// Asked reports whether any of the records, of which only Consents need be there, is about the
+// wish, be it in force, over or to come: then it is worth while to Read the dossier.
+func Asked(records []sumehr.Record) (asked bool) {
+	each(records, consent.wishes, func(sumehr.Record, sumehr.Head, consent) { asked = true })
+	return asked
 }
+
+// Types are those of which Read reads every record in the dossier.
+func Types() []string { return append(sumehr.Types(), "DocumentReference") }
 
 // Read takes from a dossier what a judgement needs. Where nobody wishes a Sumehr, none is made.
 func Read(in sumehr.Input) Facts {

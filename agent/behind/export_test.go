@@ -1,0 +1,9 @@
+package behind
+
+import "context"
+
+// CatchUp judges what changed, and makes no list.
+func (t *Table) CatchUp(ctx context.Context) error { return t.refresh(ctx) }
+
+// Ran reports whether Run has looked once.
+func (t *Table) Ran() bool { return t.seen.Load() != nil }
