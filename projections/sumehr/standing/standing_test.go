@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
@@ -142,6 +143,7 @@ func TestJudge(t *testing.T) {
 		{"the wish is over", dossier{"Consent/wish": {consent("wish", "active", marks, standing.WishCode, over)}}, ready, standing.Off, nil},
 		{"the patient refuses and nobody wishes", dossier{"Consent/wish": {consent("wish", "active", marks, standing.WishCode, deny)}}, ready, standing.Off, nil},
 		{"the patient refuses", dossier{"Consent/no": {consent("no", "active", marks, standing.WishCode, deny)}}, ready, standing.Refused, []string{"Consent/no", "Consent/wish"}},
+		{"the patient refused, and does no more", dossier{"Consent/no": {consent("no", "active", marks, standing.WishCode, provision("deny", "", "2026-11-19"))}}, ready, standing.Waiting, nil},
 		{"no number", dossier{"Patient/p1": {numberless}}, ready, standing.Number, []string{"Patient/p1"}},
 		{"a wrong number", dossier{"Patient/p1": {misnumbered}}, ready, standing.Number, []string{"Patient/p1"}},
 		{"no consent", dossier{"Consent/yes": nil}, ready, standing.NoConsent, nil},
@@ -270,11 +272,15 @@ func TestPublication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := structure.Check(first); err != nil {
+		t.Errorf("it is no FHIR: %v", err)
+	}
 	of["DocumentReference/pub"] = []string{string(first), string(second)}
 	in := of.input(t)
 	for _, r := range in.Records {
 		if r.Type == "DocumentReference" {
 			p.Version = r.Heads[1].Version
+			slices.Reverse(r.Heads)
 		}
 	}
 	if len(p.Made) < 2 {
@@ -300,4 +306,21 @@ func TestTexts(t *testing.T) {
 			t.Errorf("%s has no text in a language that is not known", r)
 		}
 	}
+}
+
+// Whatever stands in the records there is a judgement, with words.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(consent("x", "active", marks, standing.WishCode, provision("deny", "2020", "é"))))
+	f.Add([]byte(consent("x", "active", links, "gmd", `,"policyRule":{"coding":[null]}`)))
+	f.Add([]byte(published(f, usual(nil), false)))
+	f.Add([]byte(`{"category":[{"coding":[{"system":"` + marks + `","code":"published"}]}],"context":{"related":[{"reference":"a/b/_history/"}]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		in := usual(nil).input(t)
+		for _, kind := range []string{"Consent", "DocumentReference"} {
+			in.Records = append(in.Records, sumehr.Record{Record: events.Record{Type: kind, ID: "x"}, Heads: []sumehr.Head{{Version: version(99), Body: body}, {Version: version(98)}}})
+		}
+		if j := standing.Judge(standing.Read(in), ready); j.Reason.Text("nl") == "" {
+			t.Errorf("%q has no words", j.Reason)
+		}
+	})
 }
