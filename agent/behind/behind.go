@@ -50,7 +50,7 @@ type Table struct {
 	log     *slog.Logger
 	seed    maphash.Seed
 	behind  atomic.Int64
-	reads   atomic.Int64                    // dossiers of wished patients
+	reads   atomic.Int64                    // dossiers of asked patients, for the tests
 	seen    atomic.Pointer[<-chan struct{}] // what Run has judged: what came before this is closed
 
 	turn    chan struct{} // holds one: who has it may touch what is below
@@ -90,26 +90,11 @@ func (t *Table) forget() {
 	t.started, t.asked, t.stale = false, map[string]entry{}, map[string]bool{}
 }
 
-// Reads is how many dossiers were read for it so far.
-func (t *Table) Reads() int { return int(t.reads.Load()) }
-
 // Behind is how many patients are in the table, as they were judged last.
 func (t *Table) Behind() int { return int(t.behind.Load()) }
 
 // List is the table, by name and id of the patient, and how many are wished in all.
 func (t *Table) List(ctx context.Context) (rows []Row, wished int, err error) {
-	status, err := t.desk.Status(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
-	}
-	queue, err := t.desk.Outbox(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
-	}
-	queued := map[string]bool{}
-	for _, q := range queue {
-		queued[q.Patient] = true
-	}
 	if err := t.lock(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -117,17 +102,39 @@ func (t *Table) List(ctx context.Context) (rows []Row, wished int, err error) {
 	if err := t.catchUp(ctx); err != nil {
 		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
 	}
+	// After the records: of what is judged here, nothing that waits is missed.
+	desk, queued, err := t.deskNow(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
+	}
 	for patient, e := range t.asked {
 		if e.facts.Wished {
 			wished++
 		}
-		desk := standing.Desk{Level: status.Color == light.Online && !status.Incomplete, Queued: queued[patient]}
+		desk.Queued = queued[patient]
 		if j := standing.Judge(e.facts, desk); j.Reason != standing.Newest && j.Reason != standing.Off {
 			rows = append(rows, Row{e.facts, j})
 		}
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Patient, b.Patient)) })
 	return rows, wished, nil
+}
+
+// deskNow is the state of the desk, and the patients of whom something waits to be sent.
+func (t *Table) deskNow(ctx context.Context) (desk standing.Desk, queued map[string]bool, err error) {
+	status, err := t.desk.Status(ctx)
+	if err != nil {
+		return desk, nil, err
+	}
+	queue, err := t.desk.Outbox(ctx)
+	if err != nil {
+		return desk, nil, err
+	}
+	queued = map[string]bool{}
+	for _, q := range queue {
+		queued[q.Patient] = true
+	}
+	return standing.Desk{Level: status.Color == light.Online && !status.Incomplete}, queued, nil
 }
 
 func (t *Table) lock(ctx context.Context) error {

@@ -311,6 +311,7 @@ func TestRun(t *testing.T) {
 	p.write("Practitioner/dr", "", fmt.Sprintf(doctor, ""))
 	p.admit("a")
 	p.set(func() { p.status.Incomplete = true })
+	busy := &light.Activity{Kind: light.CatchUp}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.table.Run(ctx) }()
@@ -318,7 +319,12 @@ func TestRun(t *testing.T) {
 	if n := p.table.Reads(); n != 0 {
 		t.Errorf("%d dossiers were read while the log was not read to its end", n)
 	}
-	p.set(func() { p.status.Incomplete = false })
+	p.set(func() { p.status.Incomplete, p.status.Activity = false, busy })
+	await(t, func() bool { return !p.table.Stale() })
+	if n := p.table.Reads(); n != 0 {
+		t.Errorf("%d dossiers were read while somebody waited for what is new", n)
+	}
+	p.set(func() { p.status.Activity = nil })
 	await(t, func() bool { return p.table.Behind() == 1 })
 	p.publish("a")
 	if !p.table.Stale() && p.table.Behind() == 1 {

@@ -11,5 +11,6 @@
 //   - Nothing is kept on the disk: the table is made of the records at each start.
 //
 // It does not promise to be quick where it was never read: 10,000 wished patients take some
-// seconds, in Run beside everything else, and not while the first read of the log goes on.
+// seconds, in Run beside everything else, and not while the desk reads or sends: the count
+// is then that of before.
 package behind

@@ -10,8 +10,9 @@ import (
 const gather = 200 * time.Millisecond
 
 // Run keeps the count true until ctx ends; it then returns nil. An error of the store is
-// said, and it is tried again at the next change. While the log is read for the first time
-// nothing is judged: every dossier would be judged many times.
+// said, and it is tried again at the next change. While the desk reads or sends what a person
+// waits for nothing is judged, nor before the log was read to its end once: every dossier
+// would be judged many times.
 func (t *Table) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		changed := t.desk.Changed() // taken before looking, so that nothing falls between
@@ -56,7 +57,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 func (t *Table) refresh(ctx context.Context) error {
 	status, err := t.desk.Status(ctx)
-	if err != nil || status.Incomplete {
+	if err != nil || status.Incomplete || status.Activity != nil {
 		return err
 	}
 	if err := t.lock(ctx); err != nil {

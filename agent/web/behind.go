@@ -19,6 +19,7 @@ type behindAnswer struct {
 type behindRow struct {
 	Patient  string          `json:"patient"`
 	Name     string          `json:"name"`
+	Author   string          `json:"author"` // who answers for it: number at the national health insurance; may be empty
 	Reason   standing.Reason `json:"reason"` // the first that holds
 	Text     string          `json:"text"`   // the reason, and what to do
 	Do       standing.Action `json:"do"`
@@ -56,7 +57,7 @@ func (h *Handler) sumehrsBehind(w http.ResponseWriter, r *http.Request) error {
 
 func newBehindRow(row behind.Row, language string) behindRow {
 	b := behindRow{
-		Patient: row.Patient, Name: row.Name, Reason: row.Reason, Text: row.Reason.Text(language), Do: row.Reason.Do(), Detail: row.Detail,
+		Patient: row.Patient, Name: row.Name, Author: row.Author, Reason: row.Reason, Text: row.Reason.Text(language), Do: row.Reason.Do(), Detail: row.Detail,
 		Since: row.Since, Next: row.Next, Records: append([]string{}, row.Records...), Findings: make([]sumehrFinding, len(row.Findings)),
 	}
 	for i, f := range row.Findings {

@@ -31,10 +31,10 @@ func TestSumehrsBehind(t *testing.T) {
 	var got struct {
 		Wished   int
 		Patients []struct {
-			Patient, Name, Reason, Text, Do string
-			Records                         []string
-			Findings                        []struct{ Rule, Record, Text string }
-			Hub                             *struct{ URI, Author, Digest, Event string }
+			Patient, Name, Author, Reason, Text, Do string
+			Records                                 []string
+			Findings                                []struct{ Rule, Record, Text string }
+			Hub                                     *struct{ URI, Author, Digest, Event string }
 		}
 	}
 	ask := func(query string) {
@@ -54,7 +54,7 @@ func TestSumehrsBehind(t *testing.T) {
 	if len(got.Patients) != 1 || got.Wished != 1 {
 		t.Fatalf("got %+v", got)
 	}
-	if p := got.Patients[0]; p.Patient != "p1" || p.Name != "Fictief Voorbeeld" || p.Reason != "no-consent" || p.Do != "record-consent" || !strings.HasPrefix(p.Text, "er is geen geïnformeerde") || p.Hub != nil || p.Records == nil || p.Findings == nil {
+	if p := got.Patients[0]; p.Patient != "p1" || p.Name != "Fictief Voorbeeld" || p.Author != "10000106003" || p.Reason != "no-consent" || p.Do != "record-consent" || !strings.HasPrefix(p.Text, "er is geen geïnformeerde") || p.Hub != nil || p.Records == nil || p.Findings == nil {
 		t.Errorf("got %+v", p)
 	}
 	var status agent.Status
