@@ -28,7 +28,7 @@ const statusEvery = 200 * time.Millisecond
 // first change after the event of that id; with 0, with all there is. A reader resumes
 // from the last id that it saw, whatever it stood on.
 func (h *Handler) changes(w http.ResponseWriter, r *http.Request) error {
-	s := &statusStream{desk: h.desk}
+	s := &statusStream{handler: h}
 	began, err := feed.Serve(w, r, feed.Config{
 		Records: h.records, Changed: h.desk.Changed, Closed: h.closed, Heartbeat: h.heartbeat,
 		Say: func(c projections.Change) any { return newChangeEvent(c) }, Between: s.send,
@@ -61,15 +61,15 @@ func newChangeEvent(c projections.Change) changeEvent {
 
 // statusStream says the status to one reader.
 type statusStream struct {
-	desk   Desk
-	status []byte    // as it was last sent
-	sentAt time.Time // when
+	handler *Handler
+	status  []byte    // as it was last sent
+	sentAt  time.Time // when
 }
 
 // send sends the status where it differs from what the reader has. Where that would be
 // too soon after the last one, it returns how long to wait.
 func (s *statusStream) send(ctx context.Context, event func(name string, v any)) (wait time.Duration, err error) {
-	status, err := s.desk.Status(ctx)
+	status, err := s.handler.deskStatus(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -78,14 +78,23 @@ func (s *statusStream) send(ctx context.Context, event func(name string, v any))
 		return 0, fmt.Errorf("write the status: %w", err)
 	}
 	if bytes.Equal(text, s.status) {
-		return 0, nil
+		return s.handler.soon(), nil
 	}
 	if wait := statusEvery - time.Since(s.sentAt); wait > 0 && !s.lightChanged(status) {
 		return wait, nil
 	}
 	s.status, s.sentAt = text, time.Now()
 	event("status", json.RawMessage(text))
-	return 0, nil
+	return s.handler.soon(), nil
+}
+
+// soon is when the status must be looked at again though nothing changes: the Sumehrs are
+// judged a moment after the change.
+func (h *Handler) soon() time.Duration {
+	if h.sumehrs != nil && h.sumehrs.Stale() {
+		return statusEvery
+	}
+	return 0
 }
 
 // lightChanged reports whether the light has another colour than the reader knows: that

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/carelog/carelog/agent"
 )
 
 // maxProof bounds how long a status waits for its proof.
@@ -22,11 +24,20 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) error {
 		defer cancel()
 		_ = h.desk.Prove(ctx) // where there is none, the status says why
 	}
-	status, err := h.desk.Status(r.Context())
+	status, err := h.deskStatus(r.Context())
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, status)
+}
+
+// deskStatus is the status of the desk, with what the desk itself does not know.
+func (h *Handler) deskStatus(ctx context.Context) (agent.Status, error) {
+	status, err := h.desk.Status(ctx)
+	if err == nil && h.sumehrs != nil {
+		status.SumehrBehind = h.sumehrs.Behind()
+	}
+	return status, err
 }
 
 // offline answers POST /api/offline: work offline by choice.

@@ -1,13 +1,12 @@
 package web
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -52,7 +51,7 @@ func (h *Handler) sumehr(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in := sumehr.Input{Patient: patient, Author: author, At: time.Now().Truncate(time.Millisecond), Software: "carelog"}
-	if in.Records, err = h.sumehrRecords(r.Context(), patient, author); err != nil {
+	if in.Records, _, err = behind.Gather(r.Context(), h.records, patient, author); err != nil {
 		return err
 	}
 	s, err := sumehr.Build(in)
@@ -116,47 +115,4 @@ func (h *Handler) physician(r *http.Request) (id string, err error) {
 		return "", nil
 	}
 	return author, err
-}
-
-// sumehrRecords are the dossier and what it refers to, as they stand at this moment.
-func (h *Handler) sumehrRecords(ctx context.Context, patient, author string) (records []sumehr.Record, err error) {
-	states, err := h.records.Dossier(ctx, patient)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range states {
-		records = append(records, sumehrRecord(s))
-	}
-	tried := map[events.Record]bool{}
-	for more := true; more; {
-		more = false
-		for _, missing := range sumehr.References(records, author) {
-			if tried[missing] {
-				continue
-			}
-			tried[missing] = true
-			s, err := h.records.Record(ctx, missing)
-			if errors.Is(err, projections.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read %s for the Sumehr: %w", missing, err)
-			}
-			records, more = append(records, sumehrRecord(s)), true
-		}
-	}
-	return records, nil
-}
-
-// sumehrRecord is a record as it is shown; the other heads stand behind only in a conflict.
-func sumehrRecord(s projections.State) sumehr.Record {
-	heads := []projections.Version{s.Shown}
-	if s.Conflict {
-		heads = s.Heads
-	}
-	r := sumehr.Record{Record: s.Record}
-	for _, v := range heads {
-		r.Heads = append(r.Heads, sumehr.Head{Version: v.Event.ID, Body: v.Body, Unopened: v.Doubt != ""})
-	}
-	return r
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/light"
@@ -68,6 +69,13 @@ type Trail interface {
 	Add(trail.Entry)
 }
 
+// Sumehrs knows of whom the hub does not hold the newest Sumehr; see package behind.
+type Sumehrs interface {
+	List(ctx context.Context) (rows []behind.Row, wished int, err error)
+	Behind() int
+	Stale() bool
+}
+
 // Config says what the pages show.
 type Config struct {
 	Desk    Desk
@@ -77,6 +85,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// Trail keeps who opens a dossier or a conflict. Nil: nobody does.
 	Trail Trail
+	// Sumehrs is the table of the patients whose Sumehr on the hub is not the newest. Nil:
+	// there is none, as on a desk without doors.
+	Sumehrs Sumehrs
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -87,6 +98,7 @@ type Handler struct {
 	records   Records
 	heartbeat time.Duration
 	trail     Trail
+	sumehrs   Sumehrs
 	log       *slog.Logger
 	mux       *http.ServeMux
 	closed    chan struct{}
@@ -96,7 +108,7 @@ type Handler struct {
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, log: c.Logger,
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, log: c.Logger,
 		mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
@@ -113,6 +125,7 @@ func New(c Config) *Handler {
 	h.route("/api/conflicts/{type}/{id}", methods{"GET": h.conflict})
 	h.route("/api/conflicts/{type}/{id}/resolve", methods{"POST": h.resolve})
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
+	h.route("/api/sumehr", methods{"GET": h.sumehrsBehind})
 	h.route("/api/sumehr/{patient}", methods{"GET": h.sumehr})
 	h.route("/api/history/{type}/{id}", methods{"GET": h.history})
 	h.route("/api/history/{type}/{id}/compare", methods{"GET": h.compareVersions})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/bulk"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
@@ -23,6 +24,7 @@ type doors struct {
 	pages   *web.Handler
 	trail   *trail.Trail
 	exports *bulk.Jobs
+	sumehrs *behind.Table
 }
 
 // openDoors makes the doors of a desk.
@@ -46,7 +48,8 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token
 	}); err != nil {
 		return d, err
 	}
-	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Logger: env.log})
+	d.sumehrs = behind.New(behind.Config{Desk: a, Records: a.Store(), Logger: env.log})
+	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Sumehrs: d.sumehrs, Logger: env.log})
 	d.fhir = fhir.New(fhir.Config{
 		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
 		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: device,

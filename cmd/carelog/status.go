@@ -84,6 +84,9 @@ func printStatus(w io.Writer, s agent.Status) error {
 		fmt.Fprintf(t, "agreed\t%s\n", s.Server.Agreed.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(t, "queued\t%d\nset aside\t%d\nconflicts\t%d\n", s.Outbox, s.SetAside, s.Conflicts)
+	if s.SumehrBehind > 0 {
+		fmt.Fprintf(t, "sumehr\t%d on the hub are not the newest: `carelog sumehr list` says why\n", s.SumehrBehind)
+	}
 	if s.Attachments > 0 {
 		fmt.Fprintf(t, "attachments\t%d are on this PC only\n", s.Attachments)
 	}

@@ -18,6 +18,7 @@ import (
 
 // sumehrCommand shows and checks the summaries that other doctors get.
 type sumehrCommand struct {
+	List  sumehrListCommand  `cmd:"" help:"List the patients whose Sumehr on the hub is not the newest, and why."`
 	Show  sumehrShowCommand  `cmd:"" help:"Show the Sumehr that the dossier of a patient makes now."`
 	Check sumehrCheckCommand `cmd:"" help:"Hold a Sumehr in a file against the rules."`
 }

@@ -2,6 +2,8 @@ package sumehr
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr/check"
@@ -16,6 +18,12 @@ var kinds = map[string]func(*candidate, []byte) error{
 	"Procedure": treatment, "CarePlan": planned,
 	"MedicationStatement": statement, "MedicationRequest": request,
 	"Immunization": vaccinated, "Consent": will,
+}
+
+// Types are those of which a Sumehr reads every record in the dossier, in order; what else it
+// needs, References names.
+func Types() []string {
+	return slices.Sorted(slices.Values(slices.AppendSeq([]string{"Patient", "Composition"}, maps.Keys(kinds))))
 }
 
 // candidate is a version of a record, and what becomes of it. Only of the one that is shown

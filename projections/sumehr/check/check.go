@@ -138,7 +138,7 @@ func (c *checker) party(p *kmehr.Element) {
 func (c *checker) inss(ids []*kmehr.Element) {
 	for _, id := range ids {
 		if !inss(id.Value()) {
-			c.find(inssNumber, id.Value())
+			c.find(INSSNumber, id.Value())
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (c *checker) patient(p *kmehr.Element) {
 	c.of(p, func() {
 		ids := slices.Concat(p.IDs("INSS"), p.IDs("ID-PATIENT"))
 		if len(ids) != 1 {
-			c.find(patientID)
+			c.find(PatientINSS)
 		}
 		c.inss(ids)
 		if p.At("familyname").Value() == "" {

@@ -15,6 +15,8 @@ const (
 	ContactNameless Rule = "contact-nameless"
 	PartyUnknown    Rule = "care-provider-unknown"
 	PartyProfession Rule = "care-provider-profession"
+	PatientINSS     Rule = "patient-inss"
+	INSSNumber      Rule = "inss-number"
 
 	standardMissing    Rule = "standard-missing"
 	standardOld        Rule = "standard-old"
@@ -33,8 +35,6 @@ const (
 	authorTelecom      Rule = "author-telecom"
 	partyKinds         Rule = "party-kinds"
 	partyNumber        Rule = "party-number"
-	inssNumber         Rule = "inss-number"
-	patientID          Rule = "patient-inss"
 	patientName        Rule = "patient-name"
 	patientBirth       Rule = "patient-birthdate"
 	patientLanguage    Rule = "patient-language"
@@ -169,9 +169,9 @@ var rules = map[Rule]rule{
 		"a care provider has more than one profession (%s)", "een zorgverlener heeft meer dan één beroep (%s)", "un prestataire a plus d'une profession (%s)", "ein Leistungserbringer hat mehr als einen Beruf (%s)"}},
 	partyNumber: {false, [4]string{
 		"the NIHII number %s is not right: look at its digits", "het RIZIV-nummer %s klopt niet: kijk de cijfers na", "le numéro INAMI %s n'est pas correct : vérifiez les chiffres", "die LIKIV-Nummer %s stimmt nicht: bitte die Ziffern prüfen"}},
-	inssNumber: {false, [4]string{
+	INSSNumber: {false, [4]string{
 		"the INSS %s is not right: look at the card again", "het INSZ %s klopt niet: bekijk de kaart opnieuw", "le NISS %s n'est pas correct : regardez à nouveau la carte", "die ENSS %s stimmt nicht: bitte die Karte prüfen"}},
-	patientID: {false, [4]string{
+	PatientINSS: {false, [4]string{
 		"the patient has no INSS, or more than one: enter it", "de patiënt heeft geen INSZ, of meer dan een: vul het in", "le patient n'a pas de NISS, ou plus d'un : introduisez-le", "der Patient hat keine ENSS oder mehr als eine: bitte eintragen"}},
 	patientName: {false, [4]string{
 		"the patient has no name", "de patiënt heeft geen naam", "le patient n'a pas de nom", "der Patient hat keinen Namen"}},
