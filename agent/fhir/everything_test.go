@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,11 +126,11 @@ func TestEverythingOfWhatIsMissing(t *testing.T) {
 // failing loses the store in the middle of a Bundle.
 type failing struct {
 	unread
-	left int
+	left atomic.Int32
 }
 
 func (f *failing) Listed(ctx context.Context, names []projections.Named) ([]projections.Listed, error) {
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return f.unread.Listed(ctx, names)
@@ -141,7 +142,9 @@ func TestEverythingIsWholeOrBroken(t *testing.T) {
 	for i := range 200 {
 		d.elsewhere(fmt.Sprint("Basic/b", i), "p1", basicOf(fmt.Sprint("b", i), "p1", strings.Repeat("x", 2000)))
 	}
-	door := newDoor(d, &failing{unread{d.store, d}, 2})
+	store := &failing{unread: unread{d.store, d}}
+	store.left.Store(2)
+	door := newDoor(d, store)
 	server := httptest.NewServer(door)
 	defer server.Close()
 	defer http.DefaultClient.CloseIdleConnections()

@@ -270,7 +270,7 @@ func TestBatchOfWhatIsNoResource(t *testing.T) {
 func TestBatchOfWhatBreaksOff(t *testing.T) {
 	d := newDesk(t)
 	fillDossier(d)
-	d.door = newDoor(d, &failing{unread{d.store, d}, 0})
+	d.door = newDoor(d, &failing{unread: unread{d.store, d}})
 	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Patient/p1/$everything", ""), entryOf("", "", "GET", "Patient/p1", ""))).
 		want(200).answered("batch-response")
 	if !strings.HasPrefix(list[0].Status, "503 ") || list[0].Outcome == nil || !strings.HasPrefix(list[1].Status, "200 ") {
