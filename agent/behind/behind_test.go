@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -307,41 +308,53 @@ func TestAnotherFile(t *testing.T) {
 // Run keeps the count without being asked, ends with its context, and judges nothing while
 // the log is read for the first time.
 func TestRun(t *testing.T) {
-	p := newPractice(t)
-	p.write("Practitioner/dr", "", fmt.Sprintf(doctor, ""))
-	p.admit("a")
-	p.set(func() { p.status.Incomplete = true })
-	busy := &light.Activity{Kind: light.CatchUp}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.table.Run(ctx) }()
-	await(t, func() bool { return !p.table.Stale() && p.table.Ran() })
-	if n := p.table.Reads(); n != 0 {
-		t.Errorf("%d dossiers were read while the log was not read to its end", n)
-	}
-	p.set(func() { p.status.Incomplete, p.status.Activity = false, busy })
-	await(t, func() bool { return !p.table.Stale() })
-	if n := p.table.Reads(); n != 0 {
-		t.Errorf("%d dossiers were read while somebody waited for what is new", n)
-	}
-	p.set(func() { p.status.Activity = nil })
-	await(t, func() bool { return p.table.Behind() == 1 })
-	p.publish("a")
-	if !p.table.Stale() && p.table.Behind() == 1 {
-		t.Error("what was not judged yet is not called stale")
-	}
-	await(t, func() bool { return p.table.Behind() == 0 })
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	// What is made once and kept for all would, made within a bubble, belong to that bubble.
+	warm := newPractice(t)
+	warm.admit("a")
+	warm.is(1, "a:invalid") // nobody here is its doctor
+	synctest.Test(t, func(t *testing.T) {
+		p := newPractice(t)
+		p.write("Practitioner/dr", "", fmt.Sprintf(doctor, ""))
+		p.admit("a")
+		p.set(func() { p.status.Incomplete = true })
+		busy := &light.Activity{Kind: light.CatchUp}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.table.Run(ctx) }()
+		settle()
+		if !p.table.Ran() {
+			t.Fatal("it does not run")
+		}
+		if n := p.table.Reads(); n != 0 {
+			t.Errorf("%d dossiers were read while the log was not read to its end", n)
+		}
+		p.set(func() { p.status.Incomplete, p.status.Activity = false, busy })
+		settle()
+		if n := p.table.Reads(); n != 0 {
+			t.Errorf("%d dossiers were read while somebody waited for what is new", n)
+		}
+		p.set(func() { p.status.Activity = nil })
+		settle()
+		if n := p.table.Behind(); n != 1 {
+			t.Errorf("%d are behind, want 1", n)
+		}
+		p.publish("a")
+		if !p.table.Stale() && p.table.Behind() == 1 {
+			t.Error("what was not judged yet is not called stale")
+		}
+		settle()
+		if n := p.table.Behind(); n != 0 {
+			t.Errorf("%d are behind, want 0", n)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-func await(t *testing.T, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it never came true")
-		}
-	}
+// settle lets Run, in virtual time, do all that there is to do.
+func settle() {
+	time.Sleep(time.Minute)
+	synctest.Wait()
 }

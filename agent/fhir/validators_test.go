@@ -3,9 +3,7 @@ package fhir_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/carelog/carelog/internal/npmtest"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
@@ -192,24 +191,7 @@ func TestTableIsMadeOfTheDefinitions(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if !bytes.Equal(unpacked(t, made), unpacked(t, filepath.Join(structure, "r4.table.gz"))) {
+	if !bytes.Equal(sampletest.Read(t, made), sampletest.Read(t, filepath.Join(structure, "r4.table.gz"))) {
 		t.Error("the table is not what internal/generate makes: run it as its comment says")
 	}
-}
-
-func unpacked(t *testing.T, file string) []byte {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/carelog/carelog/agent/synthetic"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
@@ -107,7 +108,7 @@ func TestSharedBundles(t *testing.T) {
 	messages := map[string][]byte{}
 	for i := 0; i < len(files); i += step {
 		in := sumehr.Input{At: at, Author: "dr1", Records: []sumehr.Record{record(t, theDoctor)}}
-		for _, body := range bundle(t, files[i]) {
+		for _, body := range sampletest.Entries(t, sampletest.Read(t, files[i])) {
 			var head struct{ ResourceType, ID string }
 			if err := json.Unmarshal(body, &head); err != nil {
 				t.Fatal(err)

@@ -1,11 +1,8 @@
 package sumehr_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,31 +146,4 @@ func validate(t testing.TB, messages map[string][]byte) {
 			part = part[n:]
 		}
 	}
-}
-
-// bundle reads the resources of a sample of Synthea.
-func bundle(t testing.TB, file string) (resources []json.RawMessage) {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b struct {
-		Entry []struct{ Resource json.RawMessage }
-	}
-	if err := json.Unmarshal(body, &b); err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range b.Entry {
-		resources = append(resources, e.Resource)
-	}
-	return resources
 }
