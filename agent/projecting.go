@@ -91,7 +91,7 @@ func ofDisk(err error) error {
 const warnUnshown = "projection-failed"
 
 // warnUnshown tells of a change that is safe and that the projection could not take in: it
-// is shown when the log or the outbox is read again.
+// is shown before the next change is made, or when the log or the outbox is read again.
 func (a *Agent) warnUnshown(cause error) {
 	a.warn(warnUnshown, "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
 }
