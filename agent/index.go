@@ -19,6 +19,14 @@ const warnIndex = "index-stopped"
 // not keep the writer busy.
 const indexRest = 10
 
+// A few records wait to be indexed until nothing has changed for indexQuiet, so that the
+// next change of somebody who types on finds the disk and the processor free; but no
+// longer than indexPatience.
+const (
+	indexQuiet    = 250 * time.Millisecond
+	indexPatience = 5 * time.Second
+)
+
 // busy says whether a session does what a person waits for: it reads what is new, or
 // sends what was queued. Nothing else takes the processor or the disk then.
 type busy struct {
@@ -55,6 +63,7 @@ func (a *Agent) step(ctx context.Context) (context.Context, context.CancelFunc, 
 // until ctx ends. A search says meanwhile what it may have missed.
 func (a *Agent) completeIndex(ctx context.Context) {
 	for ctx.Err() == nil {
+		a.awaitQuiet(ctx)
 		changed := a.changed.wait()
 		began := time.Now()
 		step, end, free := a.step(ctx)
@@ -76,14 +85,41 @@ func (a *Agent) completeIndex(ctx context.Context) {
 	}
 }
 
+// awaitQuiet waits while few records wait and others may be on their way.
+func (a *Agent) awaitQuiet(ctx context.Context) {
+	patience := time.NewTimer(indexPatience)
+	defer patience.Stop()
+	for a.fewWait() {
+		changed := a.changed.wait()
+		quiet := time.NewTimer(indexQuiet)
+		select {
+		case <-changed:
+			quiet.Stop()
+			continue
+		case <-quiet.C:
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		quiet.Stop()
+		return
+	}
+}
+
+// fewWait says that some records wait to be indexed, but so few that nobody notices.
+func (a *Agent) fewWait() bool {
+	n := a.store.Waiting()
+	return 0 < n && n <= projections.Few
+}
+
 // indexSome indexes a few records, and reports whether there are more.
 func (a *Agent) indexSome(ctx context.Context) (more bool) {
-	if !a.store.Behind() {
+	if a.store.Waiting() == 0 {
 		return false
 	}
+	many := !a.fewWait()
 	at, err := a.store.Indexed(ctx)
 	if err == nil && !at.Complete() {
-		if at, err = a.store.Index(ctx, indexStep); err == nil && at.Complete() {
+		if at, err = a.store.Index(ctx, indexStep); err == nil && at.Complete() && many {
 			a.log.Info("index complete", "records", at.Total)
 			a.changed.fire()
 		}
@@ -99,9 +135,9 @@ func (a *Agent) indexSome(ctx context.Context) (more bool) {
 	return !at.Complete()
 }
 
-// indexed is how far the index is; nil where it is complete.
+// indexed is how far the index is; nil where it is complete, or a search completes it.
 func (a *Agent) indexed(ctx context.Context) (*projections.Indexed, error) {
-	if !a.store.Behind() {
+	if a.store.Waiting() <= projections.Few {
 		return nil, nil
 	}
 	at, err := a.store.Indexed(ctx)

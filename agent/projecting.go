@@ -32,7 +32,7 @@ func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *proj
 			stands = undone == nil
 			return undone
 		}
-		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before})
+		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before, Later: true})
 		if stands && p.failed != nil {
 			a.unshown = append(a.unshown, entries...)
 			a.warnUnshown(p.failed)

@@ -21,7 +21,7 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 		if err := b.prefetch(in.Entries); err != nil {
 			return err
 		}
-		b.large = len(in.Entries) >= s.many
+		b.later = in.Later || len(in.Entries) >= s.many
 		if len(in.Entries) >= manyEntries {
 			b.ahead = s.lookAhead(in.Entries)
 			defer b.ahead()

@@ -22,7 +22,7 @@ type batch struct {
 	arrived int64        // time of this change
 	before  func() error // what is waited for before the commit; nil: nothing
 	ahead   func() []found
-	large   bool // its records are indexed later
+	later   bool // its records are indexed later
 
 	strangers *strangers
 	records   map[events.Record]*record
@@ -35,6 +35,7 @@ type batch struct {
 
 	upTo    int64 // records up to this key are indexed, but for those that wait
 	waiting bool  // there are some
+	left    int64 // so many this batch left to be indexed
 }
 
 var (

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"math"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -16,9 +17,34 @@ type Indexed struct {
 // Complete reports whether every record can be found by its values.
 func (i Indexed) Complete() bool { return i.Done >= i.Total }
 
-// Behind reports whether records may wait to be indexed, by what this store has changed
-// itself. It costs nothing.
-func (s *Store) Behind() bool { return s.behind.Load() }
+// Few is how many records may wait to be indexed and nobody need know: a Search indexes
+// them itself, which takes some 70 µs for each.
+const Few = 200
+
+// unknownWaiting is said of a file that nobody has looked into yet.
+const unknownWaiting = math.MaxInt32
+
+// Waiting is how many records wait to be indexed, at most; it costs nothing. After Open it
+// is more than Few until Index was told that there is nothing to do.
+func (s *Store) Waiting() int64 { return s.waiting.Load() }
+
+// waits counts what waits after a change.
+func (s *Store) waits(b *batch) {
+	if !b.waiting && b.upTo >= b.lastRecord {
+		s.waiting.Store(0)
+		return
+	}
+	s.waiting.Store(min(max(s.waiting.Load()+b.left, 1), unknownWaiting))
+}
+
+// indexFew indexes what the last changes left, before somebody searches for it. Where it
+// fails, or a change is under way, which may take long, the search looks at those records
+// one by one.
+func (s *Store) indexFew(ctx context.Context) {
+	if n := s.Waiting(); 0 < n && n <= s.bounds.late && len(s.changing) == 0 {
+		_, _ = s.Index(ctx, int(n))
+	}
+}
 
 // Indexed is how far the index of values is. Until it is complete, Search looks elsewhere
 // where it can, and says where it could not.
@@ -153,13 +179,23 @@ func (b *batch) indexAll(list []prepared, upTo int64) error {
 		return err
 	}
 	b.upTo = max(b.upTo, upTo)
-	return nil
+	return b.lookWaiting()
+}
+
+var selectWaiting = &statement{"SELECT EXISTS (SELECT 1 FROM unindexed)"}
+
+// lookWaiting sees whether any record still waits.
+func (b *batch) lookWaiting() error {
+	_, err := b.one(selectWaiting, nil, &b.waiting)
+	return err
 }
 
 var deleteGone = &statement{"DELETE FROM unindexed WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = unindexed.record)"}
 
 // skipGone forgets records that waited and are gone.
 func (b *batch) skipGone() error {
-	_, err := b.exec(deleteGone)
-	return err
+	if _, err := b.exec(deleteGone); err != nil {
+		return err
+	}
+	return b.lookWaiting()
 }

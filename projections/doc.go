@@ -15,9 +15,8 @@
 //     byte for byte as events.Encode writes them.
 //   - Heads are exactly the versions that no version of the same record names. Every
 //     live head of a record is found by Search, not only the one that is shown.
-//   - A small batch is found by all its values as soon as it is committed. A large one is
-//     found by dossier, id, name, identifier and birth date; by the rest when Index has come
-//     to it. Until then a Search that may have missed something says so, and the index is the
+//   - A small batch is found by all its values as soon as it is committed: one that was not
+//     to wait for them (Batch.Later) is indexed by the next Search. A large one is found by dossier, id, name, identifier and birth date; by the rest when Index has come to it. Until then a Search that may have missed something says so, and the index is the
 //     same in the end, whenever it was made.
 //   - A question sees one state, never half of a change. Nothing is remembered between
 //     changes, so two programs may have the file open.

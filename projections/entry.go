@@ -68,4 +68,7 @@ type Batch struct {
 	// undoes the batch. Something else that must be true first can so happen meanwhile.
 	// Until it returns, every other change waits.
 	Before func() error
+	// Later leaves out what the records are found by: the next Search or Index works it
+	// out. Somebody waits for this change, and for none of its values.
+	Later bool
 }

@@ -43,8 +43,8 @@ func MakeCursor(order string, key []byte, r events.Record) string {
 	return cursor{order, key, r}.String()
 }
 
-// SetBounds makes searches do with less than usual.
-func (s *Store) SetBounds(counted, examined, step int) { s.bounds = bounds{counted, examined, step} }
+// SetBounds makes searches do with less than usual, and index nothing themselves.
+func (s *Store) SetBounds(counted, examined, step int) { s.bounds = bounds{0, counted, examined, step} }
 
 // HeaderRoundTrip reads packed headers and writes them again.
 func HeaderRoundTrip(packed []byte) ([]byte, error) {

@@ -344,6 +344,8 @@ func TestIndexIsTheSameWheneverItIsMade(t *testing.T) {
 
 		path := filepath.Join(dir, fmt.Sprint(n, "b.db"))
 		later := openAt(t, path)
+		apply(t, later)
+		complete(t, later) // that it is empty is known then, and a search indexes what comes
 		entries := rapid.Permutation(h.entries).Draw(t, "order")
 		for len(entries) > 0 {
 			later.SetMany(rapid.IntRange(1, 6).Draw(t, "many"))
@@ -358,6 +360,10 @@ func TestIndexIsTheSameWheneverItIsMade(t *testing.T) {
 			case 1:
 				finish(t, later)
 				later = openAt(t, path)
+			case 2:
+				if _, err := later.Search(context.Background(), projections.Query{}); err != nil {
+					t.Fatalf("search: %v", err)
+				}
 			}
 		}
 		if diff := cmp.Diff(want, dump(t, later)); diff != "" {

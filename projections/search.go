@@ -15,6 +15,7 @@ import (
 // the record, also where another head is shown: an allergy that stands only on the
 // losing side of a conflict must not be missed; Page.Elsewhere names it then.
 func (s *Store) Search(ctx context.Context, q Query) (Page, error) {
+	s.indexFew(ctx)
 	var page Page
 	err := s.view(ctx, "search", func(v *view) error {
 		x, err := v.searching(q, s.bounds)
@@ -56,12 +57,13 @@ type hit struct {
 
 // bounds are what one search may cost.
 type bounds struct {
-	counted  int // MaxCounted
-	examined int // rows that a page of more than that is made of; it then ends, with fewer records than were asked for
-	step     int // how many of them are read at a time
+	late     int64 // records that wait to be indexed, which it indexes before it begins
+	counted  int   // MaxCounted
+	examined int   // rows that a page of more than that is made of; it then ends, with fewer records than were asked for
+	step     int   // how many of them are read at a time
 }
 
-var usualBounds = bounds{counted: MaxCounted, examined: 20_000, step: 500}
+var usualBounds = bounds{late: Few, counted: MaxCounted, examined: 20_000, step: 500}
 
 func (v *view) searching(q Query, b bounds) (*searching, error) {
 	x := &searching{view: v, Query: q, bounds: b, order: q.Order.Usual(q.Type), limit: bound(q.Limit)}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,7 +164,6 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
-// A body that opens later is found and shown, and the feed tells of it.
 // While few records wait to be indexed a search looks at them too, and so misses nothing
 // however many others there are; while many wait, it says that it may.
 func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {
@@ -197,6 +197,7 @@ func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {
 	}
 }
 
+// A body that opens later is found and shown, and the feed tells of it.
 func TestReopen(t *testing.T) {
 	ctx := context.Background()
 	s, a := open(t), newDesk("a")
@@ -282,4 +283,57 @@ func TestDevices(t *testing.T) {
 	if got := one(); got.Active || got.RevokedAt != 5 || len(got.PublicKey) != 32 {
 		t.Fatalf("deleted: %+v", got)
 	}
+}
+
+// What was left for later is found at once all the same: the search indexes it, and also
+// where somebody else changes the store for a long time it misses nothing.
+func TestSearchIndexesTheLastChanges(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "record.db"))
+	defer finish(t, s)
+	complete(t, s)
+	desk := newDesk("a")
+	write := func(id, code string) projections.Batch {
+		r := note
+		r.ID = id
+		return projections.Batch{Later: true, Entries: []projections.Entry{
+			desk.write(r, `{"resourceType":"Condition","code":{"coding":[{"system":"urn:x","code":"`+code+`"}]}}`),
+		}}
+	}
+	must := func(b projections.Batch) {
+		t.Helper()
+		if _, err := s.Apply(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finds := func(code string, want int64, ids ...string) {
+		t.Helper()
+		if got := found(t, s, ask(t, "Condition", "code=urn:x|"+code)); !slices.Equal(got, ids) {
+			t.Errorf("code %s: found %q, want %q", code, got, ids)
+		}
+		if n := s.Waiting(); n != want {
+			t.Errorf("after code %s %d records wait, want %d", code, n, want)
+		}
+	}
+	must(write("c1", "old"))
+	must(write("c2", "old"))
+	if n := s.Waiting(); n != 2 {
+		t.Fatalf("%d records wait, want 2", n)
+	}
+	finds("old", 0, "c1", "c2")
+	must(write("c1", "new")) // beside the other: both are heads
+	finds("old", 0, "c1", "c2")
+
+	must(write("c3", "new"))
+	during, end := make(chan struct{}), make(chan struct{})
+	var long sync.WaitGroup
+	long.Go(func() {
+		b := write("c4", "new")
+		b.Before = func() error { close(during); <-end; return nil }
+		must(b)
+	})
+	<-during
+	finds("new", 1, "c1", "c3")
+	close(end)
+	long.Wait()
+	finds("new", 0, "c1", "c3", "c4")
 }

@@ -48,7 +48,7 @@ type Store struct {
 	many      int        // so many entries make a batch whose records are indexed later
 
 	promised atomic.Pointer[<-chan struct{}]
-	behind   atomic.Bool // after the last change, records waited to be indexed
+	waiting  atomic.Int64 // Waiting
 
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
@@ -87,7 +87,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := checkHeader(s.path); err != nil {
 		return err
 	}
-	s.behind.Store(true) // nobody has looked into this file yet
+	s.waiting.Store(unknownWaiting)
 	var err error
 	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-16384)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), fmt.Sprintf("journal_size_limit(%d)", walKept))); err != nil {
@@ -219,7 +219,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	}
 	if err == nil {
 		b.acquainted()
-		s.behind.Store(b.waiting || b.upTo < b.lastRecord)
+		s.waits(b)
 		s.moving.look()
 	}
 	if err != nil {

@@ -68,8 +68,8 @@ type standing struct {
 }
 
 // settled takes in a record that the batch has settled; head is its single head where the
-// batch has it at hand. In a large batch the record is left for later, and so is one of
-// many heads: each of them would have the values of all others made anew.
+// batch has it at hand. A record may be left for later, and one of many heads always is:
+// each of them would have the values of all others made anew.
 func (x *indexing) settled(r *record, head *version, fresh bool) error {
 	if fresh && (x.fresh == 0 || r.key < x.fresh) {
 		x.fresh = r.key
@@ -79,13 +79,15 @@ func (x *indexing) settled(r *record, head *version, fresh bool) error {
 		return nil
 	case r.gone: // its key may be given again
 		return x.save(r.key, r.name, valued{}, false)
-	case !x.large && r.heads <= manyHeads:
+	case !x.later && r.heads <= manyHeads:
 		now, err := x.valuesOf(r.key, standing{r.heads, r.shown, r.deleted, r.index.label}, head)
 		if err != nil {
 			return err
 		}
 		return x.save(r.key, r.name, now, fresh)
-	case r.key <= x.upTo, !x.large:
+	}
+	x.left++
+	if r.key <= x.upTo || !x.later {
 		x.waiting = true
 		_, err := x.exec(insertUnindexed, r.key)
 		return err
@@ -99,7 +101,7 @@ func (x *indexing) end() error {
 	if err := x.write(); err != nil {
 		return err
 	}
-	if x.large || x.fresh == 0 || x.upTo < x.fresh-1 || x.upTo >= x.lastRecord {
+	if x.later || x.fresh == 0 || x.upTo < x.fresh-1 || x.upTo >= x.lastRecord {
 		return nil
 	}
 	x.upTo = x.lastRecord
