@@ -30,6 +30,7 @@ type batch struct {
 	order     []*record         // in the order in which they were met
 	dossiers  map[string]*dossier
 	devices   map[string]*device
+	called    []nameRow // new ones
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
 
@@ -95,6 +96,9 @@ func (b *batch) flush() error {
 		}
 	}
 	if err := index.end(); err != nil {
+		return err
+	}
+	if err := b.writeNames(); err != nil {
 		return err
 	}
 	for _, d := range b.dossiers {

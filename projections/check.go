@@ -253,12 +253,15 @@ func (c *checker) index(name string, v *version, got index) error {
 			[...]string{n.family, n.given, n.name, n.other}))
 }
 
+const allNamed = "SELECT name, record FROM named UNION ALL SELECT name, record FROM named_lately"
+
 // orphans looks for rows that nothing has.
 func (c *checker) orphans() error {
 	for _, q := range []struct{ what, sql string }{
 		{"records without an event", "SELECT count(*) FROM record r WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.record = r.key)"},
 		{"records that have two rows", "SELECT count(*) - count(DISTINCT type || '/' || id) FROM record"},
-		{"records under another's number", "SELECT count(*) FROM record WHERE name <> carelog_short_name(type, id)"},
+		{"records that are not found by their name", "SELECT count(*) FROM record r WHERE NOT EXISTS (SELECT 1 FROM (" + allNamed + ") n WHERE n.name = carelog_short_name(r.type, r.id) AND n.record = r.key)"},
+		{"names of other records than there are", "SELECT (SELECT count(*) FROM (" + allNamed + ")) - (SELECT count(*) FROM record)"},
 		{"heads without a record", "SELECT count(*) FROM head h WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = h.record AND r.heads > 1)"},
 		{"parents not here without a record", "SELECT count(*) FROM waiting w WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.key = w.record)"},
 		{"names without a head", "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT carrier FROM (" + carriers + "))"},

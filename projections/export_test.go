@@ -54,3 +54,7 @@ func HeaderRoundTrip(packed []byte) ([]byte, error) {
 
 // SetMany says from how many entries on the records of a batch are indexed later.
 func (s *Store) SetMany(n int) { s.many = n }
+
+// SetNaming says from how many new records on a batch keeps their names apart, and how many
+// are kept so.
+func (s *Store) SetNaming(many, full int) { s.naming = naming{many, full} }

@@ -59,11 +59,11 @@ const (
 )
 
 var (
-	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id, name)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`}
+	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	// What nearly all new records have in common stands in the statement, as in insertPlain.
-	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id, name)
-		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?,?)`}
+	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
+		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?)`}
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -224,8 +224,14 @@ func (b *batch) settle(r *record) error {
 		return nil
 	}
 	if r.gone {
+		if err := b.forget(r); err != nil {
+			return err
+		}
 		_, err := b.exec(deleteRecord, r.key)
 		return err
+	}
+	if r.fresh {
+		b.call(r)
 	}
 	if r.many {
 		if err := b.settleMany(r); err != nil {
@@ -246,13 +252,13 @@ func (b *batch) settle(r *record) error {
 	}
 	if r.fresh && r.plain() {
 		r.fresh = false
-		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID, shortName(r.name))
+		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
 		return err
 	}
 	st := updateRecord
 	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
 	if r.fresh {
-		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID, shortName(r.name)), false
+		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID), false
 	}
 	_, err := b.exec(st, args...)
 	return err

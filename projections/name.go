@@ -14,9 +14,13 @@ import (
 // named finds the row of a record, in a table r, by what nameArgs gives. The plus signs
 // keep SQLite from holding the values against the conditions of partial indexes: it would
 // then prepare the statement anew for each value, which costs more than the question.
-const named = "r.name = ? AND +r.type = ? AND +r.id = ?"
+const named = `r.key IN (SELECT record FROM named WHERE name = ? UNION ALL SELECT record FROM named_lately WHERE name = ?)
+	AND +r.type = ? AND +r.id = ?`
 
-func nameArgs(r events.Record) []any { return []any{shortName(r), r.Type, r.ID} }
+func nameArgs(r events.Record) []any {
+	short := shortName(r)
+	return []any{short, short, r.Type, r.ID}
+}
 
 // shortName is a number of 48 bits for the name of a record, spread evenly whatever the
 // names are. Two may share it: whoever looks for one compares the name as well.

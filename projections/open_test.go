@@ -280,8 +280,7 @@ func TestMigratesTheFirstSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, back := range []string{
-		"DROP INDEX record_name", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
-		"ALTER TABLE record DROP COLUMN name",
+		"DROP TABLE named", "DROP TABLE named_lately", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
 		"CREATE UNIQUE INDEX record_name ON record (type, id)", "CREATE INDEX record_dossier ON record (dossier, type)",
 		"ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
 		"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",
@@ -301,5 +300,21 @@ func TestMigratesTheFirstSchema(t *testing.T) {
 	}
 	if got := state(t, s, events.Record{Type: "Condition", ID: "c7"}); len(got.Heads) != 1 {
 		t.Errorf("c7 has %d heads: want 1", len(got.Heads))
+	}
+}
+
+// A file of which a record's name, or the place of one, was lost is found out.
+func TestCheckFindsALostName(t *testing.T) {
+	for _, harm := range []string{"DELETE FROM named WHERE record = 3", "UPDATE named SET name = name + 1 WHERE record = 3", "INSERT INTO named_lately VALUES (7, 99)"} {
+		path, _ := filled(t)
+		behindItsBack(t, path, harm)
+		s := openAt(t, path)
+		var differs *projections.DifferenceError
+		if err := s.Check(t.Context()); !errors.As(err, &differs) {
+			t.Errorf("%s: check says %v, want a difference", harm, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

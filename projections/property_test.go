@@ -349,6 +349,7 @@ func TestIndexIsTheSameWheneverItIsMade(t *testing.T) {
 		entries := rapid.Permutation(h.entries).Draw(t, "order")
 		for len(entries) > 0 {
 			later.SetMany(rapid.IntRange(1, 6).Draw(t, "many"))
+			later.SetNaming(rapid.IntRange(1, 3).Draw(t, "new"), rapid.IntRange(1, 6).Draw(t, "full"))
 			size := rapid.IntRange(1, min(len(entries), 8)).Draw(t, "batch")
 			apply(t, later, entries[:size]...)
 			entries = entries[size:]

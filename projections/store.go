@@ -46,6 +46,7 @@ type Store struct {
 	strangers *strangers // nil: everybody may be known
 	bounds    bounds     // of a search
 	many      int        // so many entries make a batch whose records are indexed later
+	naming    naming
 
 	promised atomic.Pointer[<-chan struct{}]
 	waiting  atomic.Int64 // Waiting
@@ -80,7 +81,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func newStore(path string, o Options) *Store {
-	return &Store{path: path, options: o, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries}
+	return &Store{path: path, options: o, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries, naming: usualNaming}
 }
 
 func (s *Store) open(ctx context.Context) error {

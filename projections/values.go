@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -53,7 +52,7 @@ var (
 	selectValue     = &statement{"SELECT label, packed FROM value WHERE record = ?"}
 	insertValue     = &statement{"INSERT INTO value (record, label, packed) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?2, packed = ?3"}
 	deleteValue     = &statement{"DELETE FROM value WHERE record = ?"}
-	insertFound     = insertFounds()
+	insertFound     = insertPairs("found_by (key, record)")
 	deleteFound     = &statement{"DELETE FROM found_by WHERE key = ? AND record = ?"}
 	selectStanding  = &statement{"SELECT heads, shown, deleted, label FROM record WHERE key = ?"}
 	selectLiveHeads = &statement{"SELECT event FROM head WHERE record = ? AND class < 2 ORDER BY id"}
@@ -166,28 +165,12 @@ func contains(keys [][]byte, key []byte) bool {
 // written one after the other.
 func (x *indexing) write() error {
 	slices.SortFunc(x.adds, func(a, b keyRow) int { return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.record, b.record)) })
-	for part := range slices.Chunk(x.adds, foundSize) {
-		args := make([]any, 0, 2*foundSize)
-		for _, row := range part {
-			args = append(args, row.key, row.record)
-		}
-		if _, err := x.exec(insertFound[len(part)-1], args...); err != nil {
-			return err
-		}
+	pairs := make([]any, 0, 2*len(x.adds))
+	for _, row := range x.adds {
+		pairs = append(pairs, row.key, row.record)
 	}
 	x.adds = nil
-	return nil
-}
-
-// foundSize is how many keys one statement adds at most.
-const foundSize = 8
-
-// insertFounds are the statements that add one key, two, and so on.
-func insertFounds() (list [foundSize]*statement) {
-	for i := range list {
-		list[i] = &statement{"INSERT OR IGNORE INTO found_by (key, record) VALUES (?, ?)" + strings.Repeat(", (?, ?)", i)}
-	}
-	return list
+	return x.addPairs(&insertFound, pairs)
 }
 
 // valuesOf works out what a record is found by.

@@ -1,0 +1,93 @@
+package projections
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// nameRow says under which number a record is found by its name.
+type nameRow struct{ name, record int64 }
+
+// naming says where the numbers of new records are written.
+type naming struct {
+	many int // from so many on in a batch they go where few are
+	// So many stand there before they are moved to all others: a batch of a first read
+	// writes all pages that they are on, and the moving all pages of all others.
+	full int
+}
+
+var usualNaming = naming{many: 256, full: 100_000}
+
+var (
+	insertNamed   = insertPairs("named (name, record)")
+	insertLately  = insertPairs("named_lately (name, record)")
+	countLately   = &statement{"SELECT count(*) FROM (SELECT 1 FROM named_lately LIMIT ?)"}
+	moveLately    = &statement{"INSERT INTO named (name, record) SELECT name, record FROM named_lately ORDER BY name, record"}
+	clearLately   = &statement{"DELETE FROM named_lately"}
+	deleteNamed   = &statement{"DELETE FROM named WHERE name = ? AND record = ?"}
+	deleteLately  = &statement{"DELETE FROM named_lately WHERE name = ? AND record = ?"}
+	deleteOfNames = []*statement{deleteNamed, deleteLately}
+)
+
+// call gives a new record its number, when the batch ends.
+func (b *batch) call(r *record) { b.called = append(b.called, nameRow{shortName(r.name), r.key}) }
+
+// forget takes a record's number away.
+func (b *batch) forget(r *record) error {
+	for _, st := range deleteOfNames {
+		if _, err := b.exec(st, shortName(r.name), r.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeNames writes the numbers of the new records, in their order.
+func (b *batch) writeNames() error {
+	slices.SortFunc(b.called, func(x, y nameRow) int { return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.record, y.record)) })
+	into, many := &insertNamed, len(b.called) >= b.store.naming.many
+	if many {
+		into = &insertLately
+	}
+	pairs := make([]any, 0, 2*len(b.called))
+	for _, row := range b.called {
+		pairs = append(pairs, row.name, row.record)
+	}
+	if err := b.addPairs(into, pairs); err != nil || !many {
+		return err
+	}
+	var n int
+	if _, err := b.one(countLately, []any{b.store.naming.full}, &n); err != nil || n < b.store.naming.full {
+		return err
+	}
+	if _, err := b.exec(moveLately); err != nil {
+		return err
+	}
+	_, err := b.exec(clearLately)
+	return err
+}
+
+// pairsAtOnce is how many rows of two values one statement adds at most.
+const pairsAtOnce = 8
+
+// pairStatements add one row, two, and so on.
+type pairStatements [pairsAtOnce]*statement
+
+// insertPairs makes the statements that add rows to a table with two columns.
+func insertPairs(table string) (list pairStatements) {
+	for i := range list {
+		list[i] = &statement{"INSERT OR IGNORE INTO " + table + " VALUES (?, ?)" + strings.Repeat(", (?, ?)", i)}
+	}
+	return list
+}
+
+// addPairs adds rows, whose values stand in pairs one after the other.
+func (w *writer) addPairs(into *pairStatements, pairs []any) error {
+	for part := range slices.Chunk(pairs, 2*pairsAtOnce) {
+		if _, err := w.exec(into[len(part)/2-1], part...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
