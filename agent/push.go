@@ -18,6 +18,9 @@ const (
 	// patientTries is how often a batch is sent whole to a log in which others write to
 	// the same dossiers; after that it gets smaller each time.
 	patientTries = 3
+	// firstPush is how many events the first batch has at most: the next ones are read
+	// while the server is at work with these.
+	firstPush = 250
 	// restful is how long the reading of the log and the completing of the index rest at
 	// most while a push begins. What was typed here is more urgent than to read it back; a
 	// long push goes side by side with both.
@@ -36,7 +39,7 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 		a.setBusy(false)
 	}).Stop()
 	ahead := make(chan part, 1)
-	go func() { ahead <- p.read(ctx, 0) }()
+	go func() { ahead <- p.read(ctx, 0, min(firstPush, a.config.PushBatch)) }()
 	err := a.pushKeys(ctx, log)
 	next := <-ahead
 	if err != nil {
@@ -89,13 +92,13 @@ type part struct {
 	err     error
 }
 
-// read reads what waits after a place in the chain, and where its dossiers end. What was
+// read reads at most limit of what waits after a place in the chain, and where its dossiers end. What was
 // read of the log after the outbox was looked at is no end: an event that waits here may
 // stand before it.
-func (p *pusher) read(ctx context.Context, after uint64) part {
+func (p *pusher) read(ctx context.Context, after uint64, limit int) part {
 	position, _, _ := p.agent.replica.Position()
 	next := part{ends: make(map[string]uint64)}
-	next.entries, next.err = p.agent.outbox.Pending(ctx, after, p.agent.config.PushBatch)
+	next.entries, next.err = p.agent.outbox.Pending(ctx, after, limit)
 	for _, e := range next.entries {
 		subject := e.Message.Subject
 		if _, known := p.ends[subject]; known {
@@ -127,7 +130,7 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		if err := p.reach(ctx, next.behind); err != nil {
 			return part{}, err
 		}
-		return p.read(ctx, 0), nil
+		return p.read(ctx, 0, p.agent.config.PushBatch), nil
 	}
 	batch, orphan, err := p.cut(next.entries)
 	if err != nil {
@@ -137,11 +140,11 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		if err := p.agent.setAside(ctx, batch, orphan.Reason); err != nil {
 			return part{}, err
 		}
-		return p.read(ctx, 0), nil
+		return p.read(ctx, 0, p.agent.config.PushBatch), nil
 	}
 	list := p.expect(batch, next.ends)
 	ahead := make(chan part, 1)
-	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter) }() // p does not change meanwhile
+	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter, p.agent.config.PushBatch) }() // p does not change meanwhile
 	first, err := p.log.AppendBatch(ctx, list)
 	following := <-ahead
 	if err == nil {
@@ -150,7 +153,7 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 	if err := p.failed(ctx, batch, list, err); err != nil {
 		return part{}, err
 	}
-	return p.read(ctx, 0), nil
+	return p.read(ctx, 0, p.agent.config.PushBatch), nil
 }
 
 // cut takes from the front what goes into one batch; a transaction is never parted. An
