@@ -34,6 +34,7 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now()}
 	p.wake = a.replica.Rest()
 	defer p.wake()
+	defer log.Announce(nil)
 	defer time.AfterFunc(restful, func() {
 		p.wake()
 		a.setBusy(false)
@@ -89,7 +90,9 @@ type part struct {
 	entries []outbox.Entry
 	ends    map[string]uint64 // of dossiers that this push has not come to before
 	behind  uint64            // a place that must be read before it can be sent; 0: none
-	err     error
+	// announced is the batch at the front, where it is on its way to the server already.
+	announced []events.Appending
+	err       error
 }
 
 // read reads at most limit of what waits after a place in the chain, and where its dossiers end. What was
@@ -142,9 +145,12 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		}
 		return p.read(ctx, 0, p.agent.config.PushBatch), nil
 	}
-	list := p.expect(batch, next.ends)
+	list := next.announced
+	if len(list) != len(batch) {
+		list = p.expect(batch, next.ends)
+	}
 	ahead := make(chan part, 1)
-	go func() { ahead <- p.read(ctx, batch[len(batch)-1].Counter, p.agent.config.PushBatch) }() // p does not change meanwhile
+	go func() { ahead <- p.announce(p.read(ctx, batch[len(batch)-1].Counter, p.agent.config.PushBatch), batch) }() // p does not change meanwhile
 	first, err := p.log.AppendBatch(ctx, list)
 	following := <-ahead
 	if err == nil {
@@ -154,6 +160,43 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		return part{}, err
 	}
 	return p.read(ctx, 0, p.agent.config.PushBatch), nil
+}
+
+// announce sends what comes next ahead, all but its end, while the server is at work with
+// the batch before. Where that one leaves a dossier is not known yet. The dossiers that
+// have nothing of it say where they end, and one of them is enough: what keeps a batch that
+// hangs in a dead connection from being stored a second time is any end that has moved.
+func (p *pusher) announce(next part, before []outbox.Entry) part {
+	if next.err != nil || next.behind > 0 || len(next.entries) == 0 || p.size < p.agent.config.PushBatch || p.suspectTo > 0 {
+		return next // what will be sent is not certain
+	}
+	batch, orphan, err := p.cut(next.entries)
+	if orphan != nil || err != nil {
+		return next
+	}
+	moving := make(map[string]bool)
+	for _, e := range before {
+		moving[e.Message.Subject] = true
+	}
+	list, expects := make([]events.Appending, len(batch)), false
+	for i, e := range batch {
+		subject := e.Message.Subject
+		list[i].Message = e.Message
+		if moving[subject] {
+			continue
+		}
+		moving[subject] = true // by this batch, after its first event
+		end, known := p.ends[subject]
+		if !known {
+			end = next.ends[subject]
+		}
+		list[i].After, expects = &end, true
+	}
+	if expects {
+		p.log.Announce(list)
+		next.announced = list
+	}
+	return next
 }
 
 // cut takes from the front what goes into one batch; a transaction is never parted. An

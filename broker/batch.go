@@ -56,55 +56,116 @@ func (l line) Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored
 	return l.span(ctx, streamRecords, events.Subjects(l.practice), from, to, false)
 }
 
-// PublishBatch sends all messages in one go and waits for the answer to the last,
-// which commits them. The others ask for no answer: it would be an empty message.
-func (l line) PublishBatch(ctx context.Context, list []events.Appending) (uint64, error) {
-	if len(list) == 1 {
-		return l.Publish(ctx, list[0].Message, writing.Expectation{Dossier: list[0].After})
+// Announce sends all but the last message of a batch ahead, so that they are there when
+// AppendBatch is given the same list next: the broker can take them in while it is at work
+// with another batch. It changes nothing in what AppendBatch does and says: what is not
+// committed is not stored, and what could not be sent ahead is sent then. list must not
+// be changed until then.
+func (l *Log) Announce(list []events.Appending) {
+	var s *sending
+	if len(list) > 1 {
+		s, _ = line{l}.send(list)
 	}
-	wire, size, err := l.onWire(list)
-	if err != nil {
-		return 0, err
+	if before := l.announced.Swap(s); before != nil {
+		before.end()
 	}
-	sending, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+}
+
+// sending is a batch of which all but the last message was sent.
+type sending struct {
+	list    []events.Appending
+	wire    []*nats.Msg
+	size    int             // in bytes
+	session context.Context // on which it was sent
+	denied  context.Context // ends with an *events.BatchError where the server allows none of it
+	ignore  []func()
+}
+
+// is reports whether s is that very batch, sent on that session.
+func (s *sending) is(list []events.Appending, session context.Context) bool {
+	return len(list) == len(s.list) && &list[0] == &s.list[0] && session == s.session
+}
+
+// end stops listening.
+func (s *sending) end() {
+	for _, ignore := range s.ignore {
+		ignore()
+	}
+}
+
+// send sends all messages but the last. They ask for no answer: it would be an empty message.
+func (l line) send(list []events.Appending) (_ *sending, err error) {
+	s := &sending{list: list, session: l.link.current()}
+	if s.session == nil {
+		return nil, fmt.Errorf("%w: %w: there is no connection", events.ErrOffline, errNotSent)
+	}
+	if s.wire, s.size, err = l.onWire(list); err != nil {
+		return nil, err
+	}
+	var deny context.CancelCauseFunc
+	s.denied, deny = context.WithCancelCause(context.Background())
+	s.ignore = append(s.ignore, func() { deny(nil) })
 	subjects := make(map[string]struct{})
-	for i, m := range wire {
+	for i, m := range s.wire {
 		if _, known := subjects[m.Subject]; !known {
 			subjects[m.Subject] = struct{}{}
-			defer l.link.onDenied(m.Subject, func(err error) { cancel(&events.BatchError{Index: i, Err: err}) })()
+			s.ignore = append(s.ignore, l.link.onDenied(m.Subject, func(err error) { deny(&events.BatchError{Index: i, Err: err}) }))
 		}
 	}
-	if l.link.current() == nil {
-		return 0, fmt.Errorf("%w: %w: there is no connection", events.ErrOffline, errNotSent)
-	}
-	conn, last := l.link.conn.Load(), len(wire)-1
-	for _, m := range wire[:last] {
-		if sending.Err() != nil {
+	conn := l.link.conn.Load()
+	for _, m := range s.wire[:len(s.wire)-1] {
+		if s.denied.Err() != nil {
 			break
 		}
 		if err := conn.PublishMsg(m); err != nil {
+			s.end()
 			// Without its last message no batch is stored, whatever arrived of it.
-			return 0, fmt.Errorf("%w: %w", events.ErrOffline, err)
+			return nil, fmt.Errorf("%w: %w", events.ErrOffline, err)
 		}
 	}
-	if err := sending.Err(); err != nil {
-		var refused *events.RefusedError
-		if cause := context.Cause(sending); errors.As(cause, &refused) {
-			return 0, cause
-		}
-		return 0, fmt.Errorf("%w: %w", events.ErrOffline, err)
+	return s, nil
+}
+
+// PublishBatch sends all messages, or those that were not announced, and waits for the
+// answer to the last, which commits them.
+func (l line) PublishBatch(ctx context.Context, list []events.Appending) (uint64, error) {
+	s := l.announced.Swap(nil)
+	if s != nil && !s.is(list, l.link.current()) {
+		s.end()
+		s = nil
 	}
-	patience := l.timeout + time.Duration(size)*time.Second/slowestLine
-	answer, err := l.exchangeWithin(sending, wire[last], patience)
+	if s == nil && len(list) == 1 {
+		return l.Publish(ctx, list[0].Message, writing.Expectation{Dossier: list[0].After})
+	}
+	if s == nil {
+		var err error
+		if s, err = l.send(list); err != nil {
+			return 0, err
+		}
+	}
+	defer s.end()
+	return l.commit(ctx, s)
+}
+
+// commit sends the last message of a batch, and waits for the answer.
+func (l line) commit(ctx context.Context, s *sending) (uint64, error) {
+	if err := context.Cause(s.denied); err != nil {
+		return 0, err
+	}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.denied, func() { cancel(context.Cause(s.denied)) })()
+	last := s.wire[len(s.wire)-1]
+	patience := l.timeout + time.Duration(s.size)*time.Second/slowestLine
+	answer, err := l.exchangeWithin(waiting, last, patience)
 	if err != nil {
 		var denied *events.BatchError
-		if cause := context.Cause(sending); errors.As(cause, &denied) {
+		if errors.As(context.Cause(waiting), &denied) {
 			return 0, denied
 		}
 		return 0, publishError(err)
 	}
-	return readBatchAck(answer.Data, wire[last].Header[batchID][0], len(list))
+	return readBatchAck(answer.Data, last.Header[batchID][0], len(s.wire))
 }
 
 // readBatchAck reads a stream's answer to the last message of a batch. One that does not

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,6 +60,7 @@ type Log struct {
 	link             *link
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
+	announced        atomic.Pointer[sending]
 
 	close sync.Once
 }

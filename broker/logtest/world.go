@@ -19,6 +19,7 @@ type Log interface {
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	AppendBatch(ctx context.Context, list []events.Appending) (uint64, error)
+	Announce(list []events.Appending)
 	PutKey(ctx context.Context, k events.WrappedKey) error
 	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
@@ -83,7 +84,7 @@ const Practice = "p1"
 
 // Run runs the suite. setup calls test once with a new world, and ends it then.
 func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
-	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), objectCases(), pieceCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), announceCases(), objectCases(), pieceCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { setup(t, test) })
 		}

@@ -17,6 +17,9 @@ func (l *Log) AppendBatch(ctx context.Context, list []events.Appending) (first u
 	return writing.Batch(ctx, line{l}, list)
 }
 
+// Announce is broker.Log.Announce; nothing is sent before the end of a batch here.
+func (l *Log) Announce([]events.Appending) {}
+
 var _ writing.BatchLine = line{}
 
 // End reads the last message of a subject.
