@@ -178,5 +178,11 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	// Where somebody limits them, a full store says so and drops none.
 	attachments.DenyDelete, attachments.DenyPurge, attachments.Discard = true, true, jetstream.DiscardNew
 	attachments.Metadata = map[string]string{identityKey: rand.Text()}
-	return []jetstream.StreamConfig{records, trail, keys, snapshots, attachments}
+
+	// Who looked at what is added and never taken away by a device, nor by a stream that is
+	// full. How long it is kept is for the law to say: the operator may set max_age.
+	looks := base(streamLooks, "who looked at what at the desks of practice "+practice, looksOf(practice, "*"))
+	looks.DenyDelete, looks.DenyPurge, looks.Discard = true, true, jetstream.DiscardNew
+	looks.Metadata = map[string]string{identityKey: rand.Text()}
+	return []jetstream.StreamConfig{records, trail, keys, snapshots, attachments, looks}
 }
