@@ -44,7 +44,9 @@ func MakeCursor(order string, key []byte, r events.Record) string {
 }
 
 // SetBounds makes searches do with less than usual.
-func (s *Store) SetBounds(counted, examined, step int) { s.bounds = bounds{counted, examined, step} }
+func (s *Store) SetBounds(counted, examined, step int) {
+	s.bounds = bounds{min(usualBounds.few, counted), counted, examined, step}
+}
 
 // HeaderRoundTrip reads packed headers and writes them again.
 func HeaderRoundTrip(packed []byte) ([]byte, error) {
