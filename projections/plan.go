@@ -17,6 +17,7 @@ type origin struct {
 	sql   string
 	rows  string // the same for who only counts: without the joins that find the records
 	args  []any
+	match string // the question to the words, where that is all
 	way   fhirsearch.Way
 	count int  // of rows, as far as they were counted
 	along bool // it is the reach along which what is found is ordered
@@ -30,7 +31,7 @@ func (s *origin) add(sql string, args ...any) { s.addCounted(sql, sql, args...) 
 
 // addCounted joins a question and one that gives as many rows for less.
 func (s *origin) addCounted(sql, rows string, args ...any) {
-	s.sql, s.rows = s.joined(s.sql, sql), s.joined(s.rows, rows)
+	s.sql, s.rows, s.match = s.joined(s.sql, sql), s.joined(s.rows, rows), ""
 	s.args = append(s.args, args...)
 }
 
@@ -68,7 +69,7 @@ func (x *searching) plan() (origin, error) {
 				}
 			}
 		}
-		if best = slices.MinFunc(origins, x.rank); best.count <= most {
+		if best = slices.MinFunc(origins, x.rank); best.count <= most || x.walksAlong(best) && len(origins) == 2 {
 			break
 		}
 	}
@@ -89,8 +90,26 @@ func (x *searching) rank(a, b origin) int {
 	return cmp.Compare(a.count, b.count)
 }
 
-// measure counts the candidates of a origin, up to one more than most.
+// measure counts the candidates of a origin, up to one more than most. Those that words
+// find are kept where they are few, since finding them costs most of such a search.
 func (x *searching) measure(s *origin, most int) error {
+	if s.match != "" && most == x.few {
+		var carriers []any
+		if err := x.each("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", []any{s.match, most + 1}, func(scan func(...any) error) error {
+			var carrier int64
+			err := scan(&carrier)
+			carriers = append(carriers, carrier)
+			return err
+		}); err != nil {
+			return err
+		}
+		if s.count = len(carriers); s.count > 0 && s.count <= most {
+			carriers = padded(carriers)
+			*s = origin{way: s.way, count: s.count}
+			s.add("SELECT record FROM event WHERE arrival IN (?"+strings.Repeat(", ?", len(carriers)-1)+")", carriers...)
+		}
+		return nil
+	}
 	args := slices.Concat([]any{most + 1, nil}, s.args)
 	_, err := x.one("SELECT count(*) FROM (SELECT 1 FROM ("+s.rows+") LIMIT ?1)", args, &s.count)
 	return err
@@ -156,7 +175,11 @@ func (x *searching) countWaiting() error {
 
 // addWords joins the records whose words match.
 func (s *origin) addWords(match string) {
+	alone := s.sql == ""
 	s.addCounted("SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?", "SELECT rowid AS record FROM words WHERE words MATCH ?", match)
+	if alone {
+		s.match = match
+	}
 }
 
 // originOf joins the parts of a way.

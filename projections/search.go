@@ -87,7 +87,7 @@ type bounds struct {
 	step     int // how many of them are read at a time
 }
 
-var usualBounds = bounds{few: 200, counted: MaxCounted, examined: 20_000, step: 500}
+var usualBounds = bounds{few: 100, counted: MaxCounted, examined: 20_000, step: 500}
 
 func (v *view) searching(q Query, b bounds) (*searching, error) {
 	x := &searching{view: v, Query: q, bounds: b, order: q.Order.Usual(q.Type), limit: bound(q.Limit)}
@@ -133,7 +133,7 @@ func (x *searching) run() error {
 	if err != nil {
 		return err
 	}
-	if best.along && best.count > x.few && !x.Counted && !x.CountOnly && !x.behind {
+	if x.walksAlong(best) {
 		return x.walk()
 	}
 	if best.count > x.counted && !x.CountOnly && x.Text == "" && x.Type != "" {
@@ -144,6 +144,12 @@ func (x *searching) run() error {
 		return x.count(best)
 	}
 	return x.gather(best)
+}
+
+// walksAlong reports whether a page is best found in the order of the date that was asked
+// for: without counting all that there is.
+func (x *searching) walksAlong(best origin) bool {
+	return best.along && best.count > x.few && !x.Counted && !x.CountOnly && !x.behind
 }
 
 // compare orders hits: by what the order is about, then by type and id.

@@ -36,18 +36,23 @@ func (x *searching) nameFirst() error {
 // few rows.
 const atOnce = 256
 
+// padded repeats the last of a list until it has the next of the sizes.
+func padded(list []any) []any {
+	for n := len(list); n&(n-1) != 0; n++ {
+		list = append(list, list[len(list)-1])
+	}
+	return list
+}
+
 // byKeys asks for rows by the keys of records, where stands before the list of them.
 func (v *view) byKeys(sql string, keys []int64, f func(scan func(...any) error) error) error {
 	for part := range slices.Chunk(keys, atOnce) {
-		size := 1
-		for size < len(part) {
-			size *= 2
+		args := make([]any, len(part))
+		for i, key := range part {
+			args[i] = key
 		}
-		args := make([]any, size)
-		for i := range args {
-			args[i] = part[min(i, len(part)-1)]
-		}
-		if err := v.each(sql+" (?"+strings.Repeat(",?", size-1)+")", args, f); err != nil {
+		args = padded(args)
+		if err := v.each(sql+" (?"+strings.Repeat(", ?", len(args)-1)+")", args, f); err != nil {
 			return err
 		}
 	}

@@ -115,18 +115,24 @@ func (w *walking) groups(keys [][]byte) (done bool, err error) {
 	}); err != nil {
 		return false, err
 	}
-	if err := w.name(all); err != nil {
-		return false, err
-	}
-	found := make(map[string][]hit, len(keys))
-	for _, h := range all {
-		found[string(h.order)] = append(found[string(h.order)], h)
-	}
+	slices.SortStableFunc(all, func(a, b hit) int { return w.order.Compare(a.order, b.order) })
+	named := 0
 	for _, key := range keys {
 		w.read += rows[string(key)]
-		if w.take(found[string(key[2:])], w.behindAll(bytes.Clone(key[2:]))) {
+		n := 0
+		for n < len(all) && bytes.Equal(all[n].order, key[2:]) {
+			n++
+		}
+		if n > named { // as many more as the page can want
+			named = max(n, min(len(all), w.limit-len(w.hits)+1))
+			if err := w.name(all[:named]); err != nil {
+				return false, err
+			}
+		}
+		if w.take(all[:n], w.behindAll(bytes.Clone(key[2:]))) {
 			return true, nil
 		}
+		all, named = all[n:], max(named-n, 0)
 	}
 	return false, nil
 }
