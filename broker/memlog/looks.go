@@ -35,7 +35,7 @@ func (l *Log) LookState(ctx context.Context) (identity string, devices []string,
 func (l *Log) PutLooks(ctx context.Context, data []byte, after uint64) (sequence uint64, err error) {
 	data = slices.Clone(data)
 	s := l.server
-	err = l.submit(ctx, false, func() error {
+	err = l.submit(ctx, true, func() error {
 		if last := s.lastLook(l.device); last.Sequence != after {
 			return events.ErrTaken
 		}
