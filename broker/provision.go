@@ -95,13 +95,17 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 	return nil
 }
 
-// ProvisionAll provisions every practice of this operator at the given broker.
+// ProvisionAll provisions every practice of this operator at the given broker, and lets its
+// devices do what they need for that: accounts of an earlier version are brought up to date.
 func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) error {
 	practices, err := o.Practices()
 	if err != nil {
 		return err
 	}
 	for _, practice := range practices {
+		if err := o.UpdatePractice(ctx, practice); err != nil {
+			return err
+		}
 		access, err := o.Access(practice, url)
 		if err != nil {
 			return err
