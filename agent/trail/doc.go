@@ -14,8 +14,12 @@
 //   - Search is newest first and a page at a time, and its cursors stay right while
 //     entries come.
 //
+//   - What was kept reaches the other desks of the practice, sealed, once the server can be
+//     asked, after all registrations, and is found there once, whatever was lost on the way
+//     (see Practice). Nothing waits for that.
+//   - Search asks the other desks' too, and says of which it knows how much.
+//
 // It keeps no content and none of the words that were searched for: names of parameters,
 // ids of records and of patients. It does not promise to be believed by somebody who may
-// write in the data folder, and it is of this desk alone: other desks of the practice
-// do not have it.
+// write in the data folder, nor that the broker keeps for longer than its operator said.
 package trail
