@@ -44,15 +44,15 @@ func padded(list []any) []any {
 	return list
 }
 
-// byKeys asks for rows by the keys of records, where stands before the list of them.
-func (v *view) byKeys(sql string, keys []int64, f func(scan func(...any) error) error) error {
+// inParts asks for rows by the keys of records, some at a time.
+func inParts(keys []int64, ask func(list string, args []any) error) error {
 	for part := range slices.Chunk(keys, atOnce) {
 		args := make([]any, len(part))
 		for i, key := range part {
 			args[i] = key
 		}
 		args = padded(args)
-		if err := v.each(sql+" (?"+strings.Repeat(", ?", len(args)-1)+")", args, f); err != nil {
+		if err := ask("(?"+strings.Repeat(", ?", len(args)-1)+")", args); err != nil {
 			return err
 		}
 	}
@@ -69,14 +69,16 @@ func (x *searching) name(hits []hit) error {
 	for i := range hits {
 		at[hits[i].key], keys[i] = &hits[i], hits[i].key
 	}
-	return x.byKeys("SELECT key, id FROM record WHERE key IN", keys, func(scan func(...any) error) error {
-		var key int64
-		var id string
-		if err := scan(&key, &id); err != nil {
-			return err
-		}
-		at[key].record.ID = id
-		return nil
+	return inParts(keys, func(list string, args []any) error {
+		return x.each("SELECT key, id FROM record WHERE key IN "+list, args, func(scan func(...any) error) error {
+			var key int64
+			var id string
+			if err := scan(&key, &id); err != nil {
+				return err
+			}
+			at[key].record.ID = id
+			return nil
+		})
 	})
 }
 
@@ -87,20 +89,8 @@ func (x *searching) readStates(page *Page) error {
 	for i, h := range x.hits {
 		keys[i] = h.key
 	}
-	if err := x.byKeys("SELECT "+eventColumns+", r.heads, r.conflict"+shownTables+"WHERE r.key IN", keys, func(scan func(...any) error) error {
-		var r row
-		var heads int
-		var s State
-		if err := r.scan(x.practice, func(into ...any) error { return scan(append(into, &heads, &s.Conflict)...) }); err != nil {
-			return err
-		}
-		if heads == 1 {
-			s.Shown = x.version(&r)
-			s.Shown.Head = true
-			s.Record, s.Patient, s.Heads = s.Shown.Event.Record, s.Shown.Event.Patient, []Version{s.Shown}
-			byKey[r.record] = s
-		}
-		return nil
+	if err := inParts(keys, func(list string, args []any) error {
+		return x.eachState("WHERE r.key IN "+list, args, func(key int64, got State) { byKey[key] = got })
 	}); err != nil {
 		return err
 	}
