@@ -88,21 +88,20 @@ func (p *Practice) open(device string, public ed25519.PublicKey, data []byte) (r
 	if err != nil {
 		return r, fmt.Errorf("open looks of %s: %w", device, err)
 	}
+	return parseRun(device, plain)
+}
+
+// parseRun takes apart what was sealed. A line that is none is passed over.
+func parseRun(device string, plain []byte) (r run, err error) {
 	text, lines, _ := bytes.Cut(plain, []byte{'\n'})
 	if err := json.Unmarshal(text, &r.head); err != nil {
 		return r, &events.DamagedError{Name: "looks of " + device, Reason: err.Error()}
 	}
-	r.entries = entriesIn(lines, device)
-	return r, nil
-}
-
-// entriesIn takes lines apart, the first one first.
-func entriesIn(lines []byte, device string) (list []Entry) {
 	for line := range bytes.Lines(lines) {
 		if e, ok := parse(line); ok {
 			e.Device = device
-			list = append(list, e)
+			r.entries = append(r.entries, e)
 		}
 	}
-	return list
+	return r, nil
 }
