@@ -98,8 +98,8 @@ var rules = []rule{{
 	reason: "a hub is spoken with about messages: what is published, and when, is for another to know",
 }, {
 	from:   []string{"agent/trail"},
-	never:  []string{"..."},
-	reason: "who looked at what is kept whatever becomes of the records, so it needs nothing of them",
+	never:  []string{"agent", "agent/...", "broker/...", "projections/..."},
+	reason: "who looked at what is kept whatever becomes of the records, so it needs nothing of them; what it sends is sealed as events are",
 }, {
 	from:   []string{"agent/synthetic"},
 	never:  []string{"agent", "broker/...", "projections"},

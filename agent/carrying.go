@@ -47,6 +47,8 @@ func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, afte
 		return Written{}, errors.Join(unseen, a.outbox.Withdraw(ctx, e))
 	case unseen != nil:
 		a.warnUnshown(unseen)
+	default:
+		w.Arrived = p.arrived
 	}
 	if w.Queued() {
 		a.queued()

@@ -28,6 +28,7 @@ type Log interface {
 	Positions(context.Context) ([]events.SignedPosition, error)
 	Dossier(ctx context.Context, patient string, after uint64) iter.Seq2[events.Stored, error]
 	snapshot.Objects
+	LookLog
 	TakeLease(ctx context.Context, name string, length time.Duration) (events.Lease, error)
 	RenewLease(ctx context.Context, lease events.Lease, length time.Duration) (events.Lease, error)
 	ReleaseLease(ctx context.Context, lease events.Lease) error

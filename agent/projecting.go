@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/projections"
 )
@@ -14,6 +15,7 @@ type projecting struct {
 	store    *projections.Store
 	ready    chan struct{} // closed when all but the commit is done
 	decision chan error    // nil: it stands, and the projection keeps it
+	arrived  time.Time     // once ready: when it came
 	ended    chan struct{}
 	failed   error // once ended
 }
@@ -32,7 +34,7 @@ func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *proj
 			stands = undone == nil
 			return undone
 		}
-		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before, Later: true})
+		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before, Later: true, Arrives: &p.arrived})
 		if stands && p.failed != nil {
 			a.unshown = append(a.unshown, entries...)
 			a.warnUnshown(p.failed)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/outbox"
@@ -41,6 +42,7 @@ func (d Draft) body() []byte {
 type Written struct {
 	ID       events.ID // the event, and the FHIR version
 	Sequence uint64    // its place in the log; 0 while it is queued
+	Arrived  time.Time // when it came here; zero where the projection does not tell yet, and of one of many
 }
 
 // Queued reports whether the server does not have the change yet.

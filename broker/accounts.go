@@ -26,7 +26,7 @@ type service struct {
 }
 
 // services lists all that a device can ask for: add to the log, the keys, the
-// attachments, its own place in the trail and the leases; read these. Of the object store it can do all but
+// attachments, its own looks, its own place in the trail and the leases; read these. Of the object store it can do all but
 // change or remove the stream: what stands there can be made again. What is not listed does not exist for it: above
 // all every request that makes, changes, empties or removes a stream, or takes a
 // message out of one. device is one name, or "*" for the whole account.
@@ -37,9 +37,10 @@ func services(practice, device string) []service {
 	records, keys, positions := events.Subjects(practice), keySubject+"*.*", positionSubject(practice, "*")
 	list := []service{
 		{subject: records}, {subject: keys}, {subject: positionSubject(practice, device)},
-		{subject: leaseSubject(practice, "*")}, {subject: pieceSubjects(practice, "*") + "*"}, {subject: objectChunks + "*"}, {subject: objectNames + "*"},
+		{subject: leaseSubject(practice, "*")}, {subject: pieceSubjects(practice, "*") + "*"}, {subject: looksOf(practice, device)}, {subject: objectChunks + "*"}, {subject: objectNames + "*"},
 		{subject: apiPrefix + "STREAM.INFO." + streamRecords},
 		{subject: apiPrefix + "STREAM.INFO." + streamAttachments}, {subject: apiPrefix + "STREAM.MSG.GET." + streamAttachments},
+		{subject: apiPrefix + "STREAM.INFO." + streamLooks}, {subject: apiPrefix + "STREAM.MSG.GET." + streamLooks},
 		{subject: apiPrefix + "STREAM.INFO." + streamSnapshots}, {subject: apiPrefix + "STREAM.PURGE." + streamSnapshots},
 	}
 	for _, read := range []struct{ stream, subject string }{

@@ -27,7 +27,7 @@
 // before every acknowledgement, and recovery after a kill. Of the accounts: a device
 // can add to its own practice's log and read it, and can change, empty or remove
 // nothing there, whatever it sends. KEYS is written once; the operator may erase from
-// it. ATTACHMENTS is only ever added to. SNAPSHOTS is any device's to
+// it. ATTACHMENTS and LOOKS are only ever added to, LOOKS by each device under its own name. SNAPSHOTS is any device's to
 // replace and to empty: it can be made again.
 //
 // It does not promise that an event is in the log once for ever: the same event

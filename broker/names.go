@@ -17,12 +17,14 @@ const (
 	bucketSnapshots   = "SNAPSHOTS"
 	streamSnapshots   = "OBJ_" + bucketSnapshots
 	streamAttachments = "ATTACHMENTS"
+	streamLooks       = "LOOKS"
 
 	objectChunks      = "$O." + bucketSnapshots + ".C." // of one upload
 	objectNames       = "$O." + bucketSnapshots + ".M."
 	keySubject        = "$KV." + bucketKeys + "."
 	trailSubject      = "carelogtrail."
 	attachmentSubject = "carelogattachment."
+	looksSubject      = "careloglooks."
 	identityKey       = "carelog-identity" // in the metadata of RECORDS
 	inboxPrefix       = "_INBOX."
 )
@@ -39,6 +41,9 @@ const (
 func positionSubject(practice, device string) string {
 	return trailSubject + practice + ".position." + device
 }
+
+// looksOf carries the looks of one device; "*" stands for all.
+func looksOf(practice, device string) string { return looksSubject + practice + "." + device }
 
 // wrappedKeySubject carries one wrapped key.
 func wrappedKeySubject(k events.WrappedKey) string { return keySubject + k.Name() }

@@ -30,7 +30,7 @@ func raw(t *testing.T, b *brokertest.Broker, d *brokertest.Device) *nats.Conn {
 	return conn
 }
 
-// sealedWorld is a practice with a record, a key, a position and an attachment, and a
+// sealedWorld is a practice with a record, a key, an attachment and looks, and a
 // check that all are as they were.
 type sealedWorld struct {
 	*brokertest.Broker
@@ -55,6 +55,9 @@ func newSealedWorld(t *testing.T) *sealedWorld {
 		t.Fatal(err)
 	}
 	if err := l.PutPiece(t.Context(), attachment, 0, []byte("sealed piece"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.PutLooks(t.Context(), []byte("sealed looks"), 0); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -82,6 +85,10 @@ func (w *sealedWorld) check(t *testing.T, what string) {
 	if err != nil || string(piece.Data) != "sealed piece" {
 		t.Fatalf("after %s the attachment is %q (%v)", what, piece.Data, err)
 	}
+	looks, err := l.Looks(t.Context(), "desk-0", 0)
+	if err != nil || string(looks.Data) != "sealed looks" || looks.Sequence != 1 {
+		t.Fatalf("after %s the looks are %q (%v)", what, looks.Data, err)
+	}
 	if err := broker.Provision(t.Context(), w.Access(), brokertest.Practice, 1); err != nil {
 		t.Fatalf("after %s: %v", what, err)
 	}
@@ -102,6 +109,10 @@ var requests = map[string]string{
 	"STREAM.UPDATE.ATTACHMENTS":           `{"name":"ATTACHMENTS","subjects":["carelogattachment.p1.*.*"],"max_msgs":1}`,
 	"STREAM.PURGE.ATTACHMENTS":            ``,
 	"STREAM.MSG.DELETE.ATTACHMENTS":       `{"seq":1}`,
+	"STREAM.DELETE.LOOKS":                 ``,
+	"STREAM.UPDATE.LOOKS":                 `{"name":"LOOKS","subjects":["careloglooks.p1.*"],"max_msgs":1}`,
+	"STREAM.PURGE.LOOKS":                  ``,
+	"STREAM.MSG.DELETE.LOOKS":             `{"seq":1}`,
 	"STREAM.PURGE.TRAIL":                  ``,
 	"STREAM.PURGE.RECORDS":                ``,
 	"STREAM.PURGE.KV_KEYS":                ``,
@@ -140,11 +151,21 @@ func TestDeviceCannotAskForMore(t *testing.T) {
 	w.check(t, "asking for all that is not allowed")
 }
 
+// Nobody puts down looks in the name of another desk.
+func TestLooksAreOnesOwn(t *testing.T) {
+	w := newSealedWorld(t)
+	conn := raw(t, w.Broker, w.Device("desk-1"))
+	if _, err := conn.Request("careloglooks.p1.desk-0", []byte("not ours"), 100*time.Millisecond); err == nil {
+		t.Error("desk-1 has put down looks of desk-0")
+	}
+	w.check(t, "looks in another's name")
+}
+
 // What a device may publish cannot be made to do more by a header.
 func TestDeviceCannotUndoByHeader(t *testing.T) {
 	w := newSealedWorld(t)
 	conn := raw(t, w.Broker, w.Device("desk-1"))
-	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1", "carelogtrail.p1.lease.snapshot", "$O.SNAPSHOTS.M.name", pieceSubject} {
+	for _, subject := range []string{w.record.Subject, "$KV.KEYS." + w.key.Name(), "carelogtrail.p1.position.desk-1", "carelogtrail.p1.lease.snapshot", "$O.SNAPSHOTS.M.name", pieceSubject, "careloglooks.p1.desk-1"} {
 		for name, value := range map[string]string{
 			"Nats-Rollup": "sub", "KV-Operation": "PURGE", "Nats-TTL": "1s", "Nats-Marker-Reason": "Purge",
 			"Nats-Schedule": "@at 2030-01-01T00:00:00Z", "Nats-Incr": "+1",
@@ -201,6 +222,9 @@ func TestDeviceCannotDeleteByReflection(t *testing.T) {
 				{"carelogtrail.p1.lease.snapshot", ``},
 				{pieceSubject, ``},
 				{"carelogapi.STREAM.INFO.ATTACHMENTS", ``},
+				{"careloglooks.p1.desk-1", ``},
+				{"carelogapi.STREAM.INFO.LOOKS", ``},
+				{"carelogapi.STREAM.MSG.GET.LOOKS", `{"seq":9}`},
 				{"carelogapi.STREAM.MSG.GET.ATTACHMENTS", `{"seq":9}`},
 			} {
 				if err := conn.PublishRequest(reflected.subject, target, []byte(reflected.body)); err != nil {

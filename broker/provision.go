@@ -95,13 +95,17 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 	return nil
 }
 
-// ProvisionAll provisions every practice of this operator at the given broker.
+// ProvisionAll provisions every practice of this operator at the given broker, and lets its
+// devices do what they need for that: accounts of an earlier version are brought up to date.
 func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) error {
 	practices, err := o.Practices()
 	if err != nil {
 		return err
 	}
 	for _, practice := range practices {
+		if err := o.UpdatePractice(ctx, practice); err != nil {
+			return err
+		}
 		access, err := o.Access(practice, url)
 		if err != nil {
 			return err
@@ -178,5 +182,11 @@ func streams(practice string, replicas int) []jetstream.StreamConfig {
 	// Where somebody limits them, a full store says so and drops none.
 	attachments.DenyDelete, attachments.DenyPurge, attachments.Discard = true, true, jetstream.DiscardNew
 	attachments.Metadata = map[string]string{identityKey: rand.Text()}
-	return []jetstream.StreamConfig{records, trail, keys, snapshots, attachments}
+
+	// Who looked at what is added and never taken away by a device, nor by a stream that is
+	// full. How long it is kept is for the law to say: the operator may set max_age.
+	looks := base(streamLooks, "who looked at what at the desks of practice "+practice, looksOf(practice, "*"))
+	looks.DenyDelete, looks.DenyPurge, looks.Discard = true, true, jetstream.DiscardNew
+	looks.Metadata = map[string]string{identityKey: rand.Text()}
+	return []jetstream.StreamConfig{records, trail, keys, snapshots, attachments, looks}
 }

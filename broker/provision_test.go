@@ -98,6 +98,69 @@ func TestProvisionDrift(t *testing.T) {
 	}
 }
 
+// A practice of an earlier version gets what it lacks, a desk that was let in then may use
+// it, and who was revoked stays out.
+func TestProvisionOfAnEarlierVersion(t *testing.T) {
+	b := brokertest.Start(t)
+	desk, revoked := b.Device("desk-1"), b.Device("desk-2")
+	l := desk.Connect()
+	user, err := broker.UserKey(revoked.JWT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := b.Server().Operator()
+	if err := errors.Join(o.Revoke(t.Context(), brokertest.Practice, user), o.BeforeLooks(t.Context(), brokertest.Practice),
+		admin(t, b.Access()).DeleteStream(t.Context(), "LOOKS")); err != nil {
+		t.Fatal(err)
+	}
+	b.Restart()
+	desk.Await(l, true)
+	if _, err := l.PutLooks(t.Context(), []byte("x"), 0); err == nil {
+		t.Fatal("the practice is not of an earlier version")
+	}
+	var accounts [2]string
+	for i := range accounts {
+		if err := b.Server().Provision(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a, err := b.Server().Operator().Account(brokertest.Practice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accounts[i] = a.JWT + a.DataJWT
+	}
+	if accounts[0] != accounts[1] {
+		t.Error("the accounts are written anew where they were as they should be")
+	}
+	b.Restart() // desks that are connected are told now or then; this one then
+	desk.Await(l, true)
+	if _, err := l.PutLooks(t.Context(), []byte("x"), 0); err != nil {
+		t.Error(err)
+	}
+	if conn, err := nats.Connect(b.URL(), nats.UserJWTAndSeed(revoked.JWT, revoked.Seed)); err == nil {
+		conn.Close()
+		t.Error("a desk that was revoked is let in again")
+	}
+}
+
+// How long looks are kept is the operator's to say, and no drift.
+func TestProvisionLeavesTheAgeOfLooks(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	stream, err := js.Stream(t.Context(), "LOOKS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := stream.CachedInfo().Config
+	changed.MaxAge = 30 * 365 * 24 * time.Hour
+	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Provision(t.Context(), b.Access(), brokertest.Practice, 1); err != nil {
+		t.Error(err)
+	}
+}
+
 // An existing server without accounts is provisioned and used in the same way.
 func TestExistingServer(t *testing.T) {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})

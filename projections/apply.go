@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/events"
 )
@@ -41,6 +42,9 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 			}
 		}
 		changed = b.changed()
+		if in.Arrives != nil {
+			*in.Arrives = time.UnixMilli(b.arrived).UTC()
+		}
 		b.before = in.Before
 		return nil
 	})

@@ -3,6 +3,7 @@ package projections
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -15,10 +16,14 @@ type candidate struct {
 	heads               int
 	conflict            bool
 	packed              []byte // nil: it waits to be indexed
+	place               []byte // the key by which it was met, where that matters
 }
 
 // tables join no more than is asked for: a search may look at thousands of candidates.
 func (x *searching) tables() (columns, joins string) {
+	if x.lean { // a row less for each candidate; what there is of the record itself is read for those on the page
+		return "v.record, 0, 0, ?2, '', v.label, 1, 0, v.packed", " JOIN value v ON v.record = c.record WHERE ?1 <> 0 "
+	}
 	packed, updated := "v.packed", "0"
 	joins = " JOIN record r ON r.key = c.record LEFT JOIN value v ON v.record = r.key "
 	if x.behind {
@@ -48,9 +53,13 @@ func (x *searching) candidates(from origin, f func(hit) error) error {
 // may narrow. The arguments ?1 and ?2 are its own.
 func (x *searching) look(from, rest string, args []any, f func(*candidate) error) error {
 	columns, joins := x.tables()
-	return x.each("SELECT "+columns+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
+	place := "NULL"
+	if strings.HasPrefix(from, "found_by") {
+		place = "c.key"
+	}
+	return x.each("SELECT "+columns+", "+place+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
 		var c candidate
-		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed); err != nil {
+		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed, &c.place); err != nil {
 			return err
 		}
 		return f(&c)
@@ -72,6 +81,11 @@ func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
 		}
 	}
 	values := fhirsearch.Unpack(c.packed)
+	if x.lean && len(values) > 1 {
+		if _, err := x.one("SELECT shown, heads FROM record WHERE key = ?", []any{c.key}, &c.shown, &c.heads); err != nil {
+			return h, false, err
+		}
+	}
 	shown := 0
 	var ids []events.ID
 	if c.heads > 1 {

@@ -176,6 +176,10 @@ func TestSearchFindsWhatAPlainLookFinds(t *testing.T) {
 			if order == "_id" && !slices.IsSorted(got) {
 				t.Fatalf("%v are not by id", got)
 			}
+			s.SetBounds(100, 100, 10)
+			if whole, _ := pages(ctx, t, s, q); !slices.Equal(whole, got) {
+				t.Fatalf("%v by %q: %v where little is looked at, %v where all is", texts, order, got, whole)
+			}
 		}
 	})
 }

@@ -64,6 +64,8 @@ type Batch struct {
 	Entries  []Entry
 	Position events.Position // zero: unchanged
 	Stream   string          // identity of the stream; "" unchanged
+	// Arrives, where it is not nil, is set to when the batch came here, before Before is called.
+	Arrives *time.Time
 	// Before, where it is not nil, is called when all but the commit is done; its error
 	// undoes the batch. Something else that must be true first can so happen meanwhile.
 	// Until it returns, every other change waits.

@@ -44,7 +44,9 @@ func MakeCursor(order string, key []byte, r events.Record) string {
 }
 
 // SetBounds makes searches do with less than usual, and index nothing themselves.
-func (s *Store) SetBounds(counted, examined, step int) { s.bounds = bounds{0, counted, examined, step} }
+func (s *Store) SetBounds(counted, examined, step int) {
+	s.bounds = bounds{0, min(usualBounds.few, counted), counted, examined, step}
+}
 
 // HeaderRoundTrip reads packed headers and writes them again.
 func HeaderRoundTrip(packed []byte) ([]byte, error) {

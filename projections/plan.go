@@ -15,19 +15,30 @@ import (
 // perhaps more than once.
 type origin struct {
 	sql   string
+	rows  string // the same for who only counts: without the joins that find the records
 	args  []any
+	match string // the question to the words, where that is all
 	way   fhirsearch.Way
-	count int // of rows, as far as they were counted
+	count int  // of rows, as far as they were counted
+	along bool // it is the reach along which what is found is ordered
 }
 
 // firstArg is the first free number of an argument: the others are those of look.
 const firstArg = 3
 
 // add joins a question that gives keys of records. A question mark stands for each argument.
-func (s *origin) add(sql string, args ...any) {
+func (s *origin) add(sql string, args ...any) { s.addCounted(sql, sql, args...) }
+
+// addCounted joins a question and one that gives as many rows for less.
+func (s *origin) addCounted(sql, rows string, args ...any) {
+	s.sql, s.rows, s.match = s.joined(s.sql, sql), s.joined(s.rows, rows), ""
+	s.args = append(s.args, args...)
+}
+
+func (s *origin) joined(before, sql string) string {
 	var b strings.Builder
-	if s.sql != "" {
-		b.WriteString(s.sql + " UNION ALL ")
+	if before != "" {
+		b.WriteString(before + " UNION ALL ")
 	}
 	for i, part := range strings.Split(sql, "?") {
 		if i > 0 {
@@ -35,8 +46,7 @@ func (s *origin) add(sql string, args ...any) {
 		}
 		b.WriteString(part)
 	}
-	s.sql = b.String()
-	s.args = append(s.args, args...)
+	return b.String()
 }
 
 // plan picks the origin with the fewest candidates. While the index is being completed
@@ -48,21 +58,23 @@ func (x *searching) plan() (origin, error) {
 	}
 	// Few are found out cheaply, and then it does not matter how many the others have.
 	var best origin
-	for _, most := range []int{few, x.counted} {
+	for _, most := range []int{x.few, x.counted} {
 		for i := range origins {
 			if err := x.measure(&origins[i], most); err != nil {
 				return best, err
 			}
+			if i == len(origins)-2 && !x.behind { // the plain one, which is last, is not better than few
+				if best = slices.MinFunc(origins[:i+1], x.rank); best.count <= x.few {
+					return best, nil
+				}
+			}
 		}
-		if best = slices.MinFunc(origins, x.rank); best.count <= most {
+		if best = slices.MinFunc(origins, x.rank); best.count <= most || x.walksAlong(best) && len(origins) == 2 {
 			break
 		}
 	}
 	return best, nil
 }
-
-// few candidates are counted before many are.
-const few = 200
 
 // rank orders origins.
 func (x *searching) rank(a, b origin) int {
@@ -78,10 +90,28 @@ func (x *searching) rank(a, b origin) int {
 	return cmp.Compare(a.count, b.count)
 }
 
-// measure counts the candidates of a origin, up to one more than most.
+// measure counts the candidates of a origin, up to one more than most. Those that words
+// find are kept where they are few, since finding them costs most of such a search.
 func (x *searching) measure(s *origin, most int) error {
+	if s.match != "" && most == x.few {
+		var carriers []any
+		if err := x.each("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", []any{s.match, most + 1}, func(scan func(...any) error) error {
+			var carrier int64
+			err := scan(&carrier)
+			carriers = append(carriers, carrier)
+			return err
+		}); err != nil {
+			return err
+		}
+		if s.count = len(carriers); s.count > 0 && s.count <= most {
+			carriers = padded(carriers)
+			*s = origin{way: s.way, count: s.count}
+			s.add("SELECT record FROM event WHERE arrival IN (?"+strings.Repeat(", ?", len(carriers)-1)+")", carriers...)
+		}
+		return nil
+	}
 	args := slices.Concat([]any{most + 1, nil}, s.args)
-	_, err := x.one("SELECT count(*) FROM (SELECT 1 FROM ("+s.sql+") LIMIT ?1)", args, &s.count)
+	_, err := x.one("SELECT count(*) FROM (SELECT 1 FROM ("+s.rows+") LIMIT ?1)", args, &s.count)
 	return err
 }
 
@@ -89,7 +119,7 @@ func (x *searching) measure(s *origin, most int) error {
 func (x *searching) origins() (list []origin, err error) {
 	if match := matchOf(x.Text); match != "" {
 		var s origin
-		s.add(byWords, match)
+		s.addWords(match)
 		return []origin{s}, nil // nothing else looks at the text
 	} else if strings.TrimSpace(x.Text) != "" {
 		return nil, fmt.Errorf("%w: %q has no letter and no digit", ErrQuery, x.Text)
@@ -103,6 +133,7 @@ func (x *searching) origins() (list []origin, err error) {
 			if err != nil {
 				return nil, err
 			}
+			s.along = x.along != nil && x.along.of == i
 			if way.Indexed() && x.within {
 				x.addWaiting(&s)
 			}
@@ -142,7 +173,14 @@ func (x *searching) countWaiting() error {
 	return err
 }
 
-const byWords = "SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?"
+// addWords joins the records whose words match.
+func (s *origin) addWords(match string) {
+	alone := s.sql == ""
+	s.addCounted("SELECT e.record FROM words n JOIN event e ON e.arrival = n.rowid WHERE words MATCH ?", "SELECT rowid AS record FROM words WHERE words MATCH ?", match)
+	if alone {
+		s.match = match
+	}
+}
 
 // originOf joins the parts of a way.
 func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
@@ -158,10 +196,10 @@ func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
 		s.add("SELECT record FROM head WHERE dossier = (SELECT key FROM dossier WHERE patient = ?)", patient)
 	}
 	for _, words := range way.Words {
-		s.add(byWords, matchWords(names, words))
+		s.addWords(matchWords(names, words))
 	}
 	for _, text := range way.Others {
-		s.add(byWords, `{other} : "`+text+`" *`)
+		s.addWords(`{other} : "` + text + `" *`)
 	}
 	if way.Conflict {
 		s.add("SELECT key AS record FROM record WHERE conflict = 1")

@@ -14,8 +14,11 @@ import (
 // Record is a record as it stands, a deleted one included. ErrNotFound where no
 // version of it is here.
 func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
-	var state State
-	err := s.glance(ctx, "read "+r.String(), func(v *view) error {
+	state, single, err := s.single(ctx, r)
+	if single || err != nil {
+		return state, err
+	}
+	err = s.glance(ctx, "read "+r.String(), func(v *view) error {
 		states, err := v.states("WHERE "+named, nameArgs(r)...)
 		if err == nil && len(states) == 0 {
 			err = ErrNotFound
@@ -27,6 +30,32 @@ func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 		return nil
 	})
 	return state, err
+}
+
+// single reads a record that has one head, as nearly all have, with one statement.
+func (s *Store) single(ctx context.Context, r events.Record) (state State, single bool, err error) {
+	err = s.peek(ctx, "read "+r.String(), func(v *view) error {
+		return v.eachState("WHERE "+named, nameArgs(r), func(_ int64, got State) {
+			state, single = got, true
+		})
+	})
+	return state, single, err
+}
+
+// eachState reads records that have one head. where is of the table r.
+func (v *view) eachState(where string, args []any, f func(key int64, got State)) error {
+	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+where+" AND r.heads = 1", args, func(scan func(...any) error) error {
+		var r row
+		var got State
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &got.Conflict)...) }); err != nil {
+			return err
+		}
+		got.Shown = v.version(&r)
+		got.Shown.Head = true
+		got.Record, got.Patient, got.Heads = got.Shown.Event.Record, got.Shown.Event.Patient, []Version{got.Shown}
+		f(r.record, got)
+		return nil
+	})
 }
 
 // Version is one version of a record. ErrNotFound where it is not here.

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -37,6 +36,8 @@ type searching struct {
 	Query
 	bounds
 	order  fhirsearch.Order
+	along  *along // nil: by the order alone
+	lean   bool   // see fhirsearch.Alone
 	limit  int
 	after  *cursor // nil: from the beginning
 	behind bool    // not every record is indexed
@@ -55,15 +56,40 @@ type hit struct {
 	heads  []events.ID
 }
 
+// along is the span of keys of a date that was asked for: where no order is asked for, what
+// is found stands by its first key within it, and so a page needs no more than it holds.
+type along struct {
+	fhirsearch.Reach
+	of int // the condition
+}
+
+// alongOf finds the one date that is asked for, where its candidates are one span of keys.
+func alongOf(q Query) *along {
+	var found *along
+	for i := range q.Conditions {
+		c := &q.Conditions[i]
+		if c.Kind != fhirsearch.KindDate {
+			continue
+		}
+		ways := c.Ways()
+		if found != nil || len(ways) != 1 || len(ways[0].Reaches) != 1 {
+			return nil
+		}
+		found = &along{ways[0].Reaches[0], i}
+	}
+	return found
+}
+
 // bounds are what one search may cost.
 type bounds struct {
 	late     int64 // records that wait to be indexed, which it indexes before it begins
+	few      int   // so many candidates are all looked at, whatever the order
 	counted  int   // MaxCounted
 	examined int   // rows that a page of more than that is made of; it then ends, with fewer records than were asked for
 	step     int   // how many of them are read at a time
 }
 
-var usualBounds = bounds{late: Few, counted: MaxCounted, examined: 20_000, step: 500}
+var usualBounds = bounds{late: Few, few: 100, counted: MaxCounted, examined: 20_000, step: 500}
 
 func (v *view) searching(q Query, b bounds) (*searching, error) {
 	x := &searching{view: v, Query: q, bounds: b, order: q.Order.Usual(q.Type), limit: bound(q.Limit)}
@@ -73,12 +99,15 @@ func (v *view) searching(q Query, b bounds) (*searching, error) {
 	if q.Type == "" {
 		x.order = fhirsearch.Order{Parameter: fhirsearch.Parameter{Name: fhirsearch.ParamName}}
 	}
+	if q.Order.Name == "" && x.order.Name == fhirsearch.ParamID && q.Text == "" {
+		x.along = alongOf(q)
+	}
 	if q.After != "" {
 		c, err := parseCursor(q.After)
 		if err != nil {
 			return nil, err
 		}
-		if c.order != x.order.String() || q.Type != "" && c.record.Type != q.Type {
+		if c.order != x.orderName() || q.Type != "" && c.record.Type != q.Type {
 			return nil, fmt.Errorf("%w: it is of another one", ErrCursor)
 		}
 		x.after = &c
@@ -87,7 +116,16 @@ func (v *view) searching(q Query, b bounds) (*searching, error) {
 	var waiting bool
 	_, err := v.one("SELECT indexed, EXISTS (SELECT 1 FROM unindexed), ifnull((SELECT max(key) FROM record), 0) FROM store", nil, &x.upTo, &waiting, &last)
 	x.behind = waiting || x.upTo < last
+	x.lean = !x.behind && x.Text == "" && (x.along != nil || x.order.InValues()) && fhirsearch.Alone(q.Type, q.Conditions)
 	return x, err
+}
+
+// orderName is the order as cursors have it.
+func (x *searching) orderName() string {
+	if x.along != nil {
+		return "found by " + x.Conditions[x.along.of].Name
+	}
+	return x.order.String()
 }
 
 // run finds the hits of the page: among all that there is where there are few candidates,
@@ -97,6 +135,9 @@ func (x *searching) run() error {
 	if err != nil {
 		return err
 	}
+	if x.walksAlong(best) {
+		return x.walk()
+	}
 	if best.count > x.counted && !x.CountOnly && x.Text == "" && x.Type != "" {
 		return x.walk()
 	}
@@ -105,6 +146,12 @@ func (x *searching) run() error {
 		return x.count(best)
 	}
 	return x.gather(best)
+}
+
+// walksAlong reports whether a page is best found in the order of the date that was asked
+// for: without counting all that there is.
+func (x *searching) walksAlong(best origin) bool {
+	return best.along && best.count > x.few && !x.Counted && !x.CountOnly && !x.behind
 }
 
 // compare orders hits: by what the order is about, then by type and id.
@@ -135,6 +182,11 @@ func (x *searching) gather(from origin) error {
 		return err
 	}
 	x.page.Total = len(x.hits)
+	if x.lean {
+		if err := x.nameFirst(); err != nil {
+			return err
+		}
+	}
 	x.hits = slices.DeleteFunc(x.hits, x.passed)
 	slices.SortFunc(x.hits, x.compare)
 	if len(x.hits) > x.limit {
@@ -154,42 +206,14 @@ func (x *searching) count(from origin) error {
 
 // end makes the next page begin behind a hit.
 func (x *searching) end(last hit) {
-	x.page.Next = cursor{x.order.String(), last.order, last.record}.String()
-}
-
-// readStates reads the records that were found.
-func (x *searching) readStates(page *Page) error {
-	const atOnce = 500
-	byName := make(map[events.Record]State, len(x.hits))
-	for part := range slices.Chunk(x.hits, atOnce) {
-		args := make([]any, len(part))
-		for i, h := range part {
-			args[i] = h.key
-		}
-		states, err := x.states("WHERE r.key IN (?"+strings.Repeat(",?", len(part)-1)+")", args...)
-		if err != nil {
-			return err
-		}
-		for _, s := range states {
-			byName[s.Record] = s
-		}
-	}
-	for _, h := range x.hits {
-		state := byName[h.record]
-		page.States = append(page.States, state)
-		if h.heads != nil && !slices.Contains(h.heads, state.Shown.Event.ID) {
-			if page.Elsewhere == nil {
-				page.Elsewhere = make(map[events.Record][]events.ID)
-			}
-			page.Elsewhere[h.record] = h.heads
-		}
-	}
-	return nil
+	x.page.Next = cursor{x.orderName(), last.order, last.record}.String()
 }
 
 // orderKey is what a record is ordered by: of the head shown.
 func (x *searching) orderKey(c *candidate, shown fhirsearch.Values) []byte {
 	switch {
+	case x.along != nil:
+		return x.along.First(c.packed)
 	case x.order.Name == fhirsearch.ParamID:
 		return nil
 	case x.order.Name == fhirsearch.ParamLastUpdated:
@@ -202,5 +226,3 @@ func (x *searching) orderKey(c *candidate, shown fhirsearch.Values) []byte {
 	}
 	return x.order.Key(shown)
 }
-
-func sameKey(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

@@ -164,6 +164,37 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
+// What a date finds stands by it where no order is asked for, page after page, and is
+// counted where it is few or somebody asks.
+func TestSearchByADateIsInItsOrder(t *testing.T) {
+	s, a := open(t), newDesk("a")
+	for i := range 12 {
+		r := events.Record{Type: "Encounter", ID: fmt.Sprintf("e%02d", i)}
+		day := 1 + i*5%12 // in another order than the ids
+		apply(t, s, at(uint64(i+1), a.write(r, fmt.Sprintf(`{"resourceType":"Encounter","period":{"start":"2026-03-%02dT10:00:00","end":"2026-03-%02dT10:30:00"}}`, day, day))))
+	}
+	want := []string{"e00", "e05", "e10", "e03", "e08", "e01", "e06", "e11", "e04", "e09", "e02", "e07"}
+	for _, few := range []bool{true, false} {
+		if !few {
+			s.SetBounds(3, 20, 2)
+		}
+		q := ask(t, "Encounter", "date=2026-03")
+		q.Limit = 5
+		page, err := s.Search(t.Context(), q)
+		if err != nil || page.Total != map[bool]int{true: 12, false: -1}[few] {
+			t.Errorf("few %v: the first page has the total %d, %v", few, page.Total, err)
+		}
+		if got, _ := pages(t.Context(), t, s, q); !slices.Equal(got, want) {
+			t.Errorf("few %v: got %v, want %v", few, got, want)
+		}
+		s.SetBounds(100, 20, 2)
+		q.Counted = true
+		if page, err = s.Search(t.Context(), q); err != nil || page.Total != 12 || len(page.States) != 5 {
+			t.Errorf("counted: %d of %d, %v", len(page.States), page.Total, err)
+		}
+	}
+}
+
 // While few records wait to be indexed a search looks at them too, and so misses nothing
 // however many others there are; while many wait, it says that it may.
 func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {

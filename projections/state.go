@@ -38,10 +38,11 @@ type Query struct {
 	Type       string                 // of the records; may be empty where there are no conditions
 	Conditions []fhirsearch.Condition // each for that type
 	Text       string                 // words of a name, birth dates or values of identifiers, each from its beginning
-	Order      fhirsearch.Order       // zero: by name where the type has one, else by id
+	Order      fhirsearch.Order       // zero: by name where the type has one, else by the one date that is asked for, else by id
 	Limit      int                    // at most so many; 0 means DefaultLimit, and MaxLimit is the most
 	After      string                 // Page.Next of the page before; empty: the first
 	CountOnly  bool                   // the page has nothing but its total
+	Counted    bool                   // the total is worth its time, as long as there are no more than MaxCounted candidates
 }
 
 // Bounds of a search.

@@ -13,6 +13,11 @@ import (
 func (x *searching) walk() error {
 	x.page.Total = -1
 	w := walking{searching: x}
+	if x.along != nil {
+		x.page.Partial = x.behind
+		_, err := w.byKeys(x.along.Reach)
+		return err
+	}
 	if r, ok := x.order.Reach(x.Type); ok {
 		x.page.Partial = x.behind
 		if x.after == nil || x.after.key != nil {
@@ -70,10 +75,10 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 			*open = (*open)[:1]
 		}
 	}
-	for {
+	for step := min(w.limit+w.limit/4+1, w.step); ; step = min(2*step, w.step) {
 		var keys [][]byte
 		if err := w.each("SELECT DISTINCT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?",
-			[]any{at.From, at.To, w.step}, func(scan func(...any) error) error {
+			[]any{at.From, at.To, step}, func(scan func(...any) error) error {
 				var key []byte
 				err := scan(&key)
 				keys = append(keys, key)
@@ -81,7 +86,7 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 			}); err != nil {
 			return false, err
 		}
-		if done, err := w.groups(keys); done || err != nil || len(keys) < w.step {
+		if done, err := w.groups(keys); done || err != nil || len(keys) < step {
 			return done, err
 		}
 		*edge = keys[len(keys)-1]
@@ -89,23 +94,45 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 	}
 }
 
-// groups takes the records of each key in turn.
+// groups takes the records of each key in turn. They are looked at all at once.
 func (w *walking) groups(keys [][]byte) (done bool, err error) {
-	for _, key := range keys {
-		var found []hit
-		if err := w.look("found_by c CROSS", "AND c.key = ?3", []any{key}, func(c *candidate) error {
-			w.read++
-			h, ok, err := w.judge(c)
-			if ok && sameKey(h.order, key[2:]) { // a record with several dates stands at each of them
-				found = append(found, h)
-			}
-			return err
-		}); err != nil {
-			return false, err
+	if len(keys) == 0 {
+		return false, nil
+	}
+	first, last := keys[0], keys[len(keys)-1]
+	if w.order.Descending {
+		first, last = last, first
+	}
+	rows := make(map[string]int, len(keys))
+	var all []hit
+	if err := w.look("found_by c CROSS", "AND c.key >= ?3 AND c.key <= ?4", []any{first, last}, func(c *candidate) error {
+		rows[string(c.place)]++
+		h, ok, err := w.judge(c)
+		if ok && sameKey(h.order, c.place[2:]) { // a record with several dates stands at each of them
+			all = append(all, h)
 		}
-		if w.take(found, w.behindAll(bytes.Clone(key[2:]))) {
+		return err
+	}); err != nil {
+		return false, err
+	}
+	slices.SortStableFunc(all, func(a, b hit) int { return w.order.Compare(a.order, b.order) })
+	named := 0
+	for _, key := range keys {
+		w.read += rows[string(key)]
+		n := 0
+		for n < len(all) && bytes.Equal(all[n].order, key[2:]) {
+			n++
+		}
+		if n > named { // as many more as the page can want
+			named = max(n, min(len(all), w.limit-len(w.hits)+1))
+			if err := w.name(all[:named]); err != nil {
+				return false, err
+			}
+		}
+		if w.take(all[:n], w.behindAll(bytes.Clone(key[2:]))) {
 			return true, nil
 		}
+		all, named = all[n:], max(named-n, 0)
 	}
 	return false, nil
 }
@@ -153,6 +180,9 @@ func (w *walking) byID() error {
 			}
 			return err
 		}); err != nil {
+			return err
+		}
+		if err := w.name(found); err != nil {
 			return err
 		}
 		w.read += len(keys)

@@ -84,7 +84,7 @@ func openDoor(ctx context.Context, g *ground) (_ *door, err error) {
 		return nil, err
 	}
 	handler := fhir.New(fhir.Config{Desk: d.desk.Agent, Records: d.desk.Records(), Attachments: d.desk.Agent, Trail: d.trail,
-		Author: func(*http.Request) string { return author }, Device: d.desk.enrolment.Device, Started: time.Now()})
+		Author: func(*http.Request) string { return author }, Started: time.Now()})
 	d.server = &http.Server{Handler: handler, ReadHeaderTimeout: patience}
 	go func() { d.served <- d.server.Serve(listener) }()
 	d.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: patience}

@@ -19,7 +19,7 @@ type Looks interface {
 	Trail
 	Search(ctx context.Context, q trail.Query) (trail.Page, error)
 	// Read answers trail.ErrNotFound for an entry that is not there.
-	Read(id string) (trail.Entry, error)
+	Read(ctx context.Context, id events.ID) (trail.Entry, error)
 }
 
 // auditID is what the ids of the trail's entries begin with. A record can have such an
@@ -27,25 +27,73 @@ type Looks interface {
 const auditID = "trail."
 
 func (h *Handler) auditRead(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	id, ours := strings.CutPrefix(record.ID, auditID)
+	id, ours := lookID(record)
 	if !ours {
 		return h.read(w, r, record)
 	}
-	e, err := h.looks.Read(id)
-	if errors.Is(err, trail.ErrNotFound) {
-		return notFound("%v", err)
-	}
+	e, err := h.look(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	for _, p := range e.Patients {
-		sawDossier(w, p)
-	}
-	send(w, http.StatusOK, h.auditEvent(e))
+	sawEntry(w, e)
+	send(w, http.StatusOK, auditEvent(e))
 	return nil
 }
 
-// auditSearch answers from the trail of this desk.
+// lookVersion is the only version that an AuditEvent of the trail ever has.
+const lookVersion = "1"
+
+// auditHistory answers with the one version of an AuditEvent of the trail.
+func (h *Handler) auditHistory(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	if _, _, err := understandPast(r, record); err != nil {
+		return err
+	}
+	id, _ := lookID(record)
+	e, err := h.look(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	sawEntry(w, e)
+	b := newBundle("history", 1)
+	here := base(r) + "/" + record.String()
+	b.link("self", here+"/_history")
+	b.add(entry{
+		FullURL: here, Resource: auditEvent(e), Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
+		Response: &entryResponse{Status: "201 Created", ETag: `W/"` + lookVersion + `"`, LastModified: e.At.UTC().Format(instant), Location: here + "/_history/" + lookVersion},
+	})
+	send(w, http.StatusOK, b.bytes())
+	return nil
+}
+
+// look reads an entry of the trail of whichever desk.
+func (h *Handler) look(ctx context.Context, id events.ID) (trail.Entry, error) {
+	e, err := h.looks.Read(ctx, id)
+	switch {
+	case errors.Is(err, trail.ErrAlone):
+		err = problemf(http.StatusNotFound, "incomplete", "%v", err)
+	case errors.Is(err, trail.ErrNotFound):
+		err = notFound("%v", err)
+	}
+	return e, err
+}
+
+// lookID is the id of the entry that an AuditEvent is made of.
+func lookID(record events.Record) (id events.ID, ours bool) {
+	text, ours := strings.CutPrefix(record.ID, auditID)
+	if !ours {
+		return id, false
+	}
+	id, err := events.ParseID(text)
+	return id, err == nil
+}
+
+func sawEntry(w http.ResponseWriter, e trail.Entry) {
+	for _, p := range e.Patients {
+		sawDossier(w, p)
+	}
+}
+
+// auditSearch answers from the trails of all desks.
 func (h *Handler) auditSearch(w http.ResponseWriter, r *http.Request, record events.Record) error {
 	values, err := searchValues(w, r)
 	if err != nil {
@@ -71,15 +119,28 @@ func (h *Handler) auditSearch(w http.ResponseWriter, r *http.Request, record eve
 		b.link("next", withQuery(base(r)+"/"+record.Type, next))
 	}
 	for _, e := range page.Entries {
-		for _, p := range e.Patients {
-			sawDossier(w, p)
-		}
-		b.add(entry{FullURL: base(r) + "/AuditEvent/" + auditID + e.ID, Search: &entrySearch{Mode: "match"}, Resource: h.auditEvent(e)})
+		sawEntry(w, e)
+		b.add(entry{FullURL: base(r) + "/AuditEvent/" + auditID + e.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: auditEvent(e)})
 	}
-	b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(issue{Severity: "information", Code: "informational",
-		Diagnostics: "who looked at this desk; other desks of the practice keep their own"})})
+	b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(reach(page)...)})
 	send(w, http.StatusOK, b.bytes())
 	return nil
+}
+
+// reach says which desks' looks were asked, and until when they are known here.
+func reach(page trail.Page) []issue {
+	if page.Missing != nil {
+		return []issue{{Severity: "warning", Code: "incomplete", Diagnostics: "who looked at this desk alone: " + page.Missing.Error()}}
+	}
+	notes := []issue{{Severity: "information", Code: "informational", Diagnostics: "of this desk all is here; the other desks send who looked there about once a minute"}}
+	for _, o := range page.Others {
+		note := issue{Severity: "information", Code: "informational", Diagnostics: fmt.Sprintf("Device/%s has sent what was looked at until %s", o.Device, o.Until.UTC().Format(instant))}
+		if o.Err != nil {
+			note = issue{Severity: "warning", Code: "incomplete", Diagnostics: fmt.Sprintf("of Device/%s not all is here: %v", o.Device, o.Err)}
+		}
+		notes = append(notes, note)
+	}
+	return notes
 }
 
 // understandAudit reads the parameters of a search in the trail. What is not known is
@@ -160,7 +221,7 @@ const (
 )
 
 // auditEvent is an entry of the trail as FHIR has it.
-func (h *Handler) auditEvent(e trail.Entry) []byte {
+func auditEvent(e trail.Entry) []byte {
 	kind, subtype, action := coding{auditTypes, "rest"}, coding{interactions, string(e.Did)}, actionExecute
 	switch e.Did {
 	case "read", "vread", "history-instance":
@@ -209,8 +270,8 @@ func (h *Handler) auditEvent(e trail.Entry) []byte {
 		Source       any            `json:"source"`
 		Entity       []auditEntity  `json:"entity,omitempty"`
 	}{
-		"AuditEvent", auditID + e.ID, provenanceMeta{"1", at, []coding{eventTag}}, kind, []coding{subtype}, action, at, "0",
+		"AuditEvent", auditID + e.ID.String(), provenanceMeta{lookVersion, at, []coding{eventTag}}, kind, []coding{subtype}, action, at, "0",
 		[]auditAgent{{who, true}},
-		map[string]any{"site": e.Door, "observer": reference{Reference: "Device/" + h.device}}, entities,
+		map[string]any{"site": e.Door, "observer": reference{Reference: "Device/" + e.Device}}, entities,
 	})
 }

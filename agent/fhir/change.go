@@ -63,6 +63,9 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return precondition(err, s.draft)
 	}
+	if made, ok := known(s.draft, written); ok {
+		return h.answer(w, c, s, made)
+	}
 	return h.answer(w, c, s, h.readBack(r.Context(), written)[0])
 }
 

@@ -76,8 +76,6 @@ type Config struct {
 	Exports Exports
 	// Trail keeps who looks at what, and is searched as AuditEvent. Nil: nobody keeps it.
 	Trail Looks
-	// Device is the id of this desk, which the trail is of.
-	Device string
 	// Heartbeat is the longest silence of the stream of events; 0 means 15 seconds.
 	Heartbeat time.Duration
 	// Concurrent is how many requests are answered at once, at most, and how many streams
@@ -109,7 +107,6 @@ type Handler struct {
 	exports      Exports
 	trail        Trail
 	looks        Looks
-	device       string
 	places       chan struct{} // one for each request that may be answered at once
 	listeners    chan struct{} // and one for each stream of events, which would hold a place for hours
 }
@@ -118,7 +115,7 @@ type Handler struct {
 func New(c Config) *Handler {
 	h := &Handler{desk: c.Desk, records: c.Records, attachments: c.Attachments, author: c.Author, log: c.Logger, capabilities: capabilities(c), streams: newStreams(c), exports: c.Exports}
 	if c.Trail != nil {
-		h.trail, h.looks, h.device = c.Trail, c.Trail, c.Device
+		h.trail, h.looks = c.Trail, c.Trail
 	}
 	if c.Concurrent == 0 {
 		c.Concurrent = 256

@@ -25,12 +25,31 @@ func (h *Handler) made(steps []string, record *events.Record) (map[string]answer
 	if len(steps) == 2 && steps[1] == "_search" {
 		return map[string]answer{http.MethodPost: search}, true
 	}
-	if len(steps) > 2 || events.ValidateID("id", steps[1]) != nil {
+	if events.ValidateID("id", steps[1]) != nil {
 		return nil, false
+	}
+	if len(steps) > 2 {
+		return h.lookVersions(steps, record)
 	}
 	record.ID = steps[1]
 	if _, err := events.ParseID(record.ID); err != nil && record.Type == "Provenance" {
 		return nil, false // a record like any other
 	}
 	return map[string]answer{http.MethodGet: read}, true
+}
+
+// lookVersions finds the history of an AuditEvent of the trail, and the one version in it.
+func (h *Handler) lookVersions(steps []string, record *events.Record) (map[string]answer, bool) {
+	of := events.Record{Type: record.Type, ID: steps[1]}
+	if _, ours := lookID(of); !ours || record.Type != "AuditEvent" || steps[2] != "_history" {
+		return nil, false
+	}
+	*record = of
+	switch {
+	case len(steps) == 3:
+		return map[string]answer{http.MethodGet: h.auditHistory}, true
+	case steps[3] == lookVersion:
+		return map[string]answer{http.MethodGet: h.auditRead}, true
+	}
+	return nil, false
 }

@@ -123,7 +123,7 @@ func TestProvenanceSearch(t *testing.T) {
 func watched(t *testing.T) (*desk, *trail.Trail) {
 	t.Helper()
 	d := newDesk(t)
-	looks, err := trail.Open(trail.Config{Folder: filepath.Join(t.TempDir(), "trail")})
+	looks, err := trail.Open(trail.Config{Folder: filepath.Join(t.TempDir(), "trail"), Device: "desk-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func watched(t *testing.T) (*desk, *trail.Trail) {
 		}
 	})
 	c := doorConfig(d, unread{d.store, d})
-	c.Trail, c.Device = looks, "desk-1"
+	c.Trail = looks
 	d.door = fhir.New(c)
 	return d, looks
 }

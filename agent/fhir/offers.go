@@ -19,7 +19,7 @@ func (c Config) offer(t *capability) {
 		if c.Trail == nil {
 			return
 		}
-		t.Documentation = "who looked at what at this desk; made by the desk and not to be written or deleted here"
+		t.Documentation = "who looked at what, at whichever desk of the practice (source.observer); made by the desks and not to be written or deleted here. The other desks send theirs about once a minute; offline this desk has its own alone, and says so"
 		t.Interaction = []code{{"read"}, {"vread"}, {"history-instance"}, {"history-type"}, {"search-type"}}
 		t.UpdateCreate, t.ConditionalCreate, t.ConditionalUpdate = false, false, false
 		t.ConditionalRead, t.ConditionalDelete = "not-supported", "not-supported"

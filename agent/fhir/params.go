@@ -19,6 +19,7 @@ var controls = map[string]func(a *asked, value string) error{
 	cursorParameter: func(a *asked, value string) error { a.query.After = value; return nil },
 	"_sort":         setSort,
 	"_summary":      setSummary,
+	"_total":        setTotal,
 	"_include":      func(a *asked, value string) error { return a.include(value, false) },
 	"_revinclude":   func(a *asked, value string) error { return a.include(value, true) },
 }
@@ -111,6 +112,18 @@ func setCount(a *asked, value string) error {
 	a.query.Limit = min(max(n, 1), projections.MaxLimit)
 	if n == 0 {
 		a.countOnly, a.query.CountOnly = true, true
+	}
+	return nil
+}
+
+// setTotal lets a client have the total also where it costs more than the page.
+func setTotal(a *asked, value string) error {
+	switch value {
+	case "accurate":
+		a.query.Counted = true
+	case "none", "estimate":
+	default:
+		return errors.New("want none, estimate or accurate")
 	}
 	return nil
 }

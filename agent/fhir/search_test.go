@@ -101,6 +101,7 @@ func TestSearchRefuses(t *testing.T) {
 		"Observation?value-quantity=5%7Cmg":       "value",
 		"Patient?_count=-1":                       "value",
 		"Patient?_count=many":                     "value",
+		"Patient?_total=some":                     "value",
 		"Patient?_cursor=nonsense":                "value",
 		"Patient?_sort=name&_sort=birthdate":      "value",
 		"Condition?patient=http://x/fhir/Group/1": "value",

@@ -112,6 +112,16 @@ type done struct {
 	version *projections.Listed // nil: it could not be read back; the change stands
 }
 
+// known is a change of which nothing has to be read back: the first version of a record is
+// what was given, and in no conflict. Of a Binary the desk keeps something else.
+func known(d agent.Draft, w agent.Written) (made done, ok bool) {
+	if !d.Create || w.Arrived.IsZero() || d.Record.Type == binaryType {
+		return made, false
+	}
+	v := projections.Version{Event: &events.Event{ID: w.ID, Record: d.Record, Patient: d.Patient}, Arrived: w.Arrived, Body: d.Body, Head: true}
+	return done{Written: w, version: &projections.Listed{Version: v}}, true
+}
+
 // readBack reads the versions of changes that were just made, all at once: each by itself
 // costs a transaction more time than their writing.
 func (h *Handler) readBack(ctx context.Context, written ...agent.Written) []done {

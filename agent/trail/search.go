@@ -1,20 +1,15 @@
 package trail
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/carelog/carelog/events"
 )
 
 // Query says which entries are looked for. What is empty does not narrow.
@@ -38,192 +33,178 @@ const (
 type Page struct {
 	Entries []Entry
 	Next    string // for Query.After; empty at the end
+	// Others are the other desks of the practice that have sent anything.
+	Others []Other
+	// Missing says why the other desks could not be asked; nil where they were.
+	Missing error
+}
+
+// Other is how far another desk was asked.
+type Other struct {
+	Device string
+	Until  time.Time // when it kept the last entry that it has sent
+	Err    error     // why not all that it has sent is there; nil where it is
 }
 
 // Errors of a question.
 var (
 	ErrCursor   = errors.New("the cursor was not made by a search of the trail")
-	ErrNotFound = errors.New("there is no such entry in the trail of this desk")
+	ErrNotFound = errors.New("there is no such entry in the trail")
+	ErrAlone    = errors.New("the trails of the other desks are on the server, which cannot be reached")
 )
 
-// place is where an entry stands: the file of its month, and the byte.
-type place struct {
-	month  string
-	offset int64
+// Read is one entry by its ID, of whichever desk; ErrNotFound where there is none, joined
+// with ErrAlone where the other desks could not be asked.
+func (t *Trail) Read(ctx context.Context, id events.ID) (Entry, error) {
+	for e, err := range t.own(ctx, Query{}, follower(id)) {
+		if err != nil || e.ID == id {
+			return e, err
+		}
+		break
+	}
+	page, err := t.search(ctx, Query{Limit: 1}, follower(id))
+	if err != nil {
+		return Entry{}, err
+	}
+	if len(page.Entries) == 1 && page.Entries[0].ID == id {
+		return page.Entries[0], nil
+	}
+	return Entry{}, errors.Join(ErrNotFound, page.Missing)
 }
 
-func (p place) String() string { return p.month + "." + strconv.FormatInt(p.offset, 10) }
-
-func parsePlace(text string) (place, error) {
-	month, number, _ := strings.Cut(text, ".")
-	offset, err := strconv.ParseInt(number, 10, 62)
-	_, notMonth := time.Parse("2006-01", month)
-	if p := (place{month, offset}); err == nil && notMonth == nil && offset >= 0 && p.String() == text {
-		return p, nil
-	}
-	return place{}, ErrCursor
-}
-
-// Read is one entry by its ID; ErrNotFound where there is none.
-func (t *Trail) Read(id string) (Entry, error) {
-	p, err := parsePlace(id)
-	if err != nil {
-		return Entry{}, ErrNotFound
-	}
-	file, err := os.Open(t.path(p.month))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Entry{}, ErrNotFound
-	}
-	if err != nil {
-		return Entry{}, fmt.Errorf("read the trail: %w", err)
-	}
-	defer file.Close() // it is only read
-	if p.offset > 0 {  // a line begins behind the end of another
-		var before [1]byte
-		if _, err := file.ReadAt(before[:], p.offset-1); err != nil || before[0] != '\n' {
-			return Entry{}, ErrNotFound
+// follower is the smallest id that is greater.
+func follower(id events.ID) events.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
 		}
 	}
-	line, err := bufio.NewReader(io.NewSectionReader(file, p.offset, maxLine)).ReadBytes('\n')
-	e, ok := parse(line)
-	if err != nil || !ok {
-		return Entry{}, ErrNotFound
-	}
-	e.ID = id
-	return e, nil
+	return id
 }
 
-// maxLine is more than a line ever has, in bytes.
-const maxLine = 1 << 20
-
-// Search looks through the trail from its end: about a second per million entries.
+// Search looks through the trail from its end, and through those of the other desks as far
+// as they sent them and the server can be asked: about a second per million entries of this
+// desk, and one question to the server for each 64 KiB of another.
 func (t *Trail) Search(ctx context.Context, q Query) (page Page, err error) {
-	after := place{month: "9999-12", offset: -1}
+	var before events.ID
 	if q.After != "" {
-		if after, err = parsePlace(q.After); err != nil {
-			return page, err
+		if before, err = events.ParseID(q.After); err != nil {
+			return page, fmt.Errorf("%w: %w", ErrCursor, err)
 		}
 	}
+	return t.search(ctx, q, before)
+}
+
+// search finds a page of entries with ids before one (zero: from the end).
+func (t *Trail) search(ctx context.Context, q Query, before events.ID) (page Page, err error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
 	limit = min(limit, MaxLimit)
-	months, err := t.months()
-	if err != nil {
+	sources := []source{{list: t.own(ctx, q, before)}}
+	if t.config.Practice != nil {
+		var others []source
+		others, page.Missing = t.others(ctx, q, before)
+		sources = append(sources, others...)
+	}
+	m := merge{sources: sources}
+	defer m.stop()
+	if err := m.begin(); err != nil {
 		return page, err
 	}
-	for _, month := range slices.Backward(months) {
-		if month > after.month || !q.mayBeIn(month) {
-			continue
-		}
-		end := int64(-1)
-		if month == after.month {
-			end = after.offset
-		}
-		more, err := t.searchMonth(ctx, month, end, q, limit, &page)
-		if err != nil || more {
+	for {
+		e, ok, err := m.next()
+		if err != nil {
 			return page, err
 		}
+		if !ok {
+			break
+		}
+		if len(page.Entries) == limit {
+			page.Next = page.Entries[limit-1].ID.String()
+			break
+		}
+		page.Entries = append(page.Entries, e)
+	}
+	for _, s := range m.sources[1:] {
+		page.Others = append(page.Others, s.Other)
 	}
 	return page, nil
 }
 
-// searchMonth adds what is found in a file before end; more says that the page is full.
-func (t *Trail) searchMonth(ctx context.Context, month string, end int64, q Query, limit int, page *Page) (more bool, err error) {
-	file, err := os.Open(t.path(month))
-	if err != nil {
-		return false, fmt.Errorf("search the trail: %w", err)
-	}
-	defer file.Close() // it is only read
-	needle := []byte(strconv.Quote(q.Patient))
-	err = backwards(ctx, file, end, func(offset int64, line []byte) (bool, error) {
-		if q.Patient != "" && !bytes.Contains(line, needle) {
-			return true, nil // nearly always, without taking the line apart
-		}
-		e, ok := parse(line)
-		if !ok || !q.matches(e) {
-			return true, nil
-		}
-		if len(page.Entries) == limit {
-			page.Next, more = page.Entries[limit-1].ID, true
-			return false, nil
-		}
-		e.ID = place{month, offset}.String()
-		page.Entries = append(page.Entries, e)
-		return true, nil
-	})
-	return more, err
+// source is the entries of one desk, the last first; the first of several is this one.
+type source struct {
+	Other
+	list iter.Seq2[Entry, error]
+
+	pull func() (Entry, error, bool)
+	stop func()
+	head Entry
+	more bool
 }
 
-// mayBeIn reports whether entries of a month can be wanted.
-func (q Query) mayBeIn(month string) bool {
-	return (q.From.IsZero() || month >= q.From.UTC().Format("2006-01")) && (q.Before.IsZero() || month <= q.Before.UTC().Format("2006-01"))
+// merge takes entries of several desks in the order of their ids.
+type merge struct{ sources []source }
+
+func (m *merge) begin() error {
+	for i := range m.sources {
+		s := &m.sources[i]
+		s.pull, s.stop = iter.Pull2(s.list)
+	}
+	for i := range m.sources {
+		if err := m.advance(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// advance takes the next entry of a desk. What is wrong with another desk's trail ends that
+// one alone.
+func (m *merge) advance(i int) error {
+	s := &m.sources[i]
+	var err error
+	s.head, err, s.more = s.pull()
+	if err == nil || !s.more {
+		return nil
+	}
+	s.more = false
+	if i > 0 && !errors.Is(err, context.Canceled) {
+		s.Err, err = err, nil
+	}
+	return err
+}
+
+func (m *merge) next() (e Entry, ok bool, err error) {
+	best := -1
+	for i, s := range m.sources {
+		if s.more && (best < 0 || s.head.ID.Compare(m.sources[best].head.ID) > 0) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return e, false, nil
+	}
+	e = m.sources[best].head
+	return e, true, m.advance(best)
+}
+
+func (m *merge) stop() {
+	for _, s := range m.sources {
+		if s.stop != nil {
+			s.stop()
+		}
+	}
+}
+
+// over reports whether nothing that is wanted was kept before an id: no entry is later than
+// its id.
+func (q Query) over(id events.ID) bool { return !q.From.IsZero() && id.Time().Before(q.From) }
 
 func (q Query) matches(e Entry) bool {
 	return (q.Patient == "" || slices.Contains(e.Patients, q.Patient)) &&
 		(q.Agent == "" || q.Agent == e.Agent) &&
 		(q.What == "" || q.What == e.What || strings.HasPrefix(e.What, q.What+"/")) &&
 		(q.From.IsZero() || !e.At.Before(q.From)) && (q.Before.IsZero() || e.At.Before(q.Before))
-}
-
-// parse reads a line; one that was torn is none.
-func parse(line []byte) (e Entry, ok bool) {
-	err := json.Unmarshal(line, &e)
-	return e, err == nil && !e.At.IsZero()
-}
-
-func (t *Trail) path(month string) string { return filepath.Join(t.config.Folder, month+suffix) }
-
-// months are those of which there is a file, the first one first.
-func (t *Trail) months() (list []string, err error) {
-	names, err := filepath.Glob(filepath.Join(t.config.Folder, "????-??"+suffix))
-	for _, name := range names {
-		list = append(list, strings.TrimSuffix(filepath.Base(name), suffix))
-	}
-	slices.Sort(list)
-	return list, err
-}
-
-// readBlock is how much of a file is read at once.
-const readBlock = 256 << 10
-
-// backwards calls f on every whole line of a file before end (-1: its own), the last one
-// first, until f says no.
-func backwards(ctx context.Context, file *os.File, end int64, f func(offset int64, line []byte) (bool, error)) error {
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("search the trail: %w", err)
-	}
-	if end < 0 || end > info.Size() {
-		end = info.Size()
-	}
-	var rest []byte // the beginning of a line whose end was in the block behind
-	for end > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		start := max(0, end-readBlock)
-		block := make([]byte, end-start, end-start+int64(len(rest)))
-		if _, err := file.ReadAt(block, start); err != nil && err != io.EOF {
-			return fmt.Errorf("search the trail: %w", err)
-		}
-		block = append(block, rest...)
-		for {
-			i := bytes.LastIndexByte(block[:max(0, len(block)-1)], '\n')
-			if i < 0 {
-				break
-			}
-			if goOn, err := f(start+int64(i)+1, block[i+1:]); err != nil || !goOn {
-				return err
-			}
-			block = block[:i+1]
-		}
-		rest, end = block, start
-	}
-	if len(rest) > 0 {
-		_, err = f(0, rest)
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/carelog/carelog/events"
 )
 
 // SyncEvery is how long an entry may stand in the file before it is on the disk.
@@ -36,8 +39,10 @@ type Entry struct {
 	Query    []string  `json:"query,omitempty"`    // names of the parameters of a search
 	Lost     int       `json:"lost,omitempty"`
 
-	// ID is the place of an entry that was read.
-	ID string `json:"-"`
+	// ID is given by Add. Those of one desk are in the order in which it kept its entries.
+	ID events.ID `json:"id"`
+	// Device is the desk that kept an entry which was read.
+	Device string `json:"-"`
 }
 
 // Config says where the trail is kept.
@@ -46,18 +51,34 @@ type Config struct {
 	Folder string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of entries that could not be kept. Nil: nobody does.
+	// Logger hears of entries that could not be kept or sent. Nil: nobody does.
 	Logger *slog.Logger
+	// Device is the id of this desk.
+	Device string
+	// Practice is how the trails of the desks reach each other. Nil: they do not.
+	Practice *Practice
+	// SendEvery is how long an entry waits, at most, to be sent to the other desks while
+	// there is a server; 0 means a minute.
+	SendEvery time.Duration
 }
 
 // Trail is the entries of a desk. Safe for use by several goroutines.
 type Trail struct {
 	config Config
+	clock  *events.Clock
 	stop   chan struct{}
 	done   chan struct{}
+	full   chan struct{} // there is enough to be sent at once
+
+	runSize int // of the lines of a run, before they are packed, in bytes
+
+	sending sync.Mutex // held while entries are sent
+	sent    mark       // guarded by sending; how far
 
 	mu    sync.Mutex
-	month string // of the file
+	last  events.ID // of the entry added last
+	much  int       // bytes added since full was told
+	month string    // of the file
 	file  *os.File
 	torn  bool // the file does not end with a whole line
 	dirty bool // something is not on the disk yet
@@ -75,8 +96,22 @@ func Open(c Config) (*Trail, error) {
 	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
 	}
-	t := &Trail{config: c, stop: make(chan struct{}), done: make(chan struct{})}
-	if err := t.turn(c.Now()); err != nil {
+	if c.SendEvery == 0 {
+		c.SendEvery = time.Minute
+	}
+	t := &Trail{config: c, clock: events.NewClock(c.Now, nil), stop: make(chan struct{}), done: make(chan struct{}), full: make(chan struct{}, 1), runSize: usualRun}
+	for e, err := range t.own(context.Background(), Query{}, events.ID{}) {
+		if err != nil {
+			return nil, fmt.Errorf("open the trail: %w", err)
+		}
+		t.last = e.ID
+		break
+	}
+	id, err := t.next()
+	if err == nil {
+		err = t.turn(id)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
 	}
 	go t.keepSynced()
@@ -94,16 +129,12 @@ func (t *Trail) Close() error {
 	return err
 }
 
-// Add keeps an entry. At is set to now.
+// Add keeps an entry. ID and At are set.
 func (t *Trail) Add(e Entry) {
 	e.At = t.config.Now().UTC().Truncate(time.Millisecond)
-	line, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // an Entry always has a JSON form
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.add(e.At, append(line, '\n')); err != nil {
+	if err := t.add(e); err != nil {
 		if t.lost++; t.lost == 1 {
 			t.config.Logger.Error("who looks at what cannot be kept: make room on the disk", "err", err)
 		}
@@ -112,25 +143,62 @@ func (t *Trail) Add(e Entry) {
 
 var errClosed = errors.New("the trail is closed")
 
-// add writes a line, behind one that tells of those that are missing. mu is held.
-func (t *Trail) add(at time.Time, line []byte) error {
+// next is the id of the next entry, after all that were given.
+func (t *Trail) next() (events.ID, error) {
+	id, err := t.clock.Next()
+	if err == nil && id.Compare(t.last) <= 0 {
+		return t.clock.Next(t.last)
+	}
+	return id, err
+}
+
+// add writes an entry, behind one that tells of those that are missing. mu is held.
+func (t *Trail) add(e Entry) error {
 	if t.file == nil {
 		return errClosed
 	}
-	if err := t.turn(at); err != nil {
-		return err
-	}
+	list := []Entry{e}
 	if t.lost > 0 {
-		gap, err := json.Marshal(Entry{At: at, Did: Gap, Lost: t.lost})
+		list = []Entry{{At: e.At, Did: Gap, Lost: t.lost}, e}
+	}
+	var lines []byte
+	last := t.last
+	for _, e := range list {
+		var err error
+		if e.ID, err = t.next(); err != nil {
+			return err
+		}
+		t.last = e.ID
+		line, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		line = append(append(gap, '\n'), line...)
+		lines = append(append(lines, line...), '\n')
 	}
+	err := t.turn(t.last)
+	if err == nil {
+		err = t.write(lines)
+	}
+	if err != nil {
+		t.last = last
+		return err
+	}
+	if t.much += len(lines); t.much >= t.runSize {
+		t.much = 0
+		select {
+		case t.full <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// write writes whole lines at the end of the file. mu is held.
+func (t *Trail) write(lines []byte) error {
 	if t.torn {
-		line = append([]byte{'\n'}, line...)
+		lines = append([]byte{'\n'}, lines...)
 	}
-	n, err := t.file.Write(line)
+	n, err := t.file.Write(lines)
 	t.dirty = t.dirty || n > 0
 	if err != nil {
 		t.torn = t.torn || n > 0
@@ -142,9 +210,9 @@ func (t *Trail) add(at time.Time, line []byte) error {
 
 const suffix = ".ndjson"
 
-// turn opens the file of a month where it is not the one that is open. mu is held.
-func (t *Trail) turn(at time.Time) error {
-	month := at.UTC().Format("2006-01")
+// turn opens the file of the month of an id where it is not the one that is open. mu is held.
+func (t *Trail) turn(id events.ID) error {
+	month := monthOf(id)
 	if t.file != nil && month == t.month {
 		return nil
 	}

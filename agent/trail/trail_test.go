@@ -1,6 +1,7 @@
 package trail_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carelog/carelog/agent/trail"
+	"github.com/carelog/carelog/events"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,7 +104,7 @@ func TestSearchIsAPlainReading(t *testing.T) {
 		var got []string
 		for _, e := range all(t, kept, q) {
 			got = append(got, e.Query[0])
-			if read, err := kept.Read(e.ID); err != nil || read.Query[0] != e.Query[0] || !read.At.Equal(e.At) {
+			if read, err := kept.Read(context.Background(), e.ID); err != nil || read.Query[0] != e.Query[0] || !read.At.Equal(e.At) {
 				t.Fatalf("%s reads as %+v, %v", e.ID, read, err)
 			}
 		}
@@ -171,13 +173,42 @@ func TestPlacesThatAreNone(t *testing.T) {
 	kept := open(t, t.TempDir(), c)
 	defer kept.Close()
 	kept.Add(trail.Entry{Did: "read", What: "Basic/one"})
-	for _, text := range []string{"x", "2026-11", "2026-11.-1", "2026-11.01", "2026-11.5", "../2026-11.0", "2026-11.99999", "2026-10.0", "2026-11.9223372036854775807"} {
-		if _, err := kept.Read(text); !errors.Is(err, trail.ErrNotFound) {
-			t.Errorf("read %q: %v", text, err)
+	first := all(t, kept, trail.Query{})[0].ID
+	for _, id := range []events.ID{{}, {1}, {0xFF, 0xFF, 0xFF}, events.ID(bytes.Repeat([]byte{0xFF}, 16)), events.ID(append(first[:15:15], first[15]+1))} {
+		if _, err := kept.Read(t.Context(), id); !errors.Is(err, trail.ErrNotFound) {
+			t.Errorf("read %q: %v", id, err)
 		}
-		if page, err := kept.Search(t.Context(), trail.Query{After: text}); err != nil && !errors.Is(err, trail.ErrCursor) || len(page.Entries) > 1 {
-			t.Errorf("search after %q: %+v, %v", text, page, err)
+		if page, err := kept.Search(t.Context(), trail.Query{After: id.String()}); err != nil || len(page.Entries) > 1 {
+			t.Errorf("search after %q: %+v, %v", id, page, err)
 		}
+	}
+	for _, text := range []string{"x", "2026-11.0", strings.ToLower(first.String())} {
+		if _, err := kept.Search(t.Context(), trail.Query{After: text}); !errors.Is(err, trail.ErrCursor) {
+			t.Errorf("search after %q: %v", text, err)
+		}
+	}
+}
+
+// TestAClockThatIsSetBack changes neither the order nor what pages hold.
+func TestAClockThatIsSetBack(t *testing.T) {
+	folder := t.TempDir()
+	c := &clock{now: start}
+	kept := open(t, folder, c)
+	for i := range 4 {
+		kept.Add(trail.Entry{Did: "read", What: fmt.Sprint("Basic/b", i)})
+		c.set(c.Now().AddDate(0, -1, 0))
+		if err := kept.Close(); err != nil {
+			t.Fatal(err)
+		}
+		kept = open(t, folder, c)
+	}
+	defer kept.Close()
+	var got []string
+	for _, e := range all(t, kept, trail.Query{Limit: 1}) {
+		got = append(got, e.What)
+	}
+	if want := []string{"Basic/b3", "Basic/b2", "Basic/b1", "Basic/b0"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -36,6 +36,9 @@ type Log interface {
 	Pieces(ctx context.Context, name string) (map[int]bool, error)
 	PutPiece(ctx context.Context, name string, number int, data []byte, after uint64) error
 	Piece(ctx context.Context, name string, number int, from uint64) (events.Stored, error)
+	LookState(ctx context.Context) (identity string, devices []string, err error)
+	PutLooks(ctx context.Context, data []byte, after uint64) (uint64, error)
+	Looks(ctx context.Context, device string, at uint64) (events.Stored, error)
 	TakeLease(ctx context.Context, name string, length time.Duration) (events.Lease, error)
 	RenewLease(ctx context.Context, lease events.Lease, length time.Duration) (events.Lease, error)
 	ReleaseLease(ctx context.Context, lease events.Lease) error
@@ -84,7 +87,7 @@ const Practice = "p1"
 
 // Run runs the suite. setup calls test once with a new world, and ends it then.
 func Run(t *testing.T, setup func(t *testing.T, test func(t *testing.T, w World))) {
-	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), announceCases(), objectCases(), pieceCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
+	for _, group := range []map[string]func(*testing.T, World){appendCases(), batchCases(), announceCases(), objectCases(), pieceCases(), lookCases(), leaseCases(), faultCases(), readCases(), keyCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { setup(t, test) })
 		}

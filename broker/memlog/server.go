@@ -31,6 +31,7 @@ type Server struct {
 	room       int64 // for objects, in bytes; 0: no limit
 	pieces     []piece
 	pieceRoom  int64 // for pieces, in bytes; 0: no limit
+	looks      []look
 	leases     map[string]events.Stored
 	tokens     uint64 // of leases, so far
 	clients    []*Log
@@ -90,7 +91,7 @@ func (s *Server) Wipe() {
 	s.Stop()
 	s.change(func() {
 		s.generation++
-		s.messages, s.keys, s.pieces = nil, nil, nil
+		s.messages, s.keys, s.pieces, s.looks = nil, nil, nil, nil
 		s.keyed = 0
 		clear(s.positions)
 		clear(s.objects)

@@ -83,7 +83,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err != nil {
 		return err
 	}
-	d, err := c.openDoors(env, a, e.Device, token)
+	d, err := c.openDoors(env, a, e, token)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
-	return runTogether(env.ctx, a.Run, d.sumehrs.Run, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
+	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
 }
 
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {

@@ -80,8 +80,12 @@ func whileHealthy(ctx context.Context, look func() error) error {
 // operatorFolder is where the broker's data folder keeps its own keys and the accounts.
 func operatorFolder(data string) string { return filepath.Join(data, "operator") }
 
-// provisionRunning makes the streams of a practice where the broker answers.
+// provisionRunning makes the streams of a practice where the broker answers, and lets its
+// devices use all of them.
 func provisionRunning(ctx context.Context, o *broker.Operator, practice, url string, replicas int) error {
+	if err := o.UpdatePractice(ctx, practice); err != nil {
+		return err
+	}
 	access, err := o.Access(practice, url)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/bulk"
+	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/intake"
@@ -28,14 +29,16 @@ type doors struct {
 }
 
 // openDoors makes the doors of a desk.
-func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token string) (d *doors, err error) {
+func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.Enrolment, token string) (d *doors, err error) {
 	d = &doors{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.trail, err = trail.Open(trail.Config{Folder: filepath.Join(c.Data, trailFolder), Logger: env.log}); err != nil {
+	if d.trail, err = trail.Open(trail.Config{
+		Folder: filepath.Join(c.Data, trailFolder), Logger: env.log, Device: e.Device, Practice: trailOf(a, e),
+	}); err != nil {
 		return d, err
 	}
 	if d.exports, err = bulk.Open(bulk.Config{Folder: filepath.Join(c.Data, exportsFolder), Records: a.Store(), Logger: env.log}); err != nil {
@@ -52,9 +55,22 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token
 	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Sumehrs: d.sumehrs, Logger: env.log})
 	d.fhir = fhir.New(fhir.Config{
 		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
-		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: device,
+		Changed: a.Changed, Exports: d.exports, Trail: d.trail,
 	})
 	return d, nil
+}
+
+// trailOf is how the trail of a desk reaches those of the others.
+func trailOf(a *agent.Agent, e enrolment.Enrolment) *trail.Practice {
+	return &trail.Practice{
+		ID: e.Practice, Key: e.PracticeKey, Sign: e.SigningKey(), Trusted: a.DeviceKey, Busy: a.Owes,
+		Server: func() trail.Server {
+			if server := a.Looks(); server != nil {
+				return server
+			}
+			return nil
+		},
+	}
 }
 
 // close ends what the doors keep. No request may be under way.

@@ -28,6 +28,24 @@ func (c *Condition) Matches(h *Head) bool {
 	return hit
 }
 
+// Alone reports whether the values of a head decide alone whether it is what is asked for of
+// records of a type: nothing of the record beside them matters, and one of the conditions
+// holds of values only that no other type has.
+func Alone(typ string, list []Condition) bool {
+	if t := typeOf(typ); t == &others || t == &inside {
+		return false
+	}
+	own := false
+	for i := range list {
+		c := &list[i]
+		if slices.ContainsFunc(c.places, func(p uint16) bool { return p == placeID || p == placeLastUpdated || p == placeTag }) {
+			return false
+		}
+		own = own || !c.not && !c.missing && !slices.Contains(c.places, placeDossier)
+	}
+	return own
+}
+
 // sealed reports whether the content cannot be opened.
 func (v Values) sealed() (sealed bool) {
 	v.each(func(place uint16, _ []byte) bool {

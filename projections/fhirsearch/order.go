@@ -86,6 +86,31 @@ func (o Order) Reach(typ string) (r Reach, ok bool) {
 	return r, false
 }
 
+// InValues reports whether the order is by what stands among the values of a record, or by
+// its label.
+func (o Order) InValues() bool {
+	return o.Name == ParamName || o.Kind == KindDate && o.Name != ParamLastUpdated
+}
+
+// First is the first key within a reach of a record with the values of its heads packed,
+// behind its first two bytes; nil where it has none.
+func (r Reach) First(packed []byte) (first []byte) {
+	for _, v := range Unpack(packed) {
+		v.each(func(place uint16, value []byte) bool {
+			for _, key := range appendKeys(nil, place, value) {
+				if bytes.Compare(key, r.From) >= 0 && bytes.Compare(key, r.To) <= 0 && (first == nil || bytes.Compare(key, first) < 0) {
+					first = key
+				}
+			}
+			return true
+		})
+	}
+	if first == nil {
+		return nil
+	}
+	return first[2:]
+}
+
 // LabelKey is the key of a record by the name that lists are ordered by; nil where the type
 // has none, or the record.
 func LabelKey(typ, label string) []byte {

@@ -1,0 +1,18 @@
+package trail
+
+import "crypto/ed25519"
+
+// SetRunSize makes runs of fewer bytes than usual.
+func (t *Trail) SetRunSize(bytes int) { t.runSize = bytes }
+
+// ParseRun is what a desk reads of a run that was opened.
+func ParseRun(plain []byte) ([]Entry, error) {
+	r, err := parseRun("a", plain)
+	return r.entries, err
+}
+
+// OpenRun opens a run of a device.
+func (p *Practice) OpenRun(device string, public ed25519.PublicKey, data []byte) (list []Entry, previous uint64, err error) {
+	r, err := p.open(device, public, data)
+	return r.entries, r.Previous, err
+}

@@ -1,0 +1,122 @@
+package trail
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+)
+
+// Practice is what a desk needs so that its trail reaches the other desks, and theirs it.
+type Practice struct {
+	ID   string
+	Key  []byte             // the practice's, of which the one that seals runs is derived
+	Sign ed25519.PrivateKey // the device's own
+	// Trusted gives the key by which a device of the practice signs, revoked or not.
+	Trusted func(ctx context.Context, device string) (ed25519.PublicKey, error)
+	// Server is where runs stand; nil while it cannot be reached.
+	Server func() Server
+	// Busy reports that something goes before: nothing is sent meanwhile.
+	Busy func() bool
+}
+
+// Server keeps the runs of all desks: a *broker.Log, or a stand-in. Each stands behind the
+// one before it of its desk; nothing is ever replaced. What they hold nobody there can read.
+type Server interface {
+	// LookState names what keeps the runs, and the devices that have any.
+	LookState(ctx context.Context) (identity string, devices []string, err error)
+	// PutLooks puts a run of this device behind the one at a sequence (0: there is none);
+	// events.ErrTaken where another stands there.
+	PutLooks(ctx context.Context, data []byte, after uint64) (sequence uint64, err error)
+	// Looks reads the run of a device at a sequence (0: the last); events.ErrNoMessage
+	// where there is none.
+	Looks(ctx context.Context, device string, at uint64) (events.Stored, error)
+}
+
+// others are the trails of the other desks, as far as they can be asked.
+func (t *Trail) others(ctx context.Context, q Query, before events.ID) (list []source, err error) {
+	server := t.config.Practice.Server()
+	if server == nil {
+		return nil, ErrAlone
+	}
+	_, devices, err := server.LookState(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAlone, err)
+	}
+	for _, device := range devices {
+		if device == t.config.Device {
+			continue
+		}
+		s := source{Other: Other{Device: device}}
+		_, last, err := t.run(ctx, server, device, 0)
+		if err == nil {
+			if n := len(last.entries); n > 0 {
+				s.Until = last.entries[n-1].At
+			}
+			s.list = t.theirs(ctx, server, device, last, q, before)
+		} else {
+			s.list = failed(err)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func failed(err error) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) { yield(Entry{}, err) }
+}
+
+var errUnopened = errors.New("looks that the server keeps do not open")
+
+// run reads and opens the run of a device at a sequence (0: the last).
+func (t *Trail) run(ctx context.Context, server Server, device string, at uint64) (sequence uint64, r run, err error) {
+	stored, err := server.Looks(ctx, device, at)
+	if err != nil {
+		return 0, r, err
+	}
+	public := ed25519.PublicKey(nil)
+	if device == t.config.Device {
+		public = t.config.Practice.Sign.Public().(ed25519.PublicKey)
+	} else if public, err = t.config.Practice.Trusted(ctx, device); err != nil {
+		return 0, r, err
+	}
+	r, err = t.config.Practice.open(device, public, stored.Data)
+	if err == nil && r.Previous >= stored.Sequence {
+		err = &events.DamagedError{Name: "looks of " + device, Reason: "they stand behind themselves"}
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errUnopened, err)
+	}
+	return stored.Sequence, r, err
+}
+
+// theirs is the entries of another desk that match, the last first, from a run on
+// backwards. What the server has dropped by its age is the end of it.
+func (t *Trail) theirs(ctx context.Context, server Server, device string, r run, q Query, before events.ID) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for {
+			for _, e := range slices.Backward(r.entries) {
+				if !before.IsZero() && e.ID.Compare(before) >= 0 {
+					continue
+				}
+				if q.over(e.ID) || q.matches(e) && !yield(e, nil) {
+					return
+				}
+			}
+			if r.Previous == 0 {
+				return
+			}
+			var err error
+			if _, r, err = t.run(ctx, server, device, r.Previous); err != nil {
+				if !errors.Is(err, events.ErrNoMessage) {
+					yield(Entry{}, err)
+				}
+				return
+			}
+		}
+	}
+}
