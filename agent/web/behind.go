@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent/behind"
+	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
@@ -12,8 +13,9 @@ import (
 // behindAnswer is what /api/sumehr says: the patients whose Sumehr on the hub is not the
 // newest.
 type behindAnswer struct {
-	Wished   int         `json:"wished"` // patients whose Sumehr is to be kept up to date
-	Patients []behindRow `json:"patients"`
+	Wished   int             `json:"wished"` // patients whose Sumehr is to be kept up to date
+	Hub      *publish.Status `json:"hub"`    // how it does; null: none is set up at this desk
+	Patients []behindRow     `json:"patients"`
 }
 
 type behindRow struct {
@@ -39,6 +41,10 @@ type onHub struct {
 	Event  events.ID     `json:"event"` // that says so
 }
 
+func newOnHub(p *standing.Publication) *onHub {
+	return &onHub{URI: p.URI, Since: p.At, Author: p.Author, Digest: p.Digest, Event: p.Version}
+}
+
 // sumehrsBehind answers GET /api/sumehr. ?language= is that of the texts.
 func (h *Handler) sumehrsBehind(w http.ResponseWriter, r *http.Request) error {
 	if h.sumehrs == nil {
@@ -49,6 +55,10 @@ func (h *Handler) sumehrsBehind(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := behindAnswer{Wished: wished, Patients: make([]behindRow, len(rows))}
+	if h.publisher != nil {
+		status := h.publisher.Status()
+		answer.Hub = &status
+	}
 	for i, row := range rows {
 		answer.Patients[i] = newBehindRow(row, r.URL.Query().Get("language"))
 	}
@@ -64,7 +74,7 @@ func newBehindRow(row behind.Row, language string) behindRow {
 		b.Findings[i] = sumehrFinding{f, f.Severity(), f.Text(language)}
 	}
 	if p := row.Published; p != nil && !p.Revoked {
-		b.Hub = &onHub{URI: p.URI, Since: p.At, Author: p.Author, Digest: p.Digest, Event: p.Version}
+		b.Hub = newOnHub(p)
 	}
 	return b
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/bulk"
+	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/agent/web"
 )
@@ -25,10 +27,11 @@ type doors struct {
 	trail   *trail.Trail
 	exports *bulk.Jobs
 	sumehrs *behind.Table
+	hub     *publish.Publisher // nil: no hub is set up
 }
 
 // openDoors makes the doors of a desk.
-func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token string) (d *doors, err error) {
+func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.Enrolment, token string) (d *doors, err error) {
 	d = &doors{}
 	defer func() {
 		if err != nil {
@@ -48,13 +51,29 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, device, token
 	}); err != nil {
 		return d, err
 	}
-	d.sumehrs = behind.New(behind.Config{Desk: a, Records: a.Store(), Logger: env.log})
-	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Sumehrs: d.sumehrs, Logger: env.log})
+	table := behind.Config{Desk: a, Records: a.Store(), Logger: env.log}
+	pages := web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Logger: env.log}
+	if c.Hub.URL != "" {
+		d.hub = c.Hub.publisher(a, e.PracticeKey, env.log)
+		table.Hub, pages.Publisher = d.hub, d.hub
+	}
+	d.sumehrs = behind.New(table)
+	pages.Sumehrs = d.sumehrs
+	d.pages = web.New(pages)
 	d.fhir = fhir.New(fhir.Config{
 		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
-		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: device,
+		Changed: a.Changed, Exports: d.exports, Trail: d.trail, Device: e.Device,
 	})
 	return d, nil
+}
+
+// publish keeps the Sumehrs on the hub, if there is one, until ctx ends.
+func (d *doors) publish(ctx context.Context) error {
+	if d.hub == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return d.hub.Run(ctx, d.sumehrs)
 }
 
 // close ends what the doors keep. No request may be under way.

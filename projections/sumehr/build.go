@@ -108,7 +108,7 @@ func (b *builder) open(r events.Record, into any) bool {
 // summary puts everything in its place.
 func (b *builder) summary() *Summary {
 	slices.SortStableFunc(b.entries, entry.compare)
-	s := &Summary{Message: b.message()}
+	s := &Summary{Message: b.message(), Author: b.author}
 	for made := range b.made {
 		s.Made = append(s.Made, made)
 	}

@@ -1,0 +1,188 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/events"
+)
+
+const (
+	lease = "sumehr"
+	// pace is how long after a look at the table the next one waits.
+	pace = time.Second
+	// turnLength is how long one desk publishes before it lets others: what is left comes in its next turn.
+	turnLength = 30 * time.Second
+	// askAgain bounds how long a desk waits for one that publishes.
+	askAgain = 4 * time.Second
+	// proof is how long the light may take to be green under the lease.
+	proof = 15 * time.Second
+)
+
+// Run publishes what is due until ctx ends; it then returns nil.
+func (p *Publisher) Run(ctx context.Context, table Table) error {
+	for ctx.Err() == nil {
+		changed := p.Desk.Changed() // taken before looking, so that nothing falls between
+		due, next, err := p.look(ctx, table)
+		if err != nil && ctx.Err() == nil {
+			p.Logger.Warn("what is to be published could not be read", "error", err)
+			next = p.Now().Add(p.Retry)
+		}
+		if len(due) > 0 {
+			p.publish(ctx, due)
+			next = p.Now()
+		}
+		sleep(ctx, pace)
+		p.rest(ctx, changed, next)
+	}
+	return nil
+}
+
+// rest waits for a change, for a moment (zero: none), or until it is asked.
+func (p *Publisher) rest(ctx context.Context, changed <-chan struct{}, until time.Time) {
+	var alarm <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(max(0, until.Sub(p.Now())))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	select {
+	case <-changed:
+	case <-alarm:
+	case <-p.asked:
+	case <-ctx.Done():
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// look finds the patients who are due, the one that waits longest first, and when the next
+// one will be.
+func (p *Publisher) look(ctx context.Context, table Table) (due []string, next time.Time, err error) {
+	status, err := p.Desk.Status(ctx)
+	if err != nil || status.Color != light.Online || status.Incomplete {
+		return nil, time.Time{}, err
+	}
+	rows, _, err := table.List(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	now := p.Now()
+	when := map[string]time.Time{}
+	kept := map[string]*pending{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, row := range rows {
+		one := p.patients[row.Patient]
+		if !tryable(row) {
+			if one != nil && one.trouble != "" {
+				kept[row.Patient] = one
+			}
+			continue
+		}
+		if one == nil {
+			one = &pending{}
+		}
+		kept[row.Patient] = one
+		one.see(row.Digest, now, p.Quiet, p.Gather)
+		at := one.due()
+		if at.IsZero() {
+			continue
+		}
+		if p.hub.down() {
+			at = later(at, p.hub.next)
+		}
+		if at = later(at, p.leaseAt); at.After(now) {
+			if next.IsZero() || at.Before(next) {
+				next = at
+			}
+			continue
+		}
+		due, when[row.Patient] = append(due, row.Patient), one.due()
+	}
+	p.patients = kept
+	slices.SortFunc(due, func(a, b string) int { return cmp.Or(when[a].Compare(when[b]), cmp.Compare(a, b)) })
+	return due, next, nil
+}
+
+// publish publishes for some patients, one after the other, until its turn is over.
+func (p *Publisher) publish(ctx context.Context, due []string) {
+	if err := p.take(ctx); err != nil {
+		return
+	}
+	defer p.give()
+	ends := p.Now().Add(turnLength)
+	err := p.alone(ctx, func(ctx context.Context) error {
+		for _, patient := range due {
+			if ctx.Err() != nil || p.urgent.Load() > 0 || p.resting() || p.Now().After(ends) {
+				return nil
+			}
+			p.note(ctx, patient, p.attempt(ctx, patient, attempt{}))
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		p.Logger.Info("nothing was published in this turn", "reason", err)
+	}
+}
+
+// alone lets do run under the lease and after a proof. While another desk has it, and for a
+// moment after any failure, this one asks no more.
+func (p *Publisher) alone(ctx context.Context, do func(context.Context) error) error {
+	err := p.Desk.Alone(ctx, lease, func(ctx context.Context) error {
+		p.setHolder("", time.Time{})
+		proving, cancel := context.WithTimeout(ctx, proof)
+		defer cancel()
+		if err := p.Desk.Prove(proving); err != nil {
+			return err
+		}
+		return do(ctx)
+	})
+	wait := p.Now().Add(askAgain/4 + rand.N(askAgain*3/4))
+	var taken *events.LeaseTakenError
+	switch {
+	case errors.As(err, &taken):
+		p.setHolder(taken.Device, wait)
+	case err != nil:
+		p.setHolder("", wait)
+	default: // others first
+		p.setHolder("", p.Now().Add(rand.N(pace)))
+	}
+	return err
+}
+
+func (p *Publisher) setHolder(device string, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holder, p.leaseAt = device, until
+}
+
+func (p *Publisher) resting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hub.down() && p.Now().Before(p.hub.next)
+}
+
+// take takes the turn within this desk.
+func (p *Publisher) take(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *Publisher) give() { <-p.turn }
