@@ -10,6 +10,7 @@ import (
 
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/hub"
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
@@ -27,7 +28,10 @@ type heldError struct{ standing.Judgement }
 func (e *heldError) Error() string { return "it is held up: " + e.Reason.Text("en") }
 
 // ForeignError says that the newest Sumehr on the hub is not one of this practice.
-type ForeignError struct{ hub.Listed }
+type ForeignError struct {
+	hub.Listed
+	known events.ID // what the dossier said of the hub then
+}
 
 // Error says whose it is.
 func (e *ForeignError) Error() string {
@@ -131,13 +135,21 @@ func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base st
 		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, newest.URI, found)
 	}
 	if newest.URI != over {
-		return "", false, &ForeignError{newest}
+		return "", false, &ForeignError{newest, versionOf(known)}
 	}
 	// Ours goes on top of the foreign one, unless ours is a document of its own there.
 	if i := slices.IndexFunc(list, func(l hub.Listed) bool { return known != nil && sameDocument(l.URI, known.URI) }); i >= 0 {
 		return list[i].URI, false, nil
 	}
 	return newest.URI, false, nil
+}
+
+// versionOf is the event that says what the hub holds; zero where none does.
+func versionOf(known *standing.Publication) events.ID {
+	if known == nil {
+		return events.ID{}
+	}
+	return known.Version
 }
 
 // sameDocument reports whether two uris name versions of one document.

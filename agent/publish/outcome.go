@@ -85,6 +85,9 @@ func (p *Publisher) note(ctx context.Context, patient string, err error) {
 	switch reason {
 	case standing.Foreign, standing.Invalid:
 		one.next = time.Time{} // a person must do something
+		if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
+			one.known = foreign.known
+		}
 	case standing.NoConsent, standing.NoRelation:
 		one.next = later(one.next, now.Add(dutyAgain))
 	}

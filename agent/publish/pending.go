@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/carelog/carelog/agent/behind"
@@ -19,6 +18,13 @@ type pending struct {
 	detail  string
 	next    time.Time // try after it; zero with a trouble: none by itself
 	tries   int       // that failed, one after the other
+	known   events.ID // with Foreign: what the dossier said of the hub then
+}
+
+// over reports whether a foreign Sumehr was dealt with elsewhere: the dossier says something
+// else of the hub by now.
+func (o *pending) over(f standing.Facts) bool {
+	return o.trouble == standing.Foreign && o.known != versionOf(f.Published)
 }
 
 // due is when it is sent; zero: not by itself.
@@ -69,7 +75,7 @@ func (p *Publisher) backoff(failures int) time.Duration {
 	if failures < 20 {
 		d = min(d, p.Retry<<max(0, failures-1))
 	}
-	return d/2 + rand.N(d/2+1)
+	return d/2 + p.Jitter(d/2)
 }
 
 // tryable reports whether nothing stands in the way of a row but what a try may change.

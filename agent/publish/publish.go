@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -64,8 +65,10 @@ type Config struct {
 	// Retry is when a first failed try is made again, and Longest how far apart tries grow; 0
 	// means 5 s and 15 min.
 	Retry, Longest time.Duration
-	Now            func() time.Time // nil: time.Now
-	Logger         *slog.Logger     // nil: nobody hears
+	// Jitter is a time of at most so long, at random; nil: one that nobody knows before.
+	Jitter func(most time.Duration) time.Duration
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nobody hears
 }
 
 // Publisher publishes. Its methods may be called by several goroutines.
@@ -89,6 +92,9 @@ func New(c Config) *Publisher {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Jitter == nil {
+		c.Jitter = func(most time.Duration) time.Duration { return rand.N(most + 1) }
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -101,7 +107,7 @@ func (p *Publisher) State(f standing.Facts) standing.Hub {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.patients[f.Patient]
-	if one == nil {
+	if one == nil || one.over(f) {
 		one = &pending{}
 	}
 	h.Trouble, h.Detail, h.Next = one.trouble, one.detail, one.due()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -86,6 +85,9 @@ func (p *Publisher) look(ctx context.Context, table Table) (due []string, next t
 	defer p.mu.Unlock()
 	for _, row := range rows {
 		one := p.patients[row.Patient]
+		if one != nil && one.over(row.Facts) {
+			one = nil
+		}
 		if !tryable(row) {
 			if one != nil && one.trouble != "" {
 				kept[row.Patient] = one
@@ -150,7 +152,7 @@ func (p *Publisher) alone(ctx context.Context, do func(context.Context) error) e
 		}
 		return do(ctx)
 	})
-	wait := p.Now().Add(askAgain/4 + rand.N(askAgain*3/4))
+	wait := p.Now().Add(askAgain/4 + p.Jitter(askAgain*3/4))
 	var taken *events.LeaseTakenError
 	switch {
 	case errors.As(err, &taken):
@@ -158,7 +160,7 @@ func (p *Publisher) alone(ctx context.Context, do func(context.Context) error) e
 	case err != nil:
 		p.setHolder("", wait)
 	default: // others first
-		p.setHolder("", p.Now().Add(rand.N(pace)))
+		p.setHolder("", p.Now().Add(p.Jitter(pace)))
 	}
 	return err
 }

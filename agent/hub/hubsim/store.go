@@ -9,6 +9,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -66,8 +67,33 @@ func (h *Hub) Foreign(patient, author string) bool {
 	if d == nil {
 		return false
 	}
-	d.versions = append(d.versions, version{d.last().message, author, h.now()})
+	d.versions = append(d.versions, version{unmarked(d.last().message), author, h.now()})
 	return true
+}
+
+// unmarked is a message without the identifier by which its maker knows it again: who writes
+// another does not write that.
+func unmarked(message *kmehr.Element) *kmehr.Element {
+	whole := *message
+	whole.Children = slices.Clone(message.Children)
+	for i, folder := range whole.Children {
+		if folder.Name != "folder" {
+			continue
+		}
+		copied := *folder
+		copied.Children = slices.Clone(folder.Children)
+		for j, part := range copied.Children {
+			if part.Name == "transaction" {
+				tx := *part
+				tx.Children = slices.DeleteFunc(slices.Clone(part.Children), func(e *kmehr.Element) bool {
+					return e.Name == "id" && e.Attribute("SL") == check.LocalSystem
+				})
+				copied.Children[j] = &tx
+			}
+		}
+		whole.Children[i] = &copied
+	}
+	return &whole
 }
 
 // live is the newest document of a patient that was not revoked. h.mu is held.
