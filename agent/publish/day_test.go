@@ -60,7 +60,7 @@ type day struct {
 	patients []patient // of whom the last few are wished by nobody
 	wished   int
 	changes  int
-	killed   []string // steps that are still to be died at
+	steps    []string // at which nobody was killed yet
 	done     []string
 	asleep   map[*desk]time.Time // until when a killed desk lies there
 }
@@ -68,7 +68,7 @@ type day struct {
 func playDay(t *testing.T, seed uint64) {
 	cryptotest.SetGlobalRandom(t, seed)
 	inWorld(t, func(t *testing.T, w *world) {
-		d := &day{world: w, Rand: rand.New(rand.NewPCG(seed, 6)), asleep: map[*desk]time.Time{}, wished: dayPatients, killed: slices.Clone(allSteps)}
+		d := &day{world: w, Rand: rand.New(rand.NewPCG(seed, 6)), asleep: map[*desk]time.Time{}, wished: dayPatients, steps: slices.Clone(allSteps)}
 		jitter := rand.New(rand.NewPCG(seed, 7))
 		w.jitter = func(most time.Duration) time.Duration { return time.Duration(jitter.Int64N(int64(most) + 1)) }
 		defer func() {
@@ -168,13 +168,11 @@ func (d *day) change(at *desk, p patient) {
 
 // kill lets the next program that comes to a step die there.
 func (d *day) kill() {
-	if len(d.killed) == 0 || slices.ContainsFunc(d.desks, func(at *desk) bool { return at.die != "" || at.run == nil || at.dead() }) {
+	if len(d.steps) == 0 || d.die.Load() != nil || slices.ContainsFunc(d.desks, func(at *desk) bool { return at.run == nil || at.dead() }) {
 		return
 	}
-	d.say("who is %s dies", d.killed[0])
-	for _, at := range d.desks {
-		at.die = d.killed[0]
-	}
+	d.say("who is %s dies", d.steps[0])
+	d.die.Store(&d.steps[0])
 }
 
 // bury clears the killed away, and lets them start again some minutes later.
@@ -183,10 +181,7 @@ func (d *day) bury() {
 		switch {
 		case at.dead():
 			d.say("%s is dead", at.Name)
-			for _, other := range d.desks {
-				other.die = ""
-			}
-			d.killed = d.killed[1:]
+			d.steps = d.steps[1:]
 			at.bury()
 			d.asleep[at] = time.Now().Add(time.Duration(d.IntN(10)) * time.Minute)
 		case at.run == nil && !time.Now().Before(d.asleep[at]):
@@ -216,9 +211,7 @@ func (d *day) resolve(at *desk) {
 func (d *day) mend() {
 	d.t.Helper()
 	d.must(d.sim.Set(hubsim.Switch{}))
-	for _, at := range d.desks {
-		at.die = ""
-	}
+	d.die.Store(nil)
 	d.bury()
 	for _, at := range d.desks {
 		if at.run == nil {
@@ -276,9 +269,9 @@ func (d *day) hubAway() {
 
 // close ends the day, and looks at what became of it.
 func (d *day) close() {
-	for tries := 0; len(d.killed) > 0; tries++ {
+	for tries := 0; len(d.steps) > 0; tries++ {
 		if tries > 200 {
-			d.t.Fatalf("nobody died at %v", d.killed)
+			d.t.Fatalf("nobody died at %v", d.steps)
 		}
 		d.kill()
 		d.change(d.desks[0], d.patients[d.IntN(d.wished)])

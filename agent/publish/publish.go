@@ -139,18 +139,10 @@ func later(a, b time.Time) time.Time {
 }
 
 // Status is how the hub does, as this desk met it.
-type Status struct {
-	URL       string    `json:"url"`
-	DownSince time.Time `json:"down_since,omitzero"` // zero: it answers
-	Error     string    `json:"error,omitempty"`
-	Next      time.Time `json:"next,omitzero"` // try
-}
-
-// Status is how the hub does.
-func (p *Publisher) Status() Status {
+func (p *Publisher) Status() agent.HubStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{URL: p.URL}
+	s := agent.HubStatus{URL: p.URL}
 	if p.hub.down() {
 		s.DownSince, s.Error, s.Next = p.hub.since, p.hub.detail, p.hub.next
 	}

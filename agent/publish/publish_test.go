@@ -59,9 +59,7 @@ func TestKilledAtEachStep(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				p, desks := practice(w, "one", "two")
 				w.passes(time.Minute)
-				for _, d := range desks {
-					d.die = step // whichever of them publishes
-				}
+				w.die.Store(&step) // for whichever of them publishes
 				desks[0].problem(p, 1, "Astma")
 				w.passes(30 * time.Second)
 				dead := 0
@@ -70,7 +68,6 @@ func TestKilledAtEachStep(t *testing.T) {
 						dead++
 						d.bury()
 					}
-					d.die = ""
 				}
 				if dead != 1 {
 					t.Fatalf("%d desks died at %q, want 1: the other had to wait for the lease", dead, step)

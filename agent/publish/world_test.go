@@ -44,6 +44,7 @@ type world struct {
 	copies int
 	away   atomic.Bool // the hub: no line to it comes about
 	puts   atomic.Int64
+	die    atomic.Pointer[string] // the step at which the next program that comes there is killed; nil: none
 	jitter func(time.Duration) time.Duration
 }
 
@@ -103,7 +104,6 @@ type desk struct {
 	table     *behind.Table
 	publisher *publish.Publisher
 	run       *program
-	die       string // the step at which the program is killed
 }
 
 // program is one run of a desk, from its start to its end, however it ends.
@@ -164,8 +164,7 @@ func (d *desk) stop() {
 
 // step is where a program may be killed. The killed one comes no further, and reaches nobody.
 func (d *desk) step(run *program, name string) error {
-	if d.die == name && !run.dead.Load() {
-		d.die = ""
+	if die := d.world.die.Load(); die != nil && *die == name && !run.dead.Load() && d.world.die.CompareAndSwap(die, nil) {
 		run.dead.Store(true)
 		run.line.Load().Close()
 	}

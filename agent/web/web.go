@@ -85,7 +85,7 @@ type Publisher interface {
 	Publish(ctx context.Context, patient, over string) error
 	Revoke(ctx context.Context, patient string) error
 	Look(ctx context.Context, patient string) ([]publish.Held, *kmehr.Element, error)
-	Status() publish.Status
+	Status() agent.HubStatus
 }
 
 // Config says what the pages show.
