@@ -270,9 +270,10 @@ func (d *day) hubAway() {
 // close ends the day, and looks at what became of it.
 func (d *day) close() {
 	for tries := 0; len(d.steps) > 0; tries++ {
-		if tries > 200 {
+		if tries > 20 {
 			d.t.Fatalf("nobody died at %v", d.steps)
 		}
+		d.mend()
 		d.kill()
 		d.change(d.desks[0], d.patients[d.IntN(d.wished)])
 		d.passes(time.Minute)
