@@ -22,16 +22,12 @@ type Author struct {
 	Software                   string
 }
 
-// AuthorOf is who answers for a Sumehr.
-func AuthorOf(message *kmehr.Element) (a Author) {
-	if all := message.At("folder", "transaction", "author").All("hcparty"); len(all) > 0 {
-		who := all[len(all)-1]
-		a = Author{NIHII: who.ID("ID-HCPARTY"), INSS: who.ID("INSS"), First: who.At("firstname").Value(), Family: who.At("familyname").Value(), Zip: who.At("address", "zip").Value(), NIS: who.At("address", "nis").Value()}
+// AuthorOf is a care provider, as a message names one, who asks the hub by a program.
+func AuthorOf(party *kmehr.Element, software string) Author {
+	return Author{
+		NIHII: party.ID("ID-HCPARTY"), INSS: party.ID("INSS"), First: party.At("firstname").Value(), Family: party.At("familyname").Value(),
+		Zip: party.At("address", "zip").Value(), NIS: party.At("address", "nis").Value(), Software: software,
 	}
-	if all := message.At("header", "sender").All("hcparty"); len(all) > 1 {
-		a.Software = all[1].At("name").Value()
-	}
-	return a
 }
 
 // Client asks one hub. All fields are required but Now; its methods may be called by several

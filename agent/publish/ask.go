@@ -3,12 +3,10 @@ package publish
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/events"
-	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
@@ -43,38 +41,39 @@ func (p *Publisher) Publish(ctx context.Context, patient, over string) error {
 }
 
 // Revoke takes what was published of a patient from the hub, in the name of its author, and
-// records it. Errors: ErrWished, ErrNothing, *ForeignError where another put a newer one in
-// its place, and those of the hub.
+// records it. Errors: ErrWished, ErrNothing, and those of the hub.
 func (p *Publisher) Revoke(ctx context.Context, patient string) error {
 	return p.asap(ctx, func(ctx context.Context) error {
-		d, err := p.speak(ctx, patient)
+		d, _, err := p.open(ctx, patient)
 		switch {
 		case d.facts.Wished:
 			return ErrWished
 		case err != nil:
 			return err
 		}
-		known := d.facts.Published
 		list, err := d.client.List(ctx, d.inss)
 		if err != nil {
 			return err
 		}
 		var last standing.Publication
-		if known != nil {
-			last = *known
+		if d.facts.Published != nil {
+			last = *d.facts.Published
 		}
 		for _, l := range list {
-			found, err := p.isOurs(ctx, d, l)
-			if err != nil {
-				return err
-			}
-			if !found {
-				continue
+			if last.URI != l.URI {
+				found, err := d.client.Get(ctx, d.inss, l.URI)
+				if err != nil {
+					return err
+				}
+				if !p.ours(patient, found) {
+					continue
+				}
+				last = p.publication(d, l.URI, found)
 			}
 			if err := d.client.Revoke(ctx, d.inss, l.URI); err != nil {
-				return fmt.Errorf("take %s from the hub: %w", l.URI, err)
+				return err
 			}
-			last.URI, last.Hub = l.URI, p.Hub.EHP
+			last.Revoked = false // it was there
 			p.Logger.Info("revoked", "patient", patient, "uri", l.URI)
 		}
 		if last.URI == "" || last.Revoked {
@@ -82,20 +81,8 @@ func (p *Publisher) Revoke(ctx context.Context, patient string) error {
 		}
 		// Also where it was gone already: an earlier try may have been kept from recording it.
 		last.Revoked, last.At = true, p.Now().UTC().Truncate(time.Second)
-		return p.write(ctx, d, last)
+		return p.record(ctx, d, last)
 	})
-}
-
-// isOurs reports whether something on the hub was made in this practice.
-func (p *Publisher) isOurs(ctx context.Context, d dossier, l hub.Listed) (bool, error) {
-	if known := d.facts.Published; known != nil && known.URI == l.URI {
-		return true, nil
-	}
-	message, err := d.client.Get(ctx, d.inss, l.URI)
-	if err != nil {
-		return false, err
-	}
-	return p.ours(d.in.Patient, message), nil
 }
 
 // Held is a Sumehr on the hub.
@@ -109,7 +96,7 @@ type Held struct {
 // Look asks the hub what it holds of a patient, the newest first, and for the newest itself;
 // nil where there is none.
 func (p *Publisher) Look(ctx context.Context, patient string) (list []Held, newest *kmehr.Element, err error) {
-	d, err := p.speak(ctx, patient)
+	d, _, err := p.open(ctx, patient)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,16 +115,6 @@ func (p *Publisher) Look(ctx context.Context, patient string) (list []Held, newe
 		list = append(list, Held{l.URI, l.Author, l.Recorded, p.ours(patient, message)})
 	}
 	return list, newest, nil
-}
-
-// speak opens a dossier to ask the hub about it: whether it may be published does not matter.
-func (p *Publisher) speak(ctx context.Context, patient string) (dossier, error) {
-	d, _, err := p.open(ctx, patient)
-	var held *heldError
-	if errors.As(err, &held) {
-		err = sumehr.ErrNoPatient
-	}
-	return d, err
 }
 
 // asap lets do run under the lease, as soon as whoever publishes now lets it go.

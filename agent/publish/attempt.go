@@ -40,11 +40,10 @@ func (e *ForeignError) Error() string {
 
 // dossier is a patient's, as it is now, and who speaks with the hub about it.
 type dossier struct {
-	in      sumehr.Input
-	facts   standing.Facts
-	summary *sumehr.Summary
-	inss    string
-	client  *hub.Client
+	in     sumehr.Input
+	facts  standing.Facts
+	inss   string
+	client *hub.Client
 }
 
 // open reads a dossier as it is now and judges it, as if nothing had ever failed.
@@ -61,17 +60,19 @@ func (p *Publisher) open(ctx context.Context, patient string) (d dossier, j stan
 	desk.Queued = queued[patient] || queued[""] // those of the practice may be in it
 	desk.Hub = standing.Hub{SetUp: true, Session: true}
 	j = standing.Judge(d.facts, desk)
-	if d.summary, err = sumehr.Build(d.in); err != nil {
-		return d, j, &heldError{j}
+	who, author, err := sumehr.Parties(d.in)
+	if err != nil {
+		return d, j, err
 	}
-	message := d.summary.Message
-	if d.inss = message.At("folder", "patient").ID("INSS"); d.inss == "" {
-		d.inss = message.At("folder", "patient").ID("ID-PATIENT")
+	if d.inss = who.ID("ID-PATIENT"); d.inss == "" {
+		return d, j, errNumberless
 	}
-	d.client = &hub.Client{URL: p.URL, HTTP: p.HTTP, Hub: p.Hub, Author: hub.AuthorOf(message), Now: p.Now}
+	d.client = &hub.Client{URL: p.URL, HTTP: p.HTTP, Hub: p.Hub, Author: hub.AuthorOf(author, p.Software), Now: p.Now}
 	d.client.Security, err = p.Sessions.Of(ctx, d.client.Author.NIHII)
 	return d, j, err
 }
+
+var errNumberless = errors.New("the patient has no number in the National Register, by which the hub knows patients")
 
 // attempts bounds how often what the hub holds is read anew because it changed meanwhile.
 const attempts = 5
@@ -132,7 +133,7 @@ func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base st
 	}
 	if digest := sumehr.Digest(found); p.ours(d.in.Patient, found) || digest == d.facts.Digest && newest.Author == d.facts.Author {
 		p.Logger.Info("found on the hub", "patient", d.in.Patient, "uri", newest.URI)
-		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, newest.URI, found)
+		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found))
 	}
 	if newest.URI != over {
 		return "", false, &ForeignError{newest, versionOf(known)}
@@ -176,5 +177,5 @@ func (p *Publisher) send(ctx context.Context, d dossier, base string) (err error
 		return err
 	}
 	p.Logger.Info("published", "patient", in.Patient, "uri", uri)
-	return p.record(ctx, d, uri, s.Message)
+	return p.record(ctx, d, p.publication(d, uri, s.Message))
 }

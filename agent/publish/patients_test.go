@@ -60,10 +60,14 @@ func newPatient(n int, doctor string) patient {
 // admit writes the dossier of a patient in which nothing stands in the way but that nobody
 // wishes a Sumehr.
 func (d *desk) admit(p patient) {
-	d.put("Patient/"+p.id, p.id, fmt.Sprintf(`{"resourceType":"Patient","id":%q,"identifier":[{"system":%q,"value":%q}],"name":[{"family":%q,"given":["Fictief"]}],
-		"gender":"male","birthDate":"1950-01-01","generalPractitioner":[{"reference":"Practitioner/%s"}]}`, p.id, sumehr.SystemSSIN, p.inss, p.id, p.doctor))
+	d.put("Patient/"+p.id, p.id, patientBody(p))
 	d.consent(p, "yes", "active", sumehr.TableBase+"cd-consenttype", "retrospective")
 	d.consent(p, "link", "active", sumehr.TableBase+"cd-therapeuticlinktype", "gmd")
+}
+
+func patientBody(p patient) string {
+	return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"identifier":[{"system":%q,"value":%q}],"name":[{"family":%q,"given":["Fictief"]}],
+		"gender":"male","birthDate":"1950-01-01","generalPractitioner":[{"reference":"Practitioner/%s"}]}`, p.id, sumehr.SystemSSIN, p.inss, p.id, p.doctor)
 }
 
 func (d *desk) consent(p patient, name, status, system, code string) {

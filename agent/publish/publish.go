@@ -3,6 +3,7 @@ package publish
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -58,7 +59,7 @@ type Config struct {
 	HTTP     *http.Client // its timeout must be well under the minute that the lease lasts
 	Sessions Sessions
 	Practice []byte // secret of the practice, by which it knows its own messages again
-	Software string // name and version
+	Software string // name and version; empty: carelog
 	// Quiet is how long a dossier rests before it is sent, and Gather how long at most it is
 	// waited for; 0 means 10 s and 2 min.
 	Quiet, Gather time.Duration
@@ -89,6 +90,7 @@ type Publisher struct {
 func New(c Config) *Publisher {
 	c.Quiet, c.Gather = cmp.Or(c.Quiet, 10*time.Second), cmp.Or(c.Gather, 2*time.Minute)
 	c.Retry, c.Longest = cmp.Or(c.Retry, 5*time.Second), cmp.Or(c.Longest, 15*time.Minute)
+	c.Software = cmp.Or(c.Software, "carelog")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -120,7 +122,7 @@ func (p *Publisher) State(f standing.Facts) standing.Hub {
 	case h.Trouble == "" && !h.Next.IsZero():
 		h.Trouble = standing.Waiting
 		if p.holder != "" {
-			h.Next, h.Detail = later(h.Next, p.leaseAt), p.holder
+			h.Next, h.Detail = later(h.Next, p.leaseAt), fmt.Sprintf("device %s publishes at this moment", p.holder)
 		}
 	}
 	return h

@@ -354,3 +354,55 @@ func TestRevoke(t *testing.T) {
 		})
 	}
 }
+
+// Also of a dossier of which no Sumehr may be made any more, what is there is taken away.
+func TestRevokeOfWhatIsConfidential(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		w.passes(time.Minute)
+		desks[0].wish(p, false)
+		desks[0].put("Patient/"+p.id, p.id, strings.Replace(patientBody(p), `"gender"`, `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}]},"gender"`, 1))
+		w.passes(time.Minute)
+		if err := desks[0].publisher.Revoke(t.Context(), p.id); err != nil {
+			t.Error(err)
+		}
+		if held := w.held(p); len(held) != 1 || !held[0].Revoked {
+			t.Errorf("the hub holds %+v", held)
+		}
+	})
+}
+
+// What was sent by a desk that died before it could say so is found by the next, also when the
+// dossier has moved on meanwhile: then both versions are in its history.
+func TestFoundWhenTheDossierMovedOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one", "two")
+		w.passes(time.Minute)
+		step := "after put"
+		w.die.Store(&step)
+		desks[0].problem(p, 1, "Astma")
+		w.passes(20 * time.Second)
+		alive := desks[0]
+		for _, d := range desks {
+			if d.dead() {
+				d.bury()
+			} else {
+				alive = d
+			}
+		}
+		moved := alive.problem(p, 2, "Jicht")
+		w.passes(30 * time.Second)
+		if row := alive.one(p); row.Reason != standing.Waiting || !strings.Contains(row.Detail, "publish") || !row.Next.After(time.Now()) {
+			t.Errorf("the dead desk has the lease: the table says %s (%s), next %v", row.Reason, row.Detail, row.Next)
+		}
+		w.passes(3 * time.Minute)
+		w.holds(alive, p, 3)
+		versions, err := alive.Store().History(t.Context(), events.Record{Type: "DocumentReference", ID: "sumehr-pat1"})
+		if err != nil || len(versions) != 3 {
+			t.Fatalf("the history has %d versions, %v; want 3", len(versions), err)
+		}
+		if strings.Contains(string(versions[1].Body), "/_history/") || !strings.Contains(string(versions[0].Body), moved.ID.String()) {
+			t.Errorf("what was found says\n%s\nand what was sent on top of it\n%s", versions[1].Body, versions[0].Body)
+		}
+	})
+}

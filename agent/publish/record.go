@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
@@ -20,16 +22,17 @@ import (
 // wanted it has gone.
 const recording = 30 * time.Second
 
-// record records what the hub holds now. What is said of it is what the message says, so that
-// two desks that record the same write the same.
-func (p *Publisher) record(ctx context.Context, d dossier, uri string, message *kmehr.Element) error {
-	pub := standing.Publication{
-		URI: uri, Hub: p.Hub.EHP, Digest: sumehr.Digest(message), At: madeAt(message), Author: d.summary.Author.ID,
+// publication is what is recorded of a message of ours on the hub: what it says of itself, so
+// that two desks that record the same write the same.
+func (p *Publisher) publication(d dossier, uri string, message *kmehr.Element) standing.Publication {
+	pub := standing.Publication{URI: uri, Hub: p.Hub.EHP, Digest: sumehr.Digest(message), At: madeAt(message)}
+	if all := message.At("folder", "transaction", "author").All("hcparty"); len(all) > 0 {
+		pub.Author = strings.TrimPrefix(all[len(all)-1].Local(check.LocalSystem), "Practitioner/")
 	}
 	if pub.Digest == d.facts.Digest {
 		pub.Made = d.facts.Made // else the dossier has moved on, and what it was made from is not told
 	}
-	return p.write(ctx, d, pub)
+	return pub
 }
 
 // madeAt is the moment of a message, in whole seconds.
@@ -42,8 +45,8 @@ func madeAt(message *kmehr.Element) time.Time {
 	return at.UTC()
 }
 
-// write puts a publication into the dossier, on top of whatever is said there.
-func (p *Publisher) write(ctx context.Context, d dossier, pub standing.Publication) error {
+// record puts a publication into the dossier, on top of whatever is said there.
+func (p *Publisher) record(ctx context.Context, d dossier, pub standing.Publication) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
 	defer cancel()
 	pub.Record = events.Record{Type: "DocumentReference", ID: recordID(d.in.Patient)}

@@ -44,7 +44,8 @@ type world struct {
 	copies int
 	away   atomic.Bool // the hub: no line to it comes about
 	puts   atomic.Int64
-	die    atomic.Pointer[string] // the step at which the next program that comes there is killed; nil: none
+	alone  atomic.Pointer[program] // that took the lease last
+	die    atomic.Pointer[string]  // the step at which the next program that comes there is killed; nil: none
 	jitter func(time.Duration) time.Duration
 }
 
@@ -226,6 +227,7 @@ type steps struct {
 
 func (s steps) Alone(ctx context.Context, name string, do func(context.Context) error) error {
 	return s.Agent.Alone(ctx, name, func(ctx context.Context) error {
+		s.desk.world.alone.Store(s.run)
 		if err := s.desk.step(s.run, "leased"); err != nil {
 			return err
 		}
@@ -266,6 +268,9 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if step == "put" {
 		w.puts.Add(1)
+		if w.alone.Load() != l.run {
+			w.t.Errorf("desk %s sends and has no lease", l.desk.Name)
+		}
 	}
 	answer, done := httptest.NewRecorder(), make(chan struct{})
 	go func() {

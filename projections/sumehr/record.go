@@ -55,7 +55,6 @@ type Input struct {
 // Summary is a Sumehr, and what it was made from.
 type Summary struct {
 	Message *kmehr.Element
-	Author  events.Record // the Practitioner who answers for it; zero: nobody
 	// Findings are those of package check, and what could not go in.
 	Findings []check.Finding
 	// Made are the versions that the message says something of, or holds back: in the order

@@ -123,8 +123,12 @@ func (f *Facts) behindSince() (since time.Time) {
 	if f.Published == nil || f.Published.Revoked {
 		return f.Wish.Since
 	}
+	has := func(m sumehr.Made) bool { return slices.Contains(f.Published.Made, m) }
+	if len(f.Published.Made) == 0 { // it was found on the hub when the dossier had moved on: its moment has to do
+		has = func(m sumehr.Made) bool { return m.Version.Time().Before(f.Published.At.Add(time.Second)) }
+	}
 	for _, made := range f.Made {
-		if at := made.Version.Time(); !slices.Contains(f.Published.Made, made) && (since.IsZero() || at.Before(since)) {
+		if at := made.Version.Time(); !has(made) && (since.IsZero() || at.Before(since)) {
 			since = at
 		}
 	}
