@@ -12,8 +12,8 @@ const leaseLength = time.Minute
 
 // Alone lets do run while no other device of the practice does what name stands for. What do
 // is given ends with the session with the server, and where the lease is lost: whatever it
-// began by then another desk may begin as well. Errors, beside those of do: ErrNotLevel,
-// *events.LeaseTakenError where it is done at this moment, be it by this desk.
+// began by then another desk may begin as well. Errors, beside those of do and of the line:
+// ErrNotLevel, *events.LeaseTakenError where it is done at this moment, be it by this desk.
 func (a *Agent) Alone(ctx context.Context, name string, do func(context.Context) error) error {
 	return a.inSession(ctx, func(ctx context.Context, s *session) error { return s.alone(ctx, name, do) })
 }
