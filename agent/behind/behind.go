@@ -129,6 +129,23 @@ func (t *Table) List(ctx context.Context) (rows []Row, wished int, err error) {
 	return rows, wished, nil
 }
 
+// Newest are the facts of those of whom the hub holds the newest, as far as the dossiers say.
+func (t *Table) Newest(ctx context.Context) (list []standing.Facts, err error) {
+	if err := t.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer t.unlock()
+	if err := t.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("list the Sumehrs that are the newest: %w", err)
+	}
+	for _, e := range t.asked {
+		if e.facts.Wished && e.facts.Newest() {
+			list = append(list, e.facts)
+		}
+	}
+	return list, nil
+}
+
 // One is how a patient stands, whether or not anybody wishes a Sumehr.
 func (t *Table) One(ctx context.Context, patient string) (Row, error) {
 	records, _, err := Gather(ctx, t.records, patient, "")

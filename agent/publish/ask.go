@@ -24,8 +24,8 @@ var (
 // in State; the error is of what was asked: ErrNotWished, ErrMoved, hub.ErrNoSession, agent.ErrNotLevel, ctx's.
 func (p *Publisher) Publish(ctx context.Context, patient, over string) error {
 	return p.asap(ctx, func(ctx context.Context) error {
-		err := p.attempt(ctx, patient, attempt{look: true, over: over})
-		p.note(ctx, patient, err)
+		digest, err := p.attempt(ctx, patient, attempt{look: true, over: over})
+		p.note(ctx, patient, digest, err)
 		var held *heldError
 		var foreign *ForeignError
 		switch {

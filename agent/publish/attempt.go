@@ -77,28 +77,29 @@ var errNumberless = errors.New("the patient has no number in the National Regist
 // attempts bounds how often what the hub holds is read anew because it changed meanwhile.
 const attempts = 5
 
-// attempt brings the newest Sumehr of a patient to the hub. The lease is held, and this desk
-// is level by proof.
-func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) error {
+// attempt brings the newest Sumehr of a patient to the hub, and returns the digest of what it
+// found to be that. The lease is held, and this desk is level by proof.
+func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) (digest events.Digest, err error) {
 	var refused error
 	var refusedOn string // the version that it was based on
 	for range attempts {
 		d, j, err := p.open(ctx, patient)
+		digest = d.facts.Digest
 		switch {
-		case j.Reason == standing.Newest && !how.look && how.over == "":
-			return nil // another desk was faster
+		case j.Reason == standing.Newest && !how.look:
+			return digest, nil // another desk was faster
 		case j.Reason != standing.Waiting && j.Reason != standing.Newest && j.Reason != "":
-			return &heldError{j}
+			return digest, &heldError{j}
 		case err != nil:
-			return err
+			return digest, err
 		}
 		read := p.Now()
 		base, done, err := p.settle(ctx, d, how.over)
 		if err != nil || done {
-			return err
+			return digest, err
 		}
 		if refused != nil && base == refusedOn {
-			return refused // it was not for another that came between
+			return digest, refused // it was not for another that came between
 		}
 		if p.Now().Round(0).Sub(read.Round(0)) > turnLength {
 			continue // this PC slept: another desk may have been here
@@ -106,11 +107,11 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) er
 		err = p.send(ctx, d, base)
 		var answer *hub.AnswerError
 		if !errors.As(err, &answer) || answer.Later() || answer.Has(noRelation, noConsent) {
-			return err
+			return digest, err
 		}
 		refused, refusedOn = err, base
 	}
-	return fmt.Errorf("what the hub holds of %s changed %d times while it was read: %w", patient, attempts, refused)
+	return digest, fmt.Errorf("what the hub holds of %s changed %d times while it was read: %w", patient, attempts, refused)
 }
 
 // settle reads what the hub holds, records of it what was not known, and finds the version

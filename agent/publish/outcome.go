@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent/hub"
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
@@ -57,8 +58,8 @@ func trouble(err error) (reason standing.Reason, hubs bool) {
 	return standing.Waiting, false
 }
 
-// note keeps what became of a try.
-func (p *Publisher) note(ctx context.Context, patient string, err error) {
+// note keeps what became of a try to publish what has a digest.
+func (p *Publisher) note(ctx context.Context, patient string, digest events.Digest, err error) {
 	now := p.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,6 +79,9 @@ func (p *Publisher) note(ctx context.Context, patient string, err error) {
 	reason, hubs := trouble(err)
 	if ctx.Err() != nil && reason != standing.Unknown {
 		return // it was given up, and is tried again when there is a line
+	}
+	if one.digest = digest; one.first.IsZero() {
+		one.first = now
 	}
 	one.trouble, one.detail = reason, err.Error()
 	one.tries++

@@ -47,6 +47,8 @@ type Sessions interface {
 // Table is who is to be published; see package behind.
 type Table interface {
 	List(ctx context.Context) (rows []behind.Row, wished int, err error)
+	// Newest are those of whom the hub holds the newest, as far as the dossiers say.
+	Newest(ctx context.Context) ([]standing.Facts, error)
 }
 
 // Config says where is published, and how. All are required but those that say what they are
@@ -78,6 +80,7 @@ type Publisher struct {
 	turn   chan struct{} // holds one: who has it talks with the hub about what is to be there
 	asked  chan struct{} // wakes Run: there may be work
 	urgent atomic.Int32  // people who wait for their turn
+	pollAt time.Time     // of Run alone
 
 	mu       sync.Mutex
 	patients map[string]*pending

@@ -406,3 +406,39 @@ func TestFoundWhenTheDossierMovedOn(t *testing.T) {
 		}
 	})
 }
+
+// What another did on the hub is noticed within two hours also where nothing changes here: another's
+// newer one is said, and one that was taken away is published again.
+func TestChangedOnTheHub(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one", "two")
+		q, r := newPatient(2, "dr1"), newPatient(3, "dr1")
+		for _, other := range []patient{q, r} {
+			desks[0].admit(other)
+			desks[0].wish(other, true)
+		}
+		w.passes(time.Minute)
+		w.sim.Foreign(p.inss, doctors["dr2"])
+		if err := w.client().Revoke(t.Context(), q.inss, w.held(q)[0].URI); err != nil {
+			t.Fatal(err)
+		}
+		w.passes(2 * time.Hour)
+		for _, d := range desks {
+			d.is("pat1:foreign")
+		}
+		if held := w.held(q); len(held) != 2 || !held[0].Revoked || held[1].Revoked {
+			t.Errorf("of the one that was taken away the hub holds %+v", held)
+		}
+		w.holds(desks[1], r, 1)
+		desks[0].problem(p, 1, "Astma")
+		w.passes(time.Minute)
+		desks[1].put("Condition/c1-pat1", p.id, strings.Replace(problemBody(p, 1, "Astma"), `"code":`, `"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"resolved"}]},"code":`, 1))
+		w.passes(3 * time.Hour)
+		for _, d := range desks { // the dossier is as it was published, and the hub is not
+			d.is("pat1:foreign")
+		}
+		if n := w.puts.Load(); n != 4 {
+			t.Errorf("%d were sent, want 4", n)
+		}
+	})
+}

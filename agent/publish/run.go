@@ -9,6 +9,7 @@ import (
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
 const (
@@ -25,18 +26,26 @@ const (
 
 // Run publishes what is due until ctx ends; it then returns nil.
 func (p *Publisher) Run(ctx context.Context, table Table) error {
+	p.pollAt = p.Now().Add(p.Jitter(pollEvery))
 	for ctx.Err() == nil {
 		changed := p.Desk.Changed() // taken before looking, so that nothing falls between
-		due, next, err := p.look(ctx, table)
+		due, next, level, err := p.look(ctx, table)
 		if err != nil && ctx.Err() == nil {
 			p.Logger.Warn("what is to be published could not be read", "error", err)
 			next = p.Now().Add(p.Retry)
 		}
 		if len(due) > 0 {
-			p.publish(ctx, due)
+			p.publish(ctx, due, false)
 			next = p.Now()
+		} else if err == nil && level && !p.Now().Before(p.pollAt) && !p.resting() {
+			if others := p.poll(ctx, table); len(others) > 0 {
+				p.publish(ctx, others, true)
+			}
 		}
 		sleep(ctx, pace)
+		if level {
+			next = sooner(next, p.pollAt)
+		}
 		p.rest(ctx, changed, next)
 	}
 	return nil
@@ -68,15 +77,15 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // look finds the patients who are due, the one that waits longest first, and when the next
-// one will be.
-func (p *Publisher) look(ctx context.Context, table Table) (due []string, next time.Time, err error) {
+// one will be; level says that the desk is.
+func (p *Publisher) look(ctx context.Context, table Table) (due []string, next time.Time, level bool, err error) {
 	status, err := p.Desk.Status(ctx)
 	if err != nil || status.Color != light.Online || status.Incomplete {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, false, err
 	}
 	rows, _, err := table.List(ctx)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, false, err
 	}
 	now := p.Now()
 	when := map[string]time.Time{}
@@ -107,20 +116,27 @@ func (p *Publisher) look(ctx context.Context, table Table) (due []string, next t
 			at = later(at, p.hub.next)
 		}
 		if at = later(at, p.leaseAt); at.After(now) {
-			if next.IsZero() || at.Before(next) {
-				next = at
-			}
+			next = sooner(next, at)
 			continue
 		}
 		due, when[row.Patient] = append(due, row.Patient), one.due()
 	}
 	p.patients = kept
 	slices.SortFunc(due, func(a, b string) int { return cmp.Or(when[a].Compare(when[b]), cmp.Compare(a, b)) })
-	return due, next, nil
+	return due, next, true, nil
 }
 
-// publish publishes for some patients, one after the other, until its turn is over.
-func (p *Publisher) publish(ctx context.Context, due []string) {
+// sooner is the earlier of two moments; a zero one is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// publish publishes for some patients, one after the other, until its turn is over. With look
+// the hub is read also where it should hold the newest.
+func (p *Publisher) publish(ctx context.Context, due []string, look bool) {
 	if err := p.take(ctx); err != nil {
 		return
 	}
@@ -131,7 +147,8 @@ func (p *Publisher) publish(ctx context.Context, due []string) {
 			if ctx.Err() != nil || p.urgent.Load() > 0 || p.resting() || p.Now().After(ends) {
 				return nil
 			}
-			p.note(ctx, patient, p.attempt(ctx, patient, attempt{}))
+			digest, err := p.attempt(ctx, patient, attempt{look: look || p.foreign(patient)})
+			p.note(ctx, patient, digest, err)
 		}
 		return nil
 	})
@@ -169,6 +186,14 @@ func (p *Publisher) setHolder(device string, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holder, p.leaseAt = device, until
+}
+
+// foreign reports whether the hub held another's at the last look.
+func (p *Publisher) foreign(patient string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.patients[patient]
+	return one != nil && one.trouble == standing.Foreign
 }
 
 func (p *Publisher) resting() bool {

@@ -286,3 +286,18 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return answer.Result(), nil
 }
+
+// client is somebody else who talks with the hub.
+func (w *world) client() *hub.Client {
+	return &hub.Client{
+		URL: "http://hub/", HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer := httptest.NewRecorder()
+			w.sim.ServeHTTP(answer, r)
+			return answer.Result(), nil
+		})}, Hub: sumehr.Vitalink, Author: hub.Author{NIHII: doctors["dr2"]}, Security: hub.Plain{},
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
