@@ -24,7 +24,7 @@ var (
 // in State; the error is of what was asked: ErrNotWished, ErrMoved, hub.ErrNoSession, agent.ErrNotLevel, ctx's.
 func (p *Publisher) Publish(ctx context.Context, patient, over string) error {
 	return p.asap(ctx, func(ctx context.Context) error {
-		digest, err := p.attempt(ctx, patient, attempt{look: true, over: over})
+		digest, err := p.attempt(ctx, patient, way{look: true, over: over})
 		p.note(ctx, patient, digest, err)
 		var held *heldError
 		var foreign *ForeignError
@@ -74,13 +74,13 @@ func (p *Publisher) Revoke(ctx context.Context, patient string) error {
 				return err
 			}
 			last.Revoked = false // it was there
-			p.Logger.Info("revoked", "patient", patient, "uri", l.URI)
+			p.config.Logger.Info("revoked", "patient", patient, "uri", l.URI)
 		}
 		if last.URI == "" || last.Revoked {
 			return ErrNothing
 		}
 		// Also where it was gone already: an earlier try may have been kept from recording it.
-		last.Revoked, last.At = true, p.Now().UTC().Truncate(time.Second)
+		last.Revoked, last.At = true, p.config.Now().UTC().Truncate(time.Second)
 		return p.record(ctx, d, last)
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
-// attempt is how a patient's Sumehr is brought to the hub.
-type attempt struct {
+// way is how a patient's Sumehr is brought to the hub.
+type way struct {
 	look bool   // at the hub, also where it should hold the newest
 	over string // the hub's name of another's, that ours may be put over
 }
@@ -48,12 +48,12 @@ type dossier struct {
 
 // open reads a dossier as it is now and judges it, as if nothing had ever failed.
 func (p *Publisher) open(ctx context.Context, patient string) (d dossier, j standing.Judgement, err error) {
-	d.in = sumehr.Input{Patient: patient, At: p.Now().Truncate(time.Millisecond), Software: p.Software, Hub: p.Hub}
-	if d.in.Records, _, err = behind.Gather(ctx, p.Records, patient, ""); err != nil {
+	d.in = sumehr.Input{Patient: patient, At: p.config.Now().Truncate(time.Millisecond), Software: p.config.Software, Hub: p.config.Hub}
+	if d.in.Records, _, err = behind.Gather(ctx, p.config.Records, patient, ""); err != nil {
 		return d, j, err
 	}
 	d.facts = standing.Read(d.in)
-	desk, queued, err := behind.DeskNow(ctx, p.Desk)
+	desk, queued, err := behind.DeskNow(ctx, p.config.Desk)
 	if err != nil {
 		return d, j, err
 	}
@@ -67,8 +67,8 @@ func (p *Publisher) open(ctx context.Context, patient string) (d dossier, j stan
 	if d.inss = who.ID("ID-PATIENT"); d.inss == "" {
 		return d, j, errNumberless
 	}
-	d.client = &hub.Client{URL: p.URL, HTTP: p.HTTP, Hub: p.Hub, Author: hub.AuthorOf(author, p.Software), Now: p.Now}
-	d.client.Security, err = p.Sessions.Of(ctx, d.client.Author.NIHII)
+	d.client = &hub.Client{URL: p.config.URL, HTTP: p.config.HTTP, Hub: p.config.Hub, Author: hub.AuthorOf(author, p.config.Software), Now: p.config.Now}
+	d.client.Security, err = p.config.Sessions.Of(ctx, d.client.Author.NIHII)
 	return d, j, err
 }
 
@@ -79,7 +79,7 @@ const attempts = 5
 
 // attempt brings the newest Sumehr of a patient to the hub, and returns the digest of what it
 // found to be that. The lease is held, and this desk is level by proof.
-func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) (digest events.Digest, err error) {
+func (p *Publisher) attempt(ctx context.Context, patient string, how way) (digest events.Digest, err error) {
 	var refused error
 	var refusedOn string // the version that it was based on
 	for range attempts {
@@ -93,7 +93,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) (d
 		case err != nil:
 			return digest, err
 		}
-		read := p.Now()
+		read := p.config.Now()
 		base, done, err := p.settle(ctx, d, how.over)
 		if err != nil || done {
 			return digest, err
@@ -101,7 +101,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how attempt) (d
 		if refused != nil && base == refusedOn {
 			return digest, refused // it was not for another that came between
 		}
-		if p.Now().Round(0).Sub(read.Round(0)) > turnLength {
+		if p.config.Now().Round(0).Sub(read.Round(0)) > turnLength {
 			continue // this PC slept: another desk may have been here
 		}
 		err = p.send(ctx, d, base)
@@ -133,7 +133,7 @@ func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base st
 		return "", false, reading{err}
 	}
 	if digest := sumehr.Digest(found); p.ours(d.in.Patient, found) || digest == d.facts.Digest && newest.Author == d.facts.Author {
-		p.Logger.Info("found on the hub", "patient", d.in.Patient, "uri", newest.URI)
+		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "uri", newest.URI)
 		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found))
 	}
 	if newest.URI != over {
@@ -177,6 +177,6 @@ func (p *Publisher) send(ctx context.Context, d dossier, base string) (err error
 	if err != nil {
 		return err
 	}
-	p.Logger.Info("published", "patient", in.Patient, "uri", uri)
+	p.config.Logger.Info("published", "patient", in.Patient, "uri", uri)
 	return p.record(ctx, d, p.publication(d, uri, s.Message))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -70,7 +71,12 @@ func playDay(t *testing.T, seed uint64) {
 	inWorld(t, func(t *testing.T, w *world) {
 		d := &day{world: w, Rand: rand.New(rand.NewPCG(seed, 6)), asleep: map[*desk]time.Time{}, wished: dayPatients, steps: slices.Clone(allSteps)}
 		jitter := rand.New(rand.NewPCG(seed, 7))
-		w.jitter = func(most time.Duration) time.Duration { return time.Duration(jitter.Int64N(int64(most) + 1)) }
+		var mu sync.Mutex
+		w.jitter = func(most time.Duration) time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Duration(jitter.Int64N(int64(most) + 1))
+		}
 		defer func() {
 			if t.Failed() {
 				t.Logf("the last of seed %d:\n%s", seed, strings.Join(d.done[max(0, len(d.done)-40):], "\n"))

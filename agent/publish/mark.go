@@ -15,7 +15,7 @@ import (
 // mark is what a message bears that was made in this practice: nobody else can make it, and
 // it fits no other content. On the hub it is an identifier like any other.
 func (p *Publisher) mark(patient string, digest events.Digest) string {
-	h := hmac.New(sha256.New, p.Practice)
+	h := hmac.New(sha256.New, p.config.Practice)
 	_, _ = io.WriteString(h, "carelog sumehr mark 1\n"+patient+"\n"+digest.String()) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -60,7 +60,7 @@ func trouble(err error) (reason standing.Reason, hubs bool) {
 
 // note keeps what became of a try to publish what has a digest.
 func (p *Publisher) note(ctx context.Context, patient string, digest events.Digest, err error) {
-	now := p.Now()
+	now := p.config.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.patients[patient]
@@ -95,7 +95,7 @@ func (p *Publisher) note(ctx context.Context, patient string, digest events.Dige
 	case standing.NoConsent, standing.NoRelation:
 		one.next = later(one.next, now.Add(dutyAgain))
 	}
-	p.Logger.Warn("not published", "patient", patient, "reason", reason, "error", err, "next", one.next)
+	p.config.Logger.Warn("not published", "patient", patient, "reason", reason, "error", err, "next", one.next)
 	p.noteHub(now, err, hubs && ctx.Err() == nil)
 }
 

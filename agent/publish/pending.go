@@ -71,11 +71,11 @@ const enough = 3
 // backoff is how long is waited after so many failures: twice as long each time, and at
 // random down to half of it, so that the desks do not come all at once.
 func (p *Publisher) backoff(failures int) time.Duration {
-	d := p.Longest
+	d := p.config.Longest
 	if failures < 20 {
-		d = min(d, p.Retry<<max(0, failures-1))
+		d = min(d, p.config.Retry<<max(0, failures-1))
 	}
-	return d/2 + p.Jitter(d/2)
+	return d/2 + p.config.Jitter(d/2)
 }
 
 // tryable reports whether nothing stands in the way of a row but what a try may change.

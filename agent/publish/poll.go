@@ -20,10 +20,10 @@ const (
 // poll finds those of whom the hub holds another version than the one that is recorded, or
 // none. It asks for those whose author has a session here, and sends nothing.
 func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
-	p.pollAt = p.Now().Add(pollEvery/2 + p.Jitter(pollEvery/2))
+	p.pollAt = p.config.Now().Add(pollEvery/2 + p.config.Jitter(pollEvery/2))
 	list, err := table.Newest(ctx)
 	if err != nil {
-		p.Logger.Warn("what is on the hub could not be looked at", "error", err)
+		p.config.Logger.Warn("what is on the hub could not be looked at", "error", err)
 		return nil
 	}
 	byAuthor := map[string][]standing.Facts{}
@@ -37,7 +37,7 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 			found, err := p.changed(ctx, some)
 			if err != nil {
 				p.mu.Lock()
-				p.noteHub(p.Now(), reading{err}, ctx.Err() == nil)
+				p.noteHub(p.config.Now(), reading{err}, ctx.Err() == nil)
 				p.mu.Unlock()
 				return others
 			}

@@ -76,7 +76,7 @@ type Config struct {
 
 // Publisher publishes. Its methods may be called by several goroutines.
 type Publisher struct {
-	Config
+	config Config
 	turn   chan struct{} // holds one: who has it talks with the hub about what is to be there
 	asked  chan struct{} // wakes Run: there may be work
 	urgent atomic.Int32  // people who wait for their turn
@@ -103,7 +103,7 @@ func New(c Config) *Publisher {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Publisher{Config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}}
+	return &Publisher{config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}}
 }
 
 // State is what is known of the hub for a patient; see behind.Hub.
@@ -132,7 +132,7 @@ func (p *Publisher) State(f standing.Facts) standing.Hub {
 }
 
 func (p *Publisher) session(author string) error {
-	_, err := p.Sessions.Of(context.Background(), author)
+	_, err := p.config.Sessions.Of(context.Background(), author)
 	return err
 }
 
@@ -147,7 +147,7 @@ func later(a, b time.Time) time.Time {
 func (p *Publisher) Status() agent.HubStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := agent.HubStatus{URL: p.URL}
+	s := agent.HubStatus{URL: p.config.URL}
 	if p.hub.down() {
 		s.DownSince, s.Error, s.Next = p.hub.since, p.hub.detail, p.hub.next
 	}

@@ -25,7 +25,7 @@ const recording = 30 * time.Second
 // publication is what is recorded of a message of ours on the hub: what it says of itself, so
 // that two desks that record the same write the same.
 func (p *Publisher) publication(d dossier, uri string, message *kmehr.Element) standing.Publication {
-	pub := standing.Publication{URI: uri, Hub: p.Hub.EHP, Digest: sumehr.Digest(message), At: madeAt(message)}
+	pub := standing.Publication{URI: uri, Hub: p.config.Hub.EHP, Digest: sumehr.Digest(message), At: madeAt(message)}
 	if all := message.At("folder", "transaction", "author").All("hcparty"); len(all) > 0 {
 		pub.Author = strings.TrimPrefix(all[len(all)-1].Local(check.LocalSystem), "Practitioner/")
 	}
@@ -59,14 +59,14 @@ func (p *Publisher) record(ctx context.Context, d dossier, pub standing.Publicat
 	}
 	for {
 		draft := agent.Draft{Record: pub.Record, Patient: d.in.Patient, Author: pub.Author, Body: body}
-		state, err := p.Records.Record(ctx, pub.Record)
+		state, err := p.config.Records.Record(ctx, pub.Record)
 		if err != nil && !errors.Is(err, projections.ErrNotFound) {
 			return fmt.Errorf("record what the hub holds: %w", err)
 		}
 		for _, h := range state.Heads {
 			draft.Parents = append(draft.Parents, h.Event.ID)
 		}
-		_, err = p.Desk.Write(ctx, draft)
+		_, err = p.config.Desk.Write(ctx, draft)
 		var stale *agent.StaleError
 		if err == nil || !errors.As(err, &stale) || ctx.Err() != nil {
 			return unrecorded(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,8 +15,10 @@ import (
 
 const (
 	lease = "sumehr"
-	// pace is how long after a look at the table the next one waits.
-	pace = time.Second
+	// pace is how long after a look at the table the next one waits at least; of a long table
+	// paces times as long as the look took.
+	pace  = time.Second
+	paces = 20
 	// turnLength is how long one desk publishes before it lets others: what is left comes in its next turn.
 	turnLength = 30 * time.Second
 	// askAgain bounds how long a desk waits for one that publishes.
@@ -26,25 +29,32 @@ const (
 
 // Run publishes what is due until ctx ends; it then returns nil.
 func (p *Publisher) Run(ctx context.Context, table Table) error {
-	p.pollAt = p.Now().Add(p.Jitter(pollEvery))
+	p.pollAt = p.config.Now().Add(p.config.Jitter(pollEvery))
+	var others []string // of whom the hub seems to hold something else than is recorded
 	for ctx.Err() == nil {
-		changed := p.Desk.Changed() // taken before looking, so that nothing falls between
+		changed, began := p.config.Desk.Changed(), time.Now() // taken before looking, so that nothing falls between
 		due, next, level, err := p.look(ctx, table)
+		rest := max(pace, paces*time.Since(began))
 		if err != nil && ctx.Err() == nil {
-			p.Logger.Warn("what is to be published could not be read", "error", err)
-			next = p.Now().Add(p.Retry)
+			p.config.Logger.Warn("what is to be published could not be read", "error", err)
+			next = p.config.Now().Add(p.config.Retry)
 		}
-		if len(due) > 0 {
+		if level && !p.config.Now().Before(p.pollAt) {
+			others = p.poll(ctx, table)
+		}
+		switch {
+		case len(due) > 0:
 			p.publish(ctx, due, false)
-			next = p.Now()
-		} else if err == nil && level && !p.Now().Before(p.pollAt) && !p.resting() {
-			if others := p.poll(ctx, table); len(others) > 0 {
-				p.publish(ctx, others, true)
-			}
+			next = p.config.Now()
+		case level && len(others) > 0:
+			others = others[p.publish(ctx, others, true):]
 		}
-		sleep(ctx, pace)
+		sleep(ctx, rest)
 		if level {
 			next = sooner(next, p.pollAt)
+		}
+		if level && len(others) > 0 {
+			next = sooner(next, p.free())
 		}
 		p.rest(ctx, changed, next)
 	}
@@ -55,7 +65,7 @@ func (p *Publisher) Run(ctx context.Context, table Table) error {
 func (p *Publisher) rest(ctx context.Context, changed <-chan struct{}, until time.Time) {
 	var alarm <-chan time.Time
 	if !until.IsZero() {
-		timer := time.NewTimer(max(0, until.Sub(p.Now())))
+		timer := time.NewTimer(max(0, until.Sub(p.config.Now())))
 		defer timer.Stop()
 		alarm = timer.C
 	}
@@ -79,7 +89,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // look finds the patients who are due, the one that waits longest first, and when the next
 // one will be; level says that the desk is.
 func (p *Publisher) look(ctx context.Context, table Table) (due []string, next time.Time, level bool, err error) {
-	status, err := p.Desk.Status(ctx)
+	status, err := p.config.Desk.Status(ctx)
 	if err != nil || status.Color != light.Online || status.Incomplete {
 		return nil, time.Time{}, false, err
 	}
@@ -87,7 +97,7 @@ func (p *Publisher) look(ctx context.Context, table Table) (due []string, next t
 	if err != nil {
 		return nil, time.Time{}, false, err
 	}
-	now := p.Now()
+	now := p.config.Now()
 	when := map[string]time.Time{}
 	kept := map[string]*pending{}
 	p.mu.Lock()
@@ -107,15 +117,12 @@ func (p *Publisher) look(ctx context.Context, table Table) (due []string, next t
 			one = &pending{}
 		}
 		kept[row.Patient] = one
-		one.see(row.Digest, now, p.Quiet, p.Gather)
+		one.see(row.Digest, now, p.config.Quiet, p.config.Gather)
 		at := one.due()
 		if at.IsZero() {
 			continue
 		}
-		if p.hub.down() {
-			at = later(at, p.hub.next)
-		}
-		if at = later(at, p.leaseAt); at.After(now) {
+		if at = later(at, p.freeAt()); at.After(now) {
 			next = sooner(next, at)
 			continue
 		}
@@ -135,41 +142,43 @@ func sooner(a, b time.Time) time.Time {
 }
 
 // publish publishes for some patients, one after the other, until its turn is over. With look
-// the hub is read also where it should hold the newest.
-func (p *Publisher) publish(ctx context.Context, due []string, look bool) {
-	if err := p.take(ctx); err != nil {
-		return
+// the hub is read also where it should hold the newest. It returns for how many it was tried.
+func (p *Publisher) publish(ctx context.Context, due []string, look bool) (tried int) {
+	if p.free().After(p.config.Now()) || p.take(ctx) != nil {
+		return 0
 	}
 	defer p.give()
-	ends := p.Now().Add(turnLength)
+	ends := p.config.Now().Add(turnLength)
 	err := p.alone(ctx, func(ctx context.Context) error {
 		for _, patient := range due {
-			if ctx.Err() != nil || p.urgent.Load() > 0 || p.resting() || p.Now().After(ends) {
+			if ctx.Err() != nil || p.urgent.Load() > 0 || p.resting() || p.config.Now().After(ends) {
 				return nil
 			}
-			digest, err := p.attempt(ctx, patient, attempt{look: look || p.foreign(patient)})
+			tried++
+			digest, err := p.attempt(ctx, patient, way{look: look || p.foreign(patient)})
 			p.note(ctx, patient, digest, err)
 		}
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		p.Logger.Info("nothing was published in this turn", "reason", err)
+		p.config.Logger.Info("nothing was published in this turn", "reason", err)
 	}
+	return tried
 }
 
 // alone lets do run under the lease and after a proof. While another desk has it, and for a
 // moment after any failure, this one asks no more.
 func (p *Publisher) alone(ctx context.Context, do func(context.Context) error) error {
-	err := p.Desk.Alone(ctx, lease, func(ctx context.Context) error {
+	err := p.config.Desk.Alone(ctx, lease, func(ctx context.Context) error {
 		p.setHolder("", time.Time{})
 		proving, cancel := context.WithTimeout(ctx, proof)
 		defer cancel()
-		if err := p.Desk.Prove(proving); err != nil {
+		if err := p.config.Desk.Prove(proving); err != nil {
 			return err
 		}
 		return do(ctx)
 	})
-	wait := p.Now().Add(askAgain/4 + p.Jitter(askAgain*3/4))
+	wait := p.config.Now().Add(askAgain/4 + p.config.Jitter(askAgain*3/4))
 	var taken *events.LeaseTakenError
 	switch {
 	case errors.As(err, &taken):
@@ -177,7 +186,7 @@ func (p *Publisher) alone(ctx context.Context, do func(context.Context) error) e
 	case err != nil:
 		p.setHolder("", wait)
 	default: // others first
-		p.setHolder("", p.Now().Add(p.Jitter(pace)))
+		p.setHolder("", p.config.Now().Add(p.config.Jitter(pace)))
 	}
 	return err
 }
@@ -196,10 +205,27 @@ func (p *Publisher) foreign(patient string) bool {
 	return one != nil && one.trouble == standing.Foreign
 }
 
+// resting reports whether the hub is down, and is left alone for now.
 func (p *Publisher) resting() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.hub.down() && p.Now().Before(p.hub.next)
+	return p.hub.down() && p.config.Now().Before(p.hub.next)
+}
+
+// free is when this desk may publish next: when the hub is asked again, and another desk may be
+// done.
+func (p *Publisher) free() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.freeAt()
+}
+
+// freeAt is free; p.mu is held.
+func (p *Publisher) freeAt() time.Time {
+	if p.hub.down() {
+		return later(p.leaseAt, p.hub.next)
+	}
+	return p.leaseAt
 }
 
 // take takes the turn within this desk.
@@ -208,7 +234,7 @@ func (p *Publisher) take(ctx context.Context) error {
 	case p.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("wait for what this desk publishes at this moment: %w", context.Cause(ctx))
 	}
 }
 
