@@ -74,8 +74,13 @@ func (p *Publisher) open(ctx context.Context, patient string) (d dossier, j stan
 
 var errNumberless = errors.New("the patient has no number in the National Register, by which the hub knows patients")
 
-// attempts bounds how often what the hub holds is read anew because it changed meanwhile.
-const attempts = 5
+const (
+	// attempts bounds how often what the hub holds is read anew because it changed meanwhile.
+	attempts = 5
+	// readAge is how old what was read of the hub may be when something is sent: a PC that slept
+	// no longer has the lease, and may not know it yet.
+	readAge = 50 * time.Second
+)
 
 // attempt brings the newest Sumehr of a patient to the hub, and returns the digest of what it
 // found to be that. The lease is held, and this desk is level by proof.
@@ -101,8 +106,8 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 		if refused != nil && base == refusedOn {
 			return digest, refused // it was not for another that came between
 		}
-		if p.config.Now().Round(0).Sub(read.Round(0)) > turnLength {
-			continue // this PC slept: another desk may have been here
+		if p.config.Now().Round(0).Sub(read.Round(0)) > readAge {
+			continue
 		}
 		err = p.send(ctx, d, base)
 		var answer *hub.AnswerError
@@ -111,7 +116,10 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 		}
 		refused, refusedOn = err, base
 	}
-	return digest, fmt.Errorf("what the hub holds of %s changed %d times while it was read: %w", patient, attempts, refused)
+	if refused == nil {
+		refused = errors.New("the hub takes too long for its answers")
+	}
+	return digest, fmt.Errorf("what the hub holds was read %d times, and was old each time: %w", attempts, refused)
 }
 
 // settle reads what the hub holds, records of it what was not known, and finds the version

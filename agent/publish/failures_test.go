@@ -102,6 +102,42 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A message that the hub does not take is not sent again by itself, but when the dossier changed or
+// a person asks.
+func TestRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		w.passes(time.Minute)
+		w.strict.Store(true)
+		desks[0].problem(p, 1, "Astma")
+		w.passes(3 * time.Hour)
+		row := desks[0].one(p)
+		if row.Reason != standing.Invalid || !strings.Contains(row.Detail, "no such element") || !row.Next.IsZero() {
+			t.Errorf("the table says %s (%s), next try %v", row.Reason, row.Detail, row.Next)
+		}
+		sent := func(want int64) {
+			t.Helper()
+			if n := w.puts.Load(); n != want {
+				t.Errorf("%d were sent, want %d", n, want)
+			}
+		}
+		sent(2)
+		desks[0].problem(p, 1, "Jicht")
+		w.passes(time.Hour)
+		sent(3)
+		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+			t.Error(err)
+		}
+		sent(4)
+		w.strict.Store(false)
+		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+			t.Error(err)
+		}
+		desks[0].is()
+		w.holds(desks[0], p, 2)
+	})
+}
+
 // While the hub is away the table names who is behind, and no other; its status says since
 // when; and it is asked seldom.
 func TestHubAway(t *testing.T) {

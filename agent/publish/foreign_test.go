@@ -52,6 +52,23 @@ func TestForeign(t *testing.T) {
 	})
 }
 
+// Where another's comes between the look and the sending, the hub refuses ours; it is then read
+// again, and theirs is said.
+func TestForeignBetween(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		w.passes(time.Minute)
+		between := func() { w.sim.Foreign(p.inss, doctors["dr2"]) }
+		w.before.Store(&between)
+		desks[0].problem(p, 1, "Astma")
+		w.passes(time.Minute)
+		desks[0].is("pat1:foreign")
+		if held := w.held(p); len(held) != 1 || len(held[0].Versions) != 2 || held[0].Author != doctors["dr2"] || w.puts.Load() != 2 {
+			t.Errorf("the hub holds %+v after %d were sent", held, w.puts.Load())
+		}
+	})
+}
+
 // What another did on the hub is noticed within two hours also where nothing changes here: another's
 // newer one is said, and one that was taken away is published again.
 func TestChangedOnTheHub(t *testing.T) {

@@ -29,30 +29,23 @@ func (r reading) Unwrap() error { return r.error }
 func trouble(err error) (reason standing.Reason, hubs bool) {
 	var answer *hub.AnswerError
 	var fault *hub.FaultError
-	var foreign *ForeignError
+	answered := errors.As(err, &answer)
 	switch {
-	case errors.As(err, &foreign):
+	case errors.As(err, new(*ForeignError)):
 		return standing.Foreign, false
 	case errors.Is(err, hub.ErrNoSession):
 		return standing.NoSession, false
-	case errors.Is(err, hub.ErrUnreachable):
+	case answered && answer.Has(noRelation):
+		return standing.NoRelation, false
+	case answered && answer.Has(noConsent):
+		return standing.NoConsent, false
+	case errors.As(err, new(reading)): // nothing was sent, so nothing is unknown, and no message to blame
+		return standing.Unreachable, true
+	case errors.Is(err, hub.ErrUnreachable), answered && answer.Later():
 		return standing.Unreachable, true
 	case errors.Is(err, hub.ErrUnknown):
-		if errors.As(err, new(reading)) { // nothing was sent, so nothing is unknown
-			return standing.Unreachable, true
-		}
 		return standing.Unknown, true
-	case errors.As(err, &answer):
-		switch {
-		case answer.Later():
-			return standing.Unreachable, true
-		case answer.Has(noRelation):
-			return standing.NoRelation, false
-		case answer.Has(noConsent):
-			return standing.NoConsent, false
-		}
-		return standing.Invalid, false
-	case errors.As(err, &fault):
+	case answered, errors.As(err, &fault):
 		return standing.Invalid, false
 	}
 	return standing.Waiting, false

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type world struct {
 	copies int
 	away   atomic.Bool // the hub: no line to it comes about
 	puts   atomic.Int64
+	before atomic.Pointer[func()]  // what comes before the next Sumehr that is sent
+	strict atomic.Bool             // the hub takes no Sumehr
 	alone  atomic.Pointer[program] // that took the lease last
 	die    atomic.Pointer[string]  // the step at which the next program that comes there is killed; nil: none
 	jitter func(time.Duration) time.Duration
@@ -66,10 +69,16 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 			t.Fatal(err)
 		}
 		w := &world{
-			t: t, server: memlog.NewServer("p1"), sim: hubsim.New(hubsim.Config{}), dir: dir,
+			t: t, server: memlog.NewServer("p1"), dir: dir,
 			sheet:  enrolment.Sheet{Practice: "p1", Account: account, URLs: []string{"nats://in-memory"}, Secret: secret},
 			jitter: func(most time.Duration) time.Duration { return most / 2 },
 		}
+		w.sim = hubsim.New(hubsim.Config{Schema: func(payload []byte) error {
+			if w.strict.Load() && bytes.Contains(payload, []byte("<PutTransactionRequest")) {
+				return errors.New("no such element")
+			}
+			return nil
+		}})
 		t.Cleanup(func() {
 			for _, d := range w.desks {
 				d.stop()
@@ -268,6 +277,9 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if step == "put" {
 		w.puts.Add(1)
+		if first := w.before.Swap(nil); first != nil {
+			(*first)()
+		}
 		if w.alone.Load() != l.run {
 			w.t.Errorf("desk %s sends and has no lease", l.desk.Name)
 		}
