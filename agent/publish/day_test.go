@@ -206,6 +206,9 @@ func (d *day) resolve(at *desk) {
 	conflicts, err := at.Store().Conflicts(context.Background())
 	d.must(err)
 	for _, state := range conflicts {
+		if state.Record.Type == "DocumentReference" {
+			d.t.Logf("%s sees a conflict on %s", at.Name, state.Record)
+		}
 		choice := agent.Resolution{Record: state.Record, Author: "dr1", Keep: state.Heads[d.IntN(len(state.Heads))].Event.ID}
 		for _, h := range state.Heads {
 			choice.Heads = append(choice.Heads, h.Event.ID)
@@ -233,14 +236,14 @@ func (d *day) mend() {
 	for range 60 {
 		d.resolve(d.desks[0])
 		d.passes(time.Minute)
-		if !slices.ContainsFunc(d.desks, func(at *desk) bool { return len(at.rows()) > 0 }) {
+		if !slices.ContainsFunc(d.desks, func(at *desk) bool { return len(at.rows()) > 0 || at.Now().Conflicts > 0 }) {
 			return
 		}
 	}
 	for _, at := range d.desks {
-		d.t.Logf("%s: %v", at.Name, at.rows())
+		d.t.Logf("%s: %v, %d conflicts", at.Name, at.rows(), at.Now().Conflicts)
 	}
-	d.t.Fatal("an hour after all was mended there is still somebody in the table")
+	d.t.Fatal("an hour after all was mended there is still somebody in the table, or a conflict")
 }
 
 // hubAway lets the hub be away for an hour, after all was well. The table of every desk names
