@@ -10,6 +10,7 @@
 //   - What the hub holds is read before anything is sent, every time. So what was sent and
 //     never answered, or never recorded, is found there and recorded, not sent again; and what
 //     another put there is not written over, but said (standing.Foreign).
+//   - What others did on the hub is noticed within two hours, also where nothing changes here.
 //   - What the hub holds of ours is a record of the dossier (DocumentReference), for every desk.
 //   - Quick edits are gathered; what failed is tried again, ever later, and at random a little
 //     sooner; a hub that is down is asked once for all patients.
