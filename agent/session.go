@@ -35,7 +35,7 @@ type session struct {
 	statedAt time.Time
 	lookedAt time.Time // for keys
 
-	makers     sync.WaitGroup // of snapshots
+	makers     sync.WaitGroup // of snapshots, and whoever does something else alone
 	snapshotAt uint64         // position of the newest snapshot, as far as is known
 	makeAfter  time.Time      // when it is looked at again whether one is due
 }

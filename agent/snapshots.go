@@ -14,8 +14,6 @@ import (
 
 const (
 	snapshotLease = "snapshot"
-	// leaseLength is how long a maker that was killed keeps others from making one.
-	leaseLength = time.Minute
 	// makeAgain is how long a desk waits after it could not make one by itself.
 	makeAgain = 5 * time.Minute
 )
@@ -92,19 +90,16 @@ func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) {
 // desk makes one at this moment, events.ErrFull, snapshot.ErrNoRoom. It ends with the
 // session with the server.
 func (a *Agent) MakeSnapshot(ctx context.Context) (Snapshot, error) {
-	s, err := a.level(ctx)
+	var made Snapshot
+	err := a.inSession(ctx, func(ctx context.Context, s *session) error {
+		m, err := s.makeSnapshot(ctx, 0)
+		made = snapshotOf(m)
+		return err
+	})
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("make a snapshot: %w", err)
 	}
-	defer s.makers.Done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.over, func() { cancel(context.Cause(s.over)) })()
-	m, err := s.makeSnapshot(ctx, 0)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	return snapshotOf(m), nil
+	return made, nil
 }
 
 // offerSnapshot makes one beside the session where one is due.
@@ -135,25 +130,17 @@ var errNotDue = errors.New("the newest snapshot is new enough")
 // makeSnapshot makes one under the lease, unless there is one that is less than every
 // events old.
 func (s *session) makeSnapshot(ctx context.Context, every uint64) (m snapshot.Manifest, err error) {
-	a := s.agent
-	lease, err := s.log.TakeLease(ctx, snapshotLease, leaseLength)
-	if err != nil {
-		return m, fmt.Errorf("make a snapshot: %w", err)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	held := make(chan struct{})
-	go func() {
-		defer close(held)
-		lease = s.hold(ctx, lease, cancel)
-	}()
-	defer func() {
-		cancel(nil)
-		<-held
-		// That others can go on at once is worth a try; else the lease runs out.
-		if failed := s.log.ReleaseLease(context.WithoutCancel(ctx), lease); failed != nil {
-			a.log.Info("lease not released", "err", failed)
+	err = s.alone(ctx, snapshotLease, func(ctx context.Context) (err error) {
+		if m, err = s.makeAlone(ctx, every); err != nil && context.Cause(ctx) != nil {
+			err = errors.Join(context.Cause(ctx), err)
 		}
-	}()
+		return err
+	})
+	return m, err
+}
+
+func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manifest, err error) {
+	a := s.agent
 	position, stream, _ := a.replica.Position()
 	c, err := s.snapshots(ctx, stream)
 	if err != nil {
@@ -175,29 +162,7 @@ func (s *session) makeSnapshot(ctx context.Context, every uint64) (m snapshot.Ma
 	if err == nil {
 		a.log.Info("snapshot made", "snapshot", m.ID, "position", m.Position.Sequence, "bytes", m.Sealed())
 	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = errors.Join(cause, err)
-	}
 	return m, err
-}
-
-// hold renews the lease until ctx ends, and ends ctx where it is lost.
-func (s *session) hold(ctx context.Context, lease events.Lease, lost context.CancelCauseFunc) events.Lease {
-	tick := time.NewTicker(leaseLength / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return lease
-		case <-tick.C:
-		}
-		renewed, err := s.log.RenewLease(ctx, lease, leaseLength)
-		if err != nil {
-			lost(err)
-			return lease
-		}
-		lease = renewed
-	}
 }
 
 // spare is what must stay free on the disk of a desk that makes a snapshot, in bytes:

@@ -21,6 +21,7 @@ type Status struct {
 	SetAside     int                  `json:"set_aside"`     // events that the server refused for good
 	Conflicts    int                  `json:"conflicts"`     // records
 	SumehrBehind int                  `json:"sumehr_behind"` // patients
+	Hub          *HubStatus           `json:"hub,omitempty"` // nil: none is set up here
 	Position     events.Position      `json:"position"`
 	Server       ServerStatus         `json:"server"`
 	Practice     string               `json:"practice"`
@@ -28,6 +29,14 @@ type Status struct {
 	DeviceName   string               `json:"device_name"`
 	Doubts       Doubts               `json:"doubts"`
 	Warnings     []Warning            `json:"warnings"` // what somebody should look at
+}
+
+// HubStatus is how the hub does on which Sumehrs are published, as this desk met it.
+type HubStatus struct {
+	URL       string    `json:"url"`
+	DownSince time.Time `json:"down_since,omitzero"` // zero: it answers, or was not asked yet
+	Error     string    `json:"error,omitempty"`
+	Next      time.Time `json:"next,omitzero"` // try
 }
 
 // Doubts counts the events that were kept but are not trusted in full, by kind.

@@ -13,6 +13,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
@@ -33,10 +34,17 @@ type Records interface {
 	Changes(ctx context.Context, after projections.Mark, limit int) ([]projections.Change, error)
 }
 
+// Hub is what the table needs to know of the hub and of the tries to publish there.
+type Hub interface {
+	// State is what is known for a patient; it is asked for every row, and costs nothing.
+	State(f standing.Facts) standing.Hub
+}
+
 // Config says what the table is made of.
 type Config struct {
 	Desk    Desk
 	Records Records
+	Hub     Hub              // nil: none is set up
 	Now     func() time.Time // nil: time.Now; its time zone says when a day begins
 	Logger  *slog.Logger     // nil: nobody hears of errors of Run
 }
@@ -46,6 +54,7 @@ type Config struct {
 type Table struct {
 	desk    Desk
 	records Records
+	hub     Hub
 	now     func() time.Time
 	log     *slog.Logger
 	seed    maphash.Seed
@@ -71,11 +80,12 @@ type entry struct {
 type Row struct {
 	standing.Facts
 	standing.Judgement
+	Session bool // of the author with the hub, at this desk
 }
 
 // New returns an empty table. It reads and starts nothing.
 func New(c Config) *Table {
-	t := &Table{desk: c.Desk, records: c.Records, now: c.Now, log: c.Logger, seed: maphash.MakeSeed(), turn: make(chan struct{}, 1)}
+	t := &Table{desk: c.Desk, records: c.Records, hub: c.Hub, now: c.Now, log: c.Logger, seed: maphash.MakeSeed(), turn: make(chan struct{}, 1)}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -103,30 +113,72 @@ func (t *Table) List(ctx context.Context) (rows []Row, wished int, err error) {
 		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
 	}
 	// After the records: of what is judged here, nothing that waits is missed.
-	desk, queued, err := t.deskNow(ctx)
+	desk, queued, err := DeskNow(ctx, t.desk)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list the Sumehrs that are behind: %w", err)
 	}
-	for patient, e := range t.asked {
+	for _, e := range t.asked {
 		if e.facts.Wished {
 			wished++
 		}
-		desk.Queued = queued[patient]
-		if j := standing.Judge(e.facts, desk); j.Reason != standing.Newest && j.Reason != standing.Off {
-			rows = append(rows, Row{e.facts, j})
+		if row := t.judge(e.facts, desk, queued); row.Reason != standing.Newest && row.Reason != standing.Off {
+			rows = append(rows, row)
 		}
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Patient, b.Patient)) })
 	return rows, wished, nil
 }
 
-// deskNow is the state of the desk, and the patients of whom something waits to be sent.
-func (t *Table) deskNow(ctx context.Context) (desk standing.Desk, queued map[string]bool, err error) {
-	status, err := t.desk.Status(ctx)
+// Newest are the facts of those of whom the hub holds the newest, as far as the dossiers say.
+func (t *Table) Newest(ctx context.Context) (list []standing.Facts, err error) {
+	if err := t.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer t.unlock()
+	if err := t.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("list the Sumehrs that are the newest: %w", err)
+	}
+	for _, e := range t.asked {
+		if e.facts.Wished && e.facts.Newest() {
+			list = append(list, e.facts)
+		}
+	}
+	return list, nil
+}
+
+// One is how a patient stands, whether or not anybody wishes a Sumehr.
+func (t *Table) One(ctx context.Context, patient string) (Row, error) {
+	records, _, err := Gather(ctx, t.records, patient, "")
+	if err != nil {
+		return Row{}, err
+	}
+	f := standing.Read(sumehr.Input{Patient: patient, Records: records, At: t.now()})
+	desk, queued, err := DeskNow(ctx, t.desk)
+	if err != nil {
+		return Row{}, fmt.Errorf("judge the Sumehr of %s: %w", patient, err)
+	}
+	return t.judge(f, desk, queued), nil
+}
+
+func (t *Table) judge(f standing.Facts, desk standing.Desk, queued map[string]bool) Row {
+	desk.Queued = queued[f.Patient]
+	if t.hub != nil {
+		desk.Hub = t.hub.State(f)
+	}
+	return Row{f, standing.Judge(f, desk), desk.Hub.Session}
+}
+
+// DeskNow is the state of a desk, and the patients of whom something waits to be sent; take
+// it after the records that it is weighed with.
+func DeskNow(ctx context.Context, d interface {
+	Status(ctx context.Context) (agent.Status, error)
+	Outbox(ctx context.Context) ([]agent.Queued, error)
+}) (desk standing.Desk, queued map[string]bool, err error) {
+	status, err := d.Status(ctx)
 	if err != nil {
 		return desk, nil, err
 	}
-	queue, err := t.desk.Outbox(ctx)
+	queue, err := d.Outbox(ctx)
 	if err != nil {
 		return desk, nil, err
 	}

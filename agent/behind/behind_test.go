@@ -358,3 +358,37 @@ func settle() {
 	time.Sleep(time.Minute)
 	synctest.Wait()
 }
+
+// hub is what a test says of it.
+type hub struct{ standing.Hub }
+
+func (h *hub) State(f standing.Facts) standing.Hub {
+	state := h.Hub
+	if f.Patient == "a" {
+		state.Trouble = standing.Unreachable
+	}
+	return state
+}
+
+// What is known of the hub is weighed for each patient; and how one stands is told also where
+// nobody wishes anything.
+func TestTheHubIsWeighed(t *testing.T) {
+	p := newPractice(t)
+	h := &hub{standing.Hub{SetUp: true}}
+	p.table = behind.New(behind.Config{Desk: p, Records: p.store, Hub: h, Now: p.clock})
+	p.write("Practitioner/dr", "", fmt.Sprintf(doctor, ""))
+	for _, patient := range []string{"a", "b", "c"} {
+		p.admit(patient)
+	}
+	p.publish("c")
+	p.is(3, "a:no-session", "b:no-session")
+	h.Session = true
+	p.is(0, "a:unreachable", "b:waiting")
+	p.write("Patient/d", "d", `{"resourceType":"Patient","id":"d"}`)
+	for patient, want := range map[string]standing.Reason{"a": standing.Unreachable, "b": standing.Waiting, "c": standing.Newest, "d": standing.Off} {
+		row, err := p.table.One(t.Context(), patient)
+		if err != nil || row.Reason != want || row.Patient != patient || !row.Session {
+			t.Errorf("%s stands at %q, %v; want %q", patient, row.Reason, err, want)
+		}
+	}
+}

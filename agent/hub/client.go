@@ -18,8 +18,16 @@ import (
 // and refuses another.
 type Author struct {
 	NIHII, INSS, First, Family string
-	Zip, NIS                   string // of the practice
+	Zip, NIS                   string // of the practice; may be empty
 	Software                   string
+}
+
+// AuthorOf is a care provider, as a message names one, who asks the hub by a program.
+func AuthorOf(party *kmehr.Element, software string) Author {
+	return Author{
+		NIHII: party.ID("ID-HCPARTY"), INSS: party.ID("INSS"), First: party.At("firstname").Value(), Family: party.At("familyname").Value(),
+		Zip: party.At("address", "zip").Value(), NIS: party.At("address", "nis").Value(), Software: software,
+	}
 }
 
 // Client asks one hub. All fields are required but Now; its methods may be called by several
@@ -188,12 +196,20 @@ func (c *Client) request() *kmehr.Element {
 		now = c.Now
 	}
 	at, a := now(), c.Author
-	person := kmehr.New("hcparty", kmehr.ID("ID-HCPARTY", a.NIHII), kmehr.ID("INSS", a.INSS), kmehr.ID("ID-ENCRYPTION-ACTOR", a.NIHII[:min(8, len(a.NIHII))]),
+	person := kmehr.New("hcparty", kmehr.ID("ID-HCPARTY", a.NIHII), given(a.INSS, kmehr.ID("INSS", a.INSS)), kmehr.ID("ID-ENCRYPTION-ACTOR", a.NIHII[:min(8, len(a.NIHII))]),
 		kmehr.Code("CD-HCPARTY", "1.1", "persphysician"), kmehr.Code("CD-ENCRYPTION-ACTOR", "1.1", "NIHII"), kmehr.Leaf("firstname", a.First), kmehr.Leaf("familyname", a.Family),
-		kmehr.New("address", kmehr.Code("CD-ADDRESS", "1.1", "work"), kmehr.Leaf("zip", a.Zip), kmehr.Leaf("nis", a.NIS)))
+		given(a.Zip+a.NIS, kmehr.New("address", kmehr.Code("CD-ADDRESS", "1.1", "work"), given(a.Zip, kmehr.Leaf("zip", a.Zip)), given(a.NIS, kmehr.Leaf("nis", a.NIS)))))
 	program := kmehr.New("hcparty", kmehr.LocalID("endusersoftwareinfo", a.Software), kmehr.Code("CD-HCPARTY", "1.1", "application"))
 	return kmehr.New("request",
 		kmehr.ID("ID-KMEHR", fmt.Sprintf("%s.%s%09d", a.NIHII, at.Format("20060102150405"), at.Nanosecond())),
 		kmehr.New("author", In(kmehr.Namespace, person), In(kmehr.Namespace, program)),
 		kmehr.Leaf("date", at.Format(time.DateOnly)), kmehr.Leaf("time", at.Format("15:04:05-07:00")))
+}
+
+// given is an element, where what it says is known.
+func given(value string, e *kmehr.Element) *kmehr.Element {
+	if value == "" {
+		return nil
+	}
+	return e
 }

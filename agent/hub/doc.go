@@ -13,5 +13,5 @@
 //
 // It does not promise that the hub trusts us: a session with eHealth, its token, and the
 // sealing of the folder need a certificate, and stand behind Security. Plain, which does
-// none of that, is for the simulator and for tests.
+// none of that, and Trusting, which lets everybody in, are for the simulator and for tests.
 package hub

@@ -6,10 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/agent/hub/hubsim"
@@ -214,5 +218,58 @@ func TestStrangeAnswers(t *testing.T) {
 				t.Errorf("it became the uri %q", uri)
 			}
 		})
+	}
+}
+
+// Who answers for a Sumehr asks the hub in that name; what is not known of them is left out,
+// and the schema takes that.
+func TestAuthorOf(t *testing.T) {
+	_, c := start(t)
+	c.Author = hub.AuthorOf(message(t, "Astma", "").At("folder", "transaction", "author", "hcparty"), "carelog")
+	if want := (hub.Author{NIHII: "10000007004", First: "T", Family: "V", Software: "carelog"}); c.Author != want {
+		t.Errorf("got %+v, want %+v", c.Author, want)
+	}
+	if _, err := c.List(t.Context(), inss); err != nil {
+		t.Error(err)
+	}
+	put(t, c, "Astma", "")
+}
+
+// A hub with a file holds after its end what it held.
+func TestKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "held.json")
+	open := func() *hubsim.Hub {
+		t.Helper()
+		sim, err := hubsim.Open(hubsim.Config{}, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sim
+	}
+	sim := open()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
+	defer server.Close()
+	_, c := start(t)
+	c.URL = server.URL + "/"
+	first := put(t, c, "Astma", "")
+	put(t, c, "COPD", first)
+	sim.Foreign(inss, "10000106003")
+	second := put(t, c, "Jicht", "")
+	if err := c.Revoke(t.Context(), inss, second); err != nil {
+		t.Fatal(err)
+	}
+	held := sim.Holds()
+	sim = open()
+	if d := cmp.Diff(held, sim.Holds()); d != "" || len(held[inss]) != 2 {
+		t.Errorf("it held %+v: %s", held, d)
+	}
+	if third := put(t, c, "Reuma", ""); third == second {
+		t.Errorf("%s is given out twice", third)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hubsim.Open(hubsim.Config{}, file); err == nil {
+		t.Error("a damaged file is taken")
 	}
 }

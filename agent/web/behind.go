@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr/standing"
@@ -12,8 +13,9 @@ import (
 // behindAnswer is what /api/sumehr says: the patients whose Sumehr on the hub is not the
 // newest.
 type behindAnswer struct {
-	Wished   int         `json:"wished"` // patients whose Sumehr is to be kept up to date
-	Patients []behindRow `json:"patients"`
+	Wished   int              `json:"wished"` // patients whose Sumehr is to be kept up to date
+	Hub      *agent.HubStatus `json:"hub"`    // how it does; null: none is set up at this desk
+	Patients []behindRow      `json:"patients"`
 }
 
 type behindRow struct {
@@ -39,6 +41,19 @@ type onHub struct {
 	Event  events.ID     `json:"event"` // that says so
 }
 
+func newOnHub(p *standing.Publication) *onHub {
+	return &onHub{URI: p.URI, Since: p.At, Author: p.Author, Digest: p.Digest, Event: p.Version}
+}
+
+// hubStatus is how the hub does; nil where none is set up.
+func (h *Handler) hubStatus() *agent.HubStatus {
+	if h.publisher == nil {
+		return nil
+	}
+	s := h.publisher.Status()
+	return &s
+}
+
 // sumehrsBehind answers GET /api/sumehr. ?language= is that of the texts.
 func (h *Handler) sumehrsBehind(w http.ResponseWriter, r *http.Request) error {
 	if h.sumehrs == nil {
@@ -49,6 +64,7 @@ func (h *Handler) sumehrsBehind(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := behindAnswer{Wished: wished, Patients: make([]behindRow, len(rows))}
+	answer.Hub = h.hubStatus()
 	for i, row := range rows {
 		answer.Patients[i] = newBehindRow(row, r.URL.Query().Get("language"))
 	}
@@ -64,7 +80,7 @@ func newBehindRow(row behind.Row, language string) behindRow {
 		b.Findings[i] = sumehrFinding{f, f.Severity(), f.Text(language)}
 	}
 	if p := row.Published; p != nil && !p.Revoked {
-		b.Hub = &onHub{URI: p.URI, Since: p.At, Author: p.Author, Digest: p.Digest, Event: p.Version}
+		b.Hub = newOnHub(p)
 	}
 	return b
 }

@@ -37,6 +37,7 @@ func (h *Handler) deskStatus(ctx context.Context) (agent.Status, error) {
 	if err == nil && h.sumehrs != nil {
 		status.SumehrBehind = h.sumehrs.Behind()
 	}
+	status.Hub = h.hubStatus()
 	return status, err
 }
 

@@ -12,9 +12,11 @@ import (
 	"github.com/carelog/carelog/agent/feed"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
 // Desk is what the pages need of an agent.
@@ -72,8 +74,18 @@ type Trail interface {
 // Sumehrs knows of whom the hub does not hold the newest Sumehr; see package behind.
 type Sumehrs interface {
 	List(ctx context.Context) (rows []behind.Row, wished int, err error)
+	// One is how a patient stands, be it in the table or not.
+	One(ctx context.Context, patient string) (behind.Row, error)
 	Behind() int
 	Stale() bool
+}
+
+// Publisher publishes Sumehrs, and talks with the hub about them; see package publish.
+type Publisher interface {
+	Publish(ctx context.Context, patient, over string) error
+	Revoke(ctx context.Context, patient string) error
+	Look(ctx context.Context, patient string) ([]publish.Held, *kmehr.Element, error)
+	Status() agent.HubStatus
 }
 
 // Config says what the pages show.
@@ -88,6 +100,8 @@ type Config struct {
 	// Sumehrs is the table of the patients whose Sumehr on the hub is not the newest. Nil:
 	// there is none, as on a desk without doors.
 	Sumehrs Sumehrs
+	// Publisher publishes Sumehrs. Nil: no hub is set up at this desk.
+	Publisher Publisher
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -99,6 +113,7 @@ type Handler struct {
 	heartbeat time.Duration
 	trail     Trail
 	sumehrs   Sumehrs
+	publisher Publisher
 	log       *slog.Logger
 	mux       *http.ServeMux
 	closed    chan struct{}
@@ -108,7 +123,7 @@ type Handler struct {
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, log: c.Logger,
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, log: c.Logger,
 		mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
@@ -127,6 +142,10 @@ func New(c Config) *Handler {
 	h.route("/api/dossiers/{patient}", methods{"GET": h.dossier})
 	h.route("/api/sumehr", methods{"GET": h.sumehrsBehind})
 	h.route("/api/sumehr/{patient}", methods{"GET": h.sumehr})
+	h.route("/api/sumehr/{patient}/standing", methods{"GET": h.standing})
+	h.route("/api/sumehr/{patient}/publish", methods{"POST": h.publish})
+	h.route("/api/sumehr/{patient}/revoke", methods{"POST": h.revokeSumehr})
+	h.route("/api/sumehr/{patient}/hub", methods{"GET": h.lookAtHub})
 	h.route("/api/history/{type}/{id}", methods{"GET": h.history})
 	h.route("/api/history/{type}/{id}/compare", methods{"GET": h.compareVersions})
 	h.route("/api/prefetch", methods{"POST": h.prefetch})

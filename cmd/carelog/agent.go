@@ -42,6 +42,8 @@ type agentCommand struct {
 
 	SnapshotEvery int `help:"Make a snapshot when the log has grown by so many events since the last; negative: neither make nor take any." default:"50000"`
 
+	Hub hubFlags `embed:""`
+
 	AttachmentRoom int64 `help:"Megabytes of this disk for letters and scans that the server has as well." default:"2048"`
 }
 
@@ -59,6 +61,9 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	}
 	if c.AttachmentRoom < 1 || c.AttachmentRoom > 1<<30 {
 		return usage(fmt.Errorf("--attachment-room %d: want 1 or more megabytes", c.AttachmentRoom))
+	}
+	if err := c.Hub.validate(); err != nil {
+		return err
 	}
 	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, SnapshotEvery: c.SnapshotEvery,
 		AttachmentRoom: c.AttachmentRoom << 20}
@@ -95,7 +100,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
-	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
+	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
 }
 
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/carelog/carelog/agent/synthetic"
 )
 
-// demoCommand starts a whole practice on this machine, each part its own process.
+// demoCommand starts a whole practice and a hub on this machine, each part its own process.
 type demoCommand struct {
 	Data     string   `help:"Folder of the demo; a new temporary one, removed at the end, by default." placeholder:"DIR" type:"path"`
 	Port     int      `help:"Port of the first desk; the next ones follow. 0 for any free ones." default:"7878"`
@@ -35,7 +35,7 @@ const demoPractice = "demo"
 // demoReady is the line that --json prints.
 type demoReady struct {
 	Broker demoPart   `json:"broker"`
-	Hub    *demoPart  `json:"hub"`
+	Hub    demoPart   `json:"hub"`
 	Desks  []demoDesk `json:"desks"`
 }
 
@@ -106,8 +106,14 @@ func (c *demoCommand) start(ctx context.Context, parts *processes) (ready demoRe
 	if err != nil {
 		return ready, err
 	}
+	pid, err = parts.start(ctx, "hub", filepath.Join(c.Data, "hub.log"), &at,
+		"hub", "--listen", "127.0.0.1:"+c.hubPort(), "--data", filepath.Join(c.Data, "hub.json"), "--json")
+	if err != nil {
+		return ready, err
+	}
+	ready.Hub = demoPart{at.URL, pid}
 	for n := range c.Desks {
-		d, err := c.startDesk(ctx, parts, sheet, n)
+		d, err := c.startDesk(ctx, parts, sheet, ready.Hub.URL, n)
 		if err != nil {
 			return ready, err
 		}
@@ -123,6 +129,13 @@ func (c *demoCommand) brokerPort() string {
 		return "-1"
 	}
 	return strconv.Itoa(c.Port + 100)
+}
+
+func (c *demoCommand) hubPort() string {
+	if c.Port == 0 {
+		return "0"
+	}
+	return strconv.Itoa(c.Port + 101)
 }
 
 // practice makes the demo's practice at the first start, and reads its sheet later.
@@ -144,10 +157,10 @@ func (c *demoCommand) practice(ctx context.Context, env *environment, brokerData
 	return enrolment.ParseSheet(f)
 }
 
-func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, n int) (d demoDesk, err error) {
+func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, hub string, n int) (d demoDesk, err error) {
 	id := "desk-" + strconv.Itoa(n+1)
 	data := filepath.Join(c.Data, id)
-	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--json"}
+	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--hub", hub, "--json"}
 	if doctors := c.practitioners(ctx); len(doctors) > 0 {
 		args = append(args, "--user", doctors[n%len(doctors)])
 	}
@@ -229,7 +242,8 @@ func (c *demoCommand) announce(env *environment, ready demoReady) error {
 	for _, d := range ready.Desks {
 		fmt.Fprintf(env.stdout, "  %s  %s\n", d.Name, d.Link)
 	}
-	_, err := fmt.Fprintf(env.stdout, "\nType at one desk and look at the other; click the light to work offline.\nThe broker is at %s, the files in %s. Ctrl-C ends all.\n", ready.Broker.URL, c.Data)
+	_, err := fmt.Fprintf(env.stdout, "\nType at one desk and look at the other; click the light to work offline.\nThe broker is at %s, a hub to publish Sumehrs on at %s, the files in %s. Ctrl-C ends all.\n",
+		ready.Broker.URL, ready.Hub.URL, c.Data)
 	return err
 }
 

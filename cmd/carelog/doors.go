@@ -14,6 +14,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/agent/web"
 )
@@ -26,6 +27,7 @@ type doors struct {
 	trail   *trail.Trail
 	exports *bulk.Jobs
 	sumehrs *behind.Table
+	hub     *publish.Publisher // nil: no hub is set up
 }
 
 // openDoors makes the doors of a desk.
@@ -51,8 +53,15 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.E
 	}); err != nil {
 		return d, err
 	}
-	d.sumehrs = behind.New(behind.Config{Desk: a, Records: a.Store(), Logger: env.log})
-	d.pages = web.New(web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Sumehrs: d.sumehrs, Logger: env.log})
+	table := behind.Config{Desk: a, Records: a.Store(), Logger: env.log}
+	pages := web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Logger: env.log}
+	if c.Hub.URL != "" {
+		d.hub = c.Hub.publisher(a, e.PracticeKey, env.log)
+		table.Hub, pages.Publisher = d.hub, d.hub
+	}
+	d.sumehrs = behind.New(table)
+	pages.Sumehrs = d.sumehrs
+	d.pages = web.New(pages)
 	d.fhir = fhir.New(fhir.Config{
 		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
 		Changed: a.Changed, Exports: d.exports, Trail: d.trail,
@@ -71,6 +80,15 @@ func trailOf(a *agent.Agent, e enrolment.Enrolment) *trail.Practice {
 			return nil
 		},
 	}
+}
+
+// publish keeps the Sumehrs on the hub, if there is one, until ctx ends.
+func (d *doors) publish(ctx context.Context) error {
+	if d.hub == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return d.hub.Run(ctx, d.sumehrs)
 }
 
 // close ends what the doors keep. No request may be under way.

@@ -20,6 +20,7 @@ type hubCommand struct {
 	Listen  string        `help:"Address to listen on." default:"127.0.0.1:7900"`
 	Mode    string        `help:"How it answers: well, or one of its failures; POST /switch changes it." enum:"well,360,365,500,fault,timeout,timeout-but-stored,complete-with-errors" default:"well"`
 	Latency time.Duration `help:"How long it takes for each answer."`
+	Data    string        `help:"File in which it keeps what it holds; without it, all is forgotten at its end." placeholder:"FILE" type:"path"`
 	Schemas string        `help:"Folder with hubservices_protocol-3_5.xsd, to hold requests against with xmllint." placeholder:"DIR" type:"existingdir"`
 	JSON    bool          `help:"Print one line of JSON when it is ready." name:"json"`
 }
@@ -32,6 +33,11 @@ func (c *hubCommand) Run(env *environment) error {
 		return usage(err)
 	}
 	h := hubsim.New(hubsim.Config{Schema: schema})
+	if c.Data != "" {
+		if h, err = hubsim.Open(hubsim.Config{Schema: schema}, c.Data); err != nil {
+			return err
+		}
+	}
 	if err := h.Set(hubsim.Switch{Mode: hubsim.Mode(c.Mode), Latency: c.Latency}); err != nil {
 		return usage(err)
 	}

@@ -87,6 +87,12 @@ func printStatus(w io.Writer, s agent.Status) error {
 	if s.SumehrBehind > 0 {
 		fmt.Fprintf(t, "sumehr\t%d on the hub are not the newest: `carelog sumehr list` says why\n", s.SumehrBehind)
 	}
+	if h := s.Hub; h != nil {
+		fmt.Fprintf(t, "hub\t%s\n", h.URL)
+		if !h.DownSince.IsZero() {
+			fmt.Fprintf(t, "\tdown since %s, next try %s: %s\n", shortTime(h.DownSince), shortTime(h.Next), h.Error)
+		}
+	}
 	if s.Attachments > 0 {
 		fmt.Fprintf(t, "attachments\t%d are on this PC only\n", s.Attachments)
 	}

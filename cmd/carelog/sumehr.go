@@ -21,6 +21,10 @@ type sumehrCommand struct {
 	List  sumehrListCommand  `cmd:"" help:"List the patients whose Sumehr on the hub is not the newest, and why."`
 	Show  sumehrShowCommand  `cmd:"" help:"Show the Sumehr that the dossier of a patient makes now."`
 	Check sumehrCheckCommand `cmd:"" help:"Hold a Sumehr in a file against the rules."`
+
+	Publish sumehrPublishCommand `cmd:"" help:"Try now to publish a patient's Sumehr on the hub."`
+	Revoke  sumehrRevokeCommand  `cmd:"" help:"Take from the hub what was published of a patient; the wish must be off."`
+	Hub     sumehrHubCommand     `cmd:"" help:"Ask the hub what it holds of a patient."`
 }
 
 // sumehrShowCommand shows what a dossier makes.

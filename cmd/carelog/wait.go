@@ -15,9 +15,12 @@ import (
 // waitCommand blocks until something is a fact.
 type waitCommand struct {
 	deskFlags `embed:""`
-	For       string        `help:"What to wait for: current (the light is green), pushed (the server has everything), offline, or conflicts=N." required:"" placeholder:"WHAT"`
+	For       string        `help:"What to wait for: current (the light is green), pushed (the server has everything), offline, conflicts=N, or published (the hub has the newest Sumehr of all who are wished one)." required:"" placeholder:"WHAT"`
 	Timeout   time.Duration `help:"How long to wait before failing." default:"60s"`
 }
+
+// published is what is waited for that the status alone does not tell.
+const published = "published"
 
 // pollEvery is how often wait asks the desk. It asks over loopback; a stream would
 // have to be asked again anyway after each of its events. The desk in turn asks the
@@ -44,7 +47,13 @@ func (c *waitCommand) Run(env *environment) error {
 		var s agent.Status
 		switch err := d.get(ctx, "/api/status?prove=1s", &s); {
 		case err == nil && fact(s):
-			return nil
+			if c.For != published {
+				return nil
+			}
+			behind, err := d.behind(ctx)
+			if err == nil && len(behind) == 0 || err != nil && ctx.Err() == nil {
+				return err
+			}
 		case err != nil && ctx.Err() == nil:
 			return err
 		}
@@ -63,8 +72,18 @@ func (c *waitCommand) late(ctx context.Context, d *desk) error {
 	if err := d.get(ctx, "/api/status", &s); err != nil {
 		return err
 	}
+	if behind, err := d.behind(ctx); c.For == published && err == nil && len(behind) > 0 {
+		return fmt.Errorf("%s is no fact after %s: %d are not the newest, of %s because of %s", c.For, c.Timeout, len(behind), behind[0].Patient, behind[0].Reason)
+	}
 	return fmt.Errorf("%s is no fact after %s: the light is %s (%s), %d queued, %d conflicts, position %d of %d",
 		c.For, c.Timeout, s.Color, s.Reason, s.Outbox, s.Conflicts, s.Position.Sequence, s.Server.Sequence)
+}
+
+// behind are the patients of whom the hub does not have the newest Sumehr.
+func (d *desk) behind(ctx context.Context) ([]sumehrRow, error) {
+	var answer struct{ Patients []sumehrRow }
+	err := d.get(ctx, "/api/sumehr", &answer)
+	return answer.Patients, err
 }
 
 // factOf reads what to wait for.
@@ -76,6 +95,8 @@ func factOf(what string) (func(agent.Status) bool, error) {
 		}, nil
 	case "pushed":
 		return func(s agent.Status) bool { return s.Outbox == 0 && s.Attachments == 0 }, nil
+	case published: // the count of the status may be old
+		return func(agent.Status) bool { return true }, nil
 	case "offline":
 		return func(s agent.Status) bool { return s.Color == light.Offline }, nil
 	}
@@ -86,5 +107,5 @@ func factOf(what string) (func(agent.Status) bool, error) {
 		}
 		return func(s agent.Status) bool { return s.Conflicts == n }, nil
 	}
-	return nil, errors.New("--for: want current, pushed, offline or conflicts=N")
+	return nil, errors.New("--for: want current, pushed, offline, conflicts=N or published")
 }

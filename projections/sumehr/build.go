@@ -14,21 +14,13 @@ import (
 
 // Build makes the Sumehr of a patient.
 func Build(in Input) (*Summary, error) {
-	b := builder{in: in, day: in.At.Format(time.DateOnly), records: map[events.Record]Record{}, made: map[Made]bool{}}
-	for _, r := range in.Records {
-		b.records[r.Record] = r
-	}
-	who := events.Record{Type: "Patient", ID: in.Patient}
-	if !b.open(who, &b.patient) {
-		return nil, ErrNoPatient
+	b, err := begin(in)
+	if err != nil {
+		return nil, err
 	}
 	if b.patient.confidential() {
 		return nil, ErrConfidential
 	}
-	b.use(who)
-	b.language = languageOf(firstOf(in.Language, b.patient.language(), "nl"))
-	b.composition()
-	b.people()
 	for _, r := range in.Records {
 		b.record(r)
 	}
@@ -38,6 +30,33 @@ func Build(in Input) (*Summary, error) {
 	}
 	b.nothingKnown()
 	return b.summary(), nil
+}
+
+// Parties are the patient and who answers for the Sumehr (nil: nobody), as a message names
+// them, also where none may be made.
+func Parties(in Input) (patient, author *kmehr.Element, err error) {
+	b, err := begin(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.person(), b.party(b.author, "persphysician"), nil
+}
+
+// begin finds out of whom the Sumehr is, and who answers for it.
+func begin(in Input) (*builder, error) {
+	b := &builder{in: in, day: in.At.Format(time.DateOnly), records: map[events.Record]Record{}, made: map[Made]bool{}}
+	for _, r := range in.Records {
+		b.records[r.Record] = r
+	}
+	who := events.Record{Type: "Patient", ID: in.Patient}
+	if !b.open(who, &b.patient) {
+		return nil, ErrNoPatient
+	}
+	b.use(who)
+	b.language = languageOf(firstOf(in.Language, b.patient.language(), "nl"))
+	b.composition()
+	b.people()
+	return b, nil
 }
 
 // builder is a Sumehr while it is being made.

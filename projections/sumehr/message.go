@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -44,6 +45,9 @@ func (b *builder) message() *kmehr.Element {
 	tx := kmehr.New("transaction", kmehr.ID("ID-KMEHR", "1"))
 	if b.in.Replaces != "" {
 		tx.Add(kmehr.LocalID(VitalinkURI, b.in.Replaces))
+	}
+	if b.in.Mark != "" {
+		tx.Add(kmehr.LocalID(check.LocalSystem, b.in.Mark))
 	}
 	tx.Add(code("CD-TRANSACTION", "sumehr"), date, clock, kmehr.New("author", author), kmehr.Leaf("iscomplete", "true"), kmehr.Leaf("isvalidated", "true"))
 	for i, e := range b.entries {

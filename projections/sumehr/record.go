@@ -47,6 +47,9 @@ type Input struct {
 	// Replaces is the hub's uri of the Sumehr that this one is a new version of; empty: it is
 	// the first. See NextURI.
 	Replaces string
+	// Mark is by what whoever sends the message knows it again on the hub: the identifier of
+	// the transaction in the system check.LocalSystem. Empty: none.
+	Mark string
 }
 
 // Summary is a Sumehr, and what it was made from.

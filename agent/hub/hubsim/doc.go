@@ -12,6 +12,6 @@
 //   - It tells what it holds and how often it was given what (Holds), so that a test can say
 //     that nothing was sent twice.
 //
-// It does not promise to be a hub: it trusts everybody, seals nothing, forgets everything at its end, and
+// It does not promise to be a hub: it trusts everybody, seals nothing, forgets everything at its end unless it has a file, and
 // where no public source says which code a hub answers with, the code is ours (scheme LOCAL).
 package hubsim

@@ -25,6 +25,7 @@ type Config struct {
 type Hub struct {
 	now    func() time.Time
 	schema func([]byte) error
+	file   string // where it keeps what it holds; empty: nowhere
 
 	mu        sync.Mutex
 	how       Switch

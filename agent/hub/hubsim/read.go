@@ -138,5 +138,5 @@ func (h *Hub) revoke(payload *kmehr.Element) (*kmehr.Element, *refusal) {
 		return nil, &refusal{"CD-ERROR", "464", "it is gone already"}
 	}
 	d.revoked = true
-	return nil, nil
+	return nil, broken(h.save())
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -66,8 +67,33 @@ func (h *Hub) Foreign(patient, author string) bool {
 	if d == nil {
 		return false
 	}
-	d.versions = append(d.versions, version{d.last().message, author, h.now()})
-	return true
+	d.versions = append(d.versions, version{unmarked(d.last().message), author, h.now()})
+	return h.save() == nil
+}
+
+// unmarked is a message without the identifier by which its maker knows it again: who writes
+// another does not write that.
+func unmarked(message *kmehr.Element) *kmehr.Element {
+	whole := *message
+	whole.Children = slices.Clone(message.Children)
+	for i, folder := range whole.Children {
+		if folder.Name != "folder" {
+			continue
+		}
+		copied := *folder
+		copied.Children = slices.Clone(folder.Children)
+		for j, part := range copied.Children {
+			if part.Name == "transaction" {
+				tx := *part
+				tx.Children = slices.DeleteFunc(slices.Clone(part.Children), func(e *kmehr.Element) bool {
+					return e.Name == "id" && e.Attribute("SL") == check.LocalSystem
+				})
+				copied.Children[j] = &tx
+			}
+		}
+		whole.Children[i] = &copied
+	}
+	return &whole
 }
 
 // live is the newest document of a patient that was not revoked. h.mu is held.
@@ -94,7 +120,7 @@ func (h *Hub) keep(patient, named string, v version) (uri string, refused *refus
 		h.last++
 		d := &document{id: fmt.Sprintf("%05d", h.last), versions: []version{v}}
 		h.documents[patient] = append(h.documents[patient], d)
-		return d.uri(patient), nil
+		return d.uri(patient), broken(h.save())
 	}
 	m := newVersion.FindStringSubmatch(named)
 	if m == nil || m[1] != patient {
@@ -108,9 +134,17 @@ func (h *Hub) keep(patient, named string, v version) (uri string, refused *refus
 			return "", &refusal{"LOCAL", "stale", fmt.Sprintf("version %s is not the newest: that is %d", m[3], len(d.versions))}
 		}
 		d.versions = append(d.versions, v)
-		return d.uri(patient), nil
+		return d.uri(patient), broken(h.save())
 	}
 	return "", &refusal{"CD-ERROR", "406", "there is no node for " + named}
+}
+
+// broken is the answer of a hub that could not keep what it was given.
+func broken(err error) *refusal {
+	if err == nil {
+		return nil
+	}
+	return &refusal{"CD-ERROR", "500", err.Error()}
 }
 
 // find returns the document that a uri names. h.mu is held.

@@ -72,31 +72,31 @@ func (c consent) denies() bool { return c.Provision.Type == "deny" }
 
 // read finds the Consents of a kind. In a conflict it holds where any version does, so that
 // nobody's wish is forgotten, and the conflict is named.
-func read(records []sumehr.Record, day string, kind func(consent) bool) (f fact) {
+func read(records []sumehr.Record, day string, kind func(consent) bool) (s Stand) {
 	each(records, kind, func(r sumehr.Record, h sumehr.Head, c consent) {
 		name := r.String()
-		if !slices.Contains(f.records, name) {
-			f.records = append(f.records, name)
+		if !slices.Contains(s.Records, name) {
+			s.Records = append(s.Records, name)
 			if len(r.Heads) > 1 {
-				f.conflict = append(f.conflict, name)
+				s.conflict = append(s.conflict, name)
 			}
 		}
 		if !c.on(day) || c.denies() {
 			return
 		}
-		f.holds = true
-		if at := h.Version.Time(); f.at.IsZero() || at.Before(f.at) {
-			f.at = at
+		s.Holds = true
+		if at := h.Version.Time(); s.Since.IsZero() || at.Before(s.Since) {
+			s.Since = at
 		}
 	})
-	slices.Sort(f.records)
-	return f
+	slices.Sort(s.Records)
+	return s
 }
 
 // wishes is whether the Sumehr is to be kept up to date, and whether the patient refuses it in
 // a version that is shown. Who only refuses is no wish; where both stand, the user should see
 // that the wish is not followed, and why.
-func wishes(records []sumehr.Record, day string) (wish fact, refused bool) {
+func wishes(records []sumehr.Record, day string) (wish Stand, refused bool) {
 	wish = read(records, day, consent.wishes)
 	each(records, consent.wishes, func(r sumehr.Record, h sumehr.Head, c consent) {
 		refused = refused || c.on(day) && c.denies() && h.Version == r.Heads[0].Version

@@ -27,18 +27,22 @@ type Facts struct {
 	// Published is the last that went to the hub, or was taken from there; nil: none.
 	Published *Publication
 
-	wish, consent, relation fact
-	ours                    bool // the practice keeps the global medical file
-	number                  []check.Finding
-	since                   time.Time
+	// The wish, and the two duties without which nothing is published: the patient's informed
+	// consent, and the therapeutic relation.
+	Wish, Consent, Relation Stand
+	Ours                    bool // the practice keeps the global medical file
+
+	number []check.Finding
+	since  time.Time
 }
 
-// fact is what Consents of one kind say together.
-type fact struct {
-	holds    bool
-	records  []string
-	conflict []string
-	at       time.Time // of the oldest that holds
+// Stand is what the Consents of one kind say together.
+type Stand struct {
+	Holds   bool
+	Since   time.Time // the oldest version that holds; zero: none does
+	Records []string  // Type/id of all of the kind
+
+	conflict []string // of Records
 }
 
 // Newest reports whether the hub holds what the dossier makes now.
@@ -60,22 +64,22 @@ func Types() []string { return append(sumehr.Types(), "DocumentReference") }
 func Read(in sumehr.Input) Facts {
 	day := in.At.Format(time.DateOnly)
 	f := Facts{Patient: in.Patient}
-	f.wish, f.Refused = wishes(in.Records, day)
-	f.Wished = f.wish.holds
+	f.Wish, f.Refused = wishes(in.Records, day)
+	f.Wished = f.Wish.Holds
 	f.Published = lastPublished(in.Records)
+	f.Consent = read(in.Records, day, func(c consent) bool { return c.of(consentTable, "") })
+	f.Relation = read(in.Records, day, func(c consent) bool { return c.of(relationTable, "") })
+	f.Ours = read(in.Records, day, func(c consent) bool { return c.of(relationTable, "gmd") }).Holds
 	if !f.Wished {
 		return f
 	}
-	f.consent = read(in.Records, day, func(c consent) bool { return c.of(consentTable, "") })
-	f.relation = read(in.Records, day, func(c consent) bool { return c.of(relationTable, "") })
-	f.ours = read(in.Records, day, func(c consent) bool { return c.of(relationTable, "gmd") }).holds
 	s, err := sumehr.Build(in)
 	if err != nil {
 		f.Broken = err
 	} else {
 		f.take(s)
 	}
-	f.Conflicts = slices.Concat(f.Conflicts, f.wish.conflict, f.consent.conflict, f.relation.conflict)
+	f.Conflicts = slices.Concat(f.Conflicts, f.Wish.conflict, f.Consent.conflict, f.Relation.conflict)
 	slices.Sort(f.Conflicts)
 	f.Conflicts = slices.Compact(f.Conflicts)
 	f.since = f.behindSince()
@@ -117,10 +121,14 @@ func nameOf(person *kmehr.Element) string {
 // have; the wish, where nothing was ever published. Of a record that fell away it is not known.
 func (f *Facts) behindSince() (since time.Time) {
 	if f.Published == nil || f.Published.Revoked {
-		return f.wish.at
+		return f.Wish.Since
+	}
+	has := func(m sumehr.Made) bool { return slices.Contains(f.Published.Made, m) }
+	if len(f.Published.Made) == 0 { // it was found on the hub when the dossier had moved on: its moment has to do
+		has = func(m sumehr.Made) bool { return m.Version.Time().Before(f.Published.At.Add(time.Second)) }
 	}
 	for _, made := range f.Made {
-		if at := made.Version.Time(); !slices.Contains(f.Published.Made, made) && (since.IsZero() || at.Before(since)) {
+		if at := made.Version.Time(); !has(made) && (since.IsZero() || at.Before(since)) {
 			since = at
 		}
 	}

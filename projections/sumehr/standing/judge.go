@@ -18,8 +18,8 @@ type Hub struct {
 	SetUp   bool
 	Session bool // of the author, and valid
 	// Trouble is what the last try met, and still stands: NoConsent or NoRelation where the
-	// hub says so, Invalid where it refused the message, Unreachable, Unknown or Foreign.
-	// Empty: nothing.
+	// hub says so, Invalid where it refused the message, NoSession where the one that there
+	// was did not do, Unreachable, Unknown or Foreign; Waiting where only Next is to be said. Empty: nothing.
 	Trouble Reason
 	Detail  string    // what the hub said
 	Next    time.Time // when it is tried again; zero: not by itself
@@ -45,13 +45,13 @@ func Judge(f Facts, d Desk) Judgement {
 	case Off, Newest:
 		j.Since = time.Time{}
 	case Refused:
-		j.Records = f.wish.records
+		j.Records = f.Wish.Records
 	case Number:
 		j.Records, j.Findings = []string{"Patient/" + f.Patient}, f.number
 	case NoConsent:
-		j.Records = f.consent.records
+		j.Records = f.Consent.Records
 	case NoRelation, NotOurs:
-		j.Records = f.relation.records
+		j.Records = f.Relation.Records
 	case Conflict:
 		j.Records = f.Conflicts
 	case Invalid:
@@ -77,9 +77,9 @@ func reason(f Facts, d Desk) Reason {
 		return Refused
 	case len(f.number) > 0:
 		return Number
-	case !f.consent.holds || trouble == NoConsent:
+	case !f.Consent.Holds || trouble == NoConsent:
 		return NoConsent
-	case !f.relation.holds || trouble == NoRelation:
+	case !f.Relation.Holds || trouble == NoRelation:
 		return NoRelation
 	case len(f.Conflicts) > 0:
 		return Conflict
@@ -89,11 +89,11 @@ func reason(f Facts, d Desk) Reason {
 		return Invalid
 	case !d.Hub.SetUp:
 		return NoHub
-	case !d.Hub.Session:
+	case !d.Hub.Session || trouble == NoSession:
 		return NoSession
 	case trouble == Unreachable || trouble == Unknown || trouble == Foreign:
 		return trouble
-	case !f.ours:
+	case !f.Ours:
 		return NotOurs
 	}
 	return Waiting

@@ -165,6 +165,8 @@ func TestJudge(t *testing.T) {
 		{"the hub refuses the message", nil, trouble(standing.Invalid), standing.Invalid, nil},
 		{"no hub", nil, standing.Desk{Level: true}, standing.NoHub, nil},
 		{"no session", nil, with(func(d *standing.Desk) { d.Hub.Session = false }), standing.NoSession, nil},
+		{"a session that did not do", nil, trouble(standing.NoSession), standing.NoSession, nil},
+		{"gathered", nil, trouble(standing.Waiting), standing.Waiting, nil},
 		{"unreachable", nil, trouble(standing.Unreachable), standing.Unreachable, nil},
 		{"unknown", nil, trouble(standing.Unknown), standing.Unknown, nil},
 		{"a foreign one", nil, trouble(standing.Foreign), standing.Foreign, nil},
@@ -252,6 +254,30 @@ func TestSince(t *testing.T) {
 	in.Records = slices.Delete(in.Records, c1, c1+1)
 	if got := standing.Judge(standing.Read(in), ready); got.Reason != standing.Waiting || !got.Since.IsZero() {
 		t.Errorf("what fell away: got %+v, want no moment", got)
+	}
+}
+
+// Of a Sumehr that was found on the hub it is not known what it was made from: its moment
+// stands in for that.
+func TestSinceOfWhatWasFound(t *testing.T) {
+	in := usual(nil).input(t)
+	found, err := standing.Publication{URI: "/subject/58031499914/sumehr/12345/1", At: version(20).Time()}.Body("p1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Records = append(in.Records, sumehr.Record{Record: events.Record{Type: "DocumentReference", ID: "pub"}, Heads: []sumehr.Head{{Version: version(50), Body: found}}})
+	c1 := slices.IndexFunc(in.Records, func(r sumehr.Record) bool { return r.ID == "c1" })
+	in.Records[c1].Heads = []sumehr.Head{{Version: version(40), Body: []byte(asthma2002)}}
+	if got := standing.Judge(standing.Read(in), ready); got.Reason != standing.Waiting || !got.Since.Equal(version(40).Time()) {
+		t.Errorf("got %+v, want since %v", got, version(40).Time())
+	}
+}
+
+// Consent and relation are told whether or not a Sumehr is wished.
+func TestDuties(t *testing.T) {
+	f := standing.Read(usual(dossier{"Consent/wish": nil}).input(t))
+	if f.Wished || !f.Consent.Holds || f.Consent.Since.IsZero() || !slices.Equal(f.Relation.Records, []string{"Consent/link"}) || !f.Ours {
+		t.Errorf("got %+v", f)
 	}
 }
 

@@ -1,0 +1,83 @@
+package publish
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carelog/carelog/projections/sumehr/standing"
+)
+
+const (
+	// pollEvery is how often the hub is asked whether what it holds is still what was published
+	// from here, and pollAtOnce for how many patients at a time.
+	pollEvery  = time.Hour
+	pollAtOnce = 100
+)
+
+// poll finds those of whom the hub holds another version than the one that is recorded, or
+// none. It asks for those whose author has a session here, and sends nothing.
+func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
+	p.pollAt = p.config.Now().Add(pollEvery/2 + p.config.Jitter(pollEvery/2))
+	list, err := table.Newest(ctx)
+	if err != nil {
+		p.config.Logger.Warn("what is on the hub could not be looked at", "error", err)
+		return nil
+	}
+	byAuthor := map[string][]standing.Facts{}
+	for _, f := range list {
+		if p.session(f.Author) == nil && subject(f.Published.URI) != "" {
+			byAuthor[f.Author] = append(byAuthor[f.Author], f)
+		}
+	}
+	for _, facts := range byAuthor {
+		for some := range slices.Chunk(facts, pollAtOnce) {
+			found, err := p.changed(ctx, some)
+			if err != nil {
+				p.mu.Lock()
+				p.noteHub(p.config.Now(), reading{err}, ctx.Err() == nil)
+				p.mu.Unlock()
+				return others
+			}
+			others = append(others, found...)
+		}
+	}
+	slices.Sort(others)
+	return others
+}
+
+// changed asks the hub for some patients of one author.
+func (p *Publisher) changed(ctx context.Context, some []standing.Facts) (others []string, err error) {
+	d, _, err := p.open(ctx, some[0].Patient)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]string, len(some))
+	for i, f := range some {
+		numbers[i] = subject(f.Published.URI)
+	}
+	updates, err := d.client.LatestUpdates(ctx, numbers...)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string]string{}
+	for _, u := range updates {
+		versions[u.Patient] = u.Version
+	}
+	for i, f := range some {
+		version, there := versions[numbers[i]]
+		if !there || version != "" && version != path.Base(f.Published.URI) {
+			others = append(others, f.Patient)
+		}
+	}
+	return others, nil
+}
+
+// subject is the number of the patient in the hub's name of a Sumehr.
+func subject(uri string) string {
+	rest, _ := strings.CutPrefix(uri, "/subject/")
+	number, _, _ := strings.Cut(rest, "/")
+	return number
+}
