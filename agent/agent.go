@@ -50,6 +50,7 @@ type Agent struct {
 	opened      time.Time
 	ahead       ahead
 	busy        busy
+	dossiers    *openDossiers
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
@@ -83,7 +84,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
-		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
+		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()

@@ -144,7 +144,9 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	defer stop()
 	s := &session{agent: a, log: log, metered: &metered{Log: log}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
+	unhint := s.hint(ctx)
 	err := s.run(ctx)
+	unhint()
 	a.meet(nil)
 	s.contents.end()
 	cause := context.Cause(ctx)

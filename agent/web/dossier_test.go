@@ -51,7 +51,7 @@ func TestDossierInTime(t *testing.T) {
 	b.shoot("dossier-measurements")
 
 	b.click(".views button", "Timeline")
-	b.see(".timeline .count", "22 registrations")
+	b.see(".timeline .count", "26 registrations")
 	b.until(`location.search === '?view=timeline'`, "an address of its own")
 	b.shoot("dossier-timeline")
 	b.run(`(() => { const s = document.querySelector('.timeline select'); s.value = 'DocumentReference'; s.dispatchEvent(new Event('change')); })()`)
@@ -60,7 +60,7 @@ func TestDossierInTime(t *testing.T) {
 	b.see(".timeline .count", "1 registration")
 	b.see(".timeline .day", "14 Oct 2026")
 	b.visit("/patients/p7?view=timeline")
-	b.see(".timeline .count", "22 registrations")
+	b.see(".timeline .count", "26 registrations")
 
 	b.media("print")
 	b.see(".printed", "Printed on "+time.Now().In(brussels(t)).Format("2 "))

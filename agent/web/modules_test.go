@@ -1,24 +1,5 @@
 package web_test
 
-import (
-	"os"
-	"testing"
-)
-
-// moduleNames are the files of the pages' script, but for the one that HTML itself names.
-func moduleNames(t *testing.T) []string {
-	t.Helper()
-	files, err := os.ReadDir("pages/js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, f := range files {
-		names = append(names, f.Name())
-	}
-	return names
-}
-
 // moduleTests runs in the browser and returns what is wrong, a line each.
 const moduleTests = `(async () => {
 	const wrong = [];

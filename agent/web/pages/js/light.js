@@ -115,6 +115,7 @@ export function facts(now, all = false) {
     now.set_aside > 0 && [words.light.setAside, number(now.set_aside)],
     all && [words.light.position, words.light.of(now.position.sequence, now.server.sequence)],
     all && [words.light.conflicts, number(now.conflicts)],
+    now.sumehr_behind > 0 && [words.light.sumehr, h('a', { href: '/sumehr' }, number(now.sumehr_behind))],
     all && [words.light.practice, now.practice],
     [words.light.device, now.device_name || now.device],
   ].filter(Boolean);

@@ -54,6 +54,11 @@ export function within(name) {
   return language === 'de' ? name : name.charAt(0).toLocaleLowerCase(locale) + name.slice(1);
 }
 
+/** sentence writes what is said as it stands at the beginning of one. */
+export function sentence(text) {
+  return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
+}
+
 /** reason says the light's reason, which comes in English, in the language in use. */
 export function reason(text) {
   const said = words.light.reasons[text.replace(/\d+/, '#')];
