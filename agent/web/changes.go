@@ -74,7 +74,7 @@ type statusStream struct {
 func (s *statusStream) send(ctx context.Context, event func(name string, v any)) (wait time.Duration, err error) {
 	if open := s.handler.desk.OpenElsewhere(); !slices.Equal(open, s.open) {
 		s.open = open
-		event("open", openedAnswer{open})
+		event("open", newOpenedAnswer(open))
 	}
 	status, err := s.handler.deskStatus(ctx)
 	if err != nil {

@@ -15,9 +15,13 @@ type openedAnswer struct {
 	Open []agent.Opened `json:"open"`
 }
 
+func newOpenedAnswer(list []agent.Opened) openedAnswer {
+	return openedAnswer{append([]agent.Opened{}, list...)}
+}
+
 // opened answers GET /api/open: the dossiers that are open at the other desks.
 func (h *Handler) opened(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, openedAnswer{h.desk.OpenElsewhere()})
+	return writeJSON(w, http.StatusOK, newOpenedAnswer(h.desk.OpenElsewhere()))
 }
 
 // open answers POST /api/open with {"page":…,"patient":…,"seconds":n}: that page has the dossier
