@@ -324,6 +324,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(), Index: index,
 		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
 	}
+	s.Problem = problemOf(causeIn(s.Reason))
 	a.mu.Lock()
 	s.Server = a.server
 	a.mu.Unlock()
@@ -346,7 +347,7 @@ func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
 		list[i] = Queued{
 			ID: e.ID, Type: e.Record.Type, RecordID: e.Record.ID, Patient: e.Patient,
 			Author: e.Author, Time: e.Time, Deleted: e.Type == events.Deleted,
-			Attempts: entry.Attempts, LastError: entry.LastError, SetAside: entry.SetAside,
+			Attempts: entry.Attempts, LastError: entry.LastError, Problem: problemOf(entry.LastError), SetAside: entry.SetAside,
 		}
 		if !entry.Together.IsZero() {
 			list[i].Transaction = entry.Together.String()

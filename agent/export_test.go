@@ -21,3 +21,6 @@ func (a *Agent) SetBusy(is bool) { a.setBusy(is) }
 func (a *Agent) HurryOpened(every time.Duration) {
 	a.dossiers.every, a.dossiers.life = every, 5*every/2
 }
+
+// ProblemOf is problemOf.
+func ProblemOf(text string) *Problem { return problemOf(text) }

@@ -22,10 +22,19 @@ func awaitOpen(d *agenttest.Desk, want ...string) {
 	})
 }
 
+const soon = 60 * time.Millisecond
+
+// hurried starts a desk again as one that repeats what it has open more often.
+func hurried(d *agenttest.Desk) *agenttest.Desk {
+	d.Stop()
+	d.Prepared(func(a *agent.Agent) { a.HurryOpened(soon) })
+	return d
+}
+
 // What is open at one desk is known at the others, as long as it is and both are connected.
 func TestWhoHasADossierOpen(t *testing.T) {
 	p := newPractice(t)
-	one, two := p.desk("one"), p.desk("two")
+	one, two := hurried(p.desk("one")), hurried(p.desk("two"))
 	one.AwaitGreen()
 	two.AwaitGreen()
 	open := func(d *agenttest.Desk, page, patient, author string) {
@@ -46,7 +55,7 @@ func TestWhoHasADossierOpen(t *testing.T) {
 	awaitOpen(two, "p1 dr-1 one")
 
 	// Who comes later hears of it.
-	three := p.desk("three")
+	three := hurried(p.desk("three"))
 	awaitOpen(three, "p1 dr-1 one", "p1 dr-2 two")
 
 	// Without a line nobody knows, and who is cut off is believed no longer.
@@ -71,12 +80,7 @@ func TestWhoHasADossierOpen(t *testing.T) {
 // A desk that dies without a word is believed for seconds, and a page for as long as it asked.
 func TestWhatNobodyRepeatsIsForgotten(t *testing.T) {
 	p := newPractice(t)
-	one, two := p.desk("one"), p.desk("two")
-	const soon = 60 * time.Millisecond
-	for _, d := range []*agenttest.Desk{one, two} {
-		d.Stop()
-		d.Prepared(func(a *agent.Agent) { a.HurryOpened(soon) })
-	}
+	one, two := hurried(p.desk("one")), hurried(p.desk("two"))
 	one.AwaitGreen()
 	two.AwaitGreen()
 	if err := one.OpenDossier("a", "p1", "dr-1", time.Minute); err != nil {

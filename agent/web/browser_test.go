@@ -10,6 +10,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/carelog/carelog/agent/guard"
 )
 
 // browser is a real Chromium that is logged in at a desk.
@@ -22,6 +25,12 @@ type browser struct {
 // openBrowser starts a browser of its own for the test. Without Chromium the test is
 // skipped, but not in CI, where its absence would go unseen.
 func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *browser {
+	t.Helper()
+	return openBrowserAt(t, d.guard, d.url, more...)
+}
+
+// openBrowserAt is openBrowser for any desk.
+func openBrowserAt(t *testing.T, g *guard.Guard, url string, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes seconds; -short leaves it out")
@@ -44,10 +53,25 @@ func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *b
 		cancel() // closes the browser and waits for it
 		cancelAllocator()
 	})
-	b := &browser{t: t, ctx: ctx, url: d.url}
-	b.do(chromedp.Navigate(d.guard.Link(d.url)))
-	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
+	b := &browser{t: t, ctx: ctx, url: url}
+	b.logIn(g)
 	return b
+}
+
+func (b *browser) logIn(g *guard.Guard) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(g.Link(b.url)))
+	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
+}
+
+// at opens another page of the same browser, which is logged in at another desk.
+func (b *browser) at(g *guard.Guard, url string) *browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	other := &browser{t: b.t, ctx: ctx, url: url}
+	other.logIn(g)
+	return other
 }
 
 func findChromium() string {
@@ -145,6 +169,19 @@ func (b *browser) fill(name, text string) {
 func (b *browser) keys(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
+}
+
+// tabTo presses Tab until an element that matches has the focus.
+func (b *browser) tabTo(selector string) {
+	b.t.Helper()
+	b.see(selector, "")
+	for range 60 {
+		if b.text(`String(document.activeElement.matches(`+quote(selector)+`))`) == "true" {
+			return
+		}
+		b.keys(kb.Tab)
+	}
+	b.t.Fatalf("Tab does not come to %s", selector)
 }
 
 // unhurried waits as long as the page takes a second click or key for the rest of the first.

@@ -147,7 +147,7 @@ func waiting(d *desk) {
 			}
 			q := agent.Queued{ID: event, Type: typ, RecordID: id, Patient: patient, Author: "dr-1", Time: event.Time(), SetAside: aside, LastError: why}
 			if aside {
-				q.Attempts = 1
+				q.Attempts, q.Problem = 1, &agent.Problem{Code: agent.ProblemTooLarge}
 			}
 			d.queue = append(d.queue, q)
 		}

@@ -175,6 +175,8 @@ func TestConflictByKeyboard(t *testing.T) {
 	to("note")
 	b.keys("2")
 	b.until(`document.querySelector('[name="take-note"][value="1"]').checked`, "the second version of the remark")
+	b.visit("/conflicts/AllergyIntolerance/a8")
+	b.until(`document.querySelector('[name="take-note"][value="1"]')?.checked && document.querySelector('[name="take-reaction"][value="both"]').checked`, "what was chosen, after a reload")
 	to("onsetDateTime")
 	b.keys(kb.ArrowRight)
 	b.until(`document.querySelector('[name="take-onsetDateTime"][value="0"]').checked && !document.getElementById('to-preview').disabled`, "the last choice")

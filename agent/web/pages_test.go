@@ -274,6 +274,8 @@ func TestOfflineAndQueue(t *testing.T) {
 	waiting(d)
 	b.visit("/sync")
 	b.see("h2", "Set aside")
+	b.see("tbody", "A letter or scan belongs in an attachment")
+	b.missing("tbody", "the message is larger than it takes") // folded, since it is English
 	b.shoot("sync")
 	b.see(".conflicts-open", "3")
 	b.see("[data-device=desk-1]", "this PC")

@@ -107,7 +107,7 @@ export function facts(now, all = false) {
   const rows = [
     [words.light.since, moment(now.since)],
     now.light === 'synchronising' && [words.light.lasts, duration(Math.max(0, (Date.now() - new Date(now.since)) / 1000))],
-    now.reason && [words.light.reason, reason(now.reason)],
+    now.reason && [words.light.reason, reason(now.reason, now.problem)],
     [words.light.server, now.server.url],
     [words.light.agreed, moment(now.server.agreed)],
     [words.light.queue, number(now.outbox)],

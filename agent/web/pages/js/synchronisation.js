@@ -8,7 +8,7 @@ import { activity, colour, facts, lamp, switcher, warnings } from './light.js';
 import { onLive, status } from './live.js';
 import { patient, practitioners } from './names.js';
 import { personName } from './resource.js';
-import { kind, moment, number, words } from './words.js';
+import { kind, moment, number, problem, words } from './words.js';
 
 const mostRows = 100;
 
@@ -109,10 +109,17 @@ function row(q, person, names, again) {
     h('td', {}, names.get(q.author) ?? q.author),
     h('td', { class: 'figures' }, moment(q.time)),
     h('td', { class: 'figures' }, number(q.attempts)),
-    h('td', {}, q.last_error ?? '', q.set_aside && h('div', { class: 'actions' },
+    h('td', {}, lastAnswer(q), q.set_aside && h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => post(`/api/outbox/${q.event}/retry`), w.retried, again) }, w.retry),
       h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => download(q), '', () => {}) }, w.save),
       h('button', { type: 'button', class: 'button small danger', onclick: (e) => discard(q, e.target, again) }, w.discard))));
+}
+
+// lastAnswer is what the server said last, in the language in use; the exact words are in English.
+function lastAnswer(q) {
+  if (!q.last_error) return null;
+  if (!q.problem) return h('span', { lang: 'en' }, q.last_error);
+  return [problem(q.problem), h('details', {}, h('summary', {}, words.light.exactly), h('p', { lang: 'en' }, q.last_error))];
 }
 
 async function discard(q, button, again) {

@@ -56,6 +56,7 @@ export default {
     agenda: 'Terminliste zuerst geholt',
     of: '{0} von {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Dieser PC und der Server werden sich nicht einig',
       'you chose to work offline': 'Sie haben gewählt, offline zu arbeiten',
       'no connection to the server': 'Keine Verbindung zum Server',
       'everything is on the server': 'Alles ist auf dem Server',
@@ -307,6 +308,14 @@ export default {
     none: { retrospective: 'Es ist keine informierte Zustimmung vermerkt.', gmd: 'Es ist keine therapeutische Beziehung vermerkt.' },
     period: 'von {0} bis {1}', uri: 'Sein Name dort', taken: 'am {0} dort weggenommen',
     still: 'Was der Hub hat, bleibt dort. Es wegzunehmen ist eine eigene Entscheidung.',
+  },
+
+  problems: {
+    'too-large': 'Es ist zu groß für den Server. Ein Brief oder Scan gehört in einen Anhang.', forbidden: 'Der Server lässt diesen PC das nicht schreiben.',
+    'builds-on': 'Es baut auf einem Eintrag auf, der abgelehnt wurde ({0}).', transaction: 'Es wurde zusammen mit etwas gesendet, das abgelehnt wurde ({0}).',
+    'not-let-in': 'Der Server lässt diesen PC nicht ein: fragen Sie, wer sich um die Praxis kümmert.', revoked: 'Die Praxis vertraut diesem PC nicht mehr.',
+    'not-ready': 'Der Server startet, oder kennt die Praxis noch nicht.', unreachable: 'Der Server ist nicht erreichbar.', 'no-answer': 'Es kam nicht rechtzeitig Antwort. Es wird nachgesehen, bevor es erneut gesendet wird.',
+    full: 'Die Festplatte des Servers ist voll.', 'server-lost': 'Der Server hat etwas verloren, das er bestätigt hatte.', 'server-silent': 'Der Server hat mehr, und sendet nichts.', other: 'Der Server nimmt es nicht an.',
   },
 
   kinds: {

@@ -56,6 +56,7 @@ export default {
     agenda: 'Agenda fetched first',
     of: '{0} of {1}',
     reasons: {
+      'this desk and the server cannot agree': 'This PC and the server cannot agree',
       'you chose to work offline': 'You chose to work offline',
       'no connection to the server': 'No connection to the server',
       'everything is on the server': 'Everything is on the server',
@@ -307,6 +308,14 @@ export default {
     none: { retrospective: 'No informed consent is recorded.', gmd: 'No therapeutic relation is recorded.' },
     period: 'from {0} to {1}', uri: 'Its name there', taken: 'taken from there on {0}',
     still: 'What the hub has stays there. To take it away is a choice of its own.',
+  },
+
+  problems: {
+    'too-large': 'It is too large for the server. A letter or scan belongs in an attachment.', forbidden: 'The server does not let this PC write it.',
+    'builds-on': 'It builds on a registration that was refused ({0}).', transaction: 'It was sent together with something that was refused ({0}).',
+    'not-let-in': 'The server does not let this PC in: ask whoever looks after the practice.', revoked: 'The practice no longer trusts this PC.',
+    'not-ready': 'The server is starting, or does not know the practice yet.', unreachable: 'The server cannot be reached.', 'no-answer': 'No answer came in time. It is looked up before it is sent again.',
+    full: 'The disk of the server is full.', 'server-lost': 'The server has lost something that it had confirmed.', 'server-silent': 'The server has more, and sends nothing.', other: 'The server does not take it.',
   },
 
   kinds: {

@@ -56,6 +56,7 @@ export default {
     agenda: 'Agenda chargé d’abord',
     of: '{0} sur {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Ce PC et le serveur ne s’accordent pas',
       'you chose to work offline': 'Vous avez choisi de travailler hors ligne',
       'no connection to the server': 'Pas de connexion au serveur',
       'everything is on the server': 'Tout est sur le serveur',
@@ -307,6 +308,14 @@ export default {
     none: { retrospective: 'Aucun consentement éclairé n’est noté.', gmd: 'Aucune relation thérapeutique n’est notée.' },
     period: 'du {0} au {1}', uri: 'Son nom sur le hub', taken: 'retiré le {0}',
     still: 'Ce que le hub contient y reste. Le retirer est un choix à part.',
+  },
+
+  problems: {
+    'too-large': 'C’est trop grand pour le serveur. Une lettre ou un scan va dans une annexe.', forbidden: 'Le serveur ne laisse pas ce PC l’écrire.',
+    'builds-on': 'Cela se fonde sur un enregistrement refusé ({0}).', transaction: 'Cela a été envoyé avec quelque chose qui a été refusé ({0}).',
+    'not-let-in': 'Le serveur n’admet pas ce PC : demandez à la personne qui gère le cabinet.', revoked: 'Le cabinet ne fait plus confiance à ce PC.',
+    'not-ready': 'Le serveur démarre, ou ne connaît pas encore le cabinet.', unreachable: 'Le serveur est injoignable.', 'no-answer': 'Aucune réponse n’est venue à temps. Ce sera vérifié avant un nouvel envoi.',
+    full: 'Le disque du serveur est plein.', 'server-lost': 'Le serveur a perdu quelque chose qu’il avait confirmé.', 'server-silent': 'Le serveur a davantage, et n’envoie rien.', other: 'Le serveur ne l’accepte pas.',
   },
 
   kinds: {

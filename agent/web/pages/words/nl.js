@@ -56,6 +56,7 @@ export default {
     agenda: 'Agenda eerst opgehaald',
     of: '{0} van {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Deze pc en de server worden het niet eens',
       'you chose to work offline': 'U koos om offline te werken',
       'no connection to the server': 'Geen verbinding met de server',
       'everything is on the server': 'Alles staat op de server',
@@ -307,6 +308,14 @@ export default {
     none: { retrospective: 'Er is geen geïnformeerde toestemming genoteerd.', gmd: 'Er is geen therapeutische relatie genoteerd.' },
     period: 'van {0} tot {1}', uri: 'Naam op de hub', taken: 'eraf gehaald op {0}',
     still: 'Wat op de hub staat, blijft daar. Het weghalen is een keuze op zich.',
+  },
+
+  problems: {
+    'too-large': 'Het is te groot voor de server. Een brief of scan hoort in een bijlage.', forbidden: 'De server laat deze pc dit niet schrijven.',
+    'builds-on': 'Het bouwt voort op een registratie die geweigerd werd ({0}).', transaction: 'Het werd samen verzonden met iets dat geweigerd werd ({0}).',
+    'not-let-in': 'De server laat deze pc niet toe: vraag het aan wie de praktijk beheert.', revoked: 'De praktijk vertrouwt deze pc niet meer.',
+    'not-ready': 'De server start op, of kent de praktijk nog niet.', unreachable: 'De server is niet bereikbaar.', 'no-answer': 'Er kwam niet op tijd antwoord. Het wordt nagekeken voor het opnieuw verzonden wordt.',
+    full: 'De schijf van de server is vol.', 'server-lost': 'De server is iets kwijt dat hij bevestigd had.', 'server-silent': 'De server heeft meer, en verzendt niets.', other: 'De server neemt het niet aan.',
   },
 
   kinds: {
