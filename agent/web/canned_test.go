@@ -43,8 +43,8 @@ func morning(d *desk) {
 		d.arrives("Patient/"+id, id, "dr-1", person(id, p[0], p[1], p[2], p[3], 101+2*i))
 	}
 	dossierOfJan(d)
-	conflictsOfMonday(d)
 	sumehrsOfMonday(d)
+	conflictsOfMonday(d)
 }
 
 // person writes a Patient whose national number has valid check digits.

@@ -30,8 +30,9 @@ func sumehrsOfMonday(d *desk) {
 		d.arrives("Condition/s-"+patient, patient, "dr-1", `{"resourceType":"Condition","id":"s-`+patient+`","subject":{"reference":"Patient/`+patient+`"},`+clinical("Condition", "active")+`,`+problem+`}`)
 	}
 	for _, patient := range []string{"p6", "p7", "p8"} {
-		d.publish(patient, patient == "p8")
+		d.publish(patient)
 	}
+	d.arrives("Condition/s-p6", "p6", "dr-1", `{"resourceType":"Condition","id":"s-p6","subject":{"reference":"Patient/p6"},`+clinical("Condition", "active")+`,"code":{"text":"Psoriasis"},"onsetDateTime":"2024"}`)
 }
 
 func (d *desk) consents(name, patient, system, code, more string) {
@@ -40,18 +41,17 @@ func (d *desk) consents(name, patient, system, code, more string) {
 	d.arrives("Consent/"+id, patient, "dr-1", fmt.Sprintf(`{"resourceType":"Consent","id":%q,"status":"active","scope":{"text":"privacy"},"patient":{"reference":"Patient/%s"},"category":[{"coding":[{"system":%q,"code":%q}]}],"dateTime":"2026-03-02"%s}`, id, patient, system, code, more))
 }
 
-// publish records that the hub has what the dossier makes now or, where that is not so, what it
-// made before.
-func (d *desk) publish(patient string, newest bool) events.ID {
+// publish records that the hub has what the dossier makes now.
+func (d *desk) publish(patient string) events.ID {
 	d.t.Helper()
-	p := standing.Publication{Record: events.Record{Type: "DocumentReference", ID: "pub-" + patient}, URI: "/subject/58031499914/sumehr/12345/1", At: eventstest.Epoch.AddDate(0, 0, 20), Author: "dr-1"}
-	if newest {
-		records, _, err := behind.Gather(d.t.Context(), d.store, patient, "")
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		f := standing.Read(sumehr.Input{Patient: patient, Records: records, At: eventstest.Epoch})
-		p.Digest, p.Made = f.Digest, f.Made
+	records, _, err := behind.Gather(d.t.Context(), d.store, patient, "")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	f := standing.Read(sumehr.Input{Patient: patient, Records: records, At: eventstest.Epoch})
+	p := standing.Publication{
+		Record: events.Record{Type: "DocumentReference", ID: "pub-" + patient}, URI: "/subject/58031499914/sumehr/12345/1",
+		At: eventstest.Epoch.AddDate(0, 0, -12), Author: "dr-1", Digest: f.Digest, Made: f.Made,
 	}
 	body, err := p.Body(patient)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestSumehrTable(t *testing.T) {
 	b.see(row("p2"), "No therapeutic relation")
 	b.see(row("p2")+" a.button", "Record relation")
 
-	d.publish("p12", true)
+	d.publish("p12")
 	b.missing(".sumehrs", "Kobe Wouters")
 	d.set(func() { d.status.Color, d.status.Reason = light.Offline, "no connection to the server" })
 	d.arrives("Condition/s2-p12", "p12", "dr-1", `{"resourceType":"Condition","id":"s2-p12","subject":{"reference":"Patient/p12"},"code":{"text":"Eczema"},"onsetDateTime":"2020"}`)
@@ -62,7 +62,7 @@ func TestSumehrTable(t *testing.T) {
 	b.see(row("p12"), "No hub")
 
 	// To what stands in the way.
-	b.click(row("p10")+" .findings a", "Correct")
+	b.click(row("p10")+" .findings a", "Problem")
 	b.see(".form", "Problem")
 	b.fill("since", "2018")
 	b.click(".form button[type=submit]", "Save")

@@ -2,7 +2,7 @@
 
 import { isConsent, isPublication, isRelation, isWish, refuses, wish } from './consents.js';
 import { announce, h, show } from './dom.js';
-import { publishButton, revokeButton, standingOf } from './publishing.js';
+import { revokeButton, standingOf } from './publishing.js';
 import { badges, entryRow } from './registrations.js';
 import { describe } from './resource.js';
 import { reasonSaid, remedy } from './sumehrs.js';
@@ -62,9 +62,8 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
         h('span', { id: 'wish-label' }, w.wish), wishes.map(badges)),
       trouble && h('p', { class: 'error', role: 'alert' }, trouble),
       refused && h('p', { class: 'note' }, w.refused),
-      standing ? said(standing, on, names) : h('p', { class: 'nothing' }, words.sumehr.noHub),
+      standing ? said(standing, on, names, changed) : h('p', { class: 'nothing' }, words.sumehr.noHub),
       h('div', { class: 'actions' },
-        standing && on && standing.publisher.set_up && standing.reason !== 'newest' && publishButton(patient, changed),
         standing && !on && standing.hub && !standing.hub.revoked && revokeButton(patient, changed),
         h('button', { type: 'button', class: 'button small', dataset: { act: 'refuse' }, onclick: () => act(() => wish(patient, wishes, !refused, true)) }, refused ? w.noMore : w.refuse)));
     if (held) hub.querySelector(`[data-act="${held}"]`)?.focus();
@@ -87,11 +86,11 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
 }
 
 // said is how the Sumehr stands, and what the hub holds.
-function said(standing, on, names) {
+function said(standing, on, names, changed) {
   const w = words.sumehr;
   const { hub } = standing;
   return [
-    on && h('div', { class: 'standing', dataset: { reason: standing.reason } }, h('div', {}, reasonSaid(standing)), remedy(standing, null)),
+    on && h('div', { class: 'standing', dataset: { reason: standing.reason } }, h('div', {}, reasonSaid(standing)), remedy(standing, changed)),
     h('dl', { class: 'facts' }, [
       [w.onHub, hub && !hub.revoked ? `${moment(hub.since, true)}${hub.author ? `, ${names.get(hub.author) ?? hub.author}` : ''}` : hub?.revoked ? words.privacy.taken(moment(hub.since, true)) : w.nothing],
       hub && !hub.revoked && [words.privacy.uri, hub.uri],

@@ -73,24 +73,40 @@ function head(id, { sumehr: page }) {
   ];
 }
 
-// troubles are what keeps it from being published, and what somebody should know of it.
+// troubles are what keeps it from being published.
 function troubles(answer) {
   const w = words.sumehr;
   const wrong = answer.findings.filter((f) => f.severity === 'error');
-  const rest = answer.findings.filter((f) => f.severity !== 'error');
-  const list = (title, items) => items.length > 0 && h('section', { class: 'card section' }, h('h2', {}, title, ' ', h('span', { class: 'figure' }, number(items.length))),
-    h('ul', { class: 'findings' }, items.map((f) => h('li', {}, finding(f, answer.patient)))));
   return [
     answer.publishable && h('p', { class: 'note fine' }, w.publishable),
     answer.incomplete && h('p', { class: 'note' }, words.dossier.incomplete),
     answer.conflicts.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.inConflict), h('ul', { class: 'findings' }, answer.conflicts.map((record) => h('li', {},
-      h('a', { href: `/conflicts/${record}` }, `${kind(record.split('/')[0])}: ${words.dossier.decide}`))))),
-    list(w.errors, wrong), list(w.remarks, rest),
+      h('a', { href: `/conflicts/${record}` }, `${named(record, answer)}: ${words.dossier.decide}`))))),
+    wrong.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.errors, ' ', h('span', { class: 'figure' }, number(wrong.length))), findings(wrong, answer)),
   ];
 }
 
+// remarks are what somebody should know of it, and what keeps nothing from anybody.
+function remarks(answer) {
+  const rest = answer.findings.filter((f) => f.severity !== 'error');
+  return rest.length > 0 && h('details', { class: 'card' }, h('summary', {}, words.sumehr.remarks, ' ', h('span', { class: 'figure' }, number(rest.length))), findings(rest, answer));
+}
+
+function findings(list, answer) {
+  return h('ul', { class: 'findings' }, list.map((f) => h('li', {}, finding(f, answer.patient, title(f.record, answer)))));
+}
+
+// title is what a record is called in the Sumehr; empty where it is not in it.
+function title(record, answer) {
+  return (record && answer.sumehr.sections.flatMap((s) => s.lines).find((l) => l.record === record)?.label) || '';
+}
+
+function named(record, answer) {
+  return [kind(record.split('/')[0]), title(record, answer)].filter(Boolean).join(' ');
+}
+
 function readable(answer) {
-  return [troubles(answer), sections(answer.sumehr)];
+  return [troubles(answer), sections(answer.sumehr), remarks(answer)];
 }
 
 function sections(page) {

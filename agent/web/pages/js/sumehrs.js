@@ -7,7 +7,7 @@ import { onLive } from './live.js';
 import { who } from './names.js';
 import { publishButton } from './publishing.js';
 import { rewrite } from './router.js';
-import { language, moment, number, sentence, words } from './words.js';
+import { kind, language, moment, number, sentence, words } from './words.js';
 
 const atOnce = 50;
 const hubEvery = 10000; // ms: what the hub answers changes no record
@@ -100,7 +100,7 @@ function none(wished) {
 function table(rows) {
   const w = words.sumehr;
   return h('div', { class: 'card flush scroll' }, h('table', { class: 'list sumehrs' },
-    h('thead', {}, h('tr', {}, [words.conflicts.patient, w.onHub, w.behind, w.why, w.next].map((t) => h('th', { scope: 'col' }, t)), h('td', {}))),
+    h('thead', {}, h('tr', {}, [words.conflicts.patient, w.onHub, w.behind, w.why].map((t) => h('th', { scope: 'col' }, t)), h('td', {}))),
     h('tbody', {}, rows)));
 }
 
@@ -110,8 +110,7 @@ function row(p, names, again) {
     h('th', { scope: 'row' }, h('a', { href: `/patients/${p.patient}` }, p.name || words.patients.unnamed)),
     h('td', { class: 'figures' }, p.hub ? [moment(p.hub.since), p.hub.author && h('div', { class: 'line' }, h('small', {}, words.dossier.by(names.get(p.hub.author) ?? p.hub.author)))] : h('span', { class: 'nothing' }, w.nothing)),
     h('td', { class: 'figures' }, p.since ? moment(p.since) : '—'),
-    h('td', { class: 'why' }, reasonSaid(p)),
-    h('td', { class: 'figures' }, p.next ? moment(p.next) : '—'),
+    h('td', { class: 'why' }, reasonSaid(p), p.next && h('p', {}, `${w.next}: ${moment(p.next)}`)),
     h('td', { class: 'tools' }, h('div', { class: 'actions' }, remedy(p, again),
       h('a', { class: 'icon-button', href: `/sumehr/${p.patient}`, 'aria-label': w.show(p.name || words.patients.unnamed), title: w.see }, glass()))));
 }
@@ -128,9 +127,13 @@ export function reasonSaid(p) {
   ];
 }
 
-/** finding is what a checker says, with the way to the record that it is about where that can be changed here. */
-export function finding(f, patient) {
-  return [sentence(f.text), kinds[f.record?.split('/')[0]] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, words.sumehr.correct)]];
+/**
+ * finding is what a checker says, with the way to the record that it is about where that can be
+ * changed here; title is what that record is called.
+ */
+export function finding(f, patient, title = '') {
+  const type = f.record?.split('/')[0];
+  return [sentence(f.text), kinds[type] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, [kind(type), title].filter(Boolean).join(': '))]];
 }
 
 /** remedy is the button for what the user can do about a reason; nothing where only somebody else can. */

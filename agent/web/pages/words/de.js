@@ -281,7 +281,7 @@ export default {
     noneHere: 'Bei keinem Patienten gilt dieser Grund.', anyReason: 'Alle Gründe', gone: 'Dieser Patient steht nicht mehr in der Tabelle.',
     toTable: 'Warum?', noTable: 'Dieser PC führt keine Tabelle der Sumehrs.',
     onHub: 'Auf dem Hub', nothing: 'nichts', behind: 'Im Rückstand seit', why: 'Warum', next: 'Nächster Versuch',
-    show: 'Den Sumehr von {0} lesen', see: 'Den Sumehr lesen', back: 'Alle Sumehrs', correct: 'Berichtigen',
+    show: 'Den Sumehr von {0} lesen', see: 'Den Sumehr lesen', back: 'Alle Sumehrs',
     reasons: {
       refused: 'Der Patient lehnt ab', number: 'Nationalregisternummer', 'no-consent': 'Keine Zustimmung', 'no-relation': 'Keine therapeutische Beziehung', conflict: 'In Konflikt',
       'not-level': 'Wartet auf den Server', invalid: 'Noch nicht richtig', 'no-hub': 'Kein Hub', 'no-session': 'Nicht am Hub angemeldet', unreachable: 'Hub nicht erreichbar',

@@ -281,7 +281,7 @@ export default {
     noneHere: 'No patient has this reason.', anyReason: 'All reasons', gone: 'This patient is no longer in the table.',
     toTable: 'See why', noTable: 'This PC keeps no table of Sumehrs.',
     onHub: 'On the hub', nothing: 'nothing', behind: 'Behind since', why: 'Why', next: 'Next attempt',
-    show: 'Read the Sumehr of {0}', see: 'Read the Sumehr', back: 'All Sumehrs', correct: 'Correct',
+    show: 'Read the Sumehr of {0}', see: 'Read the Sumehr', back: 'All Sumehrs',
     reasons: {
       refused: 'The patient refuses', number: 'National number', 'no-consent': 'No consent', 'no-relation': 'No therapeutic relation', conflict: 'In conflict',
       'not-level': 'Waits for the server', invalid: 'Not correct yet', 'no-hub': 'No hub', 'no-session': 'Not logged in at the hub', unreachable: 'Hub cannot be reached',

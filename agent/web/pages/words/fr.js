@@ -281,7 +281,7 @@ export default {
     noneHere: 'Aucun patient n’a cette raison.', anyReason: 'Toutes les raisons', gone: 'Ce patient n’est plus dans le tableau.',
     toTable: 'Voir pourquoi', noTable: 'Ce PC ne tient pas de tableau des Sumehrs.',
     onHub: 'Sur le hub', nothing: 'rien', behind: 'En retard depuis', why: 'Pourquoi', next: 'Prochain essai',
-    show: 'Lire le Sumehr de {0}', see: 'Lire le Sumehr', back: 'Tous les Sumehrs', correct: 'Corriger',
+    show: 'Lire le Sumehr de {0}', see: 'Lire le Sumehr', back: 'Tous les Sumehrs',
     reasons: {
       refused: 'Le patient refuse', number: 'NISS', 'no-consent': 'Pas de consentement', 'no-relation': 'Pas de relation thérapeutique', conflict: 'En conflit',
       'not-level': 'Attend le serveur', invalid: 'Pas encore correct', 'no-hub': 'Pas de hub', 'no-session': 'Non connecté au hub', unreachable: 'Hub injoignable',

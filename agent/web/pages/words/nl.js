@@ -281,7 +281,7 @@ export default {
     noneHere: 'Voor geen enkele patiënt geldt deze reden.', anyReason: 'Alle redenen', gone: 'Deze patiënt staat niet meer in de tabel.',
     toTable: 'Bekijk waarom', noTable: 'Deze pc houdt geen tabel van Sumehrs bij.',
     onHub: 'Op de hub', nothing: 'niets', behind: 'Achter sinds', why: 'Waarom', next: 'Volgende poging',
-    show: 'De Sumehr van {0} lezen', see: 'De Sumehr lezen', back: 'Alle Sumehrs', correct: 'Verbeteren',
+    show: 'De Sumehr van {0} lezen', see: 'De Sumehr lezen', back: 'Alle Sumehrs',
     reasons: {
       refused: 'De patiënt weigert', number: 'INSZ', 'no-consent': 'Geen toestemming', 'no-relation': 'Geen therapeutische relatie', conflict: 'In conflict',
       'not-level': 'Wacht op de server', invalid: 'Nog niet correct', 'no-hub': 'Geen hub', 'no-session': 'Niet aangemeld bij de hub', unreachable: 'Hub niet bereikbaar',
