@@ -67,10 +67,11 @@ function lookAt(now) {
   const w = words.synchronisation;
   const inDoubt = Object.entries(now.doubts ?? {}).filter(([, n]) => n > 0);
   return [
-    now.conflicts > 0 && h('section', { class: 'card section conflicts-open' }, h('h2', {}, w.conflicts, ' ', h('span', { class: 'figure attention' }, number(now.conflicts))),
-      h('p', {}, h('a', { class: 'button', href: '/conflicts' }, w.toConflicts))),
-    now.sumehr_behind > 0 && h('section', { class: 'card section sumehr-behind' }, h('h2', {}, words.light.sumehr, ' ', h('span', { class: 'figure attention' }, number(now.sumehr_behind))),
-      h('p', {}, h('a', { class: 'button', href: '/sumehr' }, words.sumehr.toTable))),
+    h('div', { class: 'pair' },
+      now.conflicts > 0 && h('section', { class: 'card section conflicts-open' }, h('h2', {}, w.conflicts, ' ', h('span', { class: 'figure attention' }, number(now.conflicts))),
+        h('p', {}, h('a', { class: 'button', href: '/conflicts' }, w.toConflicts))),
+      now.sumehr_behind > 0 && h('section', { class: 'card section sumehr-behind' }, h('h2', {}, words.light.sumehr, ' ', h('span', { class: 'figure attention' }, number(now.sumehr_behind))),
+        h('p', {}, h('a', { class: 'button', href: '/sumehr' }, words.sumehr.toTable)))),
     now.warnings?.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.warnings), warnings(now.warnings)),
     inDoubt.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.doubts), h('p', {}, w.doubtsText),
       h('dl', { class: 'facts' }, inDoubt.map(([name, n]) => h('div', {}, h('dt', {}, w.doubtNames[name] ?? name), h('dd', {}, number(n)))))),
