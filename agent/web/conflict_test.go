@@ -251,7 +251,7 @@ func TestSmallScreens(t *testing.T) {
 		b.size(size.width, size.height, 1)
 		for _, path := range []string{"/", "/patients/p7", "/conflicts", "/conflicts/MedicationStatement/m9", "/sync", "/new-patient", "/sumehr", "/sumehr/p7", "/sumehr/p7?view=xml", "/patients/p7?view=privacy"} {
 			b.visit(path)
-			b.see("h1", "")
+			b.until(`performance.getEntriesByName('carelog.first').length === 1`, path+" to stand")
 			b.see("#light", "Online")
 			b.until(`document.documentElement.scrollWidth <= innerWidth`, path+" to fit at "+size.name)
 			b.until(`(() => { const l = document.getElementById('light').getBoundingClientRect(); return l.top < 40 && l.right > innerWidth - 60; })()`, "the light at the top right at "+size.name)

@@ -24,9 +24,7 @@ let turnedAt = -Infinity;
 export function conflict(main, { type, id }, current) {
   const page = new Conflict(type, id, main, current);
   const undo = new URLSearchParams(location.search).get('undo');
-  if (undo) page.undo(undo);
-  else page.load();
-  return { title: `${words.conflicts.title}: ${kind(type)}`, leave: () => page.leave() };
+  return { title: `${words.conflicts.title}: ${kind(type)}`, ready: undo ? page.undo(undo) : page.load(), leave: () => page.leave() };
 }
 
 class Conflict {

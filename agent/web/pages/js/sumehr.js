@@ -37,9 +37,8 @@ export function sumehr(main, { id }, current) {
   const again = later(load, 300);
   // The hub is asked when somebody wants to know, and not at every change of a record.
   const stop = onLive(({ kind: what, change }) => view !== 'hub' && (what === 'reset' || (what === 'change' && (change.patient === id || !change.patient))) && again());
-  load();
   return {
-    title: words.sumehr.title,
+    title: words.sumehr.title, ready: load(),
     leave: () => {
       stop();
       again.cancel();

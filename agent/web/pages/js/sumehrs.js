@@ -55,9 +55,8 @@ export function sumehrs(main, _, current) {
   const again = later(load, 300);
   const stop = onLive((message) => message.kind !== 'contact' && again());
   const clock = setInterval(load, hubEvery);
-  load();
   return {
-    title: w.title,
+    title: w.title, ready: load(),
     leave: () => {
       stop();
       clearInterval(clock);
@@ -108,8 +107,8 @@ function row(p, names, again) {
   const w = words.sumehr;
   return h('tr', { dataset: { patient: p.patient, reason: p.reason } },
     h('th', { scope: 'row' }, h('a', { href: `/patients/${p.patient}` }, p.name || words.patients.unnamed)),
-    h('td', { class: 'figures' }, p.hub ? [moment(p.hub.since), p.hub.author && h('div', { class: 'line' }, h('small', {}, words.dossier.by(names.get(p.hub.author) ?? p.hub.author)))] : h('span', { class: 'nothing' }, w.nothing)),
-    h('td', { class: 'figures' }, p.since ? moment(p.since) : '—'),
+    h('td', { class: 'figures', dataset: { label: w.onHub } }, p.hub ? [moment(p.hub.since), p.hub.author && h('div', { class: 'line' }, h('small', {}, words.dossier.by(names.get(p.hub.author) ?? p.hub.author)))] : h('span', { class: 'nothing' }, w.nothing)),
+    h('td', { class: 'figures', dataset: { label: w.behind } }, p.since ? moment(p.since) : '—'),
     h('td', { class: 'why' }, reasonSaid(p), p.next && h('p', {}, `${w.next}: ${moment(p.next)}`)),
     h('td', { class: 'tools' }, h('div', { class: 'actions' }, remedy(p, again),
       h('a', { class: 'icon-button', href: `/sumehr/${p.patient}`, 'aria-label': w.show(p.name || words.patients.unnamed), title: w.see }, glass()))));

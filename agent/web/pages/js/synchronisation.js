@@ -51,10 +51,8 @@ export function synchronisation(main, _, current) {
     if (message.kind === 'status' || message.kind === 'reset') practiceAgain();
   });
   drawState();
-  drawQueue();
-  drawPractice();
   return {
-    title: words.synchronisation.title,
+    title: words.synchronisation.title, ready: Promise.all([drawQueue(), drawPractice()]),
     leave: () => {
       stop();
       again.cancel();

@@ -22,7 +22,7 @@ export default {
     answer: 'carelog hat mit {0} geantwortet.',
     heading: 'Das konnte nicht gezeigt werden',
     codes: {
-      'not-wished': 'Der Sumehr ist für diesen Patienten ausgeschaltet.', wished: 'Schalten Sie den Sumehr zuerst aus.', nothing: 'Der Hub hat nichts von uns.', 'no-hub': 'An diesem PC ist kein Hub eingerichtet.', 'no-session': 'Niemand ist am Hub angemeldet.', unreachable: 'Nicht erreichbar.',
+      'not-wished': 'Der Sumehr ist für diesen Patienten ausgeschaltet.', wished: 'Schalten Sie den Sumehr zuerst aus.', nothing: 'Der Hub hat nichts von uns.', 'no-hub': 'An diesem PC ist kein Hub eingerichtet.', 'no-session': 'Niemand ist am Hub angemeldet.', unreachable: 'Nicht erreichbar.', hub: 'Der Hub hat es abgelehnt.', 'too-many': 'Zu viele Seiten sind offen.',
       request: 'carelog versteht diese Anfrage nicht.', 'not-found': 'Das ist nicht hier.', revoked: 'Die Praxis vertraut diesem PC nicht mehr.',
       protected: 'Das ist ein PC der Praxis und kann hier nicht geändert werden.', gone: 'Das wurde gelöscht.', moved: 'Dieser Eintrag gehört zu einem anderen Patienten.',
       content: 'Dieser Eintrag kann nicht gelesen werden.', structure: 'Dieser Eintrag ist so nicht gültig.', choice: 'Diese Wahl ist nicht möglich.', refused: 'Der Server lehnt das ab.',

@@ -22,7 +22,7 @@ export default {
     answer: 'carelog answered with {0}.',
     heading: 'This could not be shown',
     codes: {
-      'not-wished': 'The Sumehr is switched off for this patient.', wished: 'Switch the Sumehr off first.', nothing: 'The hub has nothing of ours.', 'no-hub': 'No hub is set up at this PC.', 'no-session': 'Nobody is logged in at the hub.', unreachable: 'It cannot be reached.',
+      'not-wished': 'The Sumehr is switched off for this patient.', wished: 'Switch the Sumehr off first.', nothing: 'The hub has nothing of ours.', 'no-hub': 'No hub is set up at this PC.', 'no-session': 'Nobody is logged in at the hub.', unreachable: 'It cannot be reached.', hub: 'The hub refused it.', 'too-many': 'Too many pages are open.',
       request: 'carelog does not understand this request.', 'not-found': 'This is not here.', revoked: 'This PC is no longer trusted by the practice.',
       protected: 'This is a PC of the practice and cannot be changed here.', gone: 'This was deleted.', moved: 'This registration belongs to another patient.',
       content: 'This registration cannot be read.', structure: 'This registration is not valid as it stands.', choice: 'This choice is not possible.', refused: 'The server refuses this.',

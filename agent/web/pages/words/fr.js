@@ -22,7 +22,7 @@ export default {
     answer: 'carelog a répondu {0}.',
     heading: 'Impossible d’afficher ceci',
     codes: {
-      'not-wished': 'Le Sumehr est désactivé pour ce patient.', wished: 'Désactivez d’abord le Sumehr.', nothing: 'Le hub n’a rien de nous.', 'no-hub': 'Aucun hub n’est configuré sur ce PC.', 'no-session': 'Personne n’est connecté au hub.', unreachable: 'Injoignable.',
+      'not-wished': 'Le Sumehr est désactivé pour ce patient.', wished: 'Désactivez d’abord le Sumehr.', nothing: 'Le hub n’a rien de nous.', 'no-hub': 'Aucun hub n’est configuré sur ce PC.', 'no-session': 'Personne n’est connecté au hub.', unreachable: 'Injoignable.', hub: 'Le hub l’a refusé.', 'too-many': 'Trop de pages sont ouvertes.',
       request: 'carelog ne comprend pas cette demande.', 'not-found': 'Ceci n’est pas ici.', revoked: 'Le cabinet ne fait plus confiance à ce PC.',
       protected: 'C’est un PC du cabinet ; il ne peut pas être modifié ici.', gone: 'Ceci a été supprimé.', moved: 'Cet enregistrement appartient à un autre patient.',
       content: 'Cet enregistrement est illisible.', structure: 'Cet enregistrement n’est pas valable tel quel.', choice: 'Ce choix n’est pas possible.', refused: 'Le serveur refuse ceci.',

@@ -22,7 +22,7 @@ export default {
     answer: 'carelog antwoordde met {0}.',
     heading: 'Dit kon niet worden getoond',
     codes: {
-      'not-wished': 'De Sumehr staat voor deze patiënt uit.', wished: 'Zet de Sumehr eerst uit.', nothing: 'De hub heeft niets van ons.', 'no-hub': 'Op deze pc is geen hub ingesteld.', 'no-session': 'Niemand is aangemeld bij de hub.', unreachable: 'Niet bereikbaar.',
+      'not-wished': 'De Sumehr staat voor deze patiënt uit.', wished: 'Zet de Sumehr eerst uit.', nothing: 'De hub heeft niets van ons.', 'no-hub': 'Op deze pc is geen hub ingesteld.', 'no-session': 'Niemand is aangemeld bij de hub.', unreachable: 'Niet bereikbaar.', hub: 'De hub weigerde het.', 'too-many': 'Er zijn te veel pagina’s open.',
       request: 'carelog begrijpt deze vraag niet.', 'not-found': 'Dit is hier niet.', revoked: 'De praktijk vertrouwt deze pc niet meer.',
       protected: 'Dit is een pc van de praktijk en kan hier niet worden gewijzigd.', gone: 'Dit werd verwijderd.', moved: 'Deze registratie hoort bij een andere patiënt.',
       content: 'Deze registratie kan niet worden gelezen.', structure: 'Deze registratie is zo niet geldig.', choice: 'Deze keuze is niet mogelijk.', refused: 'De server weigert dit.',
