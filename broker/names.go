@@ -23,7 +23,6 @@ const (
 	keySubject        = "$KV." + bucketKeys + "."
 	trailSubject      = "carelogtrail."
 	attachmentSubject = "carelogattachment."
-	openedPrefix      = "carelogopen."
 	identityKey       = "carelog-identity" // in the metadata of RECORDS
 	inboxPrefix       = "_INBOX."
 )
@@ -46,10 +45,6 @@ func wrappedKeySubject(k events.WrappedKey) string { return keySubject + k.Name(
 
 // leaseSubject carries one lease; "*" stands for all.
 func leaseSubject(practice, name string) string { return trailSubject + practice + ".lease." + name }
-
-// openedSubject carries, from desk to desk and into no stream, what one device has open; "*"
-// stands for all.
-func openedSubject(practice, device string) string { return openedPrefix + practice + "." + device }
 
 // objectSubject carries what announces an object.
 func objectSubject(name string) string {

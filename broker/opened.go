@@ -15,6 +15,12 @@ const (
 	maxHeardBytes = 4 << 20
 )
 
+const openedPrefix = "carelogopen."
+
+// openedSubject carries, from desk to desk and into no stream, what one device has open; "*"
+// stands for all.
+func openedSubject(practice, device string) string { return openedPrefix + practice + "." + device }
+
 // SayOpened tells the connected devices of the practice, once, what this one has open. Nothing
 // keeps it, and nobody says that it arrived. events.ErrOffline: there is no connection.
 func (l *Log) SayOpened(sealed []byte) error {
