@@ -60,15 +60,15 @@ func (d *desk) publish(patient string) events.ID {
 	return d.arrives(p.Record.String(), patient, "dr-1", string(body))
 }
 
-// hub plays what the doors of a desk with a hub answer.
-type hub struct {
+// playedHub plays what the doors of a desk with a hub answer.
+type playedHub struct {
 	mu     sync.Mutex // of all below
 	stands map[string]string
 	holds  string
 	asked  []string // act, patient and body
 }
 
-func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *playedHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	patient, act := r.PathValue("patient"), r.PathValue("act")
@@ -89,14 +89,14 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(answer))
 }
 
-func (h *hub) set(change func()) {
+func (h *playedHub) set(change func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	change()
 }
 
 // atHub lets the desk answer as one with a hub.
-func (d *desk) atHub(h *hub) {
+func (d *desk) atHub(h *playedHub) {
 	mux := http.NewServeMux()
 	mux.Handle("/api/sumehr/{patient}/{act}", h)
 	mux.Handle("/", d.doors)

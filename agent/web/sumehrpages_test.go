@@ -83,7 +83,7 @@ func TestSumehrTable(t *testing.T) {
 func TestSumehrPage(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
-	h := &hub{stands: map[string]string{}}
+	h := &playedHub{stands: map[string]string{}}
 	d.atHub(h)
 	b := openBrowser(t, d)
 	b.visit("/sumehr/p10")
@@ -123,7 +123,7 @@ func TestSumehrPage(t *testing.T) {
 func TestPrivacy(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
-	h := &hub{stands: map[string]string{}}
+	h := &playedHub{stands: map[string]string{}}
 	d.atHub(h)
 	b := openBrowser(t, d)
 	b.visit("/patients/p3")

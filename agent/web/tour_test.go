@@ -14,7 +14,7 @@ import (
 func tour(t *testing.T, look func(b *browser, state string)) {
 	t.Helper()
 	d := newDesk(t)
-	at := &hub{stands: map[string]string{}}
+	at := &playedHub{stands: map[string]string{}}
 	d.atHub(at)
 	d.judged()
 	b := openBrowser(t, d)
