@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,8 @@ type browser struct {
 	url string
 }
 
-// openBrowser starts a browser of its own for the test. Without Chromium the test is
-// skipped, but not in CI, where its absence would go unseen.
+// openBrowser opens a browser that knows nothing yet, logged in at the desk. Without Chromium
+// the test is skipped, but not in CI, where its absence would go unseen.
 func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	return openBrowserAt(t, d.guard, d.url, more...)
@@ -35,27 +36,62 @@ func openBrowserAt(t *testing.T, g *guard.Guard, url string, more ...chromedp.Ex
 	if testing.Short() {
 		t.Skip("a browser takes seconds; -short leaves it out")
 	}
-	chromium := findChromium()
-	if chromium == "" {
+	path := findChromium()
+	if path == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("there is no Chromium, and CI must look at the pages")
 		}
 		t.Skip("there is no Chromium on this machine, so nobody can look at the pages")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
-		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+t.TempDir()))
-	options = append(options, more...)
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		cancel() // closes the browser and waits for it
-		cancelAllocator()
-	})
+	process := &shared
+	if len(more) > 0 { // one that was started otherwise is of this test alone
+		process = &chromium{stop: func() {}}
+		t.Cleanup(func() { process.stop() })
+	}
+	if err := process.start(path, more...); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(process.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx, url: url}
 	b.logIn(g)
 	return b
+}
+
+// chromium is a process of Chromium. Each test has a profile of its own in it: nothing that a
+// test leaves is there for the next one, and to start it takes seconds.
+type chromium struct {
+	ctx  context.Context // nil: it does not run
+	stop func()
+}
+
+// shared is the one that TestMain ends.
+var shared = chromium{stop: func() {}}
+
+func (c *chromium) start(path string, more ...chromedp.ExecAllocatorOption) error {
+	if c.ctx != nil {
+		return nil
+	}
+	folder, err := os.MkdirTemp("", "carelog-chromium-")
+	if err != nil {
+		return err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	c.stop = func() {
+		cancel() // closes the browser and waits for it
+		cancelAllocator()
+		_ = os.RemoveAll(folder) // what is left is in the folder of temporary files
+	}
+	if err := chromedp.Do(ctx); err != nil {
+		return fmt.Errorf("start Chromium: %w", err)
+	}
+	c.ctx = ctx
+	return nil
 }
 
 func (b *browser) logIn(g *guard.Guard) {
