@@ -49,7 +49,7 @@ function action(text, kind, then, act) {
         announce(await act());
         then?.();
       } catch (cause) {
-        failed.textContent = cause.status === 404 ? words.sumehr.noHub : cause.message;
+        failed.textContent = cause.status === 404 || cause.code === 'no-hub' ? words.sumehr.noHub : cause.message;
       }
       button.disabled = false;
     },

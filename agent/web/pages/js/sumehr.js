@@ -138,7 +138,7 @@ async function held(id, path, again) {
     answer = await get(`${path}/hub?language=${language}`);
   } catch (cause) {
     if (![404, 503].includes(cause.status)) throw cause;
-    return h('section', { class: 'empty card' }, h('h2', {}, cause.status === 404 ? w.noHub : cause.message));
+    return h('section', { class: 'empty card' }, h('h2', {}, cause.status === 404 || cause.code === 'no-hub' ? w.noHub : cause.message));
   }
   const [newest] = answer.holds;
   return [
