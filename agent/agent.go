@@ -347,7 +347,12 @@ func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
 		list[i] = Queued{
 			ID: e.ID, Type: e.Record.Type, RecordID: e.Record.ID, Patient: e.Patient,
 			Author: e.Author, Time: e.Time, Deleted: e.Type == events.Deleted,
-			Attempts: entry.Attempts, LastError: entry.LastError, Problem: problemOf(entry.LastError), SetAside: entry.SetAside,
+			Attempts: entry.Attempts, LastError: entry.LastError, SetAside: entry.SetAside,
+		}
+		if i > 0 && list[i-1].LastError == entry.LastError { // as a batch that failed has it
+			list[i].Problem = list[i-1].Problem
+		} else {
+			list[i].Problem = problemOf(entry.LastError)
 		}
 		if !entry.Together.IsZero() {
 			list[i].Transaction = entry.Together.String()

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
 // sameWords runs in the browser and says where a language has other words than English: one
@@ -121,5 +123,44 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("found %d reasons in the agent's source, want all of them", found)
+	}
+}
+
+// Every reason for which a Sumehr is behind, every action but those that only somebody else can
+// take, and every problem has words.
+func TestCodesHaveWords(t *testing.T) {
+	english, err := os.ReadFile("pages/words/en.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := func(block string) string {
+		_, rest, _ := strings.Cut(string(english), "\n"+block+": {")
+		inside, _, _ := strings.Cut(rest, "},")
+		return inside
+	}
+	has := func(block, code string) {
+		t.Helper()
+		if !regexp.MustCompile(`(^|[ {,\n])'?` + regexp.QuoteMeta(code) + `'?: '`).MatchString(within(block)) {
+			t.Errorf("%s has no words for %q", strings.TrimSpace(block), code)
+		}
+	}
+	found := regexp.MustCompile(`ProblemCode = "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(found) < 10 {
+		t.Errorf("found %d problems in the agent's source, want all of them", len(found))
+	}
+	for _, m := range found {
+		has("  problems", m[1])
+	}
+	_, sumehr, _ := strings.Cut(string(english), "\n  sumehr: {")
+	english = []byte(sumehr)
+	for _, r := range append(standing.Reasons, standing.Off, standing.Newest) {
+		has("    reasons", string(r))
+		if do := r.Do(); do != standing.Nothing && do != standing.SetUpHub && do != standing.LogIn {
+			has("    do", string(do))
+		}
 	}
 }

@@ -31,6 +31,7 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
   let busy = false;
   let trouble = ''; // of the last write
   let drawn = '';
+  let turn = 0; // an answer that comes after that of a later question is not shown
   const draw = async (all, names) => {
     records = all.filter(ofPrivacy);
     for (const [code, kind] of [['retrospective', isConsent], ['gmd', isRelation]]) {
@@ -39,8 +40,10 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
       show(lists[code], found.length === 0 ? h('p', { class: 'nothing' }, w.none[code])
         : h('ul', { class: 'registrations' }, found.map((r) => entryRow(r, names, { edit: () => edit(r), remove: () => remove(r) }))));
     }
+    const mine = ++turn;
     try {
-      drawHub(await standingOf(patient), names);
+      const standing = await standingOf(patient);
+      if (mine === turn) drawHub(standing, names);
     } catch (cause) {
       announce(cause.message); // what is on the page stays
     }

@@ -17,13 +17,15 @@ export function sumehr(main, { id }, current) {
   const path = `/api/sumehr/${encodeURIComponent(id)}`;
   let view = views.find((name) => name === new URLSearchParams(location.search).get('view')) ?? 'read';
   show(main, h('p', { class: 'loading' }, words.loading));
+  let turn = 0; // an answer that comes after that of a later question is not shown
   const load = async () => {
+    const mine = ++turn;
     try {
       const answer = await get(`${path}?language=${language}`);
       const shown = await { read: () => readable(answer), xml: () => xml(path, id), hub: () => held(id, path, load) }[view]();
-      if (current()) show(main, head(id, answer), chooser(), shown);
+      if (current() && mine === turn) show(main, head(id, answer), chooser(), shown);
     } catch (cause) {
-      if (current() && !main.querySelector('.sumehr')) fail(main, cause, id);
+      if (current() && mine === turn && !main.querySelector('.sumehr')) fail(main, cause, id);
     }
   };
   const chooser = () => h('div', { class: 'views', role: 'group', 'aria-label': words.sumehr.views }, views.map((name) => h('button', {

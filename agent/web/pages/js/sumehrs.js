@@ -38,11 +38,13 @@ export function sumehrs(main, _, current) {
     ]);
     backTo(held, list);
   };
+  let turn = 0; // an answer that comes after that of a later question is not shown
   const load = async () => {
+    const mine = ++turn;
     try {
       const found = await get(`/api/sumehr?language=${language}`);
       const text = JSON.stringify(found);
-      if (!current() || text === known) return; // nothing is drawn anew under anybody's hands for nothing
+      if (!current() || mine !== turn || text === known) return; // nothing is drawn anew under anybody's hands for nothing
       known = text;
       answer = found;
       filter.offer(answer.patients);

@@ -289,7 +289,7 @@ export default {
     },
     do: {
       'withdraw-wish': 'Datenschutz öffnen', 'open-patient': 'Nummer berichtigen', 'record-consent': 'Zustimmung vermerken', 'record-relation': 'Beziehung vermerken', resolve: 'Vergleichen und wählen',
-      connect: 'Zum Licht', correct: 'Berichtigen', choose: 'Ansehen und wählen', 'log-in': 'Anmelden',
+      connect: 'Zum Licht', correct: 'Berichtigen', choose: 'Ansehen und wählen',
     },
     publish: 'Jetzt senden', published: 'Der Sumehr wurde gesendet.', noHub: 'An diesem PC ist kein Hub eingerichtet: fragen Sie, wer sich darum kümmert.',
     revoke: 'Vom Hub nehmen', revoked: 'Der Sumehr wurde vom Hub genommen.', revokeTitle: 'Den Sumehr vom Hub nehmen?',

@@ -289,7 +289,7 @@ export default {
     },
     do: {
       'withdraw-wish': 'Open privacy', 'open-patient': 'Correct the number', 'record-consent': 'Record consent', 'record-relation': 'Record relation', resolve: 'Compare and choose',
-      connect: 'See the light', correct: 'Correct', choose: 'Look and choose', 'log-in': 'Log in',
+      connect: 'See the light', correct: 'Correct', choose: 'Look and choose',
     },
     publish: 'Send now', published: 'The Sumehr was sent.', noHub: 'No hub is set up at this PC: ask whoever looks after it.',
     revoke: 'Take from the hub', revoked: 'The Sumehr was taken from the hub.', revokeTitle: 'Take the Sumehr from the hub?',

@@ -289,7 +289,7 @@ export default {
     },
     do: {
       'withdraw-wish': 'Ouvrir la vie privée', 'open-patient': 'Corriger le NISS', 'record-consent': 'Noter le consentement', 'record-relation': 'Noter la relation', resolve: 'Comparer et choisir',
-      connect: 'Voir le voyant', correct: 'Corriger', choose: 'Examiner et choisir', 'log-in': 'Se connecter',
+      connect: 'Voir le voyant', correct: 'Corriger', choose: 'Examiner et choisir',
     },
     publish: 'Envoyer maintenant', published: 'Le Sumehr a été envoyé.', noHub: 'Aucun hub n’est configuré sur ce PC : demandez à la personne qui s’en occupe.',
     revoke: 'Retirer du hub', revoked: 'Le Sumehr a été retiré du hub.', revokeTitle: 'Retirer le Sumehr du hub ?',

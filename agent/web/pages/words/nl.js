@@ -289,7 +289,7 @@ export default {
     },
     do: {
       'withdraw-wish': 'Privacy openen', 'open-patient': 'INSZ verbeteren', 'record-consent': 'Toestemming noteren', 'record-relation': 'Relatie noteren', resolve: 'Vergelijken en kiezen',
-      connect: 'Naar het lampje', correct: 'Verbeteren', choose: 'Bekijken en kiezen', 'log-in': 'Aanmelden',
+      connect: 'Naar het lampje', correct: 'Verbeteren', choose: 'Bekijken en kiezen',
     },
     publish: 'Nu verzenden', published: 'De Sumehr is verzonden.', noHub: 'Op deze pc is geen hub ingesteld: vraag het aan wie de pc beheert.',
     revoke: 'Van de hub halen', revoked: 'De Sumehr is van de hub gehaald.', revokeTitle: 'De Sumehr van de hub halen?',
