@@ -41,6 +41,13 @@ export function isPublication(content) {
   return content?.resourceType === 'DocumentReference' && marked(content, 'published');
 }
 
+/** holds reports whether a Consent is in force on a day; a date of a month or a year counts for all of it. */
+export function holds(content, day = new Date().toLocaleDateString('sv')) {
+  const { start = '', end = '' } = content.provision?.period ?? {};
+  const clipped = (a, b) => a.slice(0, Math.min(a.length, b.length, 10));
+  return content.status === 'active' && (!start || clipped(start, day) <= clipped(day, start)) && (!end || clipped(end, day) >= clipped(day, end));
+}
+
 function marked(content, code) {
   return (content.category ?? []).some((concept) => (concept.coding ?? []).some((c) => c.system === marks && c.code === code));
 }
@@ -61,14 +68,14 @@ export function newConsent(patient, coding) {
  */
 export async function wish(patient, records, on, refusal = false) {
   const alike = records.filter((r) => isWish(r.content) && refuses(r.content) === refusal);
-  const active = alike.filter((r) => r.content.status === 'active');
   if (!on) {
-    await Promise.all(active.map((r) => setStatus(r.id, 'inactive')));
+    await Promise.all(alike.filter((r) => r.content.status === 'active').map((r) => setStatus(r.id, 'inactive')));
     return;
   }
-  if (active.length > 0) return;
-  if (alike.length > 0) {
-    await setStatus(alike[0].id, 'active');
+  if (alike.some((r) => holds(r.content))) return;
+  const again = alike.find((r) => holds({ ...r.content, status: 'active' }));
+  if (again) {
+    await setStatus(again.id, 'active');
     return;
   }
   const { resourceType, ...rest } = newConsent({ reference: `Patient/${patient}` }, { system: marks, code: 'publish' });

@@ -29,6 +29,10 @@ window.addEventListener('beforeprint', () => {
   document.querySelectorAll('.printed').forEach((p) => { p.textContent = printed(); });
 });
 
+function addressOf(view) {
+  return view === 'overview' ? location.pathname : `${location.pathname}?view=${view}`;
+}
+
 function printed() {
   return words.dossier.printed(moment(new Date().toISOString(), true));
 }
@@ -165,7 +169,7 @@ class Dossier {
     const w = words.dossier;
     return h('div', { class: 'views', role: 'group', 'aria-label': w.views }, views.map((view) => h('button', {
       type: 'button', dataset: { view }, onclick: () => {
-        rewrite(view === 'overview' ? location.pathname : `${location.pathname}?view=${view}`);
+        rewrite(addressOf(view));
         this.turn(view);
       },
     }, { overview: w.overview, timeline: w.timeline, privacy: words.privacy.title }[view])));
@@ -177,6 +181,7 @@ class Dossier {
     if (record && editable(record.content)) this.edit(record);
     else if (record) this.main.querySelector(`[data-record="${CSS.escape(this.asked.get('edit'))}"]`)?.scrollIntoView({ block: 'center' });
     if (this.view === 'privacy' && words.form.about[this.asked.get('record')]) this.addConsent(this.asked.get('record'));
+    if (this.asked.has('edit') || this.asked.has('record')) rewrite(addressOf(this.view)); // not once more after a reload
   }
 
   addConsent(code) {

@@ -1,6 +1,6 @@
 // The privacy tab of a dossier: whether the hub has its Sumehr, and what allows it.
 
-import { isConsent, isPublication, isRelation, isWish, refuses, wish } from './consents.js';
+import { holds, isConsent, isPublication, isRelation, isWish, refuses, wish } from './consents.js';
 import { announce, h, show } from './dom.js';
 import { revokeButton, standingOf } from './publishing.js';
 import { badges, entryRow } from './registrations.js';
@@ -51,7 +51,7 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
 
   const drawHub = (standing, names) => {
     const wishes = records.filter((r) => isWish(r.content));
-    const active = (refusal) => wishes.some((r) => r.content.status === 'active' && refuses(r.content) === refusal);
+    const active = (refusal) => wishes.some((r) => holds(r.content) && refuses(r.content) === refusal);
     const on = standing ? standing.wish.holds : active(false);
     const refused = standing ? standing.refused : active(true);
     const now = JSON.stringify([standing, wishes.map((r) => [r.heads, r.queued]), trouble]);
