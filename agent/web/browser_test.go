@@ -23,35 +23,19 @@ type browser struct {
 	url string
 }
 
-// openBrowser opens a browser that knows nothing yet, logged in at the desk. Without Chromium
-// the test is skipped, but not in CI, where its absence would go unseen.
-func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *browser {
+// openBrowser opens a browser that knows nothing yet, logged in at the desk.
+func openBrowser(t *testing.T, d *desk) *browser {
 	t.Helper()
-	return openBrowserAt(t, d.guard, d.url, more...)
+	return openBrowserAt(t, d.guard, d.url)
 }
 
 // openBrowserAt is openBrowser for any desk.
-func openBrowserAt(t *testing.T, g *guard.Guard, url string, more ...chromedp.ExecAllocatorOption) *browser {
+func openBrowserAt(t *testing.T, g *guard.Guard, url string) *browser {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser takes seconds; -short leaves it out")
-	}
-	path := findChromium()
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no Chromium, and CI must look at the pages")
-		}
-		t.Skip("there is no Chromium on this machine, so nobody can look at the pages")
-	}
-	process := &shared
-	if len(more) > 0 { // one that was started otherwise is of this test alone
-		process = &chromium{stop: func() {}}
-		t.Cleanup(func() { process.stop() })
-	}
-	if err := process.start(path, more...); err != nil {
+	if err := shared.start(needChromium(t)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(process.ctx, chromedp.WithNewBrowserContext())
+	ctx, cancel := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx, url: url}
 	b.logIn(g)
@@ -68,7 +52,7 @@ type chromium struct {
 // shared is the one that TestMain ends.
 var shared = chromium{stop: func() {}}
 
-func (c *chromium) start(path string, more ...chromedp.ExecAllocatorOption) error {
+func (c *chromium) start(path string) error {
 	if c.ctx != nil {
 		return nil
 	}
@@ -80,7 +64,7 @@ func (c *chromium) start(path string, more ...chromedp.ExecAllocatorOption) erro
 		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	c.stop = func() {
 		cancel() // closes the browser and waits for it
@@ -108,6 +92,23 @@ func (b *browser) at(g *guard.Guard, url string) *browser {
 	other := &browser{t: b.t, ctx: ctx, url: url}
 	other.logIn(g)
 	return other
+}
+
+// needChromium is where Chromium is. Without it the test is skipped, but not in CI, where its
+// absence would go unseen.
+func needChromium(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes seconds; -short leaves it out")
+	}
+	path := findChromium()
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no Chromium, and CI must look at the pages")
+		}
+		t.Skip("there is no Chromium on this machine, so nobody can look at the pages")
+	}
+	return path
 }
 
 func findChromium() string {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/projections/sumehr/standing"
@@ -91,7 +92,12 @@ func TestLanguages(t *testing.T) {
 // The language of a browser that has chosen none is the one that it asks for.
 func TestLanguageOfTheBrowser(t *testing.T) {
 	d := newDesk(t)
-	b := openBrowser(t, d, chromedp.Flag("accept-lang", "de-BE,fr"))
+	b := openBrowser(t, d)
+	override := emulation.SetUserAgentOverrideParams{UserAgent: b.text(`navigator.userAgent`), AcceptLanguage: "de-BE,fr"}
+	if _, err := chromedp.Call(b.ctx, emulation.SetUserAgentOverride, override); err != nil {
+		t.Fatal(err)
+	}
+	b.visit("/")
 	b.see("nav", "Patienten")
 }
 

@@ -92,6 +92,7 @@ func (d *realDesk) write(t *testing.T, patient, record, body string, parents ...
 // typed at one is at the other; they work on without the server; what was changed at both is a
 // conflict of each kind; who settles it at one desk settles it at the other, where it is open.
 func TestStoryOfTwoDesks(t *testing.T) {
+	needChromium(t)
 	open := practice(t)
 	one, two := open("one"), open("two")
 	for _, c := range [][2]string{{"one", "Claes"}, {"two", "Dubois"}} {
