@@ -53,7 +53,7 @@ PICTURES := bin/pictures
 pictures: ## Make a picture of every page in every state, from canned data; needs Chromium.
 	mkdir -p $(PICTURES)
 	CARELOG_PICTURES="$(abspath $(PICTURES))" $(GO) test -count 1 -timeout 10m -run '^TestPictures$$' ./agent/web
-	for name in dossier first-sync conflict; do cp "$(PICTURES)/page-$$name.png" "docs/$$name.png"; done
+	for name in dossier first-sync conflict sumehrs; do cp "$(PICTURES)/page-$$name.png" "docs/$$name.png"; done
 
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...

@@ -50,6 +50,7 @@ type Agent struct {
 	opened      time.Time
 	ahead       ahead
 	busy        busy
+	dossiers    *openDossiers
 
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
@@ -83,7 +84,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
-		changed: newSignal(), choice: newSignal(), work: newSignal(), proved: newSignal(),
+		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
@@ -323,6 +324,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(), Index: index,
 		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
 	}
+	s.Problem = problemOf(causeIn(s.Reason))
 	a.mu.Lock()
 	s.Server = a.server
 	a.mu.Unlock()
@@ -346,6 +348,11 @@ func (a *Agent) Outbox(ctx context.Context) ([]Queued, error) {
 			ID: e.ID, Type: e.Record.Type, RecordID: e.Record.ID, Patient: e.Patient,
 			Author: e.Author, Time: e.Time, Deleted: e.Type == events.Deleted,
 			Attempts: entry.Attempts, LastError: entry.LastError, SetAside: entry.SetAside,
+		}
+		if i > 0 && list[i-1].LastError == entry.LastError { // as a batch that failed has it
+			list[i].Problem = list[i-1].Problem
+		} else {
+			list[i].Problem = problemOf(entry.LastError)
 		}
 		if !entry.Together.IsZero() {
 			list[i].Transaction = entry.Together.String()

@@ -15,3 +15,12 @@ func (e *Estimate) Note(now time.Time, done, total uint64) (rate float64, left i
 
 // SetBusy is what a session says when it begins and ends what a person waits for.
 func (a *Agent) SetBusy(is bool) { a.setBusy(is) }
+
+// HurryOpened lets the desk repeat what it has open so often, and believe others for a little
+// longer. It must be called before Run, and again after each start.
+func (a *Agent) HurryOpened(every time.Duration) {
+	a.dossiers.every, a.dossiers.life = every, 5*every/2
+}
+
+// ProblemOf is problemOf.
+func ProblemOf(text string) *Problem { return problemOf(text) }

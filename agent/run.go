@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 const (
 	reasonChosen   = "you chose to work offline"
 	reasonNoServer = "no connection to the server"
+	reasonDisagree = "this desk and the server cannot agree"
 	reasonSafe     = "everything is on the server"
 	reasonSending  = "sending what was queued"
 )
@@ -125,7 +127,7 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 		}
 		a.log.Info("session ended", "err", err)
 		if !errors.Is(err, errLinkDown) {
-			a.setLight(light.Offline, withCause("this desk and the server cannot agree", err), nil)
+			a.setLight(light.Offline, withCause(reasonDisagree, err), nil)
 		}
 		if a.config.Now().Sub(began) > lastPause {
 			pause = firstPause
@@ -144,7 +146,9 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	defer stop()
 	s := &session{agent: a, log: log, metered: &metered{Log: log}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
+	unhint := s.hint(ctx)
 	err := s.run(ctx)
+	unhint()
 	a.meet(nil)
 	s.contents.end()
 	cause := context.Cause(ctx)
@@ -189,4 +193,10 @@ func withCause(what string, why error) string {
 		return what
 	}
 	return what + ": " + why.Error()
+}
+
+// causeIn is the why of withCause; empty where there is none.
+func causeIn(reason string) string {
+	_, why, _ := strings.Cut(reason, ": ")
+	return why
 }

@@ -11,6 +11,7 @@ import (
 // Status is the state of a desk, as /api/status and `carelog status --json` give it.
 type Status struct {
 	light.State
+	Problem    *Problem  `json:"problem,omitempty"`  // the cause in Reason, where there is one
 	ByChoice   bool      `json:"by_choice"`          // the user chose to work offline
 	Incomplete bool      `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
 	Prefetch   *Prefetch `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
@@ -67,7 +68,8 @@ type Queued struct {
 	Deleted   bool      `json:"deleted"`
 	Attempts  int       `json:"attempts"`
 	LastError string    `json:"last_error,omitempty"`
-	SetAside  bool      `json:"set_aside"` // the server refused it for good
+	Problem   *Problem  `json:"problem,omitempty"` // the same as a code
+	SetAside  bool      `json:"set_aside"`         // the server refused it for good
 	// Transaction is the id of the first event of the transaction that it is a part of:
 	// what has the same is sent, set aside, retried and discarded as one.
 	Transaction string `json:"transaction,omitempty"`

@@ -109,6 +109,9 @@ func deviceScope(practice, signingKey string) *jwt.UserScope {
 		s.Template.Permissions.Pub.Allow.Add(local(service.subject))
 	}
 	s.Template.Permissions.Sub.Allow.Add(inboxPrefix + device + ".>")
+	// From desk to desk within their account: no stream is there to keep it.
+	s.Template.Permissions.Pub.Allow.Add(openedSubject(practice, device))
+	s.Template.Permissions.Sub.Allow.Add(openedSubject(practice, "*"))
 	s.Template.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket)
 	return s
 }

@@ -53,12 +53,19 @@ func NewDesk(t TB, sheet enrolment.Sheet, dir, name string, connect Connect) *De
 // Start opens and runs the desk.
 func (d *Desk) Start() {
 	d.t.Helper()
+	d.Prepared(func(*agent.Agent) {})
+}
+
+// Prepared is Start with a last change of the agent before it runs.
+func (d *Desk) Prepared(change func(*agent.Agent)) {
+	d.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := agent.Open(ctx, d.Config)
 	if err != nil {
 		cancel()
 		d.t.Fatalf("open desk %s: %v", d.Name, err)
 	}
+	change(a)
 	d.Agent, d.stop, d.done = a, cancel, make(chan error, 1)
 	go func() { d.done <- a.Run(ctx) }()
 }

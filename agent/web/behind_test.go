@@ -84,6 +84,9 @@ func TestSumehrsBehind(t *testing.T) {
 // A desk without the table says so.
 func TestNoTableOfSumehrs(t *testing.T) {
 	d := newDesk(t)
+	pages := web.New(web.Config{Desk: d, Records: d.store})
+	t.Cleanup(pages.Close)
+	d.serve(pages)
 	answer, text := d.ask("GET", "/api/sumehr", "")
 	var body struct{ Error struct{ Code string } }
 	if err := json.Unmarshal([]byte(text), &body); err != nil || answer.StatusCode != http.StatusNotFound || body.Error.Code != "not-found" {

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/carelog/carelog/agent/guard"
 )
 
 // browser is a real Chromium that is logged in at a desk.
@@ -19,35 +23,92 @@ type browser struct {
 	url string
 }
 
-// openBrowser starts a browser of its own for the test. Without Chromium the test is
-// skipped, but not in CI, where its absence would go unseen.
-func openBrowser(t *testing.T, d *desk, more ...chromedp.ExecAllocatorOption) *browser {
+// openBrowser opens a browser that knows nothing yet, logged in at the desk.
+func openBrowser(t *testing.T, d *desk) *browser {
+	t.Helper()
+	return openBrowserAt(t, d.guard, d.url)
+}
+
+// openBrowserAt is openBrowser for any desk.
+func openBrowserAt(t *testing.T, g *guard.Guard, url string) *browser {
+	t.Helper()
+	if err := shared.start(needChromium(t)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx, url: url}
+	b.logIn(g)
+	return b
+}
+
+// chromium is a process of Chromium. Each test has a profile of its own in it: nothing that a
+// test leaves is there for the next one, and to start it takes seconds.
+type chromium struct {
+	ctx  context.Context // nil: it does not run
+	stop func()
+}
+
+// shared is the one that TestMain ends.
+var shared = chromium{stop: func() {}}
+
+func (c *chromium) start(path string) error {
+	if c.ctx != nil {
+		return nil
+	}
+	folder, err := os.MkdirTemp("", "carelog-chromium-")
+	if err != nil {
+		return err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	c.stop = func() {
+		cancel() // closes the browser and waits for it
+		cancelAllocator()
+		_ = os.RemoveAll(folder) // what is left is in the folder of temporary files
+	}
+	if err := chromedp.Do(ctx); err != nil {
+		return fmt.Errorf("start Chromium: %w", err)
+	}
+	c.ctx = ctx
+	return nil
+}
+
+func (b *browser) logIn(g *guard.Guard) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(g.Link(b.url)))
+	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
+}
+
+// at opens another page of the same browser, which is logged in at another desk.
+func (b *browser) at(g *guard.Guard, url string) *browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	other := &browser{t: b.t, ctx: ctx, url: url}
+	other.logIn(g)
+	return other
+}
+
+// needChromium is where Chromium is. Without it the test is skipped, but not in CI, where its
+// absence would go unseen.
+func needChromium(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes seconds; -short leaves it out")
 	}
-	chromium := findChromium()
-	if chromium == "" {
+	path := findChromium()
+	if path == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("there is no Chromium, and CI must look at the pages")
 		}
 		t.Skip("there is no Chromium on this machine, so nobody can look at the pages")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
-		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+t.TempDir()))
-	options = append(options, more...)
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		cancel() // closes the browser and waits for it
-		cancelAllocator()
-	})
-	b := &browser{t: t, ctx: ctx, url: d.url}
-	b.do(chromedp.Navigate(d.guard.Link(d.url)))
-	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
-	return b
+	return path
 }
 
 func findChromium() string {
@@ -145,6 +206,19 @@ func (b *browser) fill(name, text string) {
 func (b *browser) keys(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
+}
+
+// tabTo presses Tab until an element that matches has the focus.
+func (b *browser) tabTo(selector string) {
+	b.t.Helper()
+	b.see(selector, "")
+	for range 60 {
+		if b.text(`String(document.activeElement.matches(`+quote(selector)+`))`) == "true" {
+			return
+		}
+		b.keys(kb.Tab)
+	}
+	b.t.Fatalf("Tab does not come to %s", selector)
 }
 
 // unhurried waits as long as the page takes a second click or key for the rest of the first.

@@ -18,8 +18,8 @@ const ssin = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"
 // morning fills a desk with what a practice has on its screens on a Monday morning.
 func morning(d *desk) {
 	d.t.Helper()
-	for id, name := range map[string]string{"dr-1": `"family":"Claes","given":["Els"]`, "dr-2": `"family":"Dubois","given":["Marc"]`, "nurse-1": `"family":"Yilmaz","given":["Aylin"]`} {
-		d.arrives("Practitioner/"+id, "", "dr-1", `{"resourceType":"Practitioner","id":"`+id+`","name":[{`+name+`}]}`)
+	for id, name := range map[string]string{"dr-1": `"family":"Claes","given":["Els"]}],` + physician("10000007004"), "dr-2": `"family":"Dubois","given":["Marc"]}],` + physician("10000106003"), "nurse-1": `"family":"Yilmaz","given":["Aylin"]}],"active":true`} {
+		d.arrives("Practitioner/"+id, "", "dr-1", `{"resourceType":"Practitioner","id":"`+id+`","name":[{`+name+`}`)
 	}
 	for i, name := range []string{"Consultation room 1", "Consultation room 2", "Reception"} {
 		id := fmt.Sprintf("desk-%d", i+1)
@@ -43,6 +43,7 @@ func morning(d *desk) {
 		d.arrives("Patient/"+id, id, "dr-1", person(id, p[0], p[1], p[2], p[3], 101+2*i))
 	}
 	dossierOfJan(d)
+	sumehrsOfMonday(d)
 	conflictsOfMonday(d)
 }
 
@@ -56,7 +57,13 @@ func person(id, family, given, birth, gender string, serial int) string {
 		n += 2_000_000_000
 	}
 	return `{"resourceType":"Patient","id":"` + id + `","identifier":[{"system":"` + ssin + `","value":"` + fmt.Sprintf("%s%02d", nine, 97-n%97) +
-		`"}],"name":[{"use":"official","family":"` + family + `","given":["` + strings.Join(strings.Fields(given), `","`) + `"]}],"gender":"` + gender + `","birthDate":"` + birth + `"}`
+		`"}],"name":[{"use":"official","family":"` + family + `","given":["` + strings.Join(strings.Fields(given), `","`) + `"]}],"gender":"` + gender + `","birthDate":"` + birth + `","generalPractitioner":[{"reference":"Practitioner/dr-1"}]}`
+}
+
+// physician is what makes a Practitioner one who answers for a Sumehr.
+func physician(number string) string {
+	return `"identifier":[{"system":"https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/nihdi","value":"` + number +
+		`"}],"qualification":[{"code":{"coding":[{"system":"https://www.ehealth.fgov.be/standards/fhir/core/CodeSystem/cd-hcparty","code":"persphysician"}]}}]`
 }
 
 func dossierOfJan(d *desk) {
@@ -140,7 +147,7 @@ func waiting(d *desk) {
 			}
 			q := agent.Queued{ID: event, Type: typ, RecordID: id, Patient: patient, Author: "dr-1", Time: event.Time(), SetAside: aside, LastError: why}
 			if aside {
-				q.Attempts = 1
+				q.Attempts, q.Problem = 1, &agent.Problem{Code: agent.ProblemTooLarge}
 			}
 			d.queue = append(d.queue, q)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -22,6 +23,7 @@ const statusEvery = 200 * time.Millisecond
 //
 //	event: change   a record changed
 //	event: status   the light or a count changed; as /api/status
+//	event: open     which dossiers are open at other desks changed; as GET /api/open
 //	event: reset    what came meanwhile cannot be told from the reader's id: read all anew
 //
 // Without Last-Event-ID the stream begins now, with a status; with it, it begins with the
@@ -64,11 +66,16 @@ type statusStream struct {
 	handler *Handler
 	status  []byte    // as it was last sent
 	sentAt  time.Time // when
+	open    []agent.Opened
 }
 
 // send sends the status where it differs from what the reader has. Where that would be
 // too soon after the last one, it returns how long to wait.
 func (s *statusStream) send(ctx context.Context, event func(name string, v any)) (wait time.Duration, err error) {
+	if open := s.handler.desk.OpenElsewhere(); !slices.Equal(open, s.open) {
+		s.open = open
+		event("open", newOpenedAnswer(open))
+	}
 	status, err := s.handler.deskStatus(ctx)
 	if err != nil {
 		return 0, err

@@ -18,6 +18,9 @@ func TestConflictPages(t *testing.T) {
 	b.see("nav .attention", "3")
 	b.visit("/patients/p7")
 	b.see("[data-record='AllergyIntolerance/a9'] .badge", "Conflict: 2 versions")
+	b.see("[data-record='AllergyIntolerance/a9'] .in-place", "High risk Bronchospasm by Aylin Yilmaz")
+	b.visit("/patients/p11")
+	b.see("[data-record='DocumentReference/n9'] .in-place", "Deleted by Aylin Yilmaz")
 	b.visit("/conflicts")
 	b.see("tbody", "Warfarin")
 	b.see("tbody", "Consultation room 2")
@@ -175,6 +178,8 @@ func TestConflictByKeyboard(t *testing.T) {
 	to("note")
 	b.keys("2")
 	b.until(`document.querySelector('[name="take-note"][value="1"]').checked`, "the second version of the remark")
+	b.visit("/conflicts/AllergyIntolerance/a8")
+	b.until(`document.querySelector('[name="take-note"][value="1"]')?.checked && document.querySelector('[name="take-reaction"][value="both"]').checked`, "what was chosen, after a reload")
 	to("onsetDateTime")
 	b.keys(kb.ArrowRight)
 	b.until(`document.querySelector('[name="take-onsetDateTime"][value="0"]').checked && !document.getElementById('to-preview').disabled`, "the last choice")
@@ -244,13 +249,13 @@ func TestSmallScreens(t *testing.T) {
 		width, height int64
 	}{{"1024", 1024, 768}, {"zoom", 640, 480}} {
 		b.size(size.width, size.height, 1)
-		for _, path := range []string{"/", "/patients/p7", "/conflicts", "/conflicts/MedicationStatement/m9", "/sync", "/new-patient"} {
+		for _, path := range []string{"/", "/patients/p7", "/conflicts", "/conflicts/MedicationStatement/m9", "/sync", "/new-patient", "/sumehr", "/sumehr/p7", "/sumehr/p7?view=xml", "/patients/p7?view=privacy"} {
 			b.visit(path)
-			b.see("h1", "")
+			b.until(`performance.getEntriesByName('carelog.first').length === 1`, path+" to stand")
 			b.see("#light", "Online")
 			b.until(`document.documentElement.scrollWidth <= innerWidth`, path+" to fit at "+size.name)
 			b.until(`(() => { const l = document.getElementById('light').getBoundingClientRect(); return l.top < 40 && l.right > innerWidth - 60; })()`, "the light at the top right at "+size.name)
-			b.shoot(size.name + strings.ReplaceAll(path, "/", "-"))
+			b.shoot(size.name + strings.NewReplacer("/", "-", "?", "-").Replace(path))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/light"
@@ -29,17 +31,27 @@ import (
 	"github.com/carelog/carelog/projections"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.stop()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // desk is a desk without an outbox and a broker: a real store, the real doors and the
 // real guard, and an agent of which the test decides whether the server takes its writes.
 type desk struct {
-	t     testing.TB
-	token string
-	guard *guard.Guard
-	pages *web.Handler
-	store *projections.Store
-	url   string
+	t       testing.TB
+	token   string
+	guard   *guard.Guard
+	pages   *web.Handler
+	store   *projections.Store
+	url     string
+	doors   http.Handler
+	sumehrs *behind.Table
 
 	mu       sync.Mutex // of all below
 	practice *eventstest.Practice
@@ -56,6 +68,8 @@ type desk struct {
 	looks    []trail.Entry
 	read     []agent.DevicePosition
 	past     []light.Episode
+	opened   map[string]string // what pages have open
+	open     []agent.Opened    // elsewhere
 }
 
 // Add keeps who looked at what.
@@ -85,11 +99,13 @@ func newDesk(t testing.TB) *desk {
 		Practice: p.ID, Device: "desk-1", DeviceName: "Consultation room 1",
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
-	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Heartbeat: 50 * time.Millisecond})
+	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
+	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
 	mux.Handle("/", d.pages)
-	server := httptest.NewUnstartedServer(d.guard.Handler(d.losing(mux)))
+	d.doors = d.losing(mux)
+	server := httptest.NewUnstartedServer(d.guard.Handler(d.doors))
 	server.Config.RegisterOnShutdown(d.pages.Close)
 	server.Start()
 	d.url = server.URL
@@ -398,4 +414,23 @@ func (d *desk) Past() []light.Episode {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.past)
+}
+
+func (d *desk) OpenDossier(page, patient, author string, lasts time.Duration) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.opened == nil {
+		d.opened = map[string]string{}
+	}
+	if d.opened[page] = fmt.Sprintf("%s %s %v", patient, author, lasts); patient == "" {
+		delete(d.opened, page)
+	}
+	d.signal()
+	return nil
+}
+
+func (d *desk) OpenElsewhere() []agent.Opened {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.open)
 }

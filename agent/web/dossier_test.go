@@ -51,16 +51,16 @@ func TestDossierInTime(t *testing.T) {
 	b.shoot("dossier-measurements")
 
 	b.click(".views button", "Timeline")
-	b.see(".timeline .count", "22 registrations")
+	b.see(".timeline .count", "26 registrations")
 	b.until(`location.search === '?view=timeline'`, "an address of its own")
 	b.shoot("dossier-timeline")
 	b.run(`(() => { const s = document.querySelector('.timeline select'); s.value = 'DocumentReference'; s.dispatchEvent(new Event('change')); })()`)
-	b.see(".timeline .count", "3 registrations")
+	b.see(".timeline .count", "4 registrations") // three notes, and what is on the hub
 	b.run(`(() => { const s = document.querySelector('.timeline input'); s.value = 'flu VACCINE'; s.dispatchEvent(new Event('input')); })()`)
 	b.see(".timeline .count", "1 registration")
 	b.see(".timeline .day", "14 Oct 2026")
 	b.visit("/patients/p7?view=timeline")
-	b.see(".timeline .count", "22 registrations")
+	b.see(".timeline .count", "26 registrations")
 
 	b.media("print")
 	b.see(".printed", "Printed on "+time.Now().In(brussels(t)).Format("2 "))

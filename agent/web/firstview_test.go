@@ -13,26 +13,35 @@ import (
 	"github.com/carelog/carelog/projections"
 )
 
-// firstView is what a browser has read, in bytes on the line, when the first page stands.
-const firstView = `JSON.stringify(performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-	.filter((e) => !e.name.includes('/api/changes')).reduce((n, e) => n + e.transferSize, 0))`
+// firstView is what a browser has read, in bytes on the line, when the first page stands, and
+// how long that took, in milliseconds.
+const firstView = `(() => {
+	const stands = performance.getEntriesByName('carelog.first')[0].startTime;
+	const read = performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation')).filter((e) => !e.name.includes('/api/changes') && e.startTime < stands);
+	return read.reduce((n, e) => n + e.transferSize, 0) + ' ' + Math.round(stands);
+})()`
 
-// The first view is less than 100 KB, with the words of its language and no others.
+// The first view is less than 100 KB, with the words of its language and no others; it stands
+// within 100 ms on loopback where nothing else is done, which is said and not asserted.
 func TestFirstViewIsSmall(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
 	b := openBrowser(t, d)
-	b.see("tbody", "Bogaert")
-	var size int
-	if _, err := fmt.Sscan(b.text(firstView), &size); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("the first view is %d bytes", size)
-	if size < 20_000 || size > 100_000 {
-		t.Errorf("the first view is %d bytes, want less than 100 KB, and not next to nothing", size)
-	}
-	if n := b.text(`String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/assets/words/')).length)`); n != "1" {
-		t.Errorf("the first view has the words of %s languages, want one", n)
+	for _, visit := range []string{"first", "second"} {
+		b.see("tbody", "Bogaert")
+		b.until(`performance.getEntriesByName('carelog.first').length === 1`, "the first view")
+		var size, took int
+		if _, err := fmt.Sscan(b.text(firstView), &size, &took); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("the %s view is %d bytes and stands after %d ms", visit, size, took)
+		if size > 100_000 || visit == "first" && size < 20_000 {
+			t.Errorf("the %s view is %d bytes, want less than 100 KB, and not next to nothing", visit, size)
+		}
+		if n := b.text(`String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/assets/words/')).length)`); n != "1" {
+			t.Errorf("the first view has the words of %s languages, want one", n)
+		}
+		b.visit("/")
 	}
 }
 
@@ -55,6 +64,11 @@ func BenchmarkFindAmong20000(b *testing.B) {
 			entries = append(entries, projections.Entry{Sequence: uint64(i + 1), Event: e, Body: []byte(body), Stored: e.Time})
 		}
 		if _, err := d.store.Apply(b.Context(), projections.Batch{Entries: entries}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for d.store.Waiting() > 0 { // what a desk does beside everything else
+		if _, err := d.store.Index(b.Context(), patients); err != nil {
 			b.Fatal(err)
 		}
 	}

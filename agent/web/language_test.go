@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
 // sameWords runs in the browser and says where a language has other words than English: one
@@ -89,7 +92,12 @@ func TestLanguages(t *testing.T) {
 // The language of a browser that has chosen none is the one that it asks for.
 func TestLanguageOfTheBrowser(t *testing.T) {
 	d := newDesk(t)
-	b := openBrowser(t, d, chromedp.Flag("accept-lang", "de-BE,fr"))
+	b := openBrowser(t, d)
+	override := emulation.SetUserAgentOverrideParams{UserAgent: b.text(`navigator.userAgent`), AcceptLanguage: "de-BE,fr"}
+	if _, err := chromedp.Call(b.ctx, emulation.SetUserAgentOverride, override); err != nil {
+		t.Fatal(err)
+	}
+	b.visit("/")
 	b.see("nav", "Patienten")
 }
 
@@ -121,5 +129,44 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("found %d reasons in the agent's source, want all of them", found)
+	}
+}
+
+// Every reason for which a Sumehr is behind, every action but those that only somebody else can
+// take, and every problem has words.
+func TestCodesHaveWords(t *testing.T) {
+	english, err := os.ReadFile("pages/words/en.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := func(block string) string {
+		_, rest, _ := strings.Cut(string(english), "\n"+block+": {")
+		inside, _, _ := strings.Cut(rest, "},")
+		return inside
+	}
+	has := func(block, code string) {
+		t.Helper()
+		if !regexp.MustCompile(`(^|[ {,\n])'?` + regexp.QuoteMeta(code) + `'?: '`).MatchString(within(block)) {
+			t.Errorf("%s has no words for %q", strings.TrimSpace(block), code)
+		}
+	}
+	found := regexp.MustCompile(`ProblemCode = "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(found) < 10 {
+		t.Errorf("found %d problems in the agent's source, want all of them", len(found))
+	}
+	for _, m := range found {
+		has("  problems", m[1])
+	}
+	_, sumehr, _ := strings.Cut(string(english), "\n  sumehr: {")
+	english = []byte(sumehr)
+	for _, r := range append(standing.Reasons, standing.Off, standing.Newest) {
+		has("    reasons", string(r))
+		if do := r.Do(); do != standing.Nothing && do != standing.SetUpHub && do != standing.LogIn {
+			has("    do", string(do))
+		}
 	}
 }

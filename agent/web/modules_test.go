@@ -1,24 +1,5 @@
 package web_test
 
-import (
-	"os"
-	"testing"
-)
-
-// moduleNames are the files of the pages' script, but for the one that HTML itself names.
-func moduleNames(t *testing.T) []string {
-	t.Helper()
-	files, err := os.ReadDir("pages/js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, f := range files {
-		names = append(names, f.Name())
-	}
-	return names
-}
-
 // moduleTests runs in the browser and returns what is wrong, a line each.
 const moduleTests = `(async () => {
 	const wrong = [];
@@ -106,6 +87,15 @@ const moduleTests = `(async () => {
 	want('no union of two doses is proposed', proposal(['{"l":[{"d":2}]}', '{"l":[{"d":3}]}'], '{"l":[{"d":1}]}', 'l'), undefined);
 	want('digits are kept', merged([one, two], root, new Map([['a', 0], ['l', both], ['b', 1]])), '{"a":1.00,"l":[{"x":1},{"y":2.50},{"z":3}]}');
 	want('a deletion beside two', merged([undefined, one, two], root, new Map([['a', 2]])), one.replace('1.00', '2'));
+
+	const consent = '{"resourceType":"Consent","status":"active","category":[{"coding":[{"system":"http://x","code":"y"},{"system":"https://carelog.eu/fhir/CodeSystem/cd-therapeuticlinktype","code":"gmd"}]}],"provision":{"period":{"start":"2026"},"type":"permit"}}';
+	want('another relation, and what is beside it', writeValues('Consent', consent, { ...readValues('Consent', JSON.parse(consent)), about: 'gpconsultation', from: '' }), consent.replace('"gmd"', '"gpconsultation"').replace('"period":{"start":"2026"},', ''));
+	const { holds, tableOf, isWish, isPublication } = await import('/assets/js/consents.js');
+	for (const [name, content, expected] of [['active', { status: 'active' }, true], ['withdrawn', { status: 'inactive' }, false], ['a year', { status: 'active', provision: { period: { start: '2026', end: '2026' } } }, true],
+		['over', { status: 'active', provision: { period: { end: '2026-03-11' } } }, false], ['its last day', { status: 'active', provision: { period: { end: '2026-03-12' } } }, true],
+		['to come', { status: 'active', provision: { period: { start: '2026-03-13' } } }, false], ['this month', { status: 'active', provision: { period: { start: '2026-03', end: '2026-03' } } }, true]]) want('a consent: ' + name, holds(content, '2026-03-12'), expected);
+	want('a code of a table', tableOf({ category: [{ coding: [{ system: 'http://x', code: 'y' }, { system: 'https://z/CD-THERAPEUTICLINKTYPE', code: 'gmd' }] }] }), { table: 'cd-therapeuticlinktype', code: 'gmd', path: ['category', 0, 'coding', 1] });
+	want('no wish', [isWish(undefined), isWish({ resourceType: 'Consent' }), isPublication({ resourceType: 'DocumentReference' })], [false, false, false]);
 
 	const { marked } = await import('/assets/js/textdiff.js');
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');

@@ -142,6 +142,8 @@ func isPage(address string) bool {
 		return len(parts) == 1
 	case "patients":
 		return len(parts) == 2
+	case "sumehr":
+		return len(parts) <= 2
 	case "history":
 		return len(parts) == 3
 	case "conflicts":

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 )
 
@@ -13,9 +14,15 @@ import (
 func tour(t *testing.T, look func(b *browser, state string)) {
 	t.Helper()
 	d := newDesk(t)
+	at := &playedHub{stands: map[string]string{}}
+	d.atHub(at)
+	d.judged()
 	b := openBrowser(t, d)
 	b.see("#main", "No patients are here yet")
 	look(b, "empty")
+	b.visit("/sumehr")
+	b.see(".empty", "No Sumehr is kept up to date yet")
+	look(b, "sumehr-none")
 	b.visit("/conflicts")
 	b.see(".empty", "no conflicts")
 	look(b, "no-conflicts")
@@ -65,6 +72,31 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	stop("conflict-allergy", "/conflicts/AllergyIntolerance/a9", ".compare", "Bronchospasm")
 	stop("conflict-three", "/conflicts/DocumentReference/n9", ".compare", "Keep it deleted")
 
+	stop("sumehrs", "/sumehr", ".sumehrs", "Wim Jozef Bogaert")
+	stop("sumehr", "/sumehr/p7", ".sumehr-sections", "Penicillin")
+	stop("sumehr-xml", "/sumehr/p8?view=xml", "pre.xml", "kmehrmessage")
+	stop("sumehr-no-hub", "/sumehr/p8?view=hub", ".empty", "No hub")
+	stop("privacy-no-hub", "/patients/p7?view=privacy", ".privacy", "No hub")
+	at.set(func() {
+		const facts = `"records":[],"findings":[],"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},"hub":{"uri":"/subject/57031211366/sumehr/12345/3","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
+		at.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
+		at.stands["p6"] = `{"patient":"p6","wish":{"holds":false,"records":[]},"reason":"off","text":"it is not to be kept up to date on the hub",` + facts
+		at.holds = `{"holds":[{"uri":"/subject/57031211366/sumehr/12345/4","author":"10000204001","recorded":"2026-11-24T10:00:00Z","ours":false},{"uri":"/subject/57031211366/sumehr/12345/3","author":"10000007004","recorded":"2026-11-20T10:00:00Z","ours":true}],"sumehr":{"patient":{"name":"Jan Janssens"},"author":{"name":"Dr Else"},"made":"2026-11-24 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder pain","begin":"2026"}]}]}}`
+	})
+	stop("privacy", "/patients/p7?view=privacy", ".standing", "Hub cannot be reached")
+	b.click(".privacy .section-head button[aria-label*=relation]", "Add")
+	b.see(".form", "Until")
+	look(b, "privacy-form")
+	b.click(".form button[type=button]", "Cancel")
+	stop("privacy-off", "/patients/p6?view=privacy", ".privacy", "choice of its own")
+	b.click(".privacy button", "Take from the hub")
+	b.see("dialog", "no longer find it")
+	look(b, "privacy-revoke")
+	stop("sumehr-hub", "/sumehr/p7?view=hub", ".list", "from elsewhere")
+	d.set(func() { d.open = []agent.Opened{{Patient: "p7", Author: "dr-2", Device: "desk-2"}} })
+	stop("dossier-colleague", "/patients/p7", ".colleagues", "Marc Dubois")
+	d.set(func() { d.open = nil })
+
 	waiting(d)
 	d.set(func() {
 		d.status.Color, d.status.Reason, d.status.ByChoice = light.Offline, "you chose to work offline", true
@@ -74,6 +106,7 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	b.click("#light", "")
 	b.see("#light-details", "Work online")
 	look(b, "light-offline")
+	stop("sumehrs-offline", "/sumehr", ".sumehrs", "Waits for the server")
 	stop("dossier-offline", "/patients/p7", ".badge.queued", "Not yet on the server")
 	reading(d)
 	stop("first-sync", "/sync", ".activity", "left")
@@ -87,6 +120,12 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 		b.visit("/conflicts/MedicationStatement/m9")
 		b.until(`document.documentElement.lang === `+quote(language)+` && document.querySelector('.compare')`, language)
 		look(b, "conflict-"+language)
+		b.visit("/sumehr")
+		b.see(".sumehrs", "Bogaert")
+		look(b, "sumehrs-"+language)
+		b.visit("/patients/p7?view=privacy")
+		b.see(".standing", "")
+		look(b, "privacy-"+language)
 	}
 	b.run(`localStorage.removeItem('carelog.language')`)
 	d.pages.Close()

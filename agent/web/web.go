@@ -46,6 +46,11 @@ type Desk interface {
 	Prefetch(patients []string) error
 	// Positions is how far the desks of the practice have read, as far as it is known.
 	Positions(ctx context.Context) ([]agent.DevicePosition, error)
+	// OpenDossier notes that a page has a patient's dossier open, for so long; an empty patient:
+	// it has none. Errors wrap agent.ErrTooManyPages.
+	OpenDossier(page, patient, author string, lasts time.Duration) error
+	// OpenElsewhere is what the other desks have open, as far as it is known.
+	OpenElsewhere() []agent.Opened
 	// Past are the last synchronisations, the newest first.
 	Past() []light.Episode
 	// Changed returns a channel that is closed at the next change of light, store or outbox.
@@ -148,6 +153,7 @@ func New(c Config) *Handler {
 	h.route("/api/sumehr/{patient}/hub", methods{"GET": h.lookAtHub})
 	h.route("/api/history/{type}/{id}", methods{"GET": h.history})
 	h.route("/api/history/{type}/{id}/compare", methods{"GET": h.compareVersions})
+	h.route("/api/open", methods{"GET": h.opened, "POST": h.open})
 	h.route("/api/prefetch", methods{"POST": h.prefetch})
 	h.route("/api/devices", methods{"GET": h.devices})
 	h.route("/api/devices/{id}/revoke", methods{"POST": h.revoke})

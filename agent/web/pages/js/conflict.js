@@ -1,6 +1,7 @@
 // One conflict: its versions side by side, and the choice.
 
 import { deleteRecord, get, parse, request, writeRecord } from './api.js';
+import { dropChoices, keepChoices, keptChoices } from './choices.js';
 import { byMember, rowsOf } from './comparison.js';
 import { onKeys } from './conflictkeys.js';
 import { decidedNote, forgetDecision, recall, remember } from './decided.js';
@@ -23,9 +24,7 @@ let turnedAt = -Infinity;
 export function conflict(main, { type, id }, current) {
   const page = new Conflict(type, id, main, current);
   const undo = new URLSearchParams(location.search).get('undo');
-  if (undo) page.undo(undo);
-  else page.load();
-  return { title: `${words.conflicts.title}: ${kind(type)}`, leave: () => page.leave() };
+  return { title: `${words.conflicts.title}: ${kind(type)}`, ready: undo ? page.undo(undo) : page.load(), leave: () => page.leave() };
 }
 
 class Conflict {
@@ -90,6 +89,16 @@ class Conflict {
     this.before = textAt(text, ['ancestor', 'content']);
     this.rows = rowsOf(answer);
     this.choices = new Map(this.members().map((m) => [m, proposal(this.versions, this.before, m)]).filter(([, choice]) => choice !== undefined));
+    const kept = keptChoices(this.type, this.id, this.named());
+    if (kept && this.mayMix()) {
+      this.byField = true;
+      this.choices = new Map(this.members().filter((m) => kept.has(m)).map((m) => [m, kept.get(m)]));
+    }
+  }
+
+  // named names the versions that are shown, and what is written over them.
+  named() {
+    return [this.over, ...this.answer.heads.map((head) => head.event)].join();
   }
 
   members() {
@@ -200,6 +209,7 @@ class Conflict {
     if (choice === both && union(this.versions, this.before, row.member) === undefined) return null;
     return radio(row, choice, this.choices.get(row.member) === choice, (member, chosen) => {
       this.choices.set(member, chosen);
+      keepChoices(this.type, this.id, this.named(), this.choices);
       show(document.getElementById('preview'), this.bar());
     });
   }
@@ -207,6 +217,8 @@ class Conflict {
   toggleFields() {
     if (!this.answer || !this.mayMix()) return;
     this.byField = !this.byField;
+    if (this.byField) keepChoices(this.type, this.id, this.named(), this.choices);
+    else dropChoices(this.type, this.id);
     this.render('');
     (this.byField ? this.main.querySelector('input:checked') ?? this.main.querySelector('.pick input') : this.main.querySelector('button.keep'))?.focus();
   }
@@ -261,6 +273,7 @@ class Conflict {
     button.textContent = words.conflicts.keeping;
     try {
       const event = await this.write(choice);
+      dropChoices(this.type, this.id);
       remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text });
       announce(words.conflicts.solved);
       turnedAt = performance.now();

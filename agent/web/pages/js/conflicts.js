@@ -56,9 +56,8 @@ export function conflicts(main, _, current) {
       again();
     } else if (message.kind === 'reset') again();
   });
-  load();
   return {
-    title: words.conflicts.title,
+    title: words.conflicts.title, ready: load(),
     leave: () => {
       stop();
       again.cancel();

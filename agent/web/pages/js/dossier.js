@@ -2,6 +2,7 @@
 
 import { deleteRecord, get, readRecord } from './api.js';
 import { announce, h, later, show } from './dom.js';
+import { colleagues } from './colleagues.js';
 import { ask } from './dialog.js';
 import { draftsOf } from './drafts.js';
 import { editDraft, form, newDraft } from './forms.js';
@@ -10,6 +11,7 @@ import { titled } from './light.js';
 import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
 import { measurements } from './measurements.js';
+import { ofPrivacy, privacy } from './privacy.js';
 import { entryRow, historyLink, otherRegistrations } from './registrations.js';
 import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
 import { rewrite } from './router.js';
@@ -18,12 +20,18 @@ import { date, kind, moment, within, words } from './words.js';
 
 const left = ['DocumentReference', 'Observation', 'Immunization'];
 const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
+const hubEvery = 10000; // ms: what the hub answers changes no record
+const views = ['overview', 'timeline', 'privacy'];
 
 // On paper there is nothing to open: what is folded is printed as well, with the moment of it.
 window.addEventListener('beforeprint', () => {
   document.querySelectorAll('main details.past, main details.group').forEach((d) => { d.open = true; });
   document.querySelectorAll('.printed').forEach((p) => { p.textContent = printed(); });
 });
+
+function addressOf(view) {
+  return view === 'overview' ? location.pathname : `${location.pathname}?view=${view}`;
+}
 
 function printed() {
   return words.dossier.printed(moment(new Date().toISOString(), true));
@@ -32,8 +40,7 @@ function printed() {
 /** dossier is the page of one patient. */
 export function dossier(main, { id }, current) {
   const page = new Dossier(id, main, current);
-  page.load();
-  return { title: words.loading, leave: () => page.leave() };
+  return { title: words.loading, ready: page.load(), leave: () => page.leave() };
 }
 
 class Dossier {
@@ -45,18 +52,26 @@ class Dossier {
     this.names = new Map();
     this.forms = new Map(); // by place: the form that is open there
     this.head = h('header', { class: 'dossier-head' });
-    this.places = Object.fromEntries(['Patient', ...left, ...right].map((type) => [type, h('div', { class: 'place' })]));
+    this.places = Object.fromEntries(['Patient', 'Consent', ...left, ...right].map((type) => [type, h('div', { class: 'place' })]));
     this.lists = Object.fromEntries([...left, ...right].map((type) => [type, h('div', { class: 'entries' })]));
     this.others = h('div', { class: 'others' });
     this.timeline = timeline();
-    this.inTime = new URLSearchParams(location.search).get('view') === 'timeline';
+    this.privacy = privacy(id, this.places.Consent, {
+      add: (code) => this.addConsent(code), edit: (r) => this.edit(r), remove: (r) => this.remove(r), changed: () => this.load(),
+    });
+    this.asked = new URLSearchParams(location.search);
+    this.view = views.find((name) => name === this.asked.get('view')) ?? 'overview';
     this.again = later(() => this.load(), 120);
     this.stop = onLive((message) => this.hear(message));
+    this.colleagues = colleagues(id);
+    this.clock = setInterval(() => this.drawPrivacy(), hubEvery);
     show(main, h('p', { class: 'loading' }, words.loading));
   }
 
   leave() {
     this.stop();
+    this.colleagues.leave();
+    clearInterval(this.clock);
     this.again.cancel();
   }
 
@@ -65,6 +80,7 @@ class Dossier {
       forget(message.change);
       if (message.change.patient === this.id || (message.change.type === 'Patient' && message.change.id === this.id)) this.again();
     }
+    if (message.kind === 'status') this.drawPrivacy(); // a Sumehr waits for the light
     // What waits may have left the queue without any record having changed.
     if (message.kind === 'reset' || (message.kind === 'status' && (this.incomplete || this.queued.size > 0 || message.status.outbox > 0))) this.again();
   }
@@ -108,12 +124,19 @@ class Dossier {
         h('a', { class: 'button', href: '/' }, words.toPatients)));
       return;
     }
-    if (!this.head.isConnected) this.frame();
+    const first = !this.head.isConnected;
+    if (first) this.frame();
     show(this.head, this.header(person));
     for (const type of [...left, ...right]) this.list(type);
+    if (this.view === 'privacy') this.drawPrivacy();
     this.timeline.draw(this.records.filter((r) => r.type !== 'Patient'), this.names);
     const shown = new Set(['Patient', ...left, ...right]);
-    show(this.others, otherRegistrations(this.records.filter((r) => !shown.has(r.type) || (r.type === 'Patient' && r.id !== this.id)), this.names));
+    show(this.others, otherRegistrations(this.records.filter((r) => (!shown.has(r.type) && !ofPrivacy(r)) || (r.type === 'Patient' && r.id !== this.id)), this.names));
+    if (first) this.begin();
+  }
+
+  drawPrivacy() {
+    if (this.records && this.view === 'privacy') this.privacy.draw(this.records, this.names);
   }
 
   // frame is made once, so that a form keeps its text and its cursor while lists change.
@@ -124,28 +147,47 @@ class Dossier {
           words.dossier.addShort)),
       this.places[type], this.lists[type]);
     const drafts = draftsOf(this.id);
-    if (drafts.length > 0) this.inTime = false; // what was typed is seen first
-    this.overview = h('div', { class: 'columns', hidden: this.inTime },
+    if (drafts.length > 0) this.view = drafts.some((draft) => draft.type !== 'Consent') ? 'overview' : 'privacy'; // what was typed is seen first
+    this.overview = h('div', { class: 'columns' },
       h('div', { class: 'column' }, left.map(section), this.others), h('div', { class: 'column' }, right.map(section)));
-    this.timeline.element.hidden = !this.inTime;
-    show(this.main, this.head, this.places.Patient, this.views(), this.overview, this.timeline.element);
+    this.parts = { overview: this.overview, timeline: this.timeline.element, privacy: this.privacy.element };
+    show(this.main, this.head, this.colleagues.element, this.places.Patient, this.views(), Object.values(this.parts));
+    this.turn(this.view);
     for (const draft of drafts) this.open(draft.type, draft, true);
   }
 
-  // views switches between the two; what is being typed stays where it is.
+  // turn shows one of the views; what is being typed in another stays there.
+  turn(view) {
+    this.view = view;
+    for (const [name, part] of Object.entries(this.parts)) part.hidden = name !== view;
+    if (view === 'timeline') this.timeline.fill();
+    this.drawPrivacy();
+    for (const button of this.main.querySelectorAll('.views button')) button.setAttribute('aria-pressed', String(button.dataset.view === view));
+  }
+
   views() {
-    const button = (inTime, text) => h('button', {
-      type: 'button', 'aria-pressed': String(this.inTime === inTime), onclick: () => {
-        this.inTime = inTime;
-        rewrite(inTime ? `${location.pathname}?view=timeline` : location.pathname);
-        this.overview.hidden = inTime;
-        this.timeline.element.hidden = !inTime;
-        if (inTime) this.timeline.fill();
-        [...group.children].forEach((b, i) => b.setAttribute('aria-pressed', String((i === 1) === inTime)));
+    const w = words.dossier;
+    return h('div', { class: 'views', role: 'group', 'aria-label': w.views }, views.map((view) => h('button', {
+      type: 'button', dataset: { view }, onclick: () => {
+        rewrite(addressOf(view));
+        this.turn(view);
       },
-    }, text);
-    const group = h('div', { class: 'views', role: 'group', 'aria-label': words.dossier.views }, button(false, words.dossier.overview), button(true, words.dossier.timeline));
-    return group;
+    }, { overview: w.overview, timeline: w.timeline, privacy: words.privacy.title }[view])));
+  }
+
+  // begin opens what the address asks for, once: a record to be changed, or a consent to be recorded.
+  begin() {
+    const record = this.records.find((r) => `${r.type}/${r.id}` === this.asked.get('edit'));
+    if (record && editable(record.content)) this.edit(record);
+    else if (record) this.main.querySelector(`[data-record="${CSS.escape(this.asked.get('edit'))}"]`)?.scrollIntoView({ block: 'center' });
+    if (this.view === 'privacy' && words.form.about[this.asked.get('record')]) this.addConsent(this.asked.get('record'));
+    if (this.asked.has('edit') || this.asked.has('record')) rewrite(addressOf(this.view)); // not once more after a reload
+  }
+
+  addConsent(code) {
+    const draft = newDraft('Consent', this.id);
+    draft.values.about = code;
+    this.open('Consent', draft);
   }
 
   header(person) {
@@ -198,7 +240,7 @@ class Dossier {
   }
 
   list(type) {
-    const entries = this.records.filter((r) => r.type === type)
+    const entries = this.records.filter((r) => r.type === type && !ofPrivacy(r))
       .map((r) => ({ ...r, said: describe(r.content) }))
       .sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? '') || b.id.localeCompare(a.id));
     const now = entries.filter((r) => !r.said.past);
@@ -219,6 +261,7 @@ class Dossier {
   open(type, draft, restored = false) {
     const place = this.places[type];
     if (!place || !kinds[type]) return;
+    if ((type === 'Consent') !== (this.view === 'privacy') && type !== 'Patient') this.turn(type === 'Consent' ? 'privacy' : 'overview');
     if (this.forms.has(draft.key)) {
       this.forms.get(draft.key).focus();
       return;

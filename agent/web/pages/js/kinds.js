@@ -2,6 +2,7 @@
 // each field stands in the resource.
 
 import { parse } from './api.js';
+import { codingOf, newConsent, tableOf } from './consents.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
@@ -207,8 +208,25 @@ const patient = {
   make: () => ({ resourceType: 'Patient', name: [{ use: 'official' }] }),
 };
 
+const consent = {
+  type: 'Consent',
+  patient: 'patient',
+  fields: [
+    {
+      name: 'about', input: 'choice', options: words.form.about, required: true,
+      read: (r) => tableOf(r)?.code ?? '',
+      // Only the coding of the table: whatever else the category says stays.
+      write: (text, r, value) => setAt(text, tableOf(r)?.path ?? ['category', 0, 'coding', 0], codingOf(value)),
+    },
+    picked('holds', ['status'], words.form.holds, { required: true }),
+    plain('from', ['provision', 'period', 'start'], { input: 'date' }),
+    plain('until', ['provision', 'period', 'end'], { input: 'date' }),
+  ],
+  make: (patient) => ({ ...newConsent(patient, codingOf('retrospective')), dateTime: now() }),
+};
+
 /** kinds are all of them, by resource type. */
-export const kinds = Object.fromEntries([note, problem, allergy, medication, vaccination, measurement, patient].map((k) => [k.type, k]));
+export const kinds = Object.fromEntries([note, problem, allergy, medication, vaccination, measurement, consent, patient].map((k) => [k.type, k]));
 
 /** newText is the text of a new record, before its fields are filled in. */
 export function newText(kind, id, patientID) {
@@ -233,6 +251,7 @@ export function writeValues(kind, text, values) {
 /** editable reports whether the pages have a form for what a resource holds. */
 export function editable(resource) {
   if (!kinds[resource?.resourceType]) return false;
+  if (resource.resourceType === 'Consent') return tableOf(resource) !== null;
   // A measurement of another form, such as one of two parts, is the EHR's.
   if (resource.resourceType === 'Observation') return Boolean(resource.valueQuantity) && !resource.component;
   if (resource.resourceType !== 'DocumentReference') return true;

@@ -107,7 +107,7 @@ export function facts(now, all = false) {
   const rows = [
     [words.light.since, moment(now.since)],
     now.light === 'synchronising' && [words.light.lasts, duration(Math.max(0, (Date.now() - new Date(now.since)) / 1000))],
-    now.reason && [words.light.reason, reason(now.reason)],
+    now.reason && [words.light.reason, reason(now.reason, now.problem)],
     [words.light.server, now.server.url],
     [words.light.agreed, moment(now.server.agreed)],
     [words.light.queue, number(now.outbox)],
@@ -115,6 +115,7 @@ export function facts(now, all = false) {
     now.set_aside > 0 && [words.light.setAside, number(now.set_aside)],
     all && [words.light.position, words.light.of(now.position.sequence, now.server.sequence)],
     all && [words.light.conflicts, number(now.conflicts)],
+    now.sumehr_behind > 0 && [words.light.sumehr, h('a', { href: '/sumehr' }, number(now.sumehr_behind))],
     all && [words.light.practice, now.practice],
     [words.light.device, now.device_name || now.device],
   ].filter(Boolean);

@@ -7,12 +7,12 @@ import { get } from './api.js';
 const listeners = new Set();
 const channel = new BroadcastChannel('carelog.live');
 const silence = 40000; // ms without a byte after which the stream is taken for dead
-const state = { lastID: '', status: null, contact: 'connecting' };
+const state = { lastID: '', status: null, open: [], contact: 'connecting' };
 let leading = false;
 
 /**
  * onLive calls f with each message: {kind: 'status', status}, {kind: 'change', change},
- * {kind: 'reset'} or {kind: 'contact', contact: 'live' | 'stale' | 'login'}. It returns a
+ * {kind: 'open', open}, {kind: 'reset'} or {kind: 'contact', contact: 'live' | 'stale' | 'login'}. It returns a
  * function that ends the calls.
  */
 export function onLive(f) {
@@ -23,6 +23,11 @@ export function onLive(f) {
 /** status is what was last heard; null before the first time. */
 export function status() {
   return state.status;
+}
+
+/** openElsewhere is which dossiers other desks have open: {patient, author, device} each. */
+export function openElsewhere() {
+  return state.open;
 }
 
 /** refreshStatus asks for the status at once, after something that changed it. */
@@ -102,6 +107,7 @@ function take(block) {
   const message = { kind: fields.event, id: fields.id };
   if (message.kind === 'status') message.status = data;
   if (message.kind === 'change') message.change = data;
+  if (message.kind === 'open') message.open = data.open;
   spread(message);
 }
 
@@ -113,14 +119,18 @@ function spread(message) {
 function tellAll() {
   channel.postMessage({ kind: 'contact', contact: state.contact });
   if (state.status) channel.postMessage({ kind: 'status', status: state.status, id: state.lastID });
+  channel.postMessage({ kind: 'open', open: state.open });
 }
 
 function hear(message) {
   if (message.id) state.lastID = message.id;
   if (message.kind === 'status') state.status = message.status;
+  if (message.kind === 'open') state.open = message.open;
   if (message.kind === 'contact') {
     if (message.contact === state.contact) return;
     state.contact = message.contact;
+    // Each stream begins with what is open; without one nobody knows.
+    if (message.contact !== 'live') state.open = [];
   }
   for (const f of [...listeners]) f(message);
 }

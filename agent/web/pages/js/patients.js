@@ -2,12 +2,10 @@
 
 import { get, resources, search } from './api.js';
 import { h, later, show } from './dom.js';
-import { form, newDraft } from './forms.js';
-import { draftsOf } from './drafts.js';
 import { onLive, status } from './live.js';
 import { queryOf } from './query.js';
 import { age, nameOf, ssinOf, writeSSIN } from './resource.js';
-import { go, rewrite } from './router.js';
+import { rewrite } from './router.js';
 import { date, words } from './words.js';
 
 const atOnce = '50';
@@ -82,10 +80,9 @@ export function patients(main) {
     if (message.kind === 'reset' || (message.kind === 'change' && message.change.type === 'Patient') ||
       (message.kind === 'status' && Boolean(message.status.incomplete) !== partial)) again();
   });
-  load();
   queueMicrotask(() => input.focus());
   return {
-    title: words.patients.title,
+    title: words.patients.title, ready: load(),
     leave: () => {
       stop();
       abort?.abort();
@@ -93,17 +90,6 @@ export function patients(main) {
       again.cancel();
     },
   };
-}
-
-/** newPatient is the page to register a patient. */
-export function newPatient(main) {
-  const earlier = draftsOf('new').find((d) => d.type === 'Patient');
-  const made = form(earlier ?? newDraft('Patient', ''), {
-    restored: Boolean(earlier), done: (id) => go(`/patients/${id}`), closed: () => go('/'),
-  });
-  show(main, h('div', { class: 'page-head' }, h('h1', {}, words.patients.newTitle)), h('div', { class: 'card narrow' }, made.element));
-  queueMicrotask(() => made.focus());
-  return { title: words.patients.newTitle };
 }
 
 function row(person) {

@@ -2,9 +2,10 @@
 
 import { h } from './dom.js';
 import { describe, value } from './resource.js';
-import { collator, date, kind, label, number, words } from './words.js';
+import { collator, date, kind, label, moment, number, words } from './words.js';
 
 const firstOnes = 5;
+const mostInPlace = 3;
 
 /** entryRow is one registration, with what can be done with it. */
 export function entryRow(r, names, { edit, remove }) {
@@ -16,11 +17,23 @@ export function entryRow(r, names, { edit, remove }) {
         ? [said.title && h('p', { class: 'registration-title' }, said.title, said.state && h('span', { class: said.high ? 'chip high' : 'chip' }, said.state)),
           said.detail && h('p', { class: r.type === 'DocumentReference' ? 'registration-text' : 'registration-detail' }, said.detail)]
         : h('p', { class: 'registration-detail' }, words.dossier.unread),
-      h('p', { class: 'registration-meta' }, meta(r, said, names), badges(r))),
+      h('p', { class: 'registration-meta' }, meta(r, said, names), badges(r)),
+      r.conflict && inPlace(r, names)),
     h('div', { class: 'registration-tools' },
       historyLink(r, name),
       edit && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.edit}: ${name}`, onclick: edit }, words.dossier.edit),
       r.content && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.remove}: ${name}`, onclick: remove }, words.dossier.remove)));
+}
+
+// inPlace are the versions of a conflict that are not the one shown, where that one stands: who
+// reads the dossier sees all that somebody registered, without opening the comparison.
+function inPlace(r, names) {
+  return h('ul', { class: 'in-place', 'aria-label': words.conflicts.versions }, r.heads.slice(1, 1 + mostInPlace).map((head) => {
+    const said = head.content && describe(head.content);
+    return h('li', {}, head.deleted ? h('strong', {}, words.conflicts.deleted) : !said ? words.conflicts.unread
+      : [h('strong', {}, said.title !== r.said.title ? said.title : ''), said.state && h('span', { class: said.high ? 'chip high' : 'chip' }, said.state), said.detail && h('span', {}, ` ${said.detail}`)],
+    h('small', {}, ` ${words.dossier.by(names.get(head.author) ?? head.author)}, ${moment(head.time)}`));
+  }), r.heads.length > 1 + mostInPlace && h('li', {}, words.synchronisation.more(r.heads.length - 1 - mostInPlace)));
 }
 
 /** historyLink leads to all versions of a registration. */

@@ -1,5 +1,6 @@
 // What a FHIR resource says, in words.
 
+import { isPublication, isWish, refuses, tableOf } from './consents.js';
 import { date, kind, label, words } from './words.js';
 
 /** SSIN is the system of the Belgian national number. */
@@ -91,8 +92,20 @@ export function describe(resource) {
 }
 
 const describers = {
+  Consent: (r) => {
+    const { start, end } = r.provision?.period ?? {};
+    const code = tableOf(r)?.code;
+    const title = isWish(r) ? (refuses(r) ? words.privacy.refused : words.privacy.wish) : code && (words.form.about[code] ?? code);
+    return {
+      title: title || describeOther(r).title, detail: start || end ? words.privacy.period(date(start) || '…', date(end) || '…') : '',
+      state: r.status === 'active' ? '' : words.form.holds[r.status] ?? words.codes[r.status] ?? r.status, when: start ?? r.dateTime,
+      past: r.status !== 'active' || Boolean(end && end < new Date().toISOString().slice(0, end.length)),
+    };
+  },
   Patient: (r) => ({ title: personName(r), detail: '', state: '', when: r.birthDate, past: false }),
-  DocumentReference: (r) => ({
+  DocumentReference: (r) => (isPublication(r) ? {
+    title: words.privacy.publication, detail: r.masterIdentifier?.value ?? '', state: r.status === 'current' ? '' : words.privacy.takenBack, when: r.date, past: r.status !== 'current',
+  } : {
     title: noteText(r) === null ? r.description || concept(r.type) || kind('DocumentReference') : r.description ?? '',
     detail: noteText(r) ?? r.content?.[0]?.attachment?.title ?? '', state: '', when: r.date ?? r.context?.period?.start, past: r.status === 'superseded',
   }),

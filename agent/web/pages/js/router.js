@@ -9,19 +9,20 @@ let leave = () => {};
 let turn = 0;
 
 /**
- * start shows the page of the address and follows links. A route is [pattern, view]; a view
- * is called with (main, parameters) and returns {title, leave}; both may be missing.
+ * start shows the page of the address and follows links; it is done when the first page stands.
+ * A route is [pattern, load], and load gives the view, at once or when it has come. A view is
+ * called with (main, parameters, current) and returns {title, leave, ready}; all may be missing.
  */
 export function start(list) {
   routes = list;
   window.addEventListener('popstate', () => open());
   document.addEventListener('click', (event) => {
     const link = event.target.closest?.('a[href^="/"]');
-    if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+    if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.target || link.hasAttribute('download')) return;
     event.preventDefault();
     go(link.getAttribute('href'));
   });
-  open();
+  return open();
 }
 
 /** go opens an address. */
@@ -36,14 +37,14 @@ export function rewrite(address) {
   history.replaceState(null, '', address);
 }
 
-function open() {
+async function open() {
   const mine = ++turn;
   leave();
   leave = () => {};
   const main = document.getElementById('main');
   const found = routes.map(([pattern, view]) => [view, match(pattern, location.pathname)]).find(([, parameters]) => parameters);
   for (const link of document.querySelectorAll('nav a')) {
-    const here = link.getAttribute('href') === '/' ? !/^\/(conflicts|sync)/.test(location.pathname) : location.pathname.startsWith(link.getAttribute('href'));
+    const here = link.getAttribute('href') === '/' ? !/^\/(conflicts|sumehr|sync)/.test(location.pathname) : location.pathname.startsWith(link.getAttribute('href'));
     if (here) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
@@ -52,11 +53,28 @@ function open() {
     show(main, h('section', { class: 'empty' }, h('h1', {}, words.nothingFound), h('a', { class: 'button', href: '/' }, words.toPatients)));
     return;
   }
-  const [view, parameters] = found;
+  const [load, parameters] = found;
+  let view = load();
+  if (view instanceof Promise) {
+    view = await view.catch(() => null);
+    if (mine !== turn) return;
+  }
+  if (!view) {
+    missing(main);
+    return;
+  }
   const page = view(main, parameters, () => mine === turn) ?? {};
   leave = page.leave ?? leave;
   if (page.title) titled(page.title);
   main.focus({ preventScroll: true });
+  await page.ready;
+}
+
+// missing says that a page could not be fetched: carelog is not there.
+function missing(main) {
+  titled(words.errors.heading);
+  show(main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, words.errors.unreachable),
+    h('button', { type: 'button', class: 'button', onclick: () => location.reload() }, words.retry)));
 }
 
 function match(pattern, path) {

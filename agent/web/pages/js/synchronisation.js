@@ -8,7 +8,7 @@ import { activity, colour, facts, lamp, switcher, warnings } from './light.js';
 import { onLive, status } from './live.js';
 import { patient, practitioners } from './names.js';
 import { personName } from './resource.js';
-import { kind, moment, number, words } from './words.js';
+import { kind, moment, number, problem, words } from './words.js';
 
 const mostRows = 100;
 
@@ -51,10 +51,8 @@ export function synchronisation(main, _, current) {
     if (message.kind === 'status' || message.kind === 'reset') practiceAgain();
   });
   drawState();
-  drawQueue();
-  drawPractice();
   return {
-    title: words.synchronisation.title,
+    title: words.synchronisation.title, ready: Promise.all([drawQueue(), drawPractice()]),
     leave: () => {
       stop();
       again.cancel();
@@ -67,8 +65,11 @@ function lookAt(now) {
   const w = words.synchronisation;
   const inDoubt = Object.entries(now.doubts ?? {}).filter(([, n]) => n > 0);
   return [
-    now.conflicts > 0 && h('section', { class: 'card section conflicts-open' }, h('h2', {}, w.conflicts, ' ', h('span', { class: 'figure attention' }, number(now.conflicts))),
-      h('p', {}, h('a', { class: 'button', href: '/conflicts' }, w.toConflicts))),
+    h('div', { class: 'pair' },
+      now.conflicts > 0 && h('section', { class: 'card section conflicts-open' }, h('h2', {}, w.conflicts, ' ', h('span', { class: 'figure attention' }, number(now.conflicts))),
+        h('p', {}, h('a', { class: 'button', href: '/conflicts' }, w.toConflicts))),
+      now.sumehr_behind > 0 && h('section', { class: 'card section sumehr-behind' }, h('h2', {}, words.light.sumehr, ' ', h('span', { class: 'figure attention' }, number(now.sumehr_behind))),
+        h('p', {}, h('a', { class: 'button', href: '/sumehr' }, words.sumehr.toTable)))),
     now.warnings?.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.warnings), warnings(now.warnings)),
     inDoubt.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.doubts), h('p', {}, w.doubtsText),
       h('dl', { class: 'facts' }, inDoubt.map(([name, n]) => h('div', {}, h('dt', {}, w.doubtNames[name] ?? name), h('dd', {}, number(n)))))),
@@ -107,10 +108,17 @@ function row(q, person, names, again) {
     h('td', {}, names.get(q.author) ?? q.author),
     h('td', { class: 'figures' }, moment(q.time)),
     h('td', { class: 'figures' }, number(q.attempts)),
-    h('td', {}, q.last_error ?? '', q.set_aside && h('div', { class: 'actions' },
+    h('td', {}, lastAnswer(q), q.set_aside && h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => post(`/api/outbox/${q.event}/retry`), w.retried, again) }, w.retry),
       h('button', { type: 'button', class: 'button small', onclick: (e) => act(e.target, () => download(q), '', () => {}) }, w.save),
       h('button', { type: 'button', class: 'button small danger', onclick: (e) => discard(q, e.target, again) }, w.discard))));
+}
+
+// lastAnswer is what the server said last, in the language in use; the exact words are in English.
+function lastAnswer(q) {
+  if (!q.last_error) return null;
+  if (!q.problem) return h('span', { lang: 'en' }, q.last_error);
+  return [problem(q.problem), h('details', {}, h('summary', {}, words.light.exactly), h('p', { lang: 'en' }, q.last_error))];
 }
 
 async function discard(q, button, again) {

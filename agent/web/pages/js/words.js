@@ -54,10 +54,30 @@ export function within(name) {
   return language === 'de' ? name : name.charAt(0).toLocaleLowerCase(locale) + name.slice(1);
 }
 
-/** reason says the light's reason, which comes in English, in the language in use. */
-export function reason(text) {
-  const said = words.light.reasons[text.replace(/\d+/, '#')];
-  return typeof said === 'function' ? said(Number(/\d+/.exec(text)?.[0])) : said ?? text;
+/** sentence writes what is said as it stands at the beginning of one. */
+export function sentence(text) {
+  return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
+}
+
+/** reason says the light's reason, which comes in English, in the language in use, and the cause by its code. */
+export function reason(text, cause) {
+  const [head] = text.split(': ');
+  const said = words.light.reasons[head.replace(/\d+/, '#')];
+  const meant = typeof said === 'function' ? said(Number(/\d+/.exec(head)?.[0])) : said;
+  if (!meant) return text;
+  return cause && cause.code !== 'other' ? `${meant}. ${problem(cause)}` : head === text ? meant : `${meant}: ${text.slice(head.length + 2)}`;
+}
+
+/** problem says what stands in the way: {code, args}. */
+export function problem({ code, args = [] }) {
+  const said = words.problems[code] ?? words.problems.other;
+  return typeof said === 'function' ? said(...args.map((arg) => recordName(arg))) : said;
+}
+
+// recordName says the type of a record in words, where what is named is one.
+function recordName(name) {
+  const [type, id] = name.split('/');
+  return id ? `${kind(type)} ${id}` : name;
 }
 
 /**

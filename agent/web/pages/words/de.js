@@ -6,7 +6,7 @@ export default {
   product: 'carelog',
   skip: 'Zum Inhalt',
   language: 'Sprache',
-  nav: { label: 'Seiten', patients: 'Patienten', conflicts: 'Konflikte', synchronisation: 'Synchronisation' },
+  nav: { label: 'Seiten', patients: 'Patienten', conflicts: 'Konflikte', synchronisation: 'Synchronisation', sumehr: 'Sumehr' },
   loading: 'Einen Augenblick…',
   nothingFound: 'Diese Seite gibt es nicht.',
   toPatients: 'Zu den Patienten',
@@ -22,6 +22,7 @@ export default {
     answer: 'carelog hat mit {0} geantwortet.',
     heading: 'Das konnte nicht gezeigt werden',
     codes: {
+      'not-wished': 'Der Sumehr ist für diesen Patienten ausgeschaltet.', wished: 'Schalten Sie den Sumehr zuerst aus.', nothing: 'Der Hub hat nichts von uns.', 'no-hub': 'An diesem PC ist kein Hub eingerichtet.', 'no-session': 'Niemand ist am Hub angemeldet.', unreachable: 'Nicht erreichbar.', hub: 'Der Hub hat es abgelehnt.', 'too-many': 'Zu viele Seiten sind offen.',
       request: 'carelog versteht diese Anfrage nicht.', 'not-found': 'Das ist nicht hier.', revoked: 'Die Praxis vertraut diesem PC nicht mehr.',
       protected: 'Das ist ein PC der Praxis und kann hier nicht geändert werden.', gone: 'Das wurde gelöscht.', moved: 'Dieser Eintrag gehört zu einem anderen Patienten.',
       content: 'Dieser Eintrag kann nicht gelesen werden.', structure: 'Dieser Eintrag ist so nicht gültig.', choice: 'Diese Wahl ist nicht möglich.', refused: 'Der Server lehnt das ab.',
@@ -42,7 +43,7 @@ export default {
     },
     open: '{0}. Einzelheiten zeigen',
     since: 'Seit', reason: 'Grund', server: 'Server', agreed: 'Letzte Übereinstimmung', queue: 'Noch nicht auf dem Server',
-    setAside: 'Beiseitegelegt', position: 'Position', practice: 'Praxis', device: 'Dieser PC', conflicts: 'Konflikte', lasts: 'Dauert schon',
+    setAside: 'Beiseitegelegt', position: 'Position', practice: 'Praxis', device: 'Dieser PC', conflicts: 'Konflikte', sumehr: 'Sumehrs nicht aktuell', lasts: 'Dauert schon',
     never: 'noch nicht',
     workOffline: 'Offline arbeiten', workOnline: 'Online arbeiten',
     details: 'Alle Einzelheiten',
@@ -55,6 +56,7 @@ export default {
     agenda: 'Terminliste zuerst geholt',
     of: '{0} von {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Dieser PC und der Server werden sich nicht einig',
       'you chose to work offline': 'Sie haben gewählt, offline zu arbeiten',
       'no connection to the server': 'Keine Verbindung zum Server',
       'everything is on the server': 'Alles ist auf dem Server',
@@ -113,6 +115,7 @@ export default {
   months: { one: '{0} Monat', other: '{0} Monate' },
 
   dossier: {
+    colleague: '{0} hat diese Akte auch offen, an {1}.', somebody: 'Jemand', colleagueHint: 'Sprechen Sie sich ab, bevor Sie beide dasselbe ändern.',
     safety: 'Sicherheitsangaben', bornOn: 'geboren {0}',
     allergies: 'Allergien',
     noAllergies: 'Keine Allergien eingetragen',
@@ -171,6 +174,7 @@ export default {
     nothing: 'Es wurde nichts geändert.',
     failed: 'Nicht gespeichert',
     fields: {
+      about: 'Was', holds: 'Stand', from: 'Von', until: 'Bis',
       text: 'Notiz', title: 'Titel', problem: 'Problem', since: 'Seit', clinical: 'Zustand', remark: 'Bemerkung',
       substance: 'Allergisch gegen', criticality: 'Wie ernst', reaction: 'Reaktion',
       medicine: 'Arzneimittel', dose: 'Dosis und Anweisung', taking: 'Zustand', start: 'Begonnen',
@@ -180,6 +184,11 @@ export default {
     choose: 'nicht angegeben',
     clinical: { active: 'Aktiv', recurrence: 'Wiedergekehrt', relapse: 'Rückfall', inactive: 'Nicht aktiv', remission: 'In Remission', resolved: 'Vorbei' },
     criticality: { high: 'Hohes Risiko', low: 'Geringes Risiko', 'unable-to-assess': 'Risiko nicht bekannt' },
+    about: {
+      retrospective: 'Informierte Zustimmung des Patienten', gmd: 'Globale medizinische Akte wird hier geführt', gpconsultation: 'Konsultation beim Hausarzt', medicalhouse: 'Medizinisches Haus',
+      carepath: 'Behandlungspfad',
+    },
+    holds: { active: 'Gilt', inactive: 'Zurückgezogen' },
     taking: {
       active: 'Nimmt es', completed: 'Abgeschlossen', stopped: 'Abgesetzt', 'on-hold': 'Unterbrochen', intended: 'Geplant',
       'not-taken': 'Nimmt es nicht', unknown: 'Nicht bekannt', 'entered-in-error': 'Irrtümlich eingetragen',
@@ -261,6 +270,52 @@ export default {
     devices: 'PCs der Praxis', pc: 'PC', here: 'dieser PC', position: 'Hat gelesen bis', stated: 'Sagte es', behind: { one: '{0} zurück', other: '{0} zurück' },
     level: 'auf dem Stand', noPosition: 'noch nichts gehört', revoked: 'nicht mehr vertraut',
     past: 'Letzte Synchronisationen', pastEmpty: 'Keine, seit carelog gestartet wurde.', what: 'Was', began: 'Beginn', took: 'Dauer', records: 'Einträge', running: 'läuft',
+  },
+
+  sumehr: {
+    title: 'Sumehr', longTitle: 'Sumehr: die Zusammenfassung, die andere Ärzte bekommen',
+    intro: 'Von diesen Patienten hat der Hub nicht den neuesten Sumehr. Sie sehen jeweils den ersten Grund, und was Sie tun können.',
+    wished: { one: 'Er wird für {0} Patienten aktuell gehalten.', other: 'Er wird für {0} Patienten aktuell gehalten.' },
+    none: 'Der Hub hat von allen den neuesten Sumehr.',
+    nobody: 'Noch wird kein Sumehr aktuell gehalten.', nobodyText: 'Schalten Sie ihn in einer Akte unter Datenschutz ein.',
+    noneHere: 'Bei keinem Patienten gilt dieser Grund.', anyReason: 'Alle Gründe', gone: 'Dieser Patient steht nicht mehr in der Tabelle.',
+    toTable: 'Warum?', noTable: 'Dieser PC führt keine Tabelle der Sumehrs.',
+    onHub: 'Auf dem Hub', nothing: 'nichts', behind: 'Im Rückstand seit', why: 'Warum', next: 'Nächster Versuch',
+    show: 'Den Sumehr von {0} lesen', see: 'Den Sumehr lesen', back: 'Alle Sumehrs',
+    reasons: {
+      refused: 'Der Patient lehnt ab', number: 'Nationalregisternummer', 'no-consent': 'Keine Zustimmung', 'no-relation': 'Keine therapeutische Beziehung', conflict: 'In Konflikt',
+      'not-level': 'Wartet auf den Server', invalid: 'Noch nicht richtig', 'no-hub': 'Kein Hub', 'no-session': 'Nicht am Hub angemeldet', unreachable: 'Hub nicht erreichbar',
+      unknown: 'Noch keine Antwort', foreign: 'Ein anderer auf dem Hub', 'not-ours': 'Globale medizinische Akte', waiting: 'Wird gleich gesendet', newest: 'Aktuell', off: 'Ausgeschaltet',
+    },
+    do: {
+      'withdraw-wish': 'Datenschutz öffnen', 'open-patient': 'Nummer berichtigen', 'record-consent': 'Zustimmung vermerken', 'record-relation': 'Beziehung vermerken', resolve: 'Vergleichen und wählen',
+      connect: 'Zum Licht', correct: 'Berichtigen', choose: 'Ansehen und wählen',
+    },
+    publish: 'Jetzt senden', published: 'Der Sumehr wurde gesendet.', noHub: 'An diesem PC ist kein Hub eingerichtet: fragen Sie, wer sich darum kümmert.',
+    revoke: 'Vom Hub nehmen', revoked: 'Der Sumehr wurde vom Hub genommen.', revokeTitle: 'Den Sumehr vom Hub nehmen?',
+    revokeText: 'Andere Ärzte finden ihn dort nicht mehr. Die Akte ändert sich nicht.',
+    views: 'Formen des Sumehr', readable: 'Lesbar', message: 'XML-Nachricht', save: 'Speichern', author: 'Verantwortlich', made: 'Erstellt',
+    ours: 'von uns', theirs: 'von anderswo', holdsNothing: 'Der Hub hat keinen Sumehr dieses Patienten.', publishOver: 'Unseren an seine Stelle setzen', chooseTitle: 'Welchen sollen andere Ärzte finden?', chooseText: 'Der neueste Sumehr auf dem Hub ist nicht der letzte dieser Praxis. Lesen Sie ihn unten, bevor Sie unseren an seine Stelle setzen.',
+    hubDown: 'Der Hub ist seit {0} nicht erreichbar.', hubNext: 'Nächster Versuch um {0}.',
+    publishable: 'Es ist nichts falsch daran: er kann veröffentlicht werden.', inConflict: 'In Konflikt', errors: 'Zu berichtigen', remarks: 'Einen Blick wert', nothingKnown: 'Keine bekannt',
+    confidential: 'Von dieser Akte wird kein Sumehr erstellt', confidentialText: 'Der Patient ist als vertraulich gekennzeichnet.',
+  },
+
+  privacy: {
+    title: 'Datenschutz', wish: 'Den Sumehr auf dem Hub aktuell halten',
+    refused: 'Der Patient möchte keinen Sumehr auf dem Hub', refuse: 'Der Patient möchte dort keinen', noMore: 'Der Patient möchte ihn nun',
+    consent: 'Informierte Zustimmung', relation: 'Therapeutische Beziehung', publication: 'Sumehr auf dem Hub', takenBack: 'vom Hub genommen',
+    none: { retrospective: 'Es ist keine informierte Zustimmung vermerkt.', gmd: 'Es ist keine therapeutische Beziehung vermerkt.' },
+    period: 'von {0} bis {1}', uri: 'Sein Name dort', taken: 'am {0} dort weggenommen',
+    still: 'Was der Hub hat, bleibt dort. Es wegzunehmen ist eine eigene Entscheidung.',
+  },
+
+  problems: {
+    'too-large': 'Es ist zu groß für den Server. Ein Brief oder Scan gehört in einen Anhang.', forbidden: 'Der Server lässt diesen PC das nicht schreiben.',
+    'builds-on': 'Es baut auf einem Eintrag auf, der abgelehnt wurde ({0}).', transaction: 'Es wurde zusammen mit etwas gesendet, das abgelehnt wurde ({0}).',
+    'not-let-in': 'Der Server lässt diesen PC nicht ein: fragen Sie, wer sich um die Praxis kümmert.', revoked: 'Die Praxis vertraut diesem PC nicht mehr.',
+    'not-ready': 'Der Server startet, oder kennt die Praxis noch nicht.', unreachable: 'Der Server ist nicht erreichbar.', 'no-answer': 'Es kam nicht rechtzeitig Antwort. Es wird nachgesehen, bevor es erneut gesendet wird.',
+    full: 'Die Festplatte des Servers ist voll.', 'server-lost': 'Der Server hat etwas verloren, das er bestätigt hatte.', 'server-silent': 'Der Server hat mehr, und sendet nichts.', other: 'Der Server nimmt es nicht an.',
   },
 
   kinds: {

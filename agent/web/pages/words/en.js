@@ -6,7 +6,7 @@ export default {
   product: 'carelog',
   skip: 'Skip to the content',
   language: 'Language',
-  nav: { label: 'Pages', patients: 'Patients', conflicts: 'Conflicts', synchronisation: 'Synchronisation' },
+  nav: { label: 'Pages', patients: 'Patients', conflicts: 'Conflicts', synchronisation: 'Synchronisation', sumehr: 'Sumehr' },
   loading: 'Loading…',
   nothingFound: 'This page does not exist.',
   toPatients: 'To the patients',
@@ -22,6 +22,7 @@ export default {
     answer: 'carelog answered with {0}.',
     heading: 'This could not be shown',
     codes: {
+      'not-wished': 'The Sumehr is switched off for this patient.', wished: 'Switch the Sumehr off first.', nothing: 'The hub has nothing of ours.', 'no-hub': 'No hub is set up at this PC.', 'no-session': 'Nobody is logged in at the hub.', unreachable: 'It cannot be reached.', hub: 'The hub refused it.', 'too-many': 'Too many pages are open.',
       request: 'carelog does not understand this request.', 'not-found': 'This is not here.', revoked: 'This PC is no longer trusted by the practice.',
       protected: 'This is a PC of the practice and cannot be changed here.', gone: 'This was deleted.', moved: 'This registration belongs to another patient.',
       content: 'This registration cannot be read.', structure: 'This registration is not valid as it stands.', choice: 'This choice is not possible.', refused: 'The server refuses this.',
@@ -42,7 +43,7 @@ export default {
     },
     open: '{0}. Show details',
     since: 'Since', reason: 'Reason', server: 'Server', agreed: 'Last agreement', queue: 'Not yet on the server',
-    setAside: 'Set aside', position: 'Position', practice: 'Practice', device: 'This PC', conflicts: 'Conflicts', lasts: 'Takes so far',
+    setAside: 'Set aside', position: 'Position', practice: 'Practice', device: 'This PC', conflicts: 'Conflicts', sumehr: 'Sumehrs behind', lasts: 'Takes so far',
     never: 'not yet',
     workOffline: 'Work offline', workOnline: 'Work online',
     details: 'All details',
@@ -55,6 +56,7 @@ export default {
     agenda: 'Agenda fetched first',
     of: '{0} of {1}',
     reasons: {
+      'this desk and the server cannot agree': 'This PC and the server cannot agree',
       'you chose to work offline': 'You chose to work offline',
       'no connection to the server': 'No connection to the server',
       'everything is on the server': 'Everything is on the server',
@@ -113,6 +115,7 @@ export default {
   months: { one: '{0} month', other: '{0} months' },
 
   dossier: {
+    colleague: '{0} has this dossier open as well, at {1}.', somebody: 'Somebody', colleagueHint: 'Speak with each other before you both change the same.',
     safety: 'Safety information', bornOn: 'born {0}',
     allergies: 'Allergies',
     noAllergies: 'No allergies registered',
@@ -171,6 +174,7 @@ export default {
     nothing: 'Nothing was changed.',
     failed: 'Not saved',
     fields: {
+      about: 'What', holds: 'State', from: 'From', until: 'Until',
       text: 'Note', title: 'Title', problem: 'Problem', since: 'Since', clinical: 'State', remark: 'Remark',
       substance: 'Allergic to', criticality: 'How serious', reaction: 'Reaction',
       medicine: 'Medicine', dose: 'Dose and instructions', taking: 'State', start: 'Started',
@@ -180,6 +184,11 @@ export default {
     choose: 'not said',
     clinical: { active: 'Active', recurrence: 'Returned', relapse: 'Relapsed', inactive: 'Inactive', remission: 'In remission', resolved: 'Over' },
     criticality: { high: 'High risk', low: 'Low risk', 'unable-to-assess': 'Risk not known' },
+    about: {
+      retrospective: 'Informed consent of the patient', gmd: 'Global medical file is kept here', gpconsultation: 'Consultation of a general practitioner', medicalhouse: 'Medical house',
+      carepath: 'Care path',
+    },
+    holds: { active: 'Holds', inactive: 'Withdrawn' },
     taking: {
       active: 'Takes it', completed: 'Finished', stopped: 'Stopped', 'on-hold': 'Paused', intended: 'Planned',
       'not-taken': 'Does not take it', unknown: 'Not known', 'entered-in-error': 'Entered in error',
@@ -261,6 +270,52 @@ export default {
     devices: 'PCs of the practice', pc: 'PC', here: 'this PC', position: 'Has read up to', stated: 'Said so', behind: { one: '{0} behind', other: '{0} behind' },
     level: 'level', noPosition: 'nothing heard yet', revoked: 'no longer trusted',
     past: 'Last synchronisations', pastEmpty: 'None since carelog was started.', what: 'What', began: 'Began', took: 'Took', records: 'Records', running: 'going on',
+  },
+
+  sumehr: {
+    title: 'Sumehr', longTitle: 'Sumehr: the summary that other doctors get',
+    intro: 'Of these patients the hub does not have the newest Sumehr. What you see is the first reason why, and what you can do about it.',
+    wished: { one: 'It is kept up to date for {0} patient.', other: 'It is kept up to date for {0} patients.' },
+    none: 'The hub has the newest Sumehr of everybody.',
+    nobody: 'No Sumehr is kept up to date yet.', nobodyText: 'Switch it on in a dossier, under Privacy.',
+    noneHere: 'No patient has this reason.', anyReason: 'All reasons', gone: 'This patient is no longer in the table.',
+    toTable: 'See why', noTable: 'This PC keeps no table of Sumehrs.',
+    onHub: 'On the hub', nothing: 'nothing', behind: 'Behind since', why: 'Why', next: 'Next attempt',
+    show: 'Read the Sumehr of {0}', see: 'Read the Sumehr', back: 'All Sumehrs',
+    reasons: {
+      refused: 'The patient refuses', number: 'National number', 'no-consent': 'No consent', 'no-relation': 'No therapeutic relation', conflict: 'In conflict',
+      'not-level': 'Waits for the server', invalid: 'Not correct yet', 'no-hub': 'No hub', 'no-session': 'Not logged in at the hub', unreachable: 'Hub cannot be reached',
+      unknown: 'No answer yet', foreign: 'Another one on the hub', 'not-ours': 'Global medical file', waiting: 'About to be sent', newest: 'Up to date', off: 'Switched off',
+    },
+    do: {
+      'withdraw-wish': 'Open privacy', 'open-patient': 'Correct the number', 'record-consent': 'Record consent', 'record-relation': 'Record relation', resolve: 'Compare and choose',
+      connect: 'See the light', correct: 'Correct', choose: 'Look and choose',
+    },
+    publish: 'Send now', published: 'The Sumehr was sent.', noHub: 'No hub is set up at this PC: ask whoever looks after it.',
+    revoke: 'Take from the hub', revoked: 'The Sumehr was taken from the hub.', revokeTitle: 'Take the Sumehr from the hub?',
+    revokeText: 'Other doctors no longer find it there. The dossier does not change.',
+    views: 'Forms of the Sumehr', readable: 'To read', message: 'XML message', save: 'Save', author: 'Answers for it', made: 'Made',
+    ours: 'ours', theirs: 'from elsewhere', holdsNothing: 'The hub has no Sumehr of this patient.', publishOver: 'Send ours in its place', chooseTitle: 'Which one shall other doctors find?', chooseText: 'The newest Sumehr on the hub is not the last one of this practice. Read it below before you put ours in its place.',
+    hubDown: 'The hub cannot be reached since {0}.', hubNext: 'It is tried again at {0}.',
+    publishable: 'Nothing is wrong with it: it can be published.', inConflict: 'In conflict', errors: 'To be corrected', remarks: 'Worth a look', nothingKnown: 'None known',
+    confidential: 'No Sumehr is made of this dossier', confidentialText: 'The patient is marked as confidential.',
+  },
+
+  privacy: {
+    title: 'Privacy', wish: 'Keep the Sumehr on the hub up to date',
+    refused: 'The patient wants no Sumehr on the hub', refuse: 'The patient wants none there', noMore: 'The patient wants it now',
+    consent: 'Informed consent', relation: 'Therapeutic relation', publication: 'Sumehr on the hub', takenBack: 'taken from the hub',
+    none: { retrospective: 'No informed consent is recorded.', gmd: 'No therapeutic relation is recorded.' },
+    period: 'from {0} to {1}', uri: 'Its name there', taken: 'taken from there on {0}',
+    still: 'What the hub has stays there. To take it away is a choice of its own.',
+  },
+
+  problems: {
+    'too-large': 'It is too large for the server. A letter or scan belongs in an attachment.', forbidden: 'The server does not let this PC write it.',
+    'builds-on': 'It builds on a registration that was refused ({0}).', transaction: 'It was sent together with something that was refused ({0}).',
+    'not-let-in': 'The server does not let this PC in: ask whoever looks after the practice.', revoked: 'The practice no longer trusts this PC.',
+    'not-ready': 'The server is starting, or does not know the practice yet.', unreachable: 'The server cannot be reached.', 'no-answer': 'No answer came in time. It is looked up before it is sent again.',
+    full: 'The disk of the server is full.', 'server-lost': 'The server has lost something that it had confirmed.', 'server-silent': 'The server has more, and sends nothing.', other: 'The server does not take it.',
   },
 
   kinds: {

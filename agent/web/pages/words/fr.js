@@ -6,7 +6,7 @@ export default {
   product: 'carelog',
   skip: 'Aller au contenu',
   language: 'Langue',
-  nav: { label: 'Pages', patients: 'Patients', conflicts: 'Conflits', synchronisation: 'Synchronisation' },
+  nav: { label: 'Pages', patients: 'Patients', conflicts: 'Conflits', synchronisation: 'Synchronisation', sumehr: 'Sumehr' },
   loading: 'Un instant…',
   nothingFound: 'Cette page n’existe pas.',
   toPatients: 'Vers les patients',
@@ -22,6 +22,7 @@ export default {
     answer: 'carelog a répondu {0}.',
     heading: 'Impossible d’afficher ceci',
     codes: {
+      'not-wished': 'Le Sumehr est désactivé pour ce patient.', wished: 'Désactivez d’abord le Sumehr.', nothing: 'Le hub n’a rien de nous.', 'no-hub': 'Aucun hub n’est configuré sur ce PC.', 'no-session': 'Personne n’est connecté au hub.', unreachable: 'Injoignable.', hub: 'Le hub l’a refusé.', 'too-many': 'Trop de pages sont ouvertes.',
       request: 'carelog ne comprend pas cette demande.', 'not-found': 'Ceci n’est pas ici.', revoked: 'Le cabinet ne fait plus confiance à ce PC.',
       protected: 'C’est un PC du cabinet ; il ne peut pas être modifié ici.', gone: 'Ceci a été supprimé.', moved: 'Cet enregistrement appartient à un autre patient.',
       content: 'Cet enregistrement est illisible.', structure: 'Cet enregistrement n’est pas valable tel quel.', choice: 'Ce choix n’est pas possible.', refused: 'Le serveur refuse ceci.',
@@ -42,7 +43,7 @@ export default {
     },
     open: '{0}. Afficher les détails',
     since: 'Depuis', reason: 'Raison', server: 'Serveur', agreed: 'Dernière concordance', queue: 'Pas encore sur le serveur',
-    setAside: 'Mis de côté', position: 'Position', practice: 'Cabinet', device: 'Ce PC', conflicts: 'Conflits', lasts: 'Durée jusqu’ici',
+    setAside: 'Mis de côté', position: 'Position', practice: 'Cabinet', device: 'Ce PC', conflicts: 'Conflits', sumehr: 'Sumehrs pas à jour', lasts: 'Durée jusqu’ici',
     never: 'pas encore',
     workOffline: 'Travailler hors ligne', workOnline: 'Travailler en ligne',
     details: 'Tous les détails',
@@ -55,6 +56,7 @@ export default {
     agenda: 'Agenda chargé d’abord',
     of: '{0} sur {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Ce PC et le serveur ne s’accordent pas',
       'you chose to work offline': 'Vous avez choisi de travailler hors ligne',
       'no connection to the server': 'Pas de connexion au serveur',
       'everything is on the server': 'Tout est sur le serveur',
@@ -113,6 +115,7 @@ export default {
   months: { one: '{0} mois', many: '{0} de mois', other: '{0} mois' },
 
   dossier: {
+    colleague: '{0} a aussi ouvert ce dossier, sur {1}.', somebody: 'Quelqu’un', colleagueHint: 'Parlez-vous avant de modifier la même chose tous les deux.',
     safety: 'Informations de sécurité', bornOn: 'né(e) le {0}',
     allergies: 'Allergies',
     noAllergies: 'Aucune allergie enregistrée',
@@ -171,6 +174,7 @@ export default {
     nothing: 'Rien n’a été modifié.',
     failed: 'Pas enregistré',
     fields: {
+      about: 'Objet', holds: 'État', from: 'Du', until: 'Au',
       text: 'Note', title: 'Titre', problem: 'Problème', since: 'Depuis', clinical: 'État', remark: 'Remarque',
       substance: 'Allergique à', criticality: 'Gravité', reaction: 'Réaction',
       medicine: 'Médicament', dose: 'Dose et mode d’emploi', taking: 'État', start: 'Début',
@@ -180,6 +184,11 @@ export default {
     choose: 'non précisé',
     clinical: { active: 'Actif', recurrence: 'Revenu', relapse: 'Rechute', inactive: 'Inactif', remission: 'En rémission', resolved: 'Terminé' },
     criticality: { high: 'Risque élevé', low: 'Risque faible', 'unable-to-assess': 'Risque inconnu' },
+    about: {
+      retrospective: 'Consentement éclairé du patient', gmd: 'Le DMG est géré ici', gpconsultation: 'Consultation d’un médecin généraliste', medicalhouse: 'Maison médicale',
+      carepath: 'Trajet de soins',
+    },
+    holds: { active: 'Valable', inactive: 'Retiré' },
     taking: {
       active: 'Le prend', completed: 'Terminé', stopped: 'Arrêté', 'on-hold': 'Suspendu', intended: 'Prévu',
       'not-taken': 'Ne le prend pas', unknown: 'Inconnu', 'entered-in-error': 'Saisi par erreur',
@@ -261,6 +270,52 @@ export default {
     devices: 'PC du cabinet', pc: 'PC', here: 'ce PC', position: 'A lu jusqu’à', stated: 'L’a dit', behind: { one: '{0} de retard', many: '{0} de retard', other: '{0} de retard' },
     level: 'à jour', noPosition: 'encore rien entendu', revoked: 'plus reconnu',
     past: 'Dernières synchronisations', pastEmpty: 'Aucune depuis le démarrage de carelog.', what: 'Quoi', began: 'Début', took: 'Durée', records: 'Enregistrements', running: 'en cours',
+  },
+
+  sumehr: {
+    title: 'Sumehr', longTitle: 'Sumehr : le résumé que reçoivent les autres médecins',
+    intro: 'Le hub n’a pas le Sumehr le plus récent de ces patients. Vous voyez à chaque fois la première raison, et ce que vous pouvez y faire.',
+    wished: { one: 'Il est tenu à jour pour {0} patient.', many: 'Il est tenu à jour pour {0} de patients.', other: 'Il est tenu à jour pour {0} patients.' },
+    none: 'Le hub a le Sumehr le plus récent de tout le monde.',
+    nobody: 'Aucun Sumehr n’est encore tenu à jour.', nobodyText: 'Activez-le dans un dossier, sous Vie privée.',
+    noneHere: 'Aucun patient n’a cette raison.', anyReason: 'Toutes les raisons', gone: 'Ce patient n’est plus dans le tableau.',
+    toTable: 'Voir pourquoi', noTable: 'Ce PC ne tient pas de tableau des Sumehrs.',
+    onHub: 'Sur le hub', nothing: 'rien', behind: 'En retard depuis', why: 'Pourquoi', next: 'Prochain essai',
+    show: 'Lire le Sumehr de {0}', see: 'Lire le Sumehr', back: 'Tous les Sumehrs',
+    reasons: {
+      refused: 'Le patient refuse', number: 'NISS', 'no-consent': 'Pas de consentement', 'no-relation': 'Pas de relation thérapeutique', conflict: 'En conflit',
+      'not-level': 'Attend le serveur', invalid: 'Pas encore correct', 'no-hub': 'Pas de hub', 'no-session': 'Non connecté au hub', unreachable: 'Hub injoignable',
+      unknown: 'Pas encore de réponse', foreign: 'Un autre sur le hub', 'not-ours': 'DMG', waiting: 'Bientôt envoyé', newest: 'À jour', off: 'Désactivé',
+    },
+    do: {
+      'withdraw-wish': 'Ouvrir la vie privée', 'open-patient': 'Corriger le NISS', 'record-consent': 'Noter le consentement', 'record-relation': 'Noter la relation', resolve: 'Comparer et choisir',
+      connect: 'Voir le voyant', correct: 'Corriger', choose: 'Examiner et choisir',
+    },
+    publish: 'Envoyer maintenant', published: 'Le Sumehr a été envoyé.', noHub: 'Aucun hub n’est configuré sur ce PC : demandez à la personne qui s’en occupe.',
+    revoke: 'Retirer du hub', revoked: 'Le Sumehr a été retiré du hub.', revokeTitle: 'Retirer le Sumehr du hub ?',
+    revokeText: 'Les autres médecins ne l’y trouvent plus. Le dossier ne change pas.',
+    views: 'Formes du Sumehr', readable: 'À lire', message: 'Message XML', save: 'Enregistrer', author: 'Responsable', made: 'Établi',
+    ours: 'de nous', theirs: 'd’ailleurs', holdsNothing: 'Le hub n’a pas de Sumehr de ce patient.', publishOver: 'Mettre le nôtre à sa place', chooseTitle: 'Lequel les autres médecins doivent-ils trouver ?', chooseText: 'Le Sumehr le plus récent du hub n’est pas le dernier de ce cabinet. Lisez-le ci-dessous avant de mettre le nôtre à sa place.',
+    hubDown: 'Le hub est injoignable depuis {0}.', hubNext: 'Nouvel essai à {0}.',
+    publishable: 'Rien ne s’y oppose : il peut être publié.', inConflict: 'En conflit', errors: 'À corriger', remarks: 'À examiner', nothingKnown: 'Aucun connu',
+    confidential: 'Aucun Sumehr n’est établi de ce dossier', confidentialText: 'Le patient est marqué comme confidentiel.',
+  },
+
+  privacy: {
+    title: 'Vie privée', wish: 'Tenir le Sumehr à jour sur le hub',
+    refused: 'Le patient ne veut pas de Sumehr sur le hub', refuse: 'Le patient n’en veut pas', noMore: 'Le patient le veut maintenant',
+    consent: 'Consentement éclairé', relation: 'Relation thérapeutique', publication: 'Sumehr sur le hub', takenBack: 'retiré du hub',
+    none: { retrospective: 'Aucun consentement éclairé n’est noté.', gmd: 'Aucune relation thérapeutique n’est notée.' },
+    period: 'du {0} au {1}', uri: 'Son nom sur le hub', taken: 'retiré le {0}',
+    still: 'Ce que le hub contient y reste. Le retirer est un choix à part.',
+  },
+
+  problems: {
+    'too-large': 'C’est trop grand pour le serveur. Une lettre ou un scan va dans une annexe.', forbidden: 'Le serveur ne laisse pas ce PC l’écrire.',
+    'builds-on': 'Cela se fonde sur un enregistrement refusé ({0}).', transaction: 'Cela a été envoyé avec quelque chose qui a été refusé ({0}).',
+    'not-let-in': 'Le serveur n’admet pas ce PC : demandez à la personne qui gère le cabinet.', revoked: 'Le cabinet ne fait plus confiance à ce PC.',
+    'not-ready': 'Le serveur démarre, ou ne connaît pas encore le cabinet.', unreachable: 'Le serveur est injoignable.', 'no-answer': 'Aucune réponse n’est venue à temps. Ce sera vérifié avant un nouvel envoi.',
+    full: 'Le disque du serveur est plein.', 'server-lost': 'Le serveur a perdu quelque chose qu’il avait confirmé.', 'server-silent': 'Le serveur a davantage, et n’envoie rien.', other: 'Le serveur ne l’accepte pas.',
   },
 
   kinds: {

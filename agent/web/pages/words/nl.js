@@ -6,7 +6,7 @@ export default {
   product: 'carelog',
   skip: 'Naar de inhoud',
   language: 'Taal',
-  nav: { label: 'Pagina’s', patients: 'Patiënten', conflicts: 'Conflicten', synchronisation: 'Synchronisatie' },
+  nav: { label: 'Pagina’s', patients: 'Patiënten', conflicts: 'Conflicten', synchronisation: 'Synchronisatie', sumehr: 'Sumehr' },
   loading: 'Even geduld…',
   nothingFound: 'Deze pagina bestaat niet.',
   toPatients: 'Naar de patiënten',
@@ -22,6 +22,7 @@ export default {
     answer: 'carelog antwoordde met {0}.',
     heading: 'Dit kon niet worden getoond',
     codes: {
+      'not-wished': 'De Sumehr staat voor deze patiënt uit.', wished: 'Zet de Sumehr eerst uit.', nothing: 'De hub heeft niets van ons.', 'no-hub': 'Op deze pc is geen hub ingesteld.', 'no-session': 'Niemand is aangemeld bij de hub.', unreachable: 'Niet bereikbaar.', hub: 'De hub weigerde het.', 'too-many': 'Er zijn te veel pagina’s open.',
       request: 'carelog begrijpt deze vraag niet.', 'not-found': 'Dit is hier niet.', revoked: 'De praktijk vertrouwt deze pc niet meer.',
       protected: 'Dit is een pc van de praktijk en kan hier niet worden gewijzigd.', gone: 'Dit werd verwijderd.', moved: 'Deze registratie hoort bij een andere patiënt.',
       content: 'Deze registratie kan niet worden gelezen.', structure: 'Deze registratie is zo niet geldig.', choice: 'Deze keuze is niet mogelijk.', refused: 'De server weigert dit.',
@@ -42,7 +43,7 @@ export default {
     },
     open: '{0}. Details tonen',
     since: 'Sinds', reason: 'Reden', server: 'Server', agreed: 'Laatst gelijk bevonden', queue: 'Nog niet op de server',
-    setAside: 'Opzijgezet', position: 'Positie', practice: 'Praktijk', device: 'Deze pc', conflicts: 'Conflicten', lasts: 'Duurt al',
+    setAside: 'Opzijgezet', position: 'Positie', practice: 'Praktijk', device: 'Deze pc', conflicts: 'Conflicten', sumehr: 'Sumehrs niet up-to-date', lasts: 'Duurt al',
     never: 'nog niet',
     workOffline: 'Offline werken', workOnline: 'Online werken',
     details: 'Alle details',
@@ -55,6 +56,7 @@ export default {
     agenda: 'Agenda eerst opgehaald',
     of: '{0} van {1}',
     reasons: {
+      'this desk and the server cannot agree': 'Deze pc en de server worden het niet eens',
       'you chose to work offline': 'U koos om offline te werken',
       'no connection to the server': 'Geen verbinding met de server',
       'everything is on the server': 'Alles staat op de server',
@@ -113,6 +115,7 @@ export default {
   months: { one: '{0} maand', other: '{0} maanden' },
 
   dossier: {
+    colleague: '{0} heeft dit dossier ook open, op {1}.', somebody: 'Iemand', colleagueHint: 'Spreek even af voor u beiden hetzelfde wijzigt.',
     safety: 'Veiligheidsinformatie', bornOn: 'geboren {0}',
     allergies: 'Allergieën',
     noAllergies: 'Geen allergieën geregistreerd',
@@ -171,6 +174,7 @@ export default {
     nothing: 'Er werd niets gewijzigd.',
     failed: 'Niet opgeslagen',
     fields: {
+      about: 'Wat', holds: 'Toestand', from: 'Van', until: 'Tot',
       text: 'Notitie', title: 'Titel', problem: 'Probleem', since: 'Sinds', clinical: 'Toestand', remark: 'Opmerking',
       substance: 'Allergisch voor', criticality: 'Hoe ernstig', reaction: 'Reactie',
       medicine: 'Geneesmiddel', dose: 'Dosis en gebruik', taking: 'Toestand', start: 'Begonnen',
@@ -180,6 +184,11 @@ export default {
     choose: 'niet vermeld',
     clinical: { active: 'Actief', recurrence: 'Teruggekeerd', relapse: 'Hervallen', inactive: 'Niet actief', remission: 'In remissie', resolved: 'Voorbij' },
     criticality: { high: 'Hoog risico', low: 'Laag risico', 'unable-to-assess': 'Risico niet gekend' },
+    about: {
+      retrospective: 'Geïnformeerde toestemming van de patiënt', gmd: 'GMD wordt hier bijgehouden', gpconsultation: 'Consultatie bij een huisarts', medicalhouse: 'Medisch huis',
+      carepath: 'Zorgtraject',
+    },
+    holds: { active: 'Geldt', inactive: 'Ingetrokken' },
     taking: {
       active: 'Neemt het', completed: 'Afgerond', stopped: 'Gestopt', 'on-hold': 'Onderbroken', intended: 'Gepland',
       'not-taken': 'Neemt het niet', unknown: 'Niet gekend', 'entered-in-error': 'Foutief ingevoerd',
@@ -261,6 +270,52 @@ export default {
     devices: 'Pc’s van de praktijk', pc: 'Pc', here: 'deze pc', position: 'Las tot', stated: 'Meldde dat', behind: { one: '{0} achter', other: '{0} achter' },
     level: 'gelijk', noPosition: 'nog niets gehoord', revoked: 'niet meer vertrouwd',
     past: 'Laatste synchronisaties', pastEmpty: 'Geen sinds carelog werd gestart.', what: 'Wat', began: 'Begonnen', took: 'Duurde', records: 'Registraties', running: 'bezig',
+  },
+
+  sumehr: {
+    title: 'Sumehr', longTitle: 'Sumehr: de samenvatting die andere artsen krijgen',
+    intro: 'Van deze patiënten staat de nieuwste Sumehr niet op de hub. U ziet telkens de eerste reden, en wat u eraan kunt doen.',
+    wished: { one: 'Voor {0} patiënt wordt de Sumehr up-to-date gehouden.', other: 'Voor {0} patiënten wordt de Sumehr up-to-date gehouden.' },
+    none: 'Van iedereen staat de nieuwste Sumehr op de hub.',
+    nobody: 'Er wordt nog geen Sumehr up-to-date gehouden.', nobodyText: 'Zet het aan in een dossier, onder Privacy.',
+    noneHere: 'Voor geen enkele patiënt geldt deze reden.', anyReason: 'Alle redenen', gone: 'Deze patiënt staat niet meer in de tabel.',
+    toTable: 'Bekijk waarom', noTable: 'Deze pc houdt geen tabel van Sumehrs bij.',
+    onHub: 'Op de hub', nothing: 'niets', behind: 'Achter sinds', why: 'Waarom', next: 'Volgende poging',
+    show: 'De Sumehr van {0} lezen', see: 'De Sumehr lezen', back: 'Alle Sumehrs',
+    reasons: {
+      refused: 'De patiënt weigert', number: 'INSZ', 'no-consent': 'Geen toestemming', 'no-relation': 'Geen therapeutische relatie', conflict: 'In conflict',
+      'not-level': 'Wacht op de server', invalid: 'Nog niet correct', 'no-hub': 'Geen hub', 'no-session': 'Niet aangemeld bij de hub', unreachable: 'Hub niet bereikbaar',
+      unknown: 'Nog geen antwoord', foreign: 'Een andere op de hub', 'not-ours': 'GMD', waiting: 'Wordt zo verzonden', newest: 'Up-to-date', off: 'Uitgezet',
+    },
+    do: {
+      'withdraw-wish': 'Privacy openen', 'open-patient': 'INSZ verbeteren', 'record-consent': 'Toestemming noteren', 'record-relation': 'Relatie noteren', resolve: 'Vergelijken en kiezen',
+      connect: 'Naar het lampje', correct: 'Verbeteren', choose: 'Bekijken en kiezen',
+    },
+    publish: 'Nu verzenden', published: 'De Sumehr is verzonden.', noHub: 'Op deze pc is geen hub ingesteld: vraag het aan wie de pc beheert.',
+    revoke: 'Van de hub halen', revoked: 'De Sumehr is van de hub gehaald.', revokeTitle: 'De Sumehr van de hub halen?',
+    revokeText: 'Andere artsen vinden hem daar dan niet meer. Aan het dossier verandert niets.',
+    views: 'Vormen van de Sumehr', readable: 'Leesbaar', message: 'XML-bericht', save: 'Opslaan', author: 'Verantwoordelijk', made: 'Gemaakt',
+    ours: 'van ons', theirs: 'van elders', holdsNothing: 'De hub heeft geen Sumehr van deze patiënt.', publishOver: 'De onze in de plaats zetten', chooseTitle: 'Welke moeten andere artsen vinden?', chooseText: 'De nieuwste Sumehr op de hub is niet de laatste van deze praktijk. Lees hem hieronder voor u de onze in de plaats zet.',
+    hubDown: 'De hub is niet bereikbaar sinds {0}.', hubNext: 'Er wordt opnieuw geprobeerd om {0}.',
+    publishable: 'Er is niets mis mee: hij kan gepubliceerd worden.', inConflict: 'In conflict', errors: 'Te verbeteren', remarks: 'Goed om te bekijken', nothingKnown: 'Geen bekend',
+    confidential: 'Van dit dossier wordt geen Sumehr gemaakt', confidentialText: 'De patiënt is als vertrouwelijk aangeduid.',
+  },
+
+  privacy: {
+    title: 'Privacy', wish: 'De Sumehr op de hub up-to-date houden',
+    refused: 'De patiënt wil geen Sumehr op de hub', refuse: 'De patiënt wil er geen', noMore: 'De patiënt wil het nu wel',
+    consent: 'Geïnformeerde toestemming', relation: 'Therapeutische relatie', publication: 'Sumehr op de hub', takenBack: 'van de hub gehaald',
+    none: { retrospective: 'Er is geen geïnformeerde toestemming genoteerd.', gmd: 'Er is geen therapeutische relatie genoteerd.' },
+    period: 'van {0} tot {1}', uri: 'Naam op de hub', taken: 'eraf gehaald op {0}',
+    still: 'Wat op de hub staat, blijft daar. Het weghalen is een keuze op zich.',
+  },
+
+  problems: {
+    'too-large': 'Het is te groot voor de server. Een brief of scan hoort in een bijlage.', forbidden: 'De server laat deze pc dit niet schrijven.',
+    'builds-on': 'Het bouwt voort op een registratie die geweigerd werd ({0}).', transaction: 'Het werd samen verzonden met iets dat geweigerd werd ({0}).',
+    'not-let-in': 'De server laat deze pc niet toe: vraag het aan wie de praktijk beheert.', revoked: 'De praktijk vertrouwt deze pc niet meer.',
+    'not-ready': 'De server start op, of kent de praktijk nog niet.', unreachable: 'De server is niet bereikbaar.', 'no-answer': 'Er kwam niet op tijd antwoord. Het wordt nagekeken voor het opnieuw verzonden wordt.',
+    full: 'De schijf van de server is vol.', 'server-lost': 'De server is iets kwijt dat hij bevestigd had.', 'server-silent': 'De server heeft meer, en verzendt niets.', other: 'De server neemt het niet aan.',
   },
 
   kinds: {

@@ -1,0 +1,54 @@
+// Who else has the same dossier open: a hint, so that two people do not change the same thing
+// at once. This page tells its desk what it has open; the desks tell each other.
+
+import { post } from './api.js';
+import { h, show } from './dom.js';
+import { onLive, openElsewhere } from './live.js';
+import { where, who } from './names.js';
+import { words } from './words.js';
+
+const again = 5000; // ms
+const believed = 15; // seconds; two words may be lost
+// A page that is not seen is let speak once a minute by some browsers.
+const believedUnseen = 150;
+
+/** colleagues is the hint for a dossier: {element, leave}. */
+export function colleagues(patient) {
+  const page = crypto.randomUUID();
+  const element = h('p', { class: 'note colleagues', role: 'status', hidden: true });
+  let left = false;
+
+  const say = () => {
+    if (!left) post('/api/open', { page, patient, seconds: document.hidden ? believedUnseen : believed }).catch(() => {}); // it is only a hint
+  };
+  const goodbye = () => {
+    // The page may be gone before an answer comes.
+    fetch('/api/open', { method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ page, patient: '' }) }).catch(() => {});
+  };
+  const draw = async () => {
+    const others = openElsewhere().filter((o) => o.patient === patient);
+    const said = await Promise.all(others.map(async (o) => words.dossier.colleague(o.author ? await who(o.author) : words.dossier.somebody, await where(o.device))));
+    element.hidden = said.length === 0;
+    show(element, said.map((text) => h('span', {}, text)), said.length > 0 && h('span', {}, words.dossier.colleagueHint));
+  };
+
+  const clock = setInterval(say, again);
+  const stop = onLive((message) => (message.kind === 'open' || message.kind === 'contact') && draw());
+  document.addEventListener('visibilitychange', say);
+  window.addEventListener('pagehide', goodbye);
+  window.addEventListener('pageshow', say);
+  say();
+  draw();
+  return {
+    element,
+    leave: () => {
+      left = true;
+      clearInterval(clock);
+      stop();
+      document.removeEventListener('visibilitychange', say);
+      window.removeEventListener('pagehide', goodbye);
+      window.removeEventListener('pageshow', say);
+      goodbye();
+    },
+  };
+}

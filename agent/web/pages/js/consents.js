@@ -1,0 +1,89 @@
+// What Consents of a dossier say about its Sumehr: the wish that the hub has it, the patient's
+// consent, and the therapeutic relation. Their form is that of projections/sumehr/standing.
+
+import { readRecord, writeRecord } from './api.js';
+import { setAt } from './splice.js';
+
+const base = 'https://carelog.eu/fhir/CodeSystem/';
+const marks = `${base}sumehr`;
+const tables = ['cd-consenttype', 'cd-therapeuticlinktype'];
+
+/** tableOf is the KMEHR table of which a Consent has a code, and where that code stands; null where it has none. */
+export function tableOf(content) {
+  for (const [i, concept] of (content?.category ?? []).entries()) {
+    for (const [j, coding] of (concept.coding ?? []).entries()) {
+      const table = tables.find((name) => (coding.system ?? '').toLowerCase().endsWith(`/${name}`));
+      if (table && coding.code) return { table, code: coding.code, path: ['category', i, 'coding', j] };
+    }
+  }
+  return null;
+}
+
+/** codingOf is the coding of a code of either table. */
+export function codingOf(code) {
+  return { system: base + (code === 'retrospective' ? tables[0] : tables[1]), code };
+}
+
+/** isConsent and isRelation tell the patient's consent from a therapeutic relation. */
+export const isConsent = (content) => tableOf(content)?.table === tables[0];
+export const isRelation = (content) => tableOf(content)?.table === tables[1];
+
+/** isWish reports whether it is about the hub having the Sumehr: that it shall, or that the patient refuses. */
+export function isWish(content) {
+  return content?.resourceType === 'Consent' && marked(content, 'publish');
+}
+
+/** refuses reports whether it is the patient's refusal. */
+export const refuses = (content) => content.provision?.type === 'deny';
+
+/** isPublication reports whether it says what the hub holds. */
+export function isPublication(content) {
+  return content?.resourceType === 'DocumentReference' && marked(content, 'published');
+}
+
+/** holds reports whether a Consent is in force on a day; a date of a month or a year counts for all of it. */
+export function holds(content, day = new Date().toLocaleDateString('sv')) {
+  const { start = '', end = '' } = content.provision?.period ?? {};
+  const clipped = (a, b) => a.slice(0, Math.min(a.length, b.length, 10));
+  return content.status === 'active' && (!start || clipped(start, day) <= clipped(day, start)) && (!end || clipped(end, day) >= clipped(day, end));
+}
+
+function marked(content, code) {
+  return (content.category ?? []).some((concept) => (concept.coding ?? []).some((c) => c.system === marks && c.code === code));
+}
+
+/** newConsent is a Consent of a patient with a coding, before it is saved. */
+export function newConsent(patient, coding) {
+  return {
+    resourceType: 'Consent', status: 'active',
+    scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
+    category: [{ coding: [coding] }], patient, policyRule: { text: 'Sumehr' },
+  };
+}
+
+/**
+ * wish says whether the hub shall have the Sumehr or, with refusal, whether the patient refuses.
+ * All that said otherwise say so no more, and one that is there is used again: two desks that
+ * do the same apart do not disagree.
+ */
+export async function wish(patient, records, on, refusal = false) {
+  const alike = records.filter((r) => isWish(r.content) && refuses(r.content) === refusal);
+  if (!on) {
+    await Promise.all(alike.filter((r) => r.content.status === 'active').map((r) => setStatus(r.id, 'inactive')));
+    return;
+  }
+  if (alike.some((r) => holds(r.content))) return;
+  const again = alike.find((r) => holds({ ...r.content, status: 'active' }));
+  if (again) {
+    await setStatus(again.id, 'active');
+    return;
+  }
+  const { resourceType, ...rest } = newConsent({ reference: `Patient/${patient}` }, { system: marks, code: 'publish' });
+  const id = crypto.randomUUID();
+  await writeRecord('Consent', id, JSON.stringify({ resourceType, id, ...rest, ...(refusal && { provision: { type: 'deny' } }) }), null);
+}
+
+async function setStatus(id, status) {
+  const { text, etag } = await readRecord('Consent', id);
+  await writeRecord('Consent', id, setAt(text, ['status'], status), etag);
+}

@@ -1,0 +1,244 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/behind"
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/agent/web"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/broker/brokertest"
+	"github.com/carelog/carelog/events"
+)
+
+// realDesk is a desk of a practice on a real broker, with its doors.
+type realDesk struct {
+	*agenttest.Desk
+	line  *brokertest.Device
+	guard *guard.Guard
+	url   string
+}
+
+// practice makes desks on one real broker.
+func practice(t *testing.T) (open func(name string) *realDesk) {
+	t.Helper()
+	b := brokertest.Start(t)
+	sheet := enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}
+	dir := t.TempDir()
+	return func(name string) *realDesk {
+		t.Helper()
+		d := &realDesk{line: b.Device(name)}
+		d.Desk = agenttest.NewDesk(t, sheet, dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
+			c := d.line.Config()
+			c.OnConnection = report
+			return broker.Connect(ctx, c)
+		})
+		d.Start()
+		t.Cleanup(d.Stop)
+		d.openDoors(t)
+		d.AwaitGreen()
+		return d
+	}
+}
+
+func (d *realDesk) openDoors(t *testing.T) {
+	t.Helper()
+	var err error
+	if d.guard, err = guard.Open(guard.Config{Token: guard.NewToken(), Author: "dr-" + d.Name}); err != nil {
+		t.Fatal(err)
+	}
+	table := behind.New(behind.Config{Desk: d.Agent, Records: d.Store()})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- table.Run(ctx) }()
+	pages := web.New(web.Config{Desk: d.Agent, Records: d.Records(), Sumehrs: table, Heartbeat: 50 * time.Millisecond})
+	mux := http.NewServeMux()
+	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Attachments: d.Agent, Author: guard.Author, Version: "test", Started: time.Now()}))
+	mux.Handle("/", pages)
+	server := httptest.NewServer(d.guard.Handler(mux))
+	d.url = server.URL
+	t.Cleanup(func() {
+		pages.Close()
+		server.CloseClientConnections()
+		server.Close()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// write is what an EHR at that desk writes.
+func (d *realDesk) write(t *testing.T, patient, record, body string, parents ...events.ID) agent.Written {
+	t.Helper()
+	w, err := d.Write(t.Context(), agent.Draft{Record: recordOf(t, record), Patient: patient, Author: "dr-" + d.Name, Parents: parents, Body: []byte(body)})
+	if err != nil {
+		t.Fatalf("desk %s writes %s: %v", d.Name, record, err)
+	}
+	return w
+}
+
+// The story of the manual, in a browser at two desks of a practice on a real broker: what is
+// typed at one is at the other; they work on without the server; what was changed at both is a
+// conflict of each kind; who settles it at one desk settles it at the other, where it is open.
+func TestStoryOfTwoDesks(t *testing.T) {
+	needChromium(t)
+	open := practice(t)
+	one, two := open("one"), open("two")
+	for _, c := range [][2]string{{"one", "Claes"}, {"two", "Dubois"}} {
+		one.write(t, "", "Practitioner/dr-"+c[0], `{"resourceType":"Practitioner","id":"dr-`+c[0]+`","name":[{"family":"`+c[1]+`"}]}`)
+	}
+	a := openBrowserAt(t, one.guard, one.url)
+	b := a.at(two.guard, two.url)
+
+	// Keyboard only: a patient, a problem; found at the other desk by its keyboard.
+	a.tabTo("a.button[href='/new-patient']")
+	a.keys(kb.Enter)
+	a.see(".form", "Family name")
+	a.until(`document.activeElement.name === 'family'`, "the focus in the first field")
+	a.keys("Janssens" + kb.Tab + "Jan" + kb.Tab + "1957-03-12" + kb.Enter)
+	a.see("h1", "Jan Janssens")
+	address := a.text(`location.pathname`)
+	patient := address[len("/patients/"):]
+	a.tabTo(".section-Condition .section-head button")
+	a.keys(kb.Enter)
+	a.until(`document.activeElement.name === 'problem'`, "the focus in the form")
+	a.keys("High blood pressure" + kb.Enter)
+	a.see(".section-Condition .registrations", "High blood pressure")
+	b.keys("/")
+	b.keys("jansse")
+	b.see(".find, tbody", "Janssens")
+	b.visit(address)
+	b.see(".section-Condition .registrations", "High blood pressure")
+
+	// Each sees that the other has it open, for as long as that is so.
+	a.see(".colleagues", "Dubois has this dossier open as well, at Desk two")
+	b.see(".colleagues", "Claes has this dossier open as well, at Desk one")
+	b.click("nav a", "Patients")
+	a.missing(".colleagues", "")
+	b.visit(address)
+	a.see(".colleagues", "Dubois")
+
+	subject := `"subject":{"reference":"Patient/` + patient + `"}`
+	one.write(t, patient, "MedicationStatement/m", `{"resourceType":"MedicationStatement","id":"m","status":"active",`+subject+`,"medicationCodeableConcept":{"text":"Metformin"}}`)
+	one.write(t, patient, "Condition/d", `{"resourceType":"Condition","id":"d",`+subject+`,"code":{"text":"Sprained ankle"}}`)
+	note := func(text string) string {
+		return `{"resourceType":"DocumentReference","id":"n",` + subject + `,` + noteBody("", text, "2026-11-20T09:12:00+01:00") + `}`
+	}
+	root := one.write(t, patient, "DocumentReference/n", note("Seen")).ID
+	b.see(".section-MedicationStatement", "Metformin")
+
+	// Without the server: by choice at one, since the line is cut at two.
+	a.click("#light", "Online")
+	a.click("#light-details button", "Work offline")
+	a.see("#light", "Offline")
+	a.missing(".colleagues", "")
+	b.missing(".colleagues", "")
+	two.line.Cut()
+	b.see("#light", "Offline")
+	edit := func(b *browser, record, field, text string) {
+		b.t.Helper()
+		b.click("[data-record='"+record+"'] button", "Edit")
+		b.fill(field, text)
+		b.click(".form button[type=submit]", "Save")
+		b.see("[data-record='"+record+"']", text)
+	}
+	a.run(`document.querySelector('h1').click()`)
+	edit(a, "MedicationStatement/m", "dose", "1 with breakfast")
+	edit(b, "MedicationStatement/m", "dose", "2 with supper")
+	edit(a, "Condition/d", "remark", "Left ankle, bandaged")
+	b.click("[data-record='Condition/d'] button", "Delete")
+	b.click("dialog button[type=submit]", "Delete")
+	b.missing(".section-Condition .registrations", "Sprained ankle")
+	a.see(".badge.queued", "Not yet on the server")
+
+	// Half a sentence outlives a reload.
+	b.click(".section-DocumentReference .section-head button", "Add")
+	b.fill("text", "Typed without a server, and not")
+	b.until(`Object.keys(localStorage).some((k) => k.startsWith('carelog.draft.'))`, "the draft to be kept")
+	b.visit(address)
+	b.see(".form .note", "has not been saved yet")
+	b.fill("text", "Typed without a server, and saved")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".registration-text", "and saved")
+
+	// Back: nothing was lost, and what was changed at both is a conflict at both.
+	a.click("#light", "Offline")
+	a.click("#light-details button", "Work online")
+	a.see("#light", "Online")
+	two.line.Mend()
+	b.see("#light", "Online")
+	b.missing(".badge.queued", "")
+	a.see(".registration-text", "and saved")
+	for _, tab := range []*browser{a, b} {
+		tab.see("[data-record='MedicationStatement/m'] .badge", "Conflict: 2 versions")
+		tab.see("[data-record='Condition/d'] .badge", "Conflict: 2 versions")
+		tab.see("nav .attention", "2")
+	}
+
+	// Settled at one by its keyboard, and gone from the other while it is open there.
+	for _, tab := range []*browser{a, b} {
+		tab.visit("/conflicts/MedicationStatement/m")
+		tab.see(".compare", "2 with supper")
+	}
+	a.keys("2")
+	a.until(`document.activeElement === document.querySelectorAll('button.keep')[1]`, "the second version to have the focus")
+	a.unhurried()
+	a.keys(kb.Enter)
+	a.missing("h1", "Metformin")
+	b.see("h1", "already settled elsewhere")
+	b.see(".empty", "Claes, at Desk one")
+	b.click("a.button", "Next conflict")
+	b.see(".compare thead", "Keep it deleted")
+	b.click("button.keep", "Keep it deleted")
+	a.visit("/conflicts")
+	a.see(".empty", "no conflicts")
+
+	// n versions, of three desks that could not hear each other.
+	three := open("three")
+	two.line.Cut()
+	three.line.Cut()
+	two.AwaitOffline()
+	three.AwaitOffline()
+	for _, d := range []*realDesk{one, two, three} {
+		d.write(t, patient, "DocumentReference/n", note("Seen at desk "+d.Name), root)
+	}
+	two.line.Mend()
+	three.line.Mend()
+	b.see("nav .attention", "1")
+	b.visit("/conflicts/DocumentReference/n")
+	b.until(`document.querySelectorAll('.compare thead .version').length === 3`, "three versions side by side")
+	b.click("button.keep", "Keep this one")
+	a.see("nav", "Conflicts")
+	a.until(`document.querySelector('nav .attention').hidden`, "no conflict at the other desk either")
+
+	// The wish that the hub has the Sumehr is the practice's, on every desk.
+	a.visit(address + "?view=privacy")
+	b.visit(address + "?view=privacy")
+	a.until(`document.querySelector('.switch')?.getAttribute('aria-checked') === 'false'`, "a switch that is off")
+	a.run(`document.querySelector('.switch').click()`)
+	b.until(`document.querySelector('.switch')?.getAttribute('aria-checked') === 'true'`, "a switch that is on at the other desk")
+	b.visit("/sumehr")
+	for _, c := range [][2]string{{"NL", "Jan Janssens"}, {"FR", "Synchronisation"}, {"DE", "Synchronisation"}} {
+		b.click(".languages button", c[0])
+		b.until(`document.documentElement.lang === '`+map[string]string{"NL": "nl", "FR": "fr", "DE": "de"}[c[0]]+`'`, c[0])
+		b.see(".sumehrs", "Jan Janssens")
+	}
+
+	// A desk that dies is no colleague any more.
+	b.visit(address)
+	a.visit(address)
+	a.see(".colleagues", "Dubois")
+	two.line.CutOutgoing()
+	a.missing(".colleagues", "")
+}

@@ -1,0 +1,203 @@
+package web_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/projections/sumehr"
+)
+
+// The table of Sumehrs says of whom the hub does not have the newest, why, and what to do; it is
+// live, the same without a server, and leads to whatever stands in the way.
+func TestSumehrTable(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	d.judged()
+	b := openBrowser(t, d)
+	b.see("nav [href='/sumehr']", "6")
+	b.click("#light", "")
+	b.see("#light-details", "Sumehrs behind")
+	b.run(`document.getElementById('light').click()`)
+	b.visit("/sync")
+	b.see(".sumehr-behind", "6")
+	b.click(".sumehr-behind a", "See why")
+	row := func(patient string) string { return `.sumehrs [data-patient="` + patient + `"]` }
+	for patient, want := range map[string][]string{
+		"p2": {"No consent", "Record consent", "nothing"}, "p5": {"The patient refuses", "Open privacy"}, "p6": {"No therapeutic relation", "Record relation", "by Els Claes"},
+		"p7": {"In conflict", "Compare and choose"}, "p10": {"Not correct yet", "Correct", "begin of an active problem"}, "p12": {"No hub"},
+	} {
+		for _, text := range want {
+			b.see(row(patient), text)
+		}
+	}
+	b.missing(".sumehrs", "Marie Janssens") // the hub has her newest
+	b.see(".lead", "for 7 patients")
+
+	// Only one reason; then what changes at another desk, and what is done here.
+	b.run(`(() => { const s = document.querySelector('.filters [name=reason]'); s.value = 'no-consent'; s.dispatchEvent(new Event('change')); })()`)
+	b.until(`document.querySelectorAll('.sumehrs tbody tr').length === 1 && location.search === '?reason=no-consent'`, "one reason alone")
+	b.run(`document.querySelector(".sumehrs [data-patient=p2] a.button").focus()`)
+	d.consents("yes", "p4", sumehr.MarkSystem, "publish", "")
+	b.see(row("p4"), "No consent")
+	b.until(`document.activeElement.closest('[data-patient]')?.dataset.patient === 'p2'`, "the focus where it was")
+	b.click(row("p2")+" a.button", "Record consent")
+	b.see(".form", "Informed consent of the patient")
+	b.fill("from", "2026-11-20")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".privacy .registrations", "Informed consent of the patient")
+	b.run(`history.back()`)
+	b.visit("/sumehr")
+	b.see(row("p2"), "No therapeutic relation")
+	b.see(row("p2")+" a.button", "Record relation")
+
+	d.publish("p12")
+	b.missing(".sumehrs", "Kobe Wouters")
+	d.set(func() { d.status.Color, d.status.Reason = light.Offline, "no connection to the server" })
+	d.arrives("Condition/s2-p12", "p12", "dr-1", `{"resourceType":"Condition","id":"s2-p12","subject":{"reference":"Patient/p12"},"code":{"text":"Eczema"},"onsetDateTime":"2020"}`)
+	b.see(row("p12"), "Waits for the server")
+	b.see(row("p12")+" a.button", "See the light")
+	d.set(func() { d.status.Color, d.status.Reason = light.Online, "everything is on the server" })
+	b.see(row("p12"), "No hub")
+
+	// To what stands in the way.
+	b.click(row("p10")+" .findings a", "Problem")
+	b.see(".form", "Problem")
+	b.fill("since", "2018")
+	b.click(".form button[type=submit]", "Save")
+	b.missing(".form", "Save")
+	b.visit("/sumehr")
+	b.see(row("p10"), "No hub")
+	b.click(row("p7")+" a.button", "Compare and choose")
+	b.see(".compare", "Bronchospasm")
+	for _, c := range [][3]string{{"NL", "Geen therapeutische relatie", "noteer ze hier"}, {"FR", "Pas de relation thérapeutique", "notez-la ici"}, {"DE", "Keine therapeutische Beziehung", "vermerken Sie sie hier"}} {
+		b.visit("/sumehr")
+		b.click(".languages button", c[0])
+		b.see(row("p2"), c[1])
+		b.see(row("p2"), c[2])
+	}
+}
+
+// The Sumehr is a page to be read, the message as it is, and what the hub has.
+func TestSumehrPage(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	h := &playedHub{stands: map[string]string{}}
+	d.atHub(h)
+	b := openBrowser(t, d)
+	b.visit("/sumehr/p10")
+	b.see("h1", "Jan Peeters")
+	b.see(".sumehr-sections", "Gout")
+	b.see(".findings", "begin of an active problem")
+	b.see(".inline-facts", "Els Claes")
+	d.arrives("Condition/s3", "p10", "dr-1", `{"resourceType":"Condition","id":"s3","subject":{"reference":"Patient/p10"},"code":{"text":"Tendinitis"},"onsetDateTime":"2020"}`)
+	b.see(".sumehr-sections", "Tendinitis")
+	b.click(".views button", "XML message")
+	b.see("pre.xml", "<kmehrmessage")
+	b.until(`document.querySelector('a[download]').getAttribute('href') === '/api/sumehr/p10?format=xml' && document.activeElement.textContent === 'XML message'`, "a way to save it, and the focus where it was")
+	b.click(".views button", "On the hub")
+	b.see(".empty", "No hub is set up")
+	h.set(func() {
+		h.holds = `{"holds":[{"uri":"/subject/1/sumehr/9/4","author":"10000204001","recorded":"2026-11-20T10:00:00Z","ours":false}],"sumehr":{"patient":{"name":"Jan Peeters"},"author":{"name":"Dr Else"},"made":"2026-11-20 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder"}]}]}}`
+		h.stands["p10"] = `{"patient":"p10","reason":"newest","text":"the hub holds the newest"}`
+	})
+	b.visit("/sumehr/p10?view=hub")
+	b.see(".list", "/subject/1/sumehr/9/4")
+	b.see(".list", "from elsewhere")
+	b.see(".sumehr-sections", "Shoulder")
+	b.click("button.primary", "Send ours in its place")
+	b.until(`document.getElementById('spoken').textContent === 'The Sumehr was sent.'`, "what became of it")
+	h.set(func() {
+		if want := `publish p10 {"over":"/subject/1/sumehr/9/4"}`; !slices.Equal(h.asked, []string{want}) {
+			t.Errorf("the hub was asked %q, want %q", h.asked, want)
+		}
+	})
+	d.arrives("Patient/p10", "p10", "dr-1", strings.Replace(shown(t, d, "Patient/p10"), `"id":"p10",`, `"id":"p10","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}]},`, 1), shownID(t, d, "Patient/p10"))
+	b.visit("/sumehr/p10")
+	b.see(".empty", "No Sumehr is made of this dossier")
+}
+
+// The privacy tab switches the Sumehr, records what allows it, and takes it from the hub as a
+// choice of its own. A desk without a hub says so, and keeps the wish all the same.
+func TestPrivacy(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	h := &playedHub{stands: map[string]string{}}
+	d.atHub(h)
+	b := openBrowser(t, d)
+	b.visit("/patients/p3")
+	b.click(".views button", "Privacy")
+	b.see(".privacy", "No hub is set up at this PC")
+	b.until(`location.search === '?view=privacy' && document.querySelector('.switch').getAttribute('aria-checked') === 'false'`, "a switch that is off")
+	b.run(`document.querySelector('.switch').focus()`)
+	b.keys(" ")
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'true' && document.activeElement.classList.contains('switch')`, "a switch that is on")
+	wishes := func(refusal bool) (bodies []string) {
+		states, err := d.store.Dossier(t.Context(), "p3", "Consent")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range states {
+			if body := string(s.Shown.Body); strings.Contains(body, `"code":"publish"`) && strings.Contains(body, `"deny"`) == refusal {
+				bodies = append(bodies, body)
+			}
+		}
+		return bodies
+	}
+	b.click(".switch", "")
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'false'`, "a switch that is off again")
+	b.click(".switch", "")
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'true'`, "a switch that is on again")
+	if got := wishes(false); len(got) != 1 || !strings.Contains(got[0], `"status":"active"`) {
+		t.Errorf("got %q, want one wish, which holds", got)
+	}
+	b.click(".privacy button", "The patient wants none there")
+	b.see(".privacy .note", "The patient wants no Sumehr")
+	b.click(".privacy button", "The patient wants it now")
+	b.missing(".privacy .note", "The patient wants no Sumehr")
+	if got := wishes(true); len(got) != 1 || !strings.Contains(got[0], `"status":"inactive"`) {
+		t.Errorf("got %q, want one refusal, which was withdrawn", got)
+	}
+
+	// A relation with its time; a draft outlives the load.
+	b.click(".privacy .section-head button[aria-label*=relation]", "Add")
+	b.fill("from", "2026-01-01")
+	b.fill("until", "2026-12-31")
+	b.until(`Object.keys(localStorage).some((k) => k.startsWith('carelog.draft.'))`, "the draft to be kept")
+	b.visit("/patients/p3")
+	b.see(".privacy .form .note", "has not been saved yet")
+	b.click(".form button[type=submit]", "Save")
+	b.see(".privacy .registrations", "Global medical file is kept here")
+	b.see(".privacy .registrations", "from 1 Jan 2026 to 31 Dec 2026")
+
+	const stands = `"patient":"p3","name":"Noor Cools","records":[],"findings":[],"wish":{"holds":%,"records":[]},"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},`
+	on, off := strings.Replace(stands, "%", "true", 1), strings.Replace(stands, "%", "false", 1)
+	const there = `"hub":{"uri":"/subject/2/sumehr/9/1","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
+	h.set(func() {
+		h.stands["p3"] = `{` + on + `"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","next":"2026-11-26T16:05:00Z","since":"2026-11-25T10:00:00Z",` + there
+	})
+	b.visit("/patients/p3?view=privacy")
+	b.see(".standing", "Hub cannot be reached")
+	b.see(".privacy .facts", "/subject/2/sumehr/9/1")
+	b.see(".privacy .facts", "Els Claes")
+	b.click(".privacy button", "Send now")
+	h.set(func() { h.stands["p3"] = `{` + off + `"reason":"off","text":"off",` + there })
+	b.click(".switch", "")
+	b.see(".privacy", "To take it away is a choice of its own")
+	b.click(".privacy button", "Take from the hub")
+	b.click("dialog button", "Cancel")
+	b.until(`!document.querySelector('dialog, .privacy button:disabled')`, "no question any more")
+	b.click(".privacy button", "Take from the hub")
+	b.see("dialog", "no longer find it")
+	h.set(func() {
+		h.stands["p3"] = `{` + off + `"reason":"off","text":"off",` + strings.Replace(there, "false", "true", 1)
+	})
+	b.click("dialog button[type=submit]", "Take from the hub")
+	b.see(".privacy .facts", "taken from there on 20 Nov 2026")
+	h.set(func() {
+		if want := []string{"publish p3 {}", "revoke p3 {}"}; !slices.Equal(h.asked, want) {
+			t.Errorf("the hub was asked %q, want %q", h.asked, want)
+		}
+	})
+}
