@@ -136,6 +136,10 @@ func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error 
 	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
 	defer cancel()
 	if err := a.replica.Reach(wait, stale.Sequence); err != nil {
+		if ctx.Err() == nil { // nobody reads the log here any more: what is made again is queued
+			a.live.fail(err)
+			a.live = nil
+		}
 		return errors.Join(&StaleError{Record: e.Record}, err)
 	}
 	state, err := a.store.Record(ctx, e.Record)

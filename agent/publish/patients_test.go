@@ -2,6 +2,7 @@ package publish_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,18 +27,27 @@ func (d *desk) doctor(id string) {
 		"qualification":[{"code":{"coding":[{"system":"https://www.ehealth.fgov.be/standards/fhir/core/CodeSystem/cd-hcparty","code":"persphysician"}]}}]}`, id, sumehr.SystemNIHII, doctors[id]))
 }
 
-// put makes a change of a record, on top of what stands.
+// put makes a change of a record, on top of what stands. Where the desk says that it was changed
+// meanwhile, it is made again, as a person would.
 func (d *desk) put(record, patient, body string) agent.Written {
 	d.world.t.Helper()
 	r, err := events.ParseRecord(record)
 	if err != nil {
 		d.world.t.Fatal(err)
 	}
-	w, err := d.Write(context.Background(), agent.Draft{Record: r, Patient: patient, Author: "dr1", Body: []byte(body)})
-	if err != nil {
-		d.world.t.Fatalf("desk %s writes %s: %v", d.Name, record, err)
+	for range 3 {
+		var w agent.Written
+		if w, err = d.Write(context.Background(), agent.Draft{Record: r, Patient: patient, Author: "dr1", Body: []byte(body)}); err == nil {
+			return w
+		}
+		var stale *agent.StaleError
+		if !errors.As(err, &stale) {
+			break
+		}
+		time.Sleep(2 * time.Minute)
 	}
-	return w
+	d.world.t.Fatalf("desk %s writes %s: %v", d.Name, record, err)
+	return agent.Written{}
 }
 
 // inss is a number in the National Register that belongs to nobody: born on a day in 1950, by
