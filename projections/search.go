@@ -182,10 +182,11 @@ func (x *searching) gather(from origin) error {
 		return err
 	}
 	x.page.Total = len(x.hits)
-	if x.lean {
-		if err := x.nameFirst(); err != nil {
-			return err
-		}
+	if x.lean && x.after == nil && len(x.hits) <= x.limit {
+		return nil // all are on the page: they are named, and put in order, as they are read
+	}
+	if err := x.nameFirst(); err != nil {
+		return err
 	}
 	x.hits = slices.DeleteFunc(x.hits, x.passed)
 	slices.SortFunc(x.hits, x.compare)

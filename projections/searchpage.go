@@ -11,6 +11,9 @@ import (
 // nameFirst orders what was found by what the order is about, and names so much of it,
 // from the place of the cursor on, that the page can be told from the rest.
 func (x *searching) nameFirst() error {
+	if !x.lean {
+		return nil
+	}
 	byKey := func(a, b hit) int { return x.order.Compare(a.order, b.order) }
 	slices.SortFunc(x.hits, byKey)
 	least := x.limit + 1
@@ -94,15 +97,20 @@ func (x *searching) readStates(page *Page) error {
 	}); err != nil {
 		return err
 	}
-	for _, h := range x.hits {
-		state, single := byKey[h.key]
-		if !single {
+	for i := range x.hits {
+		h := &x.hits[i]
+		if _, single := byKey[h.key]; !single {
 			states, err := x.states("WHERE r.key = ?", h.key)
 			if err != nil {
 				return err
 			}
-			state = states[0]
+			byKey[h.key] = states[0]
 		}
+		h.record = byKey[h.key].Record
+	}
+	slices.SortFunc(x.hits, x.compare)
+	for _, h := range x.hits {
+		state := byKey[h.key]
 		page.States = append(page.States, state)
 		if h.heads != nil && !slices.Contains(h.heads, state.Shown.Event.ID) {
 			if page.Elsewhere == nil {

@@ -45,11 +45,11 @@ func (t *Trail) Share(ctx context.Context) error {
 		if t.config.Practice.Busy() {
 			continue
 		}
-		err := t.Send(ctx)
-		if ctx.Err() != nil || err == nil || errors.Is(err, ErrAlone) || errors.Is(err, events.ErrOffline) {
-			continue
-		}
-		if told != err.Error() {
+		switch err := t.Send(ctx); {
+		case err == nil:
+			told = ""
+		case ctx.Err() != nil, errors.Is(err, ErrAlone), errors.Is(err, events.ErrOffline), err.Error() == told:
+		default:
 			told = err.Error()
 			t.config.Logger.Warn("who looked at what is kept here and cannot be sent to the other desks; is the practice provisioned on the server?", "err", err)
 		}
