@@ -62,3 +62,27 @@ func TestColleagues(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+// A stream says what is open elsewhere when it begins, where anything is, and at each change.
+func TestStreamSaysWhatIsOpen(t *testing.T) {
+	d := newDesk(t)
+	elsewhere := func(open ...agent.Opened) { d.set(func() { d.open = open }) }
+	elsewhere(agent.Opened{Patient: "p1", Author: "dr-2", Device: "desk-2"})
+	s := d.listen(t, "")
+	next := func(want string) {
+		t.Helper()
+		for {
+			if m := s.next(); m.event == "open" {
+				if m.data != want {
+					t.Errorf("got %s, want %s", m.data, want)
+				}
+				return
+			}
+		}
+	}
+	next(`{"open":[{"patient":"p1","author":"dr-2","device":"desk-2"}]}`)
+	elsewhere()
+	next(`{"open":[]}`)
+	elsewhere(agent.Opened{Patient: "p2", Device: "desk-3"})
+	next(`{"open":[{"patient":"p2","author":"","device":"desk-3"}]}`)
+}

@@ -69,6 +69,7 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	b.click("#to-preview", "Preview")
 	b.see(".preview", "This is what will stand")
 	look(b, "conflict-preview")
+	b.run(`sessionStorage.clear()`) // what was chosen outlives the page
 	stop("conflict-allergy", "/conflicts/AllergyIntolerance/a9", ".compare", "Bronchospasm")
 	stop("conflict-three", "/conflicts/DocumentReference/n9", ".compare", "Keep it deleted")
 
