@@ -166,6 +166,9 @@ func TestHubAway(t *testing.T) {
 		w.passes(20 * time.Minute)
 		for _, d := range desks {
 			d.is()
+			if s := d.publisher.Status(); !s.DownSince.IsZero() {
+				t.Errorf("it is back, and desk %s says %+v", d.Name, s)
+			}
 			w.holds(d, p, 2)
 			w.holds(d, q, 1)
 			w.holds(d, r, 2)
