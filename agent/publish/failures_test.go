@@ -161,11 +161,14 @@ func TestHubAway(t *testing.T) {
 				t.Errorf("the hub's status is %+v, and it went away at %v", s, at)
 			}
 		}
-		w.passes(time.Hour)
+		w.passes(75 * time.Minute) // beyond the look of every hour, which would find it as well
 		w.away.Store(false)
 		w.passes(20 * time.Minute)
 		for _, d := range desks {
 			d.is()
+			if s := d.publisher.Status(); !s.DownSince.IsZero() {
+				t.Errorf("it is back, and desk %s says %+v", d.Name, s)
+			}
 			w.holds(d, p, 2)
 			w.holds(d, q, 1)
 			w.holds(d, r, 2)

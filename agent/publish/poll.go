@@ -17,6 +17,17 @@ const (
 	pollAtOnce = 100
 )
 
+// askAt is when the hub is asked what it holds: a hub that is down, as soon as it may be up, so
+// that its state is known also where another desk published all that was due.
+func (p *Publisher) askAt() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hub.down() {
+		return p.hub.next
+	}
+	return p.pollAt
+}
+
 // poll finds those of whom the hub holds another version than the one that is recorded, or
 // none. It asks for those whose author has a session here, and sends nothing.
 func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
@@ -32,6 +43,7 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 			byAuthor[f.Author] = append(byAuthor[f.Author], f)
 		}
 	}
+	defer func() { slices.Sort(others) }()
 	for _, facts := range byAuthor {
 		for some := range slices.Chunk(facts, pollAtOnce) {
 			found, err := p.changed(ctx, some)
@@ -44,7 +56,9 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 			others = append(others, found...)
 		}
 	}
-	slices.Sort(others)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hub = outage{}
 	return others
 }
 

@@ -39,7 +39,7 @@ func (p *Publisher) Run(ctx context.Context, table Table) error {
 			p.config.Logger.Warn("what is to be published could not be read", "error", err)
 			next = p.config.Now().Add(p.config.Retry)
 		}
-		if level && !p.config.Now().Before(p.pollAt) {
+		if level && len(due) == 0 && !p.config.Now().Before(p.askAt()) {
 			others = p.poll(ctx, table)
 		}
 		switch {
@@ -51,7 +51,7 @@ func (p *Publisher) Run(ctx context.Context, table Table) error {
 		}
 		sleep(ctx, rest)
 		if level {
-			next = sooner(next, p.pollAt)
+			next = sooner(next, p.askAt())
 		}
 		if level && len(others) > 0 {
 			next = sooner(next, p.free())
