@@ -14,9 +14,12 @@ import (
 // Record is a record as it stands, a deleted one included. ErrNotFound where no
 // version of it is here.
 func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
-	state, single, err := s.single(ctx, r)
-	if single || err != nil {
+	state, heads, err := s.glimpse(ctx, r)
+	switch {
+	case err != nil || heads == 1:
 		return state, err
+	case heads == 0:
+		return state, ErrNotFound
 	}
 	err = s.glance(ctx, "read "+r.String(), func(v *view) error {
 		states, err := v.states("WHERE "+named, nameArgs(r)...)
@@ -32,28 +35,29 @@ func (s *Store) Record(ctx context.Context, r events.Record) (State, error) {
 	return state, err
 }
 
-// single reads a record that has one head, as nearly all have, with one statement.
-func (s *Store) single(ctx context.Context, r events.Record) (state State, single bool, err error) {
+// glimpse reads a record with one statement, and how many heads it has; of several only
+// the one that is shown.
+func (s *Store) glimpse(ctx context.Context, r events.Record) (state State, heads int, err error) {
 	err = s.peek(ctx, "read "+r.String(), func(v *view) error {
-		return v.eachState("WHERE "+named, nameArgs(r), func(_ int64, got State) {
-			state, single = got, true
-		})
+		return v.eachState("WHERE "+named, nameArgs(r), func(_ int64, n int, got State) { state, heads = got, n })
 	})
-	return state, single, err
+	return state, heads, err
 }
 
-// eachState reads records that have one head. where is of the table r.
-func (v *view) eachState(where string, args []any, f func(key int64, got State)) error {
-	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+where+" AND r.heads = 1", args, func(scan func(...any) error) error {
+// eachState reads records with the head that is shown, and how many they have. where is of
+// the table r.
+func (v *view) eachState(where string, args []any, f func(key int64, heads int, got State)) error {
+	return v.each("SELECT "+eventColumns+", r.conflict, r.heads"+shownTables+where, args, func(scan func(...any) error) error {
 		var r row
 		var got State
-		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &got.Conflict)...) }); err != nil {
+		var heads int
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &got.Conflict, &heads)...) }); err != nil {
 			return err
 		}
 		got.Shown = v.version(&r)
 		got.Shown.Head = true
 		got.Record, got.Patient, got.Heads = got.Shown.Event.Record, got.Shown.Event.Patient, []Version{got.Shown}
-		f(r.record, got)
+		f(r.record, heads, got)
 		return nil
 	})
 }

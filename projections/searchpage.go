@@ -93,7 +93,7 @@ func (x *searching) readStates(page *Page) error {
 		keys[i] = h.key
 	}
 	if err := inParts(keys, func(list string, args []any) error {
-		return x.eachState("WHERE r.key IN "+list, args, func(key int64, got State) { byKey[key] = got })
+		return x.eachState("WHERE r.key IN "+list+" AND r.heads = 1", args, func(key int64, _ int, got State) { byKey[key] = got })
 	}); err != nil {
 		return err
 	}
