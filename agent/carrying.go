@@ -112,15 +112,22 @@ func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64
 // readOwn waits until this desk has read its own last change in the log. The server
 // would else take it for one that the author of the next has not seen.
 func (a *Agent) readOwn(ctx context.Context) {
-	if a.live == nil {
-		return
+	if a.live != nil {
+		_ = a.readUpTo(ctx, a.acked)
 	}
+}
+
+// readUpTo waits until the log was read up to a place. Where it is not within the patience,
+// nobody reads the log here any more: the session ends, and what is made next is queued.
+func (a *Agent) readUpTo(ctx context.Context, sequence uint64) error {
 	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
 	defer cancel()
-	if err := a.replica.Reach(wait, a.acked); err != nil && ctx.Err() == nil {
+	err := a.replica.Reach(wait, sequence)
+	if err != nil && ctx.Err() == nil {
 		a.live.fail(err)
 		a.live = nil
 	}
+	return err
 }
 
 // refuse takes back a change that the server did not store, and says what stands.
@@ -133,13 +140,7 @@ func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error 
 	if !errors.As(cause, &stale) {
 		return cause
 	}
-	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
-	if err := a.replica.Reach(wait, stale.Sequence); err != nil {
-		if ctx.Err() == nil { // nobody reads the log here any more: what is made again is queued
-			a.live.fail(err)
-			a.live = nil
-		}
+	if err := a.readUpTo(ctx, stale.Sequence); err != nil {
 		return errors.Join(&StaleError{Record: e.Record}, err)
 	}
 	state, err := a.store.Record(ctx, e.Record)

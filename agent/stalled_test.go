@@ -15,6 +15,26 @@ import (
 // instead, the change is queued after the patience: its author is not kept waiting for a read
 // that does not come, and is not told that somebody else was faster.
 func TestRefusedWhileNothingIsRead(t *testing.T) {
+	draft := func() agent.Draft {
+		return agent.Draft{Record: agenttest.Condition("c"), Patient: "p1", Author: "dr-one", Body: agenttest.Body("c", "third")}
+	}
+	for name, write := range map[string]func(*machine) (agent.Written, error){
+		"alone": func(one *machine) (agent.Written, error) { return one.Write(context.Background(), draft()) },
+		"in a transaction": func(one *machine) (agent.Written, error) {
+			other := draft()
+			other.Record, other.Body = agenttest.Condition("d"), agenttest.Body("d", "beside it")
+			list, err := one.Transact(context.Background(), func(context.Context) ([]agent.Draft, error) { return []agent.Draft{draft(), other}, nil })
+			if err != nil {
+				return agent.Written{}, err
+			}
+			return list[0], nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) { refusedWhileNothingIsRead(t, write) })
+	}
+}
+
+func refusedWhileNothingIsRead(t *testing.T, write func(*machine) (agent.Written, error)) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var still, uploads atomic.Bool
 		one, two := w.machine("one"), w.desk("two")
@@ -26,7 +46,7 @@ func TestRefusedWhileNothingIsRead(t *testing.T) {
 		still.Store(true)
 		two.MustNote("c", "second")
 		began := time.Now()
-		written, err := one.Write(context.Background(), agent.Draft{Record: agenttest.Condition("c"), Patient: "p1", Author: "dr-one", Body: agenttest.Body("c", "third")})
+		written, err := write(one)
 		if err != nil || !written.Queued() {
 			t.Errorf("got %+v, %v; want it queued", written, err)
 		}

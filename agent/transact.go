@@ -283,10 +283,8 @@ func (a *Agent) refuseAll(ctx context.Context, t *transaction, cause error) erro
 		}
 		return cause
 	}
-	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
-	if err := a.replica.Reach(wait, stale.Sequence); err != nil {
-		return errors.Join(ErrBusy, err)
+	if err := a.readUpTo(ctx, stale.Sequence); err != nil && a.live != nil {
+		return errors.Join(ErrBusy, err) // nobody waits for it any more
 	}
 	return errOvertaken
 }
