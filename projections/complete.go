@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -37,11 +38,20 @@ func (s *Store) waits(b *batch) {
 	s.waiting.Store(min(max(s.waiting.Load()+b.left, 1), unknownWaiting))
 }
 
-// indexFew indexes what the last changes left, before somebody searches for it. Where it
-// fails, or a change is under way, which may take long, the search looks at those records
-// one by one.
+// indexPatience is how long a search waits until it can index what the last changes left.
+// A change takes a millisecond or two, and as long as a server needs that does not answer.
+const indexPatience = 250 * time.Millisecond
+
+// indexFew indexes what the last changes left, before somebody searches for it. Where that
+// fails, or another change is under way for long, the search does without: it then looks at
+// those records one by one, or says of a long list that it may miss something.
 func (s *Store) indexFew(ctx context.Context) {
-	if n := s.Waiting(); 0 < n && n <= s.bounds.late && len(s.changing) == 0 {
+	if s.awaitPromised(ctx) != nil {
+		return
+	}
+	if n := s.Waiting(); 0 < n && n <= s.bounds.late {
+		ctx, cancel := context.WithTimeout(ctx, indexPatience)
+		defer cancel()
 		_, _ = s.Index(ctx, int(n))
 	}
 }

@@ -316,8 +316,9 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// What was left for later is found at once all the same: the search indexes it, and also
-// where somebody else changes the store for a long time it misses nothing.
+// What was left for later is found at once all the same: the search indexes it, waits for a
+// change that was promised, and where somebody else changes the store for a long time it
+// misses nothing.
 func TestSearchIndexesTheLastChanges(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "record.db"))
 	defer finish(t, s)
@@ -364,7 +365,12 @@ func TestSearchIndexesTheLastChanges(t *testing.T) {
 	})
 	<-during
 	finds("new", 1, "c1", "c3")
-	close(end)
-	long.Wait()
+	promised := make(chan struct{})
+	s.Promise(promised)
+	go func() {
+		defer close(promised)
+		close(end)
+		long.Wait()
+	}()
 	finds("new", 0, "c1", "c3", "c4")
 }

@@ -237,6 +237,21 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 // the change has ended, however it did.
 func (s *Store) Promise(done <-chan struct{}) { s.promised.Store(&done) }
 
+// awaitPromised waits for the change that was promised last.
+func (s *Store) awaitPromised(ctx context.Context) error {
+	p := s.promised.Load()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-*p:
+		s.promised.CompareAndSwap(p, nil)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // view runs f on one unchanging state.
 func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
 	return s.ask(ctx, ctx, what, f)
@@ -261,13 +276,8 @@ func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) erro
 
 // lend lends a reader, as one of the readers' methods does.
 func (s *Store) lend(ctx context.Context, what string, f func(*reader) error, lend func(*readers, context.Context, func(*reader) error) error) error {
-	if p := s.promised.Load(); p != nil {
-		select {
-		case <-*p:
-			s.promised.CompareAndSwap(p, nil)
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", what, ctx.Err())
-		}
+	if err := s.awaitPromised(ctx); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	s.asking.RLock()
 	defer s.asking.RUnlock()
