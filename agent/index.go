@@ -119,8 +119,10 @@ func (a *Agent) indexSome(ctx context.Context) (more bool) {
 	many := !a.fewWait()
 	at, err := a.store.Indexed(ctx)
 	if err == nil && !at.Complete() {
-		if at, err = a.store.Index(ctx, indexStep); err == nil && at.Complete() && many {
-			a.log.Info("index complete", "records", at.Total)
+		if at, err = a.store.Index(ctx, indexStep); err == nil && at.Complete() {
+			if many {
+				a.log.Info("index complete", "records", at.Total)
+			}
 			a.changed.fire()
 		}
 	}

@@ -163,41 +163,45 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 }
 
 // announce sends what comes next ahead, all but its end, while the server is at work with
-// the batch before. Where that one leaves a dossier is not known yet. The dossiers that
-// have nothing of it say where they end, and one of them is enough: what keeps a batch that
-// hangs in a dead connection from being stored a second time is any end that has moved.
+// the batch before. Where that one leaves a dossier is not known yet, so what it has of
+// such a dossier expects nothing. But its first event does: whatever sends any of the batch
+// anew begins with that one, so a batch that hangs in a dead connection is then refused.
 func (p *pusher) announce(next part, before []outbox.Entry) part {
-	if next.err != nil || next.behind > 0 || len(next.entries) == 0 || p.size < p.agent.config.PushBatch || p.suspectTo > 0 {
+	if next.err != nil || next.behind > 0 || len(next.entries) == 0 || !p.whole() {
 		return next // what will be sent is not certain
 	}
 	batch, orphan, err := p.cut(next.entries)
 	if orphan != nil || err != nil {
 		return next
 	}
-	moving := make(map[string]bool)
+	met := make(map[string]bool)
 	for _, e := range before {
-		moving[e.Message.Subject] = true
+		met[e.Message.Subject] = true
 	}
-	list, expects := make([]events.Appending, len(batch)), false
+	list := make([]events.Appending, len(batch))
 	for i, e := range batch {
 		subject := e.Message.Subject
 		list[i].Message = e.Message
-		if moving[subject] {
+		if met[subject] {
 			continue
 		}
-		moving[subject] = true // by this batch, after its first event
+		met[subject] = true
 		end, known := p.ends[subject]
 		if !known {
 			end = next.ends[subject]
 		}
-		list[i].After, expects = &end, true
+		list[i].After = &end
 	}
-	if expects {
+	if list[0].After != nil {
 		p.log.Announce(list)
 		next.announced = list
 	}
 	return next
 }
+
+// whole reports whether batches are as large as they may be: nothing was refused, and
+// nobody writes to the same dossiers all the time.
+func (p *pusher) whole() bool { return p.size >= p.agent.config.PushBatch && p.suspectTo == 0 }
 
 // cut takes from the front what goes into one batch; a transaction is never parted. An
 // event that builds on one that was set aside here is refused, and comes alone, or with
@@ -208,6 +212,7 @@ func (p *pusher) cut(entries []outbox.Entry) (batch []outbox.Entry, orphan *even
 		most = min(most, p.suspicious(entries))
 	}
 	n, bytes := 0, 0
+	met, fresh := make(map[string]bool), 0 // where the last dossier begins that the batch did not have before
 	for n < len(entries) {
 		unit := entries[n : n+together(entries[n:])]
 		for _, e := range unit {
@@ -225,7 +230,16 @@ func (p *pusher) cut(entries []outbox.Entry) (batch []outbox.Entry, orphan *even
 		case orphan != nil:
 			return entries[:n], nil, nil
 		}
+		if !met[unit[0].Message.Subject] {
+			fresh = n
+		}
+		for _, e := range unit {
+			met[e.Message.Subject] = true
+		}
 		n += len(unit)
+	}
+	if p.whole() && n >= firstPush && n-fresh <= n/10 {
+		n = fresh // the next batch then begins with a dossier of its own, and can be announced
 	}
 	return entries[:n], nil, nil
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -66,9 +67,44 @@ func (l *Log) Announce(list []events.Appending) {
 	if len(list) > 1 {
 		s, _ = line{l}.send(list)
 	}
-	if before := l.announced.Swap(s); before != nil {
-		before.end()
+	l.announced.add(s)
+}
+
+// announced are the batches that were announced last, the newest first: one may be on its
+// way to AppendBatch while the next is announced.
+type announced struct {
+	mu   sync.Mutex
+	last [2]*sending
+}
+
+// add takes in another; nil ends all.
+func (a *announced) add(s *sending) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	gone := a.last
+	if a.last = [2]*sending{}; s != nil {
+		a.last, gone = [2]*sending{s, gone[0]}, [2]*sending{nil, gone[1]}
 	}
+	for _, s := range gone {
+		s.end()
+	}
+}
+
+// take gives the one of a list back, if it was announced on the session.
+func (a *announced) take(list []events.Appending, session context.Context) *sending {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, s := range a.last {
+		if s == nil || !s.is(list) {
+			continue
+		}
+		a.last[i] = nil
+		if s.session == session {
+			return s
+		}
+		s.end()
+	}
+	return nil
 }
 
 // sending is a batch of which all but the last message was sent.
@@ -81,13 +117,16 @@ type sending struct {
 	ignore  []func()
 }
 
-// is reports whether s is that very batch, sent on that session.
-func (s *sending) is(list []events.Appending, session context.Context) bool {
-	return len(list) == len(s.list) && &list[0] == &s.list[0] && session == s.session
+// is reports whether s is that very batch.
+func (s *sending) is(list []events.Appending) bool {
+	return len(list) == len(s.list) && &list[0] == &s.list[0]
 }
 
-// end stops listening.
+// end stops listening; nothing where s is nil.
 func (s *sending) end() {
+	if s == nil {
+		return
+	}
 	for _, ignore := range s.ignore {
 		ignore()
 	}
@@ -129,11 +168,7 @@ func (l line) send(list []events.Appending) (_ *sending, err error) {
 // PublishBatch sends all messages, or those that were not announced, and waits for the
 // answer to the last, which commits them.
 func (l line) PublishBatch(ctx context.Context, list []events.Appending) (uint64, error) {
-	s := l.announced.Swap(nil)
-	if s != nil && !s.is(list, l.link.current()) {
-		s.end()
-		s = nil
-	}
+	s := l.announced.take(list, l.link.current())
 	if s == nil && len(list) == 1 {
 		return l.Publish(ctx, list[0].Message, writing.Expectation{Dossier: list[0].After})
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -60,7 +59,7 @@ type Log struct {
 	link             *link
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
-	announced        atomic.Pointer[sending]
+	announced        announced
 
 	close sync.Once
 }
