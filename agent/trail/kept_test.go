@@ -1,6 +1,7 @@
 package trail_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carelog/carelog/agent/trail"
+	"github.com/carelog/carelog/events"
 )
 
 // TestNoLookIsLostOrTwice: whatever is lost on the way, whoever is killed, whatever the
@@ -127,33 +129,41 @@ func (d *desk) tear(t fatal, bytes int) {
 	}
 }
 
+// forgotten is a desk that sent looks of the hours 1, 2 and 4, came back from a copy of hour
+// 1, and sent one of hour 3, its clock being behind; and one that reads them.
+func forgotten(t *testing.T) (a, reader *desk) {
+	p := newPractice()
+	a, reader = p.desk(t, "a", t.TempDir()), p.desk(t, "reader", t.TempDir())
+	t.Cleanup(func() { a.close(t); reader.close(t) })
+	backup := filepath.Join(t.TempDir(), "copy")
+	a.look(1)
+	if err := os.CopyFS(backup, os.DirFS(a.folder)); err != nil {
+		t.Fatal(err)
+	}
+	a.look(2)
+	a.look(4)
+	if err := a.Send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.restore(t, backup)
+	a.look(3)
+	if err := a.Send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a, reader
+}
+
+// look adds an entry at an hour, and names it by that.
+func (d *desk) look(hour int) {
+	d.practice.clock.set(start.Add(time.Duration(hour) * time.Hour))
+	d.Add(trail.Entry{Did: "read", What: fmt.Sprint("Basic/", hour)})
+}
+
 // TestLooksBehindOnesThatWereForgotten: a folder that came back from a copy, under a clock
 // that is behind, gives ids below some that were sent. All are found once all the same, in
 // the order of their ids: by pages, by a time, and each by its id.
 func TestLooksBehindOnesThatWereForgotten(t *testing.T) {
-	p := newPractice()
-	a, reader := p.desk(t, "a", t.TempDir()), p.desk(t, "reader", t.TempDir())
-	defer func() { a.close(t); reader.close(t) }()
-	add := func(hour int) {
-		p.clock.set(start.Add(time.Duration(hour) * time.Hour))
-		a.Add(trail.Entry{Did: "read", What: fmt.Sprint("Basic/", hour)})
-	}
-	send := func() {
-		if err := a.Send(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	backup := filepath.Join(t.TempDir(), "copy")
-	add(1)
-	if err := os.CopyFS(backup, os.DirFS(a.folder)); err != nil {
-		t.Fatal(err)
-	}
-	add(2)
-	add(4)
-	send()
-	a.restore(t, backup)
-	add(3)
-	send()
+	a, reader := forgotten(t)
 	want := []string{"a Basic/4", "a Basic/3", "a Basic/2", "a Basic/1"}
 	for limit := range 6 {
 		if got := reader.sees(t, trail.Query{Limit: limit}); !slices.Equal(got, want) {
@@ -168,11 +178,39 @@ func TestLooksBehindOnesThatWereForgotten(t *testing.T) {
 			t.Errorf("%s reads as %+v, %v", e.What, got, err)
 		}
 	}
-	p.clock.set(start) // still behind: what it kept after it has seen what it sent is the last
-	a.Add(trail.Entry{Did: "read", What: "Basic/5"})
-	send()
-	if got, want := reader.sees(t, trail.Query{Limit: 2}), slices.Insert(want, 0, "a Basic/5"); !slices.Equal(got, want) {
+	a.look(0) // still behind: what it kept after it has seen what it sent is the last
+	if err := a.Send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := reader.sees(t, trail.Query{Limit: 2}), slices.Insert(want, 0, "a Basic/0"); !slices.Equal(got, want) {
 		t.Errorf("afterwards: %v, want %v", got, want)
+	}
+}
+
+// lacking is a server that does not give one run.
+type lacking struct {
+	trail.Server
+	sequence uint64
+	err      error
+}
+
+func (l lacking) Looks(ctx context.Context, device string, at uint64) (events.Stored, error) {
+	if at == l.sequence {
+		return events.Stored{}, l.err
+	}
+	return l.Server.Looks(ctx, device, at)
+}
+
+// TestLooksBehindARunThatIsMissing are found, though the run before might have had higher
+// ones; and unless it is gone by its age, that it is missing is said.
+func TestLooksBehindARunThatIsMissing(t *testing.T) {
+	_, reader := forgotten(t)
+	for err, says := range map[error]error{events.ErrNoMessage: nil, events.ErrOffline: events.ErrOffline} {
+		reader.instead = lacking{reader.line, 1, err}
+		page, err := reader.Search(t.Context(), trail.Query{})
+		if err != nil || len(page.Entries) != 1 || page.Entries[0].What != "Basic/3" || len(page.Others) != 1 || !errors.Is(page.Others[0].Err, says) {
+			t.Errorf("got %+v, %v, want Basic/3 and %v", page, err, says)
+		}
 	}
 }
 

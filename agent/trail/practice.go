@@ -111,7 +111,7 @@ func (t *Trail) theirs(ctx context.Context, server Server, device string, r run,
 				return
 			}
 			var err error
-			if r, err = t.before(ctx, server, device, r); err != nil {
+			if r, err = t.runBefore(ctx, server, device, r); err != nil {
 				if _, goOn = giveAbove(events.ID{}, list, yield); goOn && !errors.Is(err, events.ErrNoMessage) {
 					yield(Entry{}, err)
 				}
@@ -133,8 +133,8 @@ func giveAbove(id events.ID, list []Entry, yield func(Entry, error) bool) (rest 
 	return list, true
 }
 
-// before is the run of a device before one; events.ErrNoMessage where there is none.
-func (t *Trail) before(ctx context.Context, server Server, device string, r run) (run, error) {
+// runBefore is the run of a device before one; events.ErrNoMessage where there is none.
+func (t *Trail) runBefore(ctx context.Context, server Server, device string, r run) (run, error) {
 	if r.Previous == 0 {
 		return run{}, events.ErrNoMessage
 	}

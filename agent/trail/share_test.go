@@ -32,7 +32,8 @@ type desk struct {
 	name     string
 	folder   string
 	line     *memlog.Log
-	away     bool // there is no server
+	away     bool         // there is no server
+	instead  trail.Server // of the line; nil: the line itself
 }
 
 func (p *practice) desk(t fatal, name, folder string) *desk {
@@ -59,6 +60,9 @@ func (d *desk) open(t fatal) {
 		Server: func() trail.Server {
 			if d.away {
 				return nil
+			}
+			if d.instead != nil {
+				return d.instead
 			}
 			return d.line
 		},
