@@ -89,34 +89,55 @@ func (t *Trail) run(ctx context.Context, server Server, device string, at uint64
 		err = &events.DamagedError{Name: "looks of " + device, Reason: "they stand behind themselves"}
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: %w", errUnopened, err)
+		return stored.Sequence, run{}, fmt.Errorf("%w: %w", errUnopened, err)
 	}
-	return stored.Sequence, r, err
+	return stored.Sequence, r, nil
 }
 
 // theirs is the entries of another desk that match, the last first, from a run on
 // backwards. What the server has dropped by its age is the end of it.
 func (t *Trail) theirs(ctx context.Context, server Server, device string, r run, q Query, before events.ID) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		var list []Entry // read, and not given since a run before may have a higher id
 		for {
-			for _, e := range slices.Backward(r.entries) {
-				if !before.IsZero() && e.ID.Compare(before) >= 0 {
-					continue
-				}
-				if q.over(e.ID) || q.matches(e) && !yield(e, nil) {
-					return
+			for _, e := range r.entries {
+				if q.matches(e) && (before.IsZero() || e.ID.Compare(before) < 0) {
+					list = append(list, e)
 				}
 			}
-			if r.Previous == 0 {
+			slices.SortFunc(list, func(a, b Entry) int { return a.ID.Compare(b.ID) })
+			var goOn bool
+			if list, goOn = giveAbove(r.Highest, list, yield); !goOn || r.enough(q) {
 				return
 			}
 			var err error
-			if _, r, err = t.run(ctx, server, device, r.Previous); err != nil {
-				if !errors.Is(err, events.ErrNoMessage) {
+			if r, err = t.runBefore(ctx, server, device, r); err != nil {
+				if _, goOn = giveAbove(events.ID{}, list, yield); goOn && !errors.Is(err, events.ErrNoMessage) {
 					yield(Entry{}, err)
 				}
 				return
 			}
 		}
 	}
+}
+
+// giveAbove gives the entries of a list with ids above one, the last first, and returns those
+// that are left.
+func giveAbove(id events.ID, list []Entry, yield func(Entry, error) bool) (rest []Entry, goOn bool) {
+	for n := len(list) - 1; n >= 0 && list[n].ID.Compare(id) > 0; n-- {
+		if !yield(list[n], nil) {
+			return nil, false
+		}
+		list = list[:n]
+	}
+	return list, true
+}
+
+// runBefore is the run of a device before one; events.ErrNoMessage where there is none.
+func (t *Trail) runBefore(ctx context.Context, server Server, device string, r run) (run, error) {
+	if r.Previous == 0 {
+		return run{}, events.ErrNoMessage
+	}
+	_, r, err := t.run(ctx, server, device, r.Previous)
+	return r, err
 }

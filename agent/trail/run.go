@@ -25,12 +25,37 @@ type head struct {
 	Previous uint64 `json:"previous"` // sequence of the run before it; 0: it is the first
 	From     place  `json:"from"`
 	To       place  `json:"to"`
+	// Highest is the greatest id in all runs before it; zero: none of them is higher than
+	// this one. A desk whose folder came back from a copy, under a clock that is behind, has
+	// forgotten ids that it sent, and gives lower ones.
+	Highest events.ID `json:"highest,omitzero"`
 }
 
 // run is one that was opened.
 type run struct {
 	head
 	entries []Entry
+}
+
+// highest is the greatest id in it and in all before it.
+func (r run) highest() events.ID {
+	id := r.Highest
+	for _, e := range r.entries {
+		id = later(id, e.ID)
+	}
+	return id
+}
+
+// enough reports whether nothing that is wanted stands in the runs before.
+func (r run) enough(q Query) bool {
+	return len(r.entries) > 0 && q.over(r.entries[0].ID) && q.over(r.Highest)
+}
+
+func later(a, b events.ID) events.ID {
+	if a.Compare(b) < 0 {
+		return b
+	}
+	return a
 }
 
 // ErrForged says that a run was not made by the desk in whose name it stands.

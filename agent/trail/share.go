@@ -19,7 +19,8 @@ type mark struct {
 	Sequence uint64 `json:"sequence"` // of the last run; 0: there is none
 	To       place  `json:"to"`       // all before it stands in a run
 
-	known map[events.ID]bool // entries behind To that stand in a run all the same
+	known   map[events.ID]bool // entries behind To that stand in a run all the same
+	highest events.ID          // of all that stand in runs
 }
 
 // markFile keeps the mark. Where it is lost, or older than it should be, the runs tell.
@@ -79,6 +80,7 @@ func (t *Trail) send(ctx context.Context, server Server) error {
 	if err := t.agree(ctx, server); err != nil {
 		return err
 	}
+	t.follow(t.sent.highest)
 	for {
 		lines, to, err := t.stretch(t.sent.To)
 		if err != nil || len(lines) == 0 {
@@ -90,22 +92,26 @@ func (t *Trail) send(ctx context.Context, server Server) error {
 	}
 }
 
-// sendRun sends lines that stand from the mark to a place, and moves the mark.
+// sendRun sends lines that stand from the mark to a place, and moves the mark: behind the
+// last that it sent, since nobody can tell from the run what stands behind that.
 func (t *Trail) sendRun(ctx context.Context, server Server, lines []byte, to place) error {
 	var out []byte
 	var last events.ID
+	end, at := to.Offset, to.Offset-int64(len(lines))
 	for line := range bytes.Lines(lines) {
+		at += int64(len(line))
 		if e, ok := parse(line); ok && !t.sent.known[e.ID] {
-			out, last = append(out, line...), e.ID
+			out, last, end = append(out, line...), e.ID, at
 		}
 	}
-	now := mark{Identity: t.sent.Identity, Sequence: t.sent.Sequence, To: to, known: t.sent.known}
+	to.Offset = end
+	now := mark{Identity: t.sent.Identity, Sequence: t.sent.Sequence, To: to, known: t.sent.known, highest: later(t.sent.highest, last)}
 	if len(out) > 0 {
 		from := t.sent.To
 		if from.Month != to.Month {
 			from = place{Month: to.Month}
 		}
-		data, err := t.config.Practice.seal(t.config.Device, head{t.sent.Sequence, from, to}, last, out)
+		data, err := t.config.Practice.seal(t.config.Device, head{t.sent.Sequence, from, to, t.sent.highest}, last, out)
 		if err != nil {
 			return err
 		}
@@ -132,7 +138,7 @@ func (t *Trail) agree(ctx context.Context, server Server) error {
 		if err == nil && at == 0 && sequence == t.sent.Sequence && identity == t.sent.Identity {
 			return nil // as this program left it
 		}
-		now.Sequence = max(now.Sequence, sequence)
+		now.Sequence, now.highest = max(now.Sequence, sequence), later(now.highest, r.highest())
 		switch was := t.readMark(); {
 		case errors.Is(err, events.ErrNoMessage) && at == 0 && was.Identity == identity:
 			now.To = was.To

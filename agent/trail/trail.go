@@ -152,6 +152,13 @@ func (t *Trail) next() (events.ID, error) {
 	return id, err
 }
 
+// follow has the next entries stand behind an id.
+func (t *Trail) follow(id events.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = later(t.last, id)
+}
+
 // add writes an entry, behind one that tells of those that are missing. mu is held.
 func (t *Trail) add(e Entry) error {
 	if t.file == nil {

@@ -49,6 +49,14 @@ func all(t interface{ Fatalf(string, ...any) }, kept *trail.Trail, q trail.Query
 		if err != nil {
 			t.Fatalf("search: %v", err)
 		}
+		if page.Missing != nil {
+			t.Fatalf("search: %v", page.Missing)
+		}
+		for _, other := range page.Others {
+			if other.Err != nil {
+				t.Fatalf("search %s: %v", other.Device, other.Err)
+			}
+		}
 		list = append(list, page.Entries...)
 		if q.After = page.Next; q.After == "" {
 			return list
