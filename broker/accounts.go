@@ -96,6 +96,9 @@ func desksClaims(public, data string, p AddPractice) *jwt.AccountClaims {
 	return claims
 }
 
+// deviceRole names the scopes that are carelog's own, among those of the operator.
+const deviceRole = "device"
+
 // deviceScope is what a user can do whose JWT the practice's signing key signed.
 // It stands in the account, which only the operator signs: whoever steals the
 // signing key can enrol devices, and cannot give them more than this.
@@ -103,7 +106,7 @@ func deviceScope(practice, signingKey string) *jwt.UserScope {
 	const device = "{{name()}}" // of the user, put in by the server
 	s := jwt.NewUserScope()
 	s.Key = signingKey
-	s.Role = "device"
+	s.Role = deviceRole
 	s.Description = "a device of practice " + practice
 	for _, service := range services(practice, device) {
 		s.Template.Permissions.Pub.Allow.Add(local(service.subject))

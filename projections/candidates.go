@@ -58,6 +58,7 @@ func (x *searching) look(from, rest string, args []any, f func(*candidate) error
 		place = "c.key"
 	}
 	return x.each("SELECT "+columns+", "+place+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
+		x.looked++
 		var c candidate
 		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed, &c.place); err != nil {
 			return err

@@ -48,6 +48,22 @@ func (s *Store) SetBounds(counted, examined, step int) {
 	s.bounds = bounds{0, min(usualBounds.few, counted), counted, examined, step}
 }
 
+// Looked makes a page and returns at how many candidates it looked for that.
+func (s *Store) Looked(ctx context.Context, q Query) (page Page, looked int, err error) {
+	err = s.view(ctx, "search", func(v *view) error {
+		x, err := v.searching(q, s.bounds)
+		if err != nil {
+			return err
+		}
+		if err := x.run(); err != nil {
+			return err
+		}
+		page, looked = x.page, x.looked
+		return x.readStates(&page)
+	})
+	return page, looked, err
+}
+
 // HeaderRoundTrip reads packed headers and writes them again.
 func HeaderRoundTrip(packed []byte) ([]byte, error) {
 	h, err := unpackHeader(packed)

@@ -44,8 +44,9 @@ type searching struct {
 	within bool    // and those that are not are few: they are looked at as well
 	upTo   int64
 
-	page Page
-	hits []hit
+	page   Page
+	hits   []hit
+	looked int // at so many candidates
 }
 
 // hit is a record that was found, and its place in the order.

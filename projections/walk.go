@@ -2,6 +2,8 @@ package projections
 
 import (
 	"bytes"
+	"database/sql"
+	"errors"
 	"slices"
 
 	"github.com/carelog/carelog/events"
@@ -76,37 +78,69 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 		}
 	}
 	for step := min(w.limit+w.limit/4+1, w.step); ; step = min(2*step, w.step) {
-		var keys [][]byte
-		if err := w.each("SELECT DISTINCT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?",
-			[]any{at.From, at.To, step}, func(scan func(...any) error) error {
-				var key []byte
-				err := scan(&key)
-				keys = append(keys, key)
-				return err
-			}); err != nil {
+		keys, more, err := w.next("SELECT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?", at, step)
+		if err != nil {
 			return false, err
 		}
-		if done, err := w.groups(keys); done || err != nil || len(keys) < step {
+		if done, err := w.groups(keys); done || err != nil || !more {
 			return done, err
 		}
-		*edge = keys[len(keys)-1]
+		*edge = keys[len(keys)-1].key
 		*open = (*open)[:1] // the edge itself was taken
 	}
 }
 
+// station is a key along which records are walked, and how many rows have it.
+type station struct {
+	key  []byte
+	rows int
+}
+
+// next reads where a walk goes on: at so many keys at most, and at no more rows than the page
+// may still be made of. A key of which not all rows were met is left for later, but for the
+// first: it must be passed, however many it has.
+func (w *walking) next(question string, in fhirsearch.Reach, step int) (list []station, more bool, err error) {
+	most := w.examined - w.read + 1
+	rows := 0
+	err = w.each(question, []any{in.From, in.To, most}, func(scan func(...any) error) error {
+		var key sql.RawBytes
+		if err := scan(&key); err != nil {
+			return err
+		}
+		rows++
+		if n := len(list); n > 0 && bytes.Equal(list[n-1].key, key) {
+			list[n-1].rows++
+			return nil
+		}
+		if len(list) == step {
+			return errEnough
+		}
+		list = append(list, station{bytes.Clone(key), 1})
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return list, true, nil
+	}
+	if more = rows == most; more && len(list) > 1 {
+		list = list[:len(list)-1]
+	}
+	return list, more, err
+}
+
+// errEnough ends a question whose other rows are not needed.
+var errEnough = errors.New("enough was read")
+
 // groups takes the records of each key in turn. They are looked at all at once.
-func (w *walking) groups(keys [][]byte) (done bool, err error) {
+func (w *walking) groups(keys []station) (done bool, err error) {
 	if len(keys) == 0 {
 		return false, nil
 	}
-	first, last := keys[0], keys[len(keys)-1]
+	first, last := keys[0].key, keys[len(keys)-1].key
 	if w.order.Descending {
 		first, last = last, first
 	}
-	rows := make(map[string]int, len(keys))
 	var all []hit
 	if err := w.look("found_by c CROSS", "AND c.key >= ?3 AND c.key <= ?4", []any{first, last}, func(c *candidate) error {
-		rows[string(c.place)]++
 		h, ok, err := w.judge(c)
 		if ok && sameKey(h.order, c.place[2:]) { // a record with several dates stands at each of them
 			all = append(all, h)
@@ -117,10 +151,10 @@ func (w *walking) groups(keys [][]byte) (done bool, err error) {
 	}
 	slices.SortStableFunc(all, func(a, b hit) int { return w.order.Compare(a.order, b.order) })
 	named := 0
-	for _, key := range keys {
-		w.read += rows[string(key)]
-		n := 0
-		for n < len(all) && bytes.Equal(all[n].order, key[2:]) {
+	for _, k := range keys {
+		w.read += k.rows
+		key, n := k.key[2:], 0
+		for n < len(all) && bytes.Equal(all[n].order, key) {
 			n++
 		}
 		if n > named { // as many more as the page can want
@@ -129,7 +163,7 @@ func (w *walking) groups(keys [][]byte) (done bool, err error) {
 				return false, err
 			}
 		}
-		if w.take(all[:n], w.behindAll(bytes.Clone(key[2:]))) {
+		if w.take(all[:n], w.behindAll(key)) {
 			return true, nil
 		}
 		all, named = all[n:], max(named-n, 0)
