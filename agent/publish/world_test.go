@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,6 +31,7 @@ import (
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,6 +50,8 @@ type world struct {
 	puts   atomic.Int64
 	before atomic.Pointer[func()]  // what comes before the next Sumehr that is sent
 	strict atomic.Bool             // the hub takes no Sumehr
+	refuse atomic.Pointer[string]  // the number of the patient of whom the hub lists nothing, and does not say why; nil: none
+	stuck  atomic.Bool             // a desk cannot read its own outbox
 	alone  atomic.Pointer[program] // that took the lease last
 	die    atomic.Pointer[string]  // the step at which the next program that comes there is killed; nil: none
 	jitter func(time.Duration) time.Duration
@@ -245,6 +250,13 @@ func (s steps) Alone(ctx context.Context, name string, do func(context.Context) 
 	})
 }
 
+func (s steps) Outbox(ctx context.Context) ([]agent.Queued, error) {
+	if s.desk.world.stuck.Load() {
+		return nil, errors.New("disk I/O error")
+	}
+	return s.Agent.Outbox(ctx)
+}
+
 func (s steps) Prove(ctx context.Context) error {
 	err := s.Agent.Prove(ctx)
 	return errors.Join(err, s.desk.step(s.run, "proved"))
@@ -275,6 +287,16 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.away.Load() {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	}
+	if refuse := w.refuse.Load(); refuse != nil {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(text, []byte(">"+*refuse+"<")) && (step == "list" || bytes.Contains(text, []byte("GetLatestUpdateRequest"))) {
+			return refusal(text)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+	}
 	if step == "put" {
 		w.puts.Add(1)
 		if first := w.before.Swap(nil); first != nil {
@@ -297,6 +319,19 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return answer.Result(), nil
+}
+
+// refusal is the answer of a hub that refuses a request, and will next time.
+func refusal(request []byte) (*http.Response, error) {
+	payload, err := hub.Unwrap(request)
+	if err != nil {
+		return nil, err
+	}
+	refused := kmehr.New("acknowledge", kmehr.Leaf("iscomplete", "false"), kmehr.New("error", kmehr.Leaf("cd", "999"), kmehr.Leaf("description", "no such patient")))
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Content-Type", "text/xml")
+	_, err = answer.Write(hub.Wrap(nil, hub.In(hub.Protocol, kmehr.New(strings.Replace(payload.Name, "Request", "Response", 1), hub.In(hub.Core, refused)))))
+	return answer.Result(), err
 }
 
 // client is somebody else who talks with the hub.
