@@ -74,7 +74,7 @@ func (p *Publisher) Revoke(ctx context.Context, patient string) error {
 				return err
 			}
 			last.Revoked = false // it was there
-			p.config.Logger.Info("revoked", "patient", patient, "uri", l.URI)
+			p.config.Logger.Info("revoked", "patient", patient, "document", document(l.URI))
 		}
 		if last.URI == "" || last.Revoked {
 			return ErrNothing

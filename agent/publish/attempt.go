@@ -33,9 +33,9 @@ type ForeignError struct {
 	known events.ID // what the dossier said of the hub then
 }
 
-// Error says whose it is.
+// Error says whose it is. The hub's name of it has the patient's national number in it, and is left out.
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the hub holds %s of the care provider with number %s, of %s", e.URI, e.Author, e.Recorded.Format(time.DateTime))
+	return fmt.Sprintf("the hub holds a Sumehr of the care provider with number %s, of %s", e.Author, e.Recorded.Format(time.DateTime))
 }
 
 // dossier is a patient's, as it is now, and who speaks with the hub about it.
@@ -141,7 +141,7 @@ func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base st
 		return "", false, reading{err}
 	}
 	if digest := sumehr.Digest(found); p.ours(d.in.Patient, found) || digest == d.facts.Digest && newest.Author == d.facts.Author {
-		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "uri", newest.URI)
+		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "document", document(newest.URI))
 		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found))
 	}
 	if newest.URI != over {
@@ -185,6 +185,6 @@ func (p *Publisher) send(ctx context.Context, d dossier, base string) (err error
 	if err != nil {
 		return err
 	}
-	p.config.Logger.Info("published", "patient", in.Patient, "uri", uri)
+	p.config.Logger.Info("published", "patient", in.Patient, "document", document(uri))
 	return p.record(ctx, d, p.publication(d, uri, s.Message))
 }

@@ -24,6 +24,9 @@ func TestForeign(t *testing.T) {
 		if row.Reason != standing.Foreign || !strings.Contains(row.Detail, doctors["dr2"]) || row.Reason.Do() != standing.Choose {
 			t.Errorf("got %s (%s)", row.Reason, row.Detail)
 		}
+		if strings.Contains(row.Detail, p.inss) {
+			t.Errorf("a number in the National Register is shown to whoever sees the table: %s", row.Detail)
+		}
 		w.passes(time.Hour)
 		list, newest, err := one.publisher.Look(t.Context(), p.id)
 		if err != nil || len(list) != 1 || list[0].Ours || list[0].Author != doctors["dr2"] || newest == nil {

@@ -103,6 +103,13 @@ func (p *Publisher) changed(ctx context.Context, some []standing.Facts) (others 
 	return others, nil
 }
 
+// document is what of the hub's name of a Sumehr may stand in a log: what comes behind the number
+// of the patient.
+func document(uri string) string {
+	_, rest, _ := strings.Cut(uri, "/sumehr/")
+	return rest
+}
+
 // subject is the number of the patient in the hub's name of a Sumehr.
 func subject(uri string) string {
 	rest, _ := strings.CutPrefix(uri, "/subject/")

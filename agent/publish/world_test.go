@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -159,11 +160,23 @@ func (d *desk) start() {
 	d.publisher = publish.New(publish.Config{
 		Desk: steps{d.Agent, d, run}, Records: d.Store(), URL: "http://hub/", Hub: sumehr.Vitalink,
 		HTTP: &http.Client{Timeout: 20 * time.Second, Transport: wire{d, run}}, Sessions: hub.Trusting{Only: d.authors},
-		Practice: d.Config.Enrolment.PracticeKey, Jitter: d.world.jitter,
+		Practice: d.Config.Enrolment.PracticeKey, Jitter: d.world.jitter, Logger: slog.New(slog.NewTextHandler(paper{d.world}, nil)),
 	})
 	d.table = behind.New(behind.Config{Desk: d.Agent, Records: d.Store(), Hub: d.publisher})
 	run.all.Go(func() { _ = d.publisher.Run(run.ctx, d.table) }) // it has no error but of its context
 	run.all.Go(func() { _ = d.table.Run(run.ctx) })
+}
+
+// paper is what the publishers' log is written on, where no patient's number may stand.
+type paper struct{ *world }
+
+func (p paper) Write(line []byte) (int, error) {
+	for number := range p.sim.Holds() {
+		if bytes.Contains(line, []byte(number)) {
+			p.t.Errorf("the log names the patient: %s", line)
+		}
+	}
+	return len(line), nil
 }
 
 // stop ends the program in order.
