@@ -125,12 +125,12 @@ func TestRefused(t *testing.T) {
 		desks[0].problem(p, 1, "Jicht")
 		w.passes(time.Hour)
 		sent(3)
-		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+		if err := desks[0].publisher.Publish(t.Context(), p.id, "", "dr2"); err != nil {
 			t.Error(err)
 		}
 		sent(4)
 		w.strict.Store(false)
-		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+		if err := desks[0].publisher.Publish(t.Context(), p.id, "", "dr2"); err != nil {
 			t.Error(err)
 		}
 		desks[0].is()

@@ -33,7 +33,7 @@ func TestForeign(t *testing.T) {
 			t.Fatalf("the hub holds %+v, %v", list, err)
 		}
 		w.sim.Foreign(p.inss, doctors["dr2"])
-		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI); !errors.Is(err, publish.ErrMoved) {
+		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI, "dr2"); !errors.Is(err, publish.ErrMoved) {
 			t.Errorf("another came between: got %v", err)
 		}
 		if list, _, err = one.publisher.Look(t.Context(), p.id); err != nil {
@@ -42,7 +42,7 @@ func TestForeign(t *testing.T) {
 		if n := w.puts.Load(); n != 1 {
 			t.Errorf("%d were sent, want 1", n)
 		}
-		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI); err != nil {
+		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI, "dr2"); err != nil {
 			t.Error(err)
 		}
 		w.passes(time.Minute)
@@ -52,6 +52,7 @@ func TestForeign(t *testing.T) {
 		if held := w.held(p); len(held) != 1 || held[0].Author != doctors["dr1"] || len(held[0].Versions) != 4 {
 			t.Errorf("the hub holds %+v", held)
 		}
+		one.recorded(p, "dr2", "dr1") // it was one doctor's doing, and is the Sumehr of the other
 	})
 }
 
