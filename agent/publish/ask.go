@@ -20,11 +20,11 @@ var (
 )
 
 // Publish tries to publish a patient's Sumehr now, whatever was to be waited for. With over,
-// the hub's name of a Sumehr that is not ours, ours is put in its place. What became of it is
-// in State; the error is of what was asked: ErrNotWished, ErrMoved, hub.ErrNoSession, agent.ErrNotLevel, ctx's.
-func (p *Publisher) Publish(ctx context.Context, patient, over string) error {
+// the hub's name of a Sumehr that is not ours, ours is put in its place. It is recorded as by the
+// Practitioner who asks; where by is empty, as by who answers for the Sumehr. What became of it is in State; the error is of what was asked: ErrNotWished, ErrMoved, hub.ErrNoSession, agent.ErrNotLevel, ctx's.
+func (p *Publisher) Publish(ctx context.Context, patient, over, by string) error {
 	return p.asap(ctx, func(ctx context.Context) error {
-		digest, err := p.attempt(ctx, patient, way{look: true, over: over})
+		digest, err := p.attempt(ctx, patient, way{look: true, over: over, by: by})
 		p.note(ctx, patient, digest, err)
 		var held *heldError
 		var foreign *ForeignError
@@ -41,8 +41,8 @@ func (p *Publisher) Publish(ctx context.Context, patient, over string) error {
 }
 
 // Revoke takes what was published of a patient from the hub, in the name of its author, and
-// records it. Errors: ErrWished, ErrNothing, and those of the hub.
-func (p *Publisher) Revoke(ctx context.Context, patient string) error {
+// records it as by the Practitioner who asks, as Publish does. Errors: ErrWished, ErrNothing, and those of the hub.
+func (p *Publisher) Revoke(ctx context.Context, patient, by string) error {
 	return p.asap(ctx, func(ctx context.Context) error {
 		d, _, err := p.open(ctx, patient)
 		switch {
@@ -74,14 +74,14 @@ func (p *Publisher) Revoke(ctx context.Context, patient string) error {
 				return err
 			}
 			last.Revoked = false // it was there
-			p.config.Logger.Info("revoked", "patient", patient, "uri", l.URI)
+			p.config.Logger.Info("revoked", "patient", patient, "document", document(l.URI))
 		}
 		if last.URI == "" || last.Revoked {
 			return ErrNothing
 		}
 		// Also where it was gone already: an earlier try may have been kept from recording it.
 		last.Revoked, last.At = true, p.config.Now().UTC().Truncate(time.Second)
-		return p.record(ctx, d, last)
+		return p.record(ctx, d, last, by)
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 type way struct {
 	look bool   // at the hub, also where it should hold the newest
 	over string // the hub's name of another's, that ours may be put over
+	by   string // id of the Practitioner who asks; empty: it is done by itself
 }
 
 // heldError says that something stands in the way, which the table says in words.
@@ -33,9 +34,9 @@ type ForeignError struct {
 	known events.ID // what the dossier said of the hub then
 }
 
-// Error says whose it is.
+// Error says whose it is. The hub's name of it has the patient's national number in it, and is left out.
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the hub holds %s of the care provider with number %s, of %s", e.URI, e.Author, e.Recorded.Format(time.DateTime))
+	return fmt.Sprintf("the hub holds a Sumehr of the care provider with number %s, of %s", e.Author, e.Recorded.Format(time.DateTime))
 }
 
 // dossier is a patient's, as it is now, and who speaks with the hub about it.
@@ -99,7 +100,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 			return digest, err
 		}
 		read := p.config.Now()
-		base, done, err := p.settle(ctx, d, how.over)
+		base, done, err := p.settle(ctx, d, how)
 		if err != nil || done {
 			return digest, err
 		}
@@ -109,7 +110,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 		if p.config.Now().Round(0).Sub(read.Round(0)) > readAge {
 			continue
 		}
-		err = p.send(ctx, d, base)
+		err = p.send(ctx, d, base, how.by)
 		var answer *hub.AnswerError
 		if !errors.As(err, &answer) || answer.Later() || answer.Has(noRelation, noConsent) {
 			return digest, err
@@ -124,7 +125,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 
 // settle reads what the hub holds, records of it what was not known, and finds the version
 // that ours is to be based on; empty: it is the first. done says that nothing is to be sent.
-func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base string, done bool, err error) {
+func (p *Publisher) settle(ctx context.Context, d dossier, how way) (base string, done bool, err error) {
 	list, err := d.client.List(ctx, d.inss)
 	if err != nil {
 		return "", false, reading{err}
@@ -141,10 +142,10 @@ func (p *Publisher) settle(ctx context.Context, d dossier, over string) (base st
 		return "", false, reading{err}
 	}
 	if digest := sumehr.Digest(found); p.ours(d.in.Patient, found) || digest == d.facts.Digest && newest.Author == d.facts.Author {
-		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "uri", newest.URI)
-		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found))
+		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "document", document(newest.URI))
+		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found), how.by)
 	}
-	if newest.URI != over {
+	if newest.URI != how.over {
 		return "", false, &ForeignError{newest, versionOf(known)}
 	}
 	// Ours goes on top of the foreign one, unless ours is a document of its own there.
@@ -168,8 +169,8 @@ func sameDocument(a, b string) bool {
 	return i > 0 && j > 0 && a[:i] == b[:j]
 }
 
-// send publishes a dossier on top of a version, and records what the hub made of it.
-func (p *Publisher) send(ctx context.Context, d dossier, base string) (err error) {
+// send publishes a dossier on top of a version, and records what the hub made of it; see record.
+func (p *Publisher) send(ctx context.Context, d dossier, base, by string) (err error) {
 	in := d.in
 	in.Mark = p.mark(in.Patient, d.facts.Digest)
 	if base != "" {
@@ -185,6 +186,6 @@ func (p *Publisher) send(ctx context.Context, d dossier, base string) (err error
 	if err != nil {
 		return err
 	}
-	p.config.Logger.Info("published", "patient", in.Patient, "uri", uri)
-	return p.record(ctx, d, p.publication(d, uri, s.Message))
+	p.config.Logger.Info("published", "patient", in.Patient, "document", document(uri))
+	return p.record(ctx, d, p.publication(d, uri, s.Message), by)
 }

@@ -125,12 +125,12 @@ func TestRefused(t *testing.T) {
 		desks[0].problem(p, 1, "Jicht")
 		w.passes(time.Hour)
 		sent(3)
-		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+		if err := desks[0].publisher.Publish(t.Context(), p.id, "", "dr2"); err != nil {
 			t.Error(err)
 		}
 		sent(4)
 		w.strict.Store(false)
-		if err := desks[0].publisher.Publish(t.Context(), p.id, ""); err != nil {
+		if err := desks[0].publisher.Publish(t.Context(), p.id, "", "dr2"); err != nil {
 			t.Error(err)
 		}
 		desks[0].is()
@@ -173,6 +173,57 @@ func TestHubAway(t *testing.T) {
 			w.holds(d, q, 1)
 			w.holds(d, r, 2)
 		}
+	})
+}
+
+// A patient whom the hub refuses holds up nobody else, and the hub does not count as away: neither
+// where something is to be published, nor at the look of every hour.
+func TestOneRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		d, q := desks[0], newPatient(2, "dr1")
+		d.admit(q)
+		d.wish(q, true)
+		w.passes(time.Minute)
+		staysUp := func(length time.Duration) {
+			t.Helper()
+			for end := time.Now().Add(length); time.Now().Before(end); w.passes(2 * time.Second) {
+				if s := d.publisher.Status(); !s.DownSince.IsZero() {
+					t.Fatalf("the hub's status is %+v, and it only refused one patient", s)
+				}
+			}
+		}
+		w.refuse.Store(&p.inss)
+		staysUp(40 * time.Minute) // it is asked after half an hour
+		d.problem(p, 1, "Astma")
+		d.problem(q, 1, "Astma")
+		staysUp(time.Minute)
+		d.is("pat1:unreachable")
+		w.holds(d, q, 2)
+		w.refuse.Store(nil)
+		w.passes(20 * time.Minute)
+		d.is()
+		w.holds(d, p, 2)
+	})
+}
+
+// What fails at the desk itself is not said of the hub.
+func TestDeskFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		w.passes(time.Minute)
+		w.stuck.Store(true)
+		for range 8 {
+			w.passes(15 * time.Minute)
+			if s := desks[0].publisher.Status(); !s.DownSince.IsZero() {
+				t.Fatalf("the hub's status is %+v, and only the desk is out of order", s)
+			}
+		}
+		w.stuck.Store(false)
+		desks[0].problem(p, 1, "Astma")
+		w.passes(20 * time.Minute)
+		desks[0].is()
+		w.holds(desks[0], p, 2)
 	})
 }
 

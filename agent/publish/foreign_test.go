@@ -24,13 +24,16 @@ func TestForeign(t *testing.T) {
 		if row.Reason != standing.Foreign || !strings.Contains(row.Detail, doctors["dr2"]) || row.Reason.Do() != standing.Choose {
 			t.Errorf("got %s (%s)", row.Reason, row.Detail)
 		}
+		if strings.Contains(row.Detail, p.inss) {
+			t.Errorf("a number in the National Register is shown to whoever sees the table: %s", row.Detail)
+		}
 		w.passes(time.Hour)
 		list, newest, err := one.publisher.Look(t.Context(), p.id)
 		if err != nil || len(list) != 1 || list[0].Ours || list[0].Author != doctors["dr2"] || newest == nil {
 			t.Fatalf("the hub holds %+v, %v", list, err)
 		}
 		w.sim.Foreign(p.inss, doctors["dr2"])
-		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI); !errors.Is(err, publish.ErrMoved) {
+		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI, "dr2"); !errors.Is(err, publish.ErrMoved) {
 			t.Errorf("another came between: got %v", err)
 		}
 		if list, _, err = one.publisher.Look(t.Context(), p.id); err != nil {
@@ -39,7 +42,7 @@ func TestForeign(t *testing.T) {
 		if n := w.puts.Load(); n != 1 {
 			t.Errorf("%d were sent, want 1", n)
 		}
-		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI); err != nil {
+		if err := one.publisher.Publish(t.Context(), p.id, list[0].URI, "dr2"); err != nil {
 			t.Error(err)
 		}
 		w.passes(time.Minute)
@@ -49,6 +52,7 @@ func TestForeign(t *testing.T) {
 		if held := w.held(p); len(held) != 1 || held[0].Author != doctors["dr1"] || len(held[0].Versions) != 4 {
 			t.Errorf("the hub holds %+v", held)
 		}
+		one.recorded(p, "dr2", "dr1") // it was one doctor's doing, and is the Sumehr of the other
 	})
 }
 

@@ -40,7 +40,7 @@ func trouble(err error) (reason standing.Reason, hubs bool) {
 	case answered && answer.Has(noConsent):
 		return standing.NoConsent, false
 	case errors.As(err, new(reading)): // nothing was sent, so nothing is unknown, and no message to blame
-		return standing.Unreachable, true
+		return standing.Unreachable, !answered || answer.Later() // else it is up, and refuses this patient
 	case errors.Is(err, hub.ErrUnreachable), answered && answer.Later():
 		return standing.Unreachable, true
 	case errors.Is(err, hub.ErrUnknown):

@@ -171,6 +171,20 @@ func (w *world) newest(d *desk, p patient) {
 	}
 }
 
+// recorded wants what is last recorded of the hub to be by one doctor, of a Sumehr that another
+// answers for.
+func (d *desk) recorded(p patient, by, author string) {
+	d.world.t.Helper()
+	versions, err := d.Store().History(context.Background(), events.Record{Type: "DocumentReference", ID: "sumehr-" + p.id})
+	if err != nil || len(versions) == 0 {
+		d.world.t.Fatalf("the history has %d versions, %v", len(versions), err)
+	}
+	row := d.one(p)
+	if got := versions[0].Event.Author; got != by || row.Published == nil || row.Published.Author != author {
+		d.world.t.Errorf("it was recorded by %q, of %+v; want by %q, of %q", got, row.Published, by, author)
+	}
+}
+
 // green waits until all desks that run are level.
 func (w *world) green() {
 	w.t.Helper()

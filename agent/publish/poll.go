@@ -29,9 +29,15 @@ func (p *Publisher) askAt() time.Time {
 }
 
 // poll finds those of whom the hub holds another version than the one that is recorded, or
-// none. It asks for those whose author has a session here, and sends nothing.
+// none. It asks for those whose author has a session here, and sends nothing. What fails here,
+// or is refused, says nothing of the hub and holds up only those who were asked for at once.
 func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 	p.pollAt = p.config.Now().Add(pollEvery/2 + p.config.Jitter(pollEvery/2))
+	p.mu.Lock()
+	if p.hub.down() { // whatever comes in between, it is not asked at once again
+		p.hub.next = p.config.Now().Add(p.backoff(p.hub.failed))
+	}
+	p.mu.Unlock()
 	list, err := table.Newest(ctx)
 	if err != nil {
 		p.config.Logger.Warn("what is on the hub could not be looked at", "error", err)
@@ -44,21 +50,29 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 		}
 	}
 	defer func() { slices.Sort(others) }()
+	asked := len(byAuthor) == 0
 	for _, facts := range byAuthor {
 		for some := range slices.Chunk(facts, pollAtOnce) {
 			found, err := p.changed(ctx, some)
 			if err != nil {
+				_, hubs := trouble(err)
 				p.mu.Lock()
-				p.noteHub(p.config.Now(), reading{err}, ctx.Err() == nil)
+				p.noteHub(p.config.Now(), err, hubs && ctx.Err() == nil)
 				p.mu.Unlock()
-				return others
+				p.config.Logger.Warn("what the hub holds is not known of some", "patients", len(some), "error", err)
+				if hubs || ctx.Err() != nil {
+					return others
+				}
+				continue
 			}
-			others = append(others, found...)
+			asked, others = true, append(others, found...)
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.hub = outage{}
+	if asked {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.hub = outage{}
+	}
 	return others
 }
 
@@ -74,7 +88,7 @@ func (p *Publisher) changed(ctx context.Context, some []standing.Facts) (others 
 	}
 	updates, err := d.client.LatestUpdates(ctx, numbers...)
 	if err != nil {
-		return nil, err
+		return nil, reading{err}
 	}
 	versions := map[string]string{}
 	for _, u := range updates {
@@ -87,6 +101,13 @@ func (p *Publisher) changed(ctx context.Context, some []standing.Facts) (others 
 		}
 	}
 	return others, nil
+}
+
+// document is what of the hub's name of a Sumehr may stand in a log: what comes behind the number
+// of the patient.
+func document(uri string) string {
+	_, rest, _ := strings.Cut(uri, "/sumehr/")
+	return rest
 }
 
 // subject is the number of the patient in the hub's name of a Sumehr.

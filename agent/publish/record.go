@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -45,8 +46,9 @@ func madeAt(message *kmehr.Element) time.Time {
 	return at.UTC()
 }
 
-// record puts a publication into the dossier, on top of whatever is said there.
-func (p *Publisher) record(ctx context.Context, d dossier, pub standing.Publication) error {
+// record puts a publication into the dossier, on top of whatever is said there,
+// as by the person who asked for it; nobody did where by is empty. Who answers for the Sumehr stands in it.
+func (p *Publisher) record(ctx context.Context, d dossier, pub standing.Publication, by string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
 	defer cancel()
 	pub.Record = events.Record{Type: "DocumentReference", ID: recordID(d.in.Patient)}
@@ -58,7 +60,7 @@ func (p *Publisher) record(ctx context.Context, d dossier, pub standing.Publicat
 		return err
 	}
 	for {
-		draft := agent.Draft{Record: pub.Record, Patient: d.in.Patient, Author: pub.Author, Body: body}
+		draft := agent.Draft{Record: pub.Record, Patient: d.in.Patient, Author: cmp.Or(by, pub.Author), Body: body}
 		state, err := p.config.Records.Record(ctx, pub.Record)
 		if err != nil && !errors.Is(err, projections.ErrNotFound) {
 			return fmt.Errorf("record what the hub holds: %w", err)

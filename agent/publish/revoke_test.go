@@ -19,7 +19,7 @@ func TestRevoke(t *testing.T) {
 				p, desks := practice(w, "one", "two")
 				one, two := desks[0], desks[1]
 				w.passes(time.Minute)
-				if err := one.publisher.Revoke(t.Context(), p.id); !errors.Is(err, publish.ErrWished) {
+				if err := one.publisher.Revoke(t.Context(), p.id, "dr2"); !errors.Is(err, publish.ErrWished) {
 					t.Errorf("it is wished: got %v", err)
 				}
 				one.wish(p, false)
@@ -31,12 +31,12 @@ func TestRevoke(t *testing.T) {
 				if err := w.sim.Set(hubsim.Switch{Mode: mode, Times: 1, Writing: true}); err != nil {
 					t.Fatal(err)
 				}
-				err := two.publisher.Revoke(t.Context(), p.id)
+				err := two.publisher.Revoke(t.Context(), p.id, "dr2")
 				if (err == nil) != (mode == hubsim.Well) {
 					t.Errorf("got %v", err)
 				}
 				if err != nil {
-					if err := two.publisher.Revoke(t.Context(), p.id); err != nil {
+					if err := two.publisher.Revoke(t.Context(), p.id, "dr2"); err != nil {
 						t.Errorf("again: %v", err)
 					}
 				}
@@ -47,10 +47,11 @@ func TestRevoke(t *testing.T) {
 				if row := one.one(p); row.Published == nil || !row.Published.Revoked {
 					t.Errorf("desk one knows of %+v", row.Published)
 				}
-				if err := one.publisher.Revoke(t.Context(), p.id); !errors.Is(err, publish.ErrNothing) {
+				one.recorded(p, "dr2", "dr1")
+				if err := one.publisher.Revoke(t.Context(), p.id, "dr2"); !errors.Is(err, publish.ErrNothing) {
 					t.Errorf("there is nothing: got %v", err)
 				}
-				if err := one.publisher.Publish(t.Context(), p.id, ""); !errors.Is(err, publish.ErrNotWished) {
+				if err := one.publisher.Publish(t.Context(), p.id, "", "dr2"); !errors.Is(err, publish.ErrNotWished) {
 					t.Errorf("it is not wished: got %v", err)
 				}
 				one.wish(p, true)
@@ -58,6 +59,7 @@ func TestRevoke(t *testing.T) {
 				if held := w.held(p); len(held) != 2 || held[1].Revoked {
 					t.Errorf("it is wished again: the hub holds %+v", held)
 				}
+				one.recorded(p, "dr1", "dr1")
 			})
 		})
 	}
@@ -71,7 +73,7 @@ func TestRevokeOfWhatIsConfidential(t *testing.T) {
 		desks[0].wish(p, false)
 		desks[0].put("Patient/"+p.id, p.id, strings.Replace(patientBody(p), `"gender"`, `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}]},"gender"`, 1))
 		w.passes(time.Minute)
-		if err := desks[0].publisher.Revoke(t.Context(), p.id); err != nil {
+		if err := desks[0].publisher.Revoke(t.Context(), p.id, "dr2"); err != nil {
 			t.Error(err)
 		}
 		if held := w.held(p); len(held) != 1 || !held[0].Revoked {

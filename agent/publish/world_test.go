@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,6 +32,7 @@ import (
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,6 +51,8 @@ type world struct {
 	puts   atomic.Int64
 	before atomic.Pointer[func()]  // what comes before the next Sumehr that is sent
 	strict atomic.Bool             // the hub takes no Sumehr
+	refuse atomic.Pointer[string]  // the number of the patient of whom the hub lists nothing, and does not say why; nil: none
+	stuck  atomic.Bool             // a desk cannot read its own outbox
 	alone  atomic.Pointer[program] // that took the lease last
 	die    atomic.Pointer[string]  // the step at which the next program that comes there is killed; nil: none
 	jitter func(time.Duration) time.Duration
@@ -154,11 +160,23 @@ func (d *desk) start() {
 	d.publisher = publish.New(publish.Config{
 		Desk: steps{d.Agent, d, run}, Records: d.Store(), URL: "http://hub/", Hub: sumehr.Vitalink,
 		HTTP: &http.Client{Timeout: 20 * time.Second, Transport: wire{d, run}}, Sessions: hub.Trusting{Only: d.authors},
-		Practice: d.Config.Enrolment.PracticeKey, Jitter: d.world.jitter,
+		Practice: d.Config.Enrolment.PracticeKey, Jitter: d.world.jitter, Logger: slog.New(slog.NewTextHandler(paper{d.world}, nil)),
 	})
 	d.table = behind.New(behind.Config{Desk: d.Agent, Records: d.Store(), Hub: d.publisher})
 	run.all.Go(func() { _ = d.publisher.Run(run.ctx, d.table) }) // it has no error but of its context
 	run.all.Go(func() { _ = d.table.Run(run.ctx) })
+}
+
+// paper is what the publishers' log is written on, where no patient's number may stand.
+type paper struct{ *world }
+
+func (p paper) Write(line []byte) (int, error) {
+	for number := range p.sim.Holds() {
+		if bytes.Contains(line, []byte(number)) {
+			p.t.Errorf("the log names the patient: %s", line)
+		}
+	}
+	return len(line), nil
 }
 
 // stop ends the program in order.
@@ -245,6 +263,13 @@ func (s steps) Alone(ctx context.Context, name string, do func(context.Context) 
 	})
 }
 
+func (s steps) Outbox(ctx context.Context) ([]agent.Queued, error) {
+	if s.desk.world.stuck.Load() {
+		return nil, errors.New("disk I/O error")
+	}
+	return s.Agent.Outbox(ctx)
+}
+
 func (s steps) Prove(ctx context.Context) error {
 	err := s.Agent.Prove(ctx)
 	return errors.Join(err, s.desk.step(s.run, "proved"))
@@ -275,6 +300,16 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.away.Load() {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	}
+	if refuse := w.refuse.Load(); refuse != nil {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(text, []byte(">"+*refuse+"<")) && (step == "list" || bytes.Contains(text, []byte("GetLatestUpdateRequest"))) {
+			return refusal(text)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+	}
 	if step == "put" {
 		w.puts.Add(1)
 		if first := w.before.Swap(nil); first != nil {
@@ -297,6 +332,19 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return answer.Result(), nil
+}
+
+// refusal is the answer of a hub that refuses a request, and will next time.
+func refusal(request []byte) (*http.Response, error) {
+	payload, err := hub.Unwrap(request)
+	if err != nil {
+		return nil, err
+	}
+	refused := kmehr.New("acknowledge", kmehr.Leaf("iscomplete", "false"), kmehr.New("error", kmehr.Leaf("cd", "999"), kmehr.Leaf("description", "no such patient")))
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Content-Type", "text/xml")
+	_, err = answer.Write(hub.Wrap(nil, hub.In(hub.Protocol, kmehr.New(strings.Replace(payload.Name, "Request", "Response", 1), hub.In(hub.Core, refused)))))
+	return answer.Result(), err
 }
 
 // client is somebody else who talks with the hub.

@@ -26,6 +26,10 @@ const (
 	LogIn  Did = "login"
 	Export Did = "export"
 	Gap    Did = "gap" // so many entries are missing here: Entry.Lost
+
+	// That somebody asked for it: what became of it is recorded in the dossier.
+	HubPublish Did = "hub-publish" // the patient's Sumehr
+	HubRevoke  Did = "hub-revoke"
 )
 
 // Entry is one look at records.

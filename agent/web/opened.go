@@ -47,11 +47,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) error {
 			return badRequest("%d seconds: want 1 to %d", said.Seconds, int(agent.MaxOpenFor.Seconds()))
 		}
 	}
-	author := guard.Author(r)
-	if events.ValidateID("author", author) != nil {
-		author = "" // a name that is no Practitioner's is shown to nobody
-	}
-	err := h.desk.OpenDossier(said.Page, said.Patient, author, lasts)
+	err := h.desk.OpenDossier(said.Page, said.Patient, practitioner(r), lasts)
 	if errors.Is(err, agent.ErrTooManyPages) {
 		return &apiError{http.StatusTooManyRequests, "too-many", err.Error(), nil}
 	}
@@ -59,4 +55,13 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.opened(w, r)
+}
+
+// practitioner is who asks; empty where the name is no Practitioner's.
+func practitioner(r *http.Request) string {
+	author := guard.Author(r)
+	if events.ValidateID("author", author) != nil {
+		return ""
+	}
+	return author
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/agent/publish"
+	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/sumehr"
@@ -104,8 +105,8 @@ func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return h.withHub(w, r, func(ctx context.Context, patient string) error {
-		return h.publisher.Publish(ctx, patient, asked.Over)
+	return h.withHub(w, r, trail.HubPublish, func(ctx context.Context, patient, by string) error {
+		return h.publisher.Publish(ctx, patient, asked.Over, by)
 	})
 }
 
@@ -115,11 +116,14 @@ func (h *Handler) revokeSumehr(w http.ResponseWriter, r *http.Request) error {
 	if err := noBody(w, r); err != nil {
 		return err
 	}
-	return h.withHub(w, r, func(ctx context.Context, patient string) error { return h.publisher.Revoke(ctx, patient) })
+	return h.withHub(w, r, trail.HubRevoke, func(ctx context.Context, patient, by string) error {
+		return h.publisher.Revoke(ctx, patient, by)
+	})
 }
 
-// withHub does something with the hub for a patient, and answers how the patient stands then.
-func (h *Handler) withHub(w http.ResponseWriter, r *http.Request, do func(ctx context.Context, patient string) error) error {
+// withHub does something with the hub for a patient in the name of who asks, and answers how the
+// patient stands then. It is in the trail before it is done: the hub may do it and not say so.
+func (h *Handler) withHub(w http.ResponseWriter, r *http.Request, did trail.Did, do func(ctx context.Context, patient, by string) error) error {
 	if h.publisher == nil {
 		return errNoHub
 	}
@@ -129,7 +133,8 @@ func (h *Handler) withHub(w http.ResponseWriter, r *http.Request, do func(ctx co
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), hubPatience)
 	defer cancel()
-	if err := do(ctx, patient); err != nil {
+	h.keep(r, did, "Patient/"+patient, patient)
+	if err := do(ctx, patient, practitioner(r)); err != nil {
 		return explainHub(err)
 	}
 	return h.standing(w, r)

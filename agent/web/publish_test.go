@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,13 +29,13 @@ type publisher struct {
 	text  *kmehr.Element
 }
 
-func (p *publisher) Publish(_ context.Context, patient, over string) error {
-	p.did = append(p.did, "publish "+patient+" "+over)
+func (p *publisher) Publish(_ context.Context, patient, over, by string) error {
+	p.did = append(p.did, "publish "+patient+" "+over+" by "+by)
 	return p.fails
 }
 
-func (p *publisher) Revoke(_ context.Context, patient string) error {
-	p.did = append(p.did, "revoke "+patient)
+func (p *publisher) Revoke(_ context.Context, patient, by string) error {
+	p.did = append(p.did, "revoke "+patient+" by "+by)
 	return p.fails
 }
 
@@ -144,8 +145,15 @@ func TestAskTheHub(t *testing.T) {
 	post("/api/sumehr/p1/publish", "", http.StatusOK)
 	post("/api/sumehr/p1/publish", `{"over":"/x/1"}`, http.StatusOK)
 	post("/api/sumehr/p1/revoke", "{}", http.StatusOK)
-	if got := fmt.Sprint(p.did); got != "[publish p1  publish p1 /x/1 revoke p1]" {
+	if got := fmt.Sprint(p.did); got != "[publish p1  by dr-1 publish p1 /x/1 by dr-1 revoke p1 by dr-1]" {
 		t.Errorf("it did %s", got)
+	}
+	var kept []string
+	for _, e := range d.looks { // nobody asks any more
+		kept = append(kept, fmt.Sprint(e.Agent, " ", e.Did, " ", e.What, " ", e.Patients))
+	}
+	if want := []string{"dr-1 hub-publish Patient/p1 [p1]", "dr-1 hub-publish Patient/p1 [p1]", "dr-1 hub-revoke Patient/p1 [p1]"}; !slices.Equal(kept, want) {
+		t.Errorf("the trail has %q, want %q", kept, want)
 	}
 	p.did = nil
 	post("/api/sumehr/p2/publish", "", http.StatusNotFound)

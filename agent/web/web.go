@@ -87,8 +87,9 @@ type Sumehrs interface {
 
 // Publisher publishes Sumehrs, and talks with the hub about them; see package publish.
 type Publisher interface {
-	Publish(ctx context.Context, patient, over string) error
-	Revoke(ctx context.Context, patient string) error
+	// Publish and Revoke are by a Practitioner; empty: nobody is named.
+	Publish(ctx context.Context, patient, over, by string) error
+	Revoke(ctx context.Context, patient, by string) error
 	Look(ctx context.Context, patient string) ([]publish.Held, *kmehr.Element, error)
 	Status() agent.HubStatus
 }
@@ -182,11 +183,14 @@ type methods map[string]func(http.ResponseWriter, *http.Request) error
 
 // saw keeps in the trail that somebody looked at a record of a dossier, before the
 // answer shows it.
-func (h *Handler) saw(r *http.Request, what, patient string) {
+func (h *Handler) saw(r *http.Request, what, patient string) { h.keep(r, "read", what, patient) }
+
+// keep keeps in the trail what somebody does.
+func (h *Handler) keep(r *http.Request, did trail.Did, what, patient string) {
 	if h.trail == nil {
 		return
 	}
-	e := trail.Entry{Agent: guard.Author(r), Door: "pages", Did: "read", What: what}
+	e := trail.Entry{Agent: guard.Author(r), Door: "pages", Did: did, What: what}
 	if patient != "" {
 		e.Patients = []string{patient}
 	}
