@@ -61,6 +61,7 @@ type Log struct {
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
 	announced        atomic.Pointer[sending]
+	opened           openedWord
 
 	close sync.Once
 }
