@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -23,14 +25,44 @@ func openedSubject(practice, device string) string { return openedPrefix + pract
 
 // SayOpened tells the connected devices of the practice, once, what this one has open. Nothing
 // keeps it, and nobody says that it arrived. events.ErrOffline: there is no connection.
+// *events.RefusedError: the account does not allow it, as one that is older than this word; the
+// server said so once, and is not asked again on this connection.
 func (l *Log) SayOpened(sealed []byte) error {
-	if l.link.current() == nil {
+	session := l.link.current()
+	if session == nil {
 		return fmt.Errorf("%w: there is no connection", events.ErrOffline)
 	}
-	if err := l.link.conn.Load().Publish(openedSubject(l.practice, l.device), sealed); err != nil {
+	subject := openedSubject(l.practice, l.device)
+	if err := l.opened.refused(session, l.link, subject); err != nil {
+		return fmt.Errorf("say what is open: %w", err)
+	}
+	if err := l.link.conn.Load().Publish(subject, sealed); err != nil {
 		return fmt.Errorf("%w: %w", events.ErrOffline, err)
 	}
 	return nil
+}
+
+// openedWord knows whether the server lets this device say what it has open. The server answers
+// to a word that it does not allow only, and later.
+type openedWord struct {
+	mu      sync.Mutex
+	session context.Context
+	allowed context.Context // ends with the session, or when the server refuses
+}
+
+// refused is why nothing is said on subject in this session any more; nil: it can be said.
+func (w *openedWord) refused(session context.Context, on *link, subject string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session != session {
+		allowed, refuse := context.WithCancelCause(session)
+		context.AfterFunc(session, on.onDenied(subject, refuse))
+		w.session, w.allowed = session, allowed
+	}
+	if session.Err() != nil {
+		return fmt.Errorf("%w: %w", events.ErrOffline, context.Cause(session))
+	}
+	return context.Cause(w.allowed)
 }
 
 // HearOpened calls heard with what the devices of the practice say, this one included, one at a

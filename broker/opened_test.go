@@ -1,12 +1,16 @@
 package broker_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/events"
 )
@@ -74,4 +78,76 @@ func TestWhatIsOpen(t *testing.T) {
 	if stored := b.Stored(); len(stored) != 0 {
 		t.Errorf("%d messages were kept", len(stored))
 	}
+}
+
+// Where the account does not allow it, the server is asked once on each connection, and its
+// refusal stands in the log once.
+func TestWhatIsOpenIsNotAllowed(t *testing.T) {
+	b := brokertest.Start(t)
+	d := b.Device("desk-1")
+	c := d.Config()
+	c.Device = "desk-2" // with the credentials of another one, so that its words are refused
+	written := &lines{}
+	c.Logger = slog.New(slog.NewTextHandler(written, nil))
+	l, err := broker.Connect(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for session := 1; session <= 2; session++ {
+		refused := awaitSaid(t, l, func(err error) bool { return errors.As(err, new(*events.RefusedError)) })
+		before := written.count("Permissions Violation")
+		for range 20 {
+			if err := l.SayOpened([]byte("x")); !errors.Is(err, refused) {
+				t.Errorf("after the refusal: got %v, want the same again", err)
+			}
+		}
+		d.Cut()
+		awaitSaid(t, l, func(err error) bool { return errors.Is(err, events.ErrOffline) })
+		if after := written.count("Permissions Violation"); after != before {
+			t.Errorf("session %d: %d refusals after the first were known", session, after-before)
+		}
+		d.Mend()
+	}
+}
+
+// awaitSaid says something until the answer is the one that is waited for.
+func awaitSaid(t *testing.T, l *broker.Log, is func(error) bool) error {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		err := l.SayOpened([]byte("x"))
+		if is(err) {
+			return errors.Unwrap(err)
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("waited in vain, the last answer was %v", err)
+		}
+	}
+}
+
+// lines is what a logger wrote.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *lines) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *lines) count(what string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Count(w.text.Bytes(), []byte(what))
 }

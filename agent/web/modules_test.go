@@ -90,12 +90,48 @@ const moduleTests = `(async () => {
 
 	const consent = '{"resourceType":"Consent","status":"active","category":[{"coding":[{"system":"http://x","code":"y"},{"system":"https://carelog.eu/fhir/CodeSystem/cd-therapeuticlinktype","code":"gmd"}]}],"provision":{"period":{"start":"2026"},"type":"permit"}}';
 	want('another relation, and what is beside it', writeValues('Consent', consent, { ...readValues('Consent', JSON.parse(consent)), about: 'gpconsultation', from: '' }), consent.replace('"gmd"', '"gpconsultation"').replace('"period":{"start":"2026"},', ''));
-	const { holds, tableOf, isWish, isPublication } = await import('/assets/js/consents.js');
+	const { holds, tableOf, isWish, isPublication, wish } = await import('/assets/js/consents.js');
 	for (const [name, content, expected] of [['active', { status: 'active' }, true], ['withdrawn', { status: 'inactive' }, false], ['a year', { status: 'active', provision: { period: { start: '2026', end: '2026' } } }, true],
 		['over', { status: 'active', provision: { period: { end: '2026-03-11' } } }, false], ['its last day', { status: 'active', provision: { period: { end: '2026-03-12' } } }, true],
 		['to come', { status: 'active', provision: { period: { start: '2026-03-13' } } }, false], ['this month', { status: 'active', provision: { period: { start: '2026-03', end: '2026-03' } } }, true]]) want('a consent: ' + name, holds(content, '2026-03-12'), expected);
 	want('a code of a table', tableOf({ category: [{ coding: [{ system: 'http://x', code: 'y' }, { system: 'https://z/CD-THERAPEUTICLINKTYPE', code: 'gmd' }] }] }), { table: 'cd-therapeuticlinktype', code: 'gmd', path: ['category', 0, 'coding', 1] });
 	want('no wish', [isWish(undefined), isWish({ resourceType: 'Consent' }), isPublication({ resourceType: 'DocumentReference' })], [false, false, false]);
+
+	const wished = (...states) => ({ id: 'w', conflict: states.length > 1, heads: states.map((status) => ({ content: { resourceType: 'Consent', status, category: [{ coding: [{ system: 'https://carelog.eu/fhir/CodeSystem/sumehr', code: 'publish' }] }] } })) });
+	const became = async (record, ...how) => wish('p1', [{ ...record, content: record.heads[0].content }], ...how).catch((cause) => cause.conflict ?? cause.message);
+	want('off in a conflict that shows it off', await became(wished('inactive', 'active'), false), '/conflicts/Consent/w');
+	want('on in a conflict that shows it on', await became(wished('active', 'inactive'), true), '/conflicts/Consent/w');
+	want('nothing to take back', [await became(wished('inactive'), false), await became(wished('active'), false, true)], [false, false]);
+	want('it is so already', await became(wished('active'), true), true);
+
+	const { seldom } = await import('/assets/js/dom.js');
+	let begun = 0;
+	let finish;
+	const rare = seldom(() => { begun++; return new Promise((resolve) => { finish = resolve; }); }, 1e6);
+	const settled = async () => { finish(); for (let i = 0; i < 9; i++) await null; };
+	rare();
+	rare();
+	rare.hurry();
+	rare();
+	want('one at a time', begun, 1);
+	await settled();
+	want('once more for all that came meanwhile', begun, 2);
+	await settled();
+	rare();
+	want('not at once again', begun, 2);
+	rare.hurry();
+	rare();
+	want('at once for who acted', begun, 3);
+	rare.cancel();
+	rare();
+	await settled();
+	want('no more after the end', begun, 3);
+	await new Promise((resolve) => {
+		let calls = 0;
+		const soon = seldom(() => { calls++; if (calls === 2) resolve(); }, 1);
+		soon();
+		soon(); // after the pause, by itself
+	});
 
 	const { marked } = await import('/assets/js/textdiff.js');
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');

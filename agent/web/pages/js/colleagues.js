@@ -25,9 +25,12 @@ export function colleagues(patient) {
     // The page may be gone before an answer comes.
     fetch('/api/open', { method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ page, patient: '' }) }).catch(() => {});
   };
+  let turn = 0; // names that come after those of a later drawing are not shown
   const draw = async () => {
+    const mine = ++turn;
     const others = openElsewhere().filter((o) => o.patient === patient);
     const said = await Promise.all(others.map(async (o) => words.dossier.colleague(o.author ? await who(o.author) : words.dossier.somebody, await where(o.device))));
+    if (mine !== turn) return;
     element.hidden = said.length === 0;
     show(element, said.map((text) => h('span', {}, text)), said.length > 0 && h('span', {}, words.dossier.colleagueHint));
   };

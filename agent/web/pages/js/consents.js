@@ -3,6 +3,7 @@
 
 import { readRecord, writeRecord } from './api.js';
 import { setAt } from './splice.js';
+import { words } from './words.js';
 
 const base = 'https://carelog.eu/fhir/CodeSystem/';
 const marks = `${base}sumehr`;
@@ -64,23 +65,29 @@ export function newConsent(patient, coding) {
 /**
  * wish says whether the hub shall have the Sumehr or, with refusal, whether the patient refuses.
  * All that said otherwise say so no more, and one that is there is used again: two desks that
- * do the same apart do not disagree.
+ * do the same apart do not disagree. In a conflict any version counts and only the one shown
+ * could be written, so nothing is: the error has the way to it. It reports whether it is so
+ * now; it is not where nothing was found that could be taken back.
  */
 export async function wish(patient, records, on, refusal = false) {
-  const alike = records.filter((r) => isWish(r.content) && refuses(r.content) === refusal);
+  const alike = records.filter((r) => r.heads.some(({ content }) => isWish(content) && refuses(content) === refusal));
+  const torn = alike.find((r) => r.conflict);
+  if (torn) throw Object.assign(new Error(words.privacy.torn), { conflict: `/conflicts/Consent/${torn.id}` });
   if (!on) {
-    await Promise.all(alike.filter((r) => r.content.status === 'active').map((r) => setStatus(r.id, 'inactive')));
-    return;
+    const active = alike.filter((r) => r.content.status === 'active');
+    await Promise.all(active.map((r) => setStatus(r.id, 'inactive')));
+    return active.length > 0;
   }
-  if (alike.some((r) => holds(r.content))) return;
+  if (alike.some((r) => holds(r.content))) return true;
   const again = alike.find((r) => holds({ ...r.content, status: 'active' }));
   if (again) {
     await setStatus(again.id, 'active');
-    return;
+    return true;
   }
   const { resourceType, ...rest } = newConsent({ reference: `Patient/${patient}` }, { system: marks, code: 'publish' });
   const id = crypto.randomUUID();
   await writeRecord('Consent', id, JSON.stringify({ resourceType, id, ...rest, ...(refusal && { provision: { type: 'deny' } }) }), null);
+  return true;
 }
 
 async function setStatus(id, status) {

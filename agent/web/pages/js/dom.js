@@ -31,6 +31,45 @@ export function later(f, milliseconds) {
   return call;
 }
 
+/**
+ * seldom calls f at once, and once more for all calls that came meanwhile: one at a time, and
+ * begun that many milliseconds apart. hurry ends the pause, cancel ends it all.
+ */
+export function seldom(f, milliseconds) {
+  let wanted = false;
+  let running = false;
+  let pause = 0;
+  const next = async () => {
+    if (!wanted || running || pause) return;
+    wanted = false;
+    running = true;
+    pause = setTimeout(rested, milliseconds);
+    try {
+      await f();
+    } finally {
+      running = false;
+      next();
+    }
+  };
+  const rested = () => {
+    pause = 0;
+    next();
+  };
+  const call = () => {
+    wanted = true;
+    next();
+  };
+  call.hurry = () => {
+    clearTimeout(pause);
+    pause = Math.min(pause, 0);
+  };
+  call.cancel = () => {
+    clearTimeout(pause);
+    pause = -1; // for ever
+  };
+  return call;
+}
+
 /** announce lets a screen reader say something. */
 export function announce(text) {
   const region = document.getElementById('spoken');

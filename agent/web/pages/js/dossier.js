@@ -71,6 +71,7 @@ class Dossier {
   leave() {
     this.stop();
     this.colleagues.leave();
+    this.privacy.leave();
     clearInterval(this.clock);
     this.again.cancel();
   }

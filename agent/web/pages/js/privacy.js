@@ -1,12 +1,14 @@
 // The privacy tab of a dossier: whether the hub has its Sumehr, and what allows it.
 
 import { holds, isConsent, isPublication, isRelation, isWish, refuses, wish } from './consents.js';
-import { announce, h, show } from './dom.js';
+import { announce, h, seldom, show } from './dom.js';
 import { revokeButton, standingOf } from './publishing.js';
 import { badges, entryRow } from './registrations.js';
 import { describe } from './resource.js';
 import { reasonSaid, remedy } from './sumehrs.js';
 import { moment, words } from './words.js';
+
+const apart = 1000; // ms between two questions how the Sumehr stands: while a desk catches up, its status changes all the time
 
 /** ofPrivacy reports whether a record is shown here and not among the other registrations. */
 export function ofPrivacy(r) {
@@ -14,7 +16,7 @@ export function ofPrivacy(r) {
 }
 
 /**
- * privacy makes the view once: {element, draw(records, names)}. place holds the form that is
+ * privacy makes the view once: {element, draw(records, names), leave}. place holds the form that is
  * open; add opens one, edit and remove act on a record, changed is called after a write.
  */
 export function privacy(patient, place, { add, edit, remove, changed }) {
@@ -28,30 +30,33 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
   const element = h('div', { class: 'privacy' }, hub, place, h('div', { class: 'columns' }, card('retrospective', w.consent), card('gmd', w.relation)));
 
   let records = [];
+  let names = new Map();
   let busy = false;
-  let trouble = ''; // of the last write
+  let trouble = null; // of the last write: {text, conflict}
   let drawn = '';
-  let turn = 0; // an answer that comes after that of a later question is not shown
-  const draw = async (all, names) => {
+  const draw = (all, known) => {
     records = all.filter(ofPrivacy);
+    names = known;
     for (const [code, kind] of [['retrospective', isConsent], ['gmd', isRelation]]) {
       const found = records.filter((r) => r.heads.some((version) => kind(version.content))).map((r) => ({ ...r, said: describe(r.content) }))
         .sort((a, b) => Boolean(a.said.past) - Boolean(b.said.past) || (b.said.when ?? '').localeCompare(a.said.when ?? ''));
       show(lists[code], found.length === 0 ? h('p', { class: 'nothing' }, w.none[code])
         : h('ul', { class: 'registrations' }, found.map((r) => entryRow(r, names, { edit: () => edit(r), remove: () => remove(r) }))));
     }
-    const mine = ++turn;
+    ask();
+  };
+  const ask = seldom(async () => {
     try {
-      const standing = await standingOf(patient);
-      if (mine === turn) drawHub(standing, names);
+      drawHub(await standingOf(patient));
     } catch (cause) {
       announce(cause.message); // what is on the page stays
     }
-  };
+  }, apart);
 
-  const drawHub = (standing, names) => {
-    const wishes = records.filter((r) => isWish(r.content));
-    const active = (refusal) => wishes.some((r) => holds(r.content) && refuses(r.content) === refusal);
+  const drawHub = (standing) => {
+    const wishes = records.filter((r) => r.heads.some(({ content }) => isWish(content)));
+    const active = (refusal) => wishes.some((r) => r.heads.some(({ content }) => isWish(content) && holds(content) && refuses(content) === refusal));
+    if (trouble?.conflict && !wishes.some((r) => r.conflict)) trouble = null; // it was settled
     const on = standing ? standing.wish.holds : active(false);
     const refused = standing ? standing.refused : active(true);
     const now = JSON.stringify([standing, wishes.map((r) => [r.heads, r.queued]), trouble]);
@@ -63,7 +68,7 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
       h('div', { class: 'switch-line' },
         h('button', { type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(on), 'aria-labelledby': 'wish-label', dataset: { act: 'wish' }, onclick: () => act(() => wish(patient, wishes, !on)) }),
         h('span', { id: 'wish-label' }, w.wish), wishes.map(badges)),
-      trouble && h('p', { class: 'error', role: 'alert' }, trouble),
+      trouble && h('p', { class: 'error', role: 'alert' }, trouble.text, trouble.conflict && [' ', h('a', { href: trouble.conflict }, words.synchronisation.toConflicts)]),
       refused && h('p', { class: 'note' }, w.refused),
       standing ? said(standing, on, names, changed) : h('p', { class: 'nothing' }, words.sumehr.noHub),
       h('div', { class: 'actions' },
@@ -75,17 +80,18 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
   const act = async (write) => {
     if (busy) return;
     busy = true;
-    trouble = '';
+    trouble = null;
     try {
-      await write();
+      if (!await write()) throw new Error(words.form.nothing);
       announce(words.form.saved);
     } catch (cause) {
-      trouble = cause.status === 412 ? words.stale.title : cause.message;
+      trouble = { text: cause.status === 412 ? words.stale.title : cause.message, conflict: cause.conflict };
     }
     busy = false;
+    ask.hurry(); // who acted does not wait
     changed();
   };
-  return { element, draw };
+  return { element, draw, leave: ask.cancel };
 }
 
 // said is how the Sumehr stands, and what the hub holds.

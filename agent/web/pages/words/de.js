@@ -304,6 +304,7 @@ export default {
   privacy: {
     title: 'Datenschutz', wish: 'Den Sumehr auf dem Hub aktuell halten',
     refused: 'Der Patient möchte keinen Sumehr auf dem Hub', refuse: 'Der Patient möchte dort keinen', noMore: 'Der Patient möchte ihn nun',
+    torn: 'Die Fassungen dieser Entscheidung widersprechen sich: wählen Sie zuerst, welche gilt.',
     consent: 'Informierte Zustimmung', relation: 'Therapeutische Beziehung', publication: 'Sumehr auf dem Hub', takenBack: 'vom Hub genommen',
     none: { retrospective: 'Es ist keine informierte Zustimmung vermerkt.', gmd: 'Es ist keine therapeutische Beziehung vermerkt.' },
     period: 'von {0} bis {1}', uri: 'Sein Name dort', taken: 'am {0} dort weggenommen',

@@ -304,6 +304,7 @@ export default {
   privacy: {
     title: 'Privacy', wish: 'Keep the Sumehr on the hub up to date',
     refused: 'The patient wants no Sumehr on the hub', refuse: 'The patient wants none there', noMore: 'The patient wants it now',
+    torn: 'The versions of this choice disagree: choose first which one stands.',
     consent: 'Informed consent', relation: 'Therapeutic relation', publication: 'Sumehr on the hub', takenBack: 'taken from the hub',
     none: { retrospective: 'No informed consent is recorded.', gmd: 'No therapeutic relation is recorded.' },
     period: 'from {0} to {1}', uri: 'Its name there', taken: 'taken from there on {0}',

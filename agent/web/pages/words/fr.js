@@ -304,6 +304,7 @@ export default {
   privacy: {
     title: 'Vie privée', wish: 'Tenir le Sumehr à jour sur le hub',
     refused: 'Le patient ne veut pas de Sumehr sur le hub', refuse: 'Le patient n’en veut pas', noMore: 'Le patient le veut maintenant',
+    torn: 'Les versions de ce choix se contredisent : choisissez d’abord celle qui vaut.',
     consent: 'Consentement éclairé', relation: 'Relation thérapeutique', publication: 'Sumehr sur le hub', takenBack: 'retiré du hub',
     none: { retrospective: 'Aucun consentement éclairé n’est noté.', gmd: 'Aucune relation thérapeutique n’est notée.' },
     period: 'du {0} au {1}', uri: 'Son nom sur le hub', taken: 'retiré le {0}',

@@ -304,6 +304,7 @@ export default {
   privacy: {
     title: 'Privacy', wish: 'De Sumehr op de hub up-to-date houden',
     refused: 'De patiënt wil geen Sumehr op de hub', refuse: 'De patiënt wil er geen', noMore: 'De patiënt wil het nu wel',
+    torn: 'De versies van deze keuze spreken elkaar tegen: kies eerst welke geldt.',
     consent: 'Geïnformeerde toestemming', relation: 'Therapeutische relatie', publication: 'Sumehr op de hub', takenBack: 'van de hub gehaald',
     none: { retrospective: 'Er is geen geïnformeerde toestemming genoteerd.', gmd: 'Er is geen therapeutische relatie genoteerd.' },
     period: 'van {0} tot {1}', uri: 'Naam op de hub', taken: 'eraf gehaald op {0}',
