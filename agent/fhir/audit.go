@@ -230,6 +230,8 @@ func auditEvent(e trail.Entry) []byte {
 		kind, subtype = coding{dicom, "110114"}, coding{dicom, "110122"}
 	case trail.Export:
 		kind, subtype = coding{dicom, "110106"}, coding{interactions, "operation"}
+	case trail.HubPublish, trail.HubRevoke: // no interaction of FHIR
+		subtype.System = eventTag.System
 	case trail.Gap:
 		kind, subtype = coding{dicom, "110101"}, eventTag
 	}

@@ -223,6 +223,16 @@ func TestAuditEvents(t *testing.T) {
 	}
 }
 
+// TestAuditOfTheHub: what somebody asked of the hub is called by a word of ours, and not of FHIR's interactions.
+func TestAuditOfTheHub(t *testing.T) {
+	d, looks := watched(t)
+	looks.Add(trail.Entry{Agent: "dr-1", Door: "pages", Did: trail.HubRevoke, What: "Patient/p1", Patients: []string{"p1"}})
+	text := d.do("GET", "/fhir/AuditEvent?patient=p1", "").want(200).Body.String()
+	if !strings.Contains(text, `"code":"hub-revoke"`) || strings.Contains(text, `"system":"http://hl7.org/fhir/restful-interaction","code":"hub-revoke"`) {
+		t.Errorf("got %s", text)
+	}
+}
+
 // BenchmarkReadKept is a read that is kept in the trail; see BenchmarkRead.
 func BenchmarkReadKept(b *testing.B) {
 	d := newDesk(b)

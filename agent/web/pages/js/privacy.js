@@ -29,12 +29,16 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
     lists[code]);
   const element = h('div', { class: 'privacy' }, hub, place, h('div', { class: 'columns' }, card('retrospective', w.consent), card('gmd', w.relation)));
 
+  let listed = null; // what draw was last given
   let records = [];
   let names = new Map();
   let busy = false;
   let trouble = null; // of the last write: {text, conflict}
   let drawn = '';
   const draw = (all, known) => {
+    ask(); // its answer comes after the records are taken
+    if (all === listed) return; // only how the Sumehr stands may have changed
+    listed = all;
     records = all.filter(ofPrivacy);
     names = known;
     for (const [code, kind] of [['retrospective', isConsent], ['gmd', isRelation]]) {
@@ -43,7 +47,6 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
       show(lists[code], found.length === 0 ? h('p', { class: 'nothing' }, w.none[code])
         : h('ul', { class: 'registrations' }, found.map((r) => entryRow(r, names, { edit: () => edit(r), remove: () => remove(r) }))));
     }
-    ask();
   };
   const ask = seldom(async () => {
     try {
