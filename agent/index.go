@@ -72,16 +72,24 @@ func (a *Agent) completeIndex(ctx context.Context) {
 		if more {
 			continue
 		}
-		rest := time.NewTimer(indexRest * time.Since(began))
-		select {
-		case <-rest.C:
-		case <-ctx.Done():
-		}
-		rest.Stop()
+		rest(ctx, indexRest*time.Since(began))
 		select {
 		case <-changed:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// rest waits for a while, or until ctx ends.
+func rest(ctx context.Context, long time.Duration) {
+	if long <= 0 {
+		return
+	}
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

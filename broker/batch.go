@@ -200,8 +200,25 @@ func (l line) commit(ctx context.Context, s *sending) (uint64, error) {
 		}
 		return 0, publishError(err)
 	}
-	return readBatchAck(answer.Data, last.Header[batchID][0], len(s.wire))
+	sequence, err := readBatchAck(answer.Data, last.Header[batchID][0], len(s.wire))
+	if !isCode(err, codeBatchIncomplete) {
+		return sequence, err
+	}
+	// One of them did not arrive, or was not allowed: that is told apart from the answer.
+	late := time.NewTimer(denialLate)
+	defer late.Stop()
+	select {
+	case <-s.denied.Done():
+		return 0, context.Cause(s.denied)
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return sequence, err
 }
+
+// denialLate is how long after a batch was found incomplete it is waited for that the server
+// has not allowed one of its messages.
+const denialLate = 100 * time.Millisecond
 
 // readBatchAck reads a stream's answer to the last message of a batch. One that does not
 // name the batch is of a server that took each message by itself.

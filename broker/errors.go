@@ -22,6 +22,7 @@ const (
 	codeStorageFull       = 10047
 	codeStoreFailed       = 10077 // with the reason in words
 	codeBatchTooLarge     = 10199
+	codeBatchIncomplete   = 10176
 )
 
 // apiError is JetStream's own form of an error.
