@@ -178,20 +178,7 @@ func (p *pusher) announce(next part, before []outbox.Entry) part {
 	for _, e := range before {
 		met[e.Message.Subject] = true
 	}
-	list := make([]events.Appending, len(batch))
-	for i, e := range batch {
-		subject := e.Message.Subject
-		list[i].Message = e.Message
-		if met[subject] {
-			continue
-		}
-		met[subject] = true
-		end, known := p.ends[subject]
-		if !known {
-			end = next.ends[subject]
-		}
-		list[i].After = &end
-	}
+	list := p.appending(batch, next.ends, met)
 	if list[0].After != nil {
 		p.log.Announce(list)
 		next.announced = list
@@ -292,8 +279,19 @@ func (p *pusher) suspicious(entries []outbox.Entry) int {
 // condition in meaning: what was written offline is stored whatever others wrote. It
 // keeps a batch that hangs in a dead connection from being stored a second time.
 func (p *pusher) expect(batch []outbox.Entry, ends map[string]uint64) []events.Appending {
+	list := p.appending(batch, ends, make(map[string]bool))
+	for _, a := range list {
+		if a.After != nil {
+			p.ends[a.Message.Subject] = *a.After
+		}
+	}
+	return list
+}
+
+// appending says where each dossier ends that was not met before, as far as it is known, and
+// else as it was read.
+func (p *pusher) appending(batch []outbox.Entry, ends map[string]uint64, met map[string]bool) []events.Appending {
 	list := make([]events.Appending, len(batch))
-	met := make(map[string]bool)
 	for i, e := range batch {
 		subject := e.Message.Subject
 		list[i].Message = e.Message
@@ -304,7 +302,6 @@ func (p *pusher) expect(batch []outbox.Entry, ends map[string]uint64) []events.A
 		end, known := p.ends[subject]
 		if !known {
 			end = ends[subject]
-			p.ends[subject] = end
 		}
 		list[i].After = &end
 	}
