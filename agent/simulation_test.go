@@ -3,8 +3,6 @@ package agent_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/cryptotest"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
 )
 
 // How much TestSimulation does by itself; the environment can ask for more.
@@ -32,24 +31,12 @@ const (
 // What it does not decide is which of several goroutines that are ready at one moment
 // goes first.
 func TestSimulation(t *testing.T) {
-	first, runs := number(t, seedVariable, 1), number(t, runsVariable, simulationRuns)
+	first, runs := agenttest.Number(t, seedVariable, 1), agenttest.Number(t, runsVariable, simulationRuns)
 	for seed := first; seed < first+runs; seed++ {
 		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { simulate(t, seed) }) {
 			t.Fatalf("to repeat it: %s=%d %s=1 go test -run 'TestSimulation' -count 1 ./agent", seedVariable, seed, runsVariable)
 		}
 	}
-}
-
-func number(t *testing.T, variable string, otherwise uint64) uint64 {
-	text := os.Getenv(variable)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		t.Fatalf("%s: %v", variable, err)
-	}
-	return n
 }
 
 // simulation is one history being played.

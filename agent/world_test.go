@@ -19,7 +19,6 @@ import (
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
-	"github.com/carelog/carelog/events/eventstest"
 )
 
 // What the desks of a world wait for, in virtual time.
@@ -43,7 +42,7 @@ type world struct {
 // is stopped, and the log is checked.
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	warmUp()
+	agenttest.WarmUp()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		secret := enrolment.NewSecret()
@@ -68,21 +67,6 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		test(t, w)
 	})
 }
-
-// warmUp makes what package events makes once and keeps for all: made within a bubble
-// it would belong to that bubble.
-var warmUp = sync.OnceFunc(func() {
-	practice := eventstest.New(panicker{}, nil)
-	event := practice.Enrol("desk").Record
-	if _, err := practice.Ring.Open(event); err != nil {
-		panic(err)
-	}
-})
-
-type panicker struct{}
-
-func (panicker) Helper()                           {}
-func (panicker) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 // machine is a PC of the practice: a desk, its files, its clock, and its line to the
 // server, which outlive the program that runs there.

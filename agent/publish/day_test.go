@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/hub/hubsim"
 )
 
@@ -39,24 +38,12 @@ var dayChanges = 500
 // The seed decides the actions and their times, keys and ids; which of several goroutines that
 // are ready at one moment goes first it does not.
 func TestSimulatedDay(t *testing.T) {
-	first, runs := number(t, seedVariable, 1), max(1, number(t, runsVariable, 1)/runsPerDay)
+	first, runs := agenttest.Number(t, seedVariable, 1), max(1, agenttest.Number(t, runsVariable, 1)/runsPerDay)
 	for seed := first; seed < first+runs; seed++ {
 		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { playDay(t, seed) }) {
 			t.Fatalf("to repeat it: %s=%d go test -run TestSimulatedDay -count 1 ./agent/publish", seedVariable, seed)
 		}
 	}
-}
-
-func number(t *testing.T, variable string, otherwise uint64) uint64 {
-	text := os.Getenv(variable)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		t.Fatalf("%s: %v", variable, err)
-	}
-	return n
 }
 
 // day is one day being played.

@@ -30,7 +30,6 @@ import (
 	"github.com/carelog/carelog/agent/hub/hubsim"
 	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/broker/memlog"
-	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
@@ -61,7 +60,7 @@ type world struct {
 // inWorld plays a test in a world of its own, which begins on a morning.
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	warmUp()
+	agenttest.WarmUp()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(8 * time.Hour)
@@ -96,21 +95,6 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		test(t, w)
 	})
 }
-
-// warmUp makes what is made once and kept for all: made within a bubble it would belong to
-// that bubble.
-var warmUp = sync.OnceFunc(func() {
-	practice := eventstest.New(panicker{}, nil)
-	event := practice.Enrol("desk").Record
-	if _, err := practice.Ring.Open(event); err != nil {
-		panic(err)
-	}
-})
-
-type panicker struct{}
-
-func (panicker) Helper()                           {}
-func (panicker) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 // desk is a PC of the practice: its files outlive the program that runs there.
 type desk struct {
