@@ -95,7 +95,7 @@ func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, mad
 	if err := a.protect(ctx, d); err != nil {
 		return nil, false, err
 	}
-	parents, err := a.parents(ctx, d)
+	parents, _, err := a.parents(ctx, d)
 	if err != nil {
 		return nil, false, err
 	}

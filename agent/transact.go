@@ -172,7 +172,7 @@ func (a *Agent) composeIn(ctx context.Context, d Draft, chain events.Chain, made
 	if err := a.protect(ctx, d); err != nil {
 		return nil, 0, err
 	}
-	parents, err := a.parents(ctx, d)
+	parents, _, err := a.parents(ctx, d)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -61,17 +61,7 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 		return Written{}, ErrRevoked
 	}
 	a.readOwn(ctx)
-	// The dossier's place in the log is read before its records: what comes between
-	// the two is then among the heads, and never overwritten unseen. What is queued
-	// expects nothing.
-	var after uint64
-	if a.live != nil {
-		var err error
-		if after, err = a.store.DossierSequence(ctx, d.Patient); err != nil {
-			return Written{}, err
-		}
-	}
-	parents, err := a.parents(ctx, d)
+	parents, after, err := a.parents(ctx, d)
 	if err != nil {
 		return Written{}, err
 	}
@@ -92,35 +82,48 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	return a.carryOut(ctx, e, d.body(), after, keyed)
 }
 
-// parents decides which versions a change is built on.
-func (a *Agent) parents(ctx context.Context, d Draft) ([]events.ID, error) {
-	state, err := a.store.Record(ctx, d.Record)
-	if errors.Is(err, projections.ErrNotFound) {
-		if len(d.Parents) > 0 || d.Delete {
-			return nil, ErrNotFound
-		}
-		return nil, nil
-	}
+// parents decides which versions a change is built on, and tells where its dossier ended
+// in the log when they stood: what has come since is found there, and never overwritten unseen.
+func (a *Agent) parents(ctx context.Context, d Draft) (parents []events.ID, after uint64, err error) {
+	tip, err := a.store.Tip(ctx, d.Record, d.Patient)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if state.Patient != d.Patient {
-		return nil, &MovedError{Record: d.Record, From: state.Patient, To: d.Patient}
+	named, err := d.extends(tip)
+	if err != nil || tip.Heads == 0 {
+		return nil, tip.End, err
 	}
-	named := d.Parents
-	if d.Create {
-		if !state.Shown.Deleted() {
-			return nil, ErrExists
+	if tip.Heads == 1 {
+		if slices.ContainsFunc(named, func(id events.ID) bool { return id != tip.Shown }) {
+			return nil, 0, &StaleError{Record: d.Record, Heads: []events.ID{tip.Shown}}
 		}
-		named = nil // created again: what was deleted is the parent
+		return []events.ID{tip.Shown}, tip.End, nil
 	}
-	if len(named) == 0 {
-		if d.Delete && state.Shown.Deleted() {
-			return nil, ErrGone
-		}
-		named = []events.ID{state.Shown.Event.ID}
+	state, err := a.store.Record(ctx, d.Record)
+	if err != nil {
+		return nil, 0, err
 	}
-	return extend(state, named)
+	parents, err = extend(state, named)
+	return parents, tip.End, err
+}
+
+// extends returns the versions that a draft goes on from, where the record is here.
+func (d Draft) extends(tip projections.Tip) ([]events.ID, error) {
+	switch {
+	case tip.Heads == 0 && (len(d.Parents) > 0 || d.Delete):
+		return nil, ErrNotFound
+	case tip.Heads == 0:
+		return nil, nil
+	case tip.Patient != d.Patient:
+		return nil, &MovedError{Record: d.Record, From: tip.Patient, To: d.Patient}
+	case d.Create && !tip.Deleted:
+		return nil, ErrExists
+	case len(d.Parents) > 0 && !d.Create: // created again, it goes on from what was deleted
+		return d.Parents, nil
+	case d.Delete && tip.Deleted:
+		return nil, ErrGone
+	}
+	return []events.ID{tip.Shown}, nil
 }
 
 // extend checks that the parents are heads, and adds the heads that say the same as
@@ -204,7 +207,7 @@ func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *
 		}
 	}
 	e.Sign(a.key)
-	if _, err := events.Encode(e); err != nil {
+	if err := e.Check(); err != nil {
 		return nil, err
 	}
 	return e, nil

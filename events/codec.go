@@ -110,8 +110,8 @@ func (e *Event) appendValue(b []byte, name string) []byte {
 // Encode writes an event as a message. The message shares Sealed with the event.
 // An event that Decode would not accept is an error.
 func Encode(e *Event) (Message, error) {
-	if err := e.fault(); err != nil {
-		return Message{}, &BrokenError{ID: e.ID.String(), Reason: err.Error()}
+	if err := e.Check(); err != nil {
+		return Message{}, err
 	}
 	// All values stand in one string and one slice of it: two allocations, not thirty.
 	count := len(signed) + len(e.Extra) + 2

@@ -14,6 +14,14 @@ const (
 	maxExtraBytes = 8 << 10 // of all names and values together
 )
 
+// Check reports what keeps an event from being encoded: a *BrokenError, or nil.
+func (e *Event) Check() error {
+	if err := e.fault(); err != nil {
+		return &BrokenError{ID: e.ID.String(), Reason: err.Error()}
+	}
+	return nil
+}
+
 // fault says what keeps the event from being written or read, or nil. Encode and
 // Decode hold an event to the same rules, so that what one writes the other reads.
 func (e *Event) fault() error {

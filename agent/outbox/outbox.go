@@ -27,6 +27,7 @@ type Outbox struct {
 	aside  map[events.ID]events.Digest // fingerprints of those that were set aside
 	sent   map[uint64]uint64           // places in the log of those in the queue that the server acknowledged, by counter
 	sentTo uint64                      // counter up to which everything was acknowledged
+	gone   uint64                      // highest counter that was confirmed, or tried to be, since the file was opened
 	keyed  bool                        // keys came in since TakeKeyed
 	// settle finds out what a change that failed has left; nil: nothing is in doubt.
 	settle func(context.Context) error

@@ -23,12 +23,15 @@ func (o *Outbox) Sent(ctx context.Context, sequence uint64, counters ...uint64) 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	last := counters[len(counters)-1]
-	waits, err := o.waiting(ctx, counters[0], last)
-	if err != nil {
-		return fmt.Errorf("note that %d events were sent: %w", len(counters), err)
+	var waits map[uint64]events.Digest
+	if counters[0] <= o.gone { // else nothing of it was confirmed, and the file need not be asked
+		var err error
+		if waits, err = o.waiting(ctx, counters[0], last); err != nil {
+			return fmt.Errorf("note that %d events were sent: %w", len(counters), err)
+		}
 	}
 	for i, counter := range counters {
-		if _, ok := waits[counter]; ok {
+		if _, ok := waits[counter]; ok || counter > o.gone {
 			o.sent[counter] = sequence + uint64(i)
 		}
 	}
@@ -110,6 +113,9 @@ func (o *Outbox) Confirm(ctx context.Context, counters ...uint64) error {
 func (o *Outbox) confirm(ctx context.Context, counters []uint64, aside []events.ID, keys map[string]bool) error {
 	if len(counters) == 0 && len(aside) == 0 {
 		return nil
+	}
+	for _, counter := range counters {
+		o.gone = max(o.gone, counter)
 	}
 	removed := 0
 	err := o.change(ctx, o.relaxed, fmt.Sprintf("confirm %d events", len(counters)+len(aside)), o.load, func(tx change) error {
