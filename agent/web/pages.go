@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed pages
@@ -23,7 +24,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 // asset is a file of the pages.
 type asset struct {
 	content     string
-	packed      string // the same in gzip, which a browser that takes it is sent
+	packed      func() string // the same in gzip, which a browser that takes it is sent
 	contentType string
 	etag        string
 }
@@ -43,7 +44,8 @@ func readAssets() map[string]asset {
 		}
 		digest := sha256.Sum256(content)
 		found[strings.TrimPrefix(name, "pages/")] = asset{
-			content: string(content), packed: pack(content), contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
+			content: string(content), packed: sync.OnceValue(func() string { return pack(content) }),
+			contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
 		}
 		return nil
 	})
@@ -53,7 +55,8 @@ func readAssets() map[string]asset {
 	return found
 }
 
-// pack is done once per start, so the best that gzip can do costs nobody anything.
+// pack is done once for each file, and not before a browser asks for it: a command that
+// serves no page starts without it. So the best that gzip can do costs nobody anything.
 func pack(content []byte) string {
 	var packed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -124,7 +127,7 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, status int) {
 	h.Set("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		content = file.packed
+		content = file.packed()
 	}
 	w.WriteHeader(status)
 	if r.Method == http.MethodGet {

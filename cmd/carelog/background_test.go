@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -16,11 +17,11 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if old := s.services[name]; old != nil && old.running() {
 		ts.Fatalf("%s runs already", name)
 	}
-	path, err := exec.LookPath(args[1])
+	path, err := exec.LookPath(args[1]) // in our own PATH, where carelog is this binary
 	ts.Check(err)
 	cmd := exec.Command(path, args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR"), "HOME=" + ts.Getenv("HOME")}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR"), "HOME=" + ts.Getenv("HOME"), "GORACE=" + os.Getenv("GORACE")}
 	one, err := startService(name, ts.MkAbs(name+".log"), cmd)
 	ts.Check(err)
 	s.services[name] = one

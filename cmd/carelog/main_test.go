@@ -7,9 +7,14 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -21,6 +26,9 @@ import (
 
 // The test binary is carelog as well, when it is called so.
 func TestMain(m *testing.M) {
+	// At the end of each process the race detector rests for a second, in case a goroutine
+	// is left that meets another. None is left of ours, and hundreds of processes end here.
+	_ = os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	testscript.Main(leakless{m}, map[string]func(){
 		"carelog": carelog.Main,
 		// A file that is too large is a signal, where a full disk is an error only.
@@ -33,6 +41,10 @@ type leakless struct{ *testing.M }
 
 func (m leakless) Run() int {
 	code := m.M.Run()
+	if err := os.RemoveAll(clientFolder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if code != 0 {
 		return code
 	}
@@ -42,3 +54,21 @@ func (m leakless) Run() int {
 	}
 	return 0
 }
+
+// clientFolder is that of client, once it was asked for.
+var clientFolder string
+
+// client is the path of a carelog for commands that come and go. The scripts start some
+// hundreds of them, and one that the race detector watches takes five times as long to
+// start. What stays, as a broker and a desk do, is this binary, and watched.
+var client = sync.OnceValues(func() (path string, err error) {
+	if clientFolder, err = os.MkdirTemp("", "carelog-client-"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(clientFolder, "carelog")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = errors.Join(fmt.Errorf("build carelog: %w", err), errors.New(string(out)))
+	}
+	return path, err
+})

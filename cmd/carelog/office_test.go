@@ -50,10 +50,7 @@ func openOffice(t *testing.T, desks ...string) *office {
 
 func (o *office) close() {
 	for _, s := range o.services() {
-		if o.t.Failed() {
-			o.t.Log(s.lastWords())
-		}
-		s.kill9()
+		s.end(o.t)
 	}
 }
 
@@ -107,7 +104,11 @@ func (o *office) carelog(args ...string) string {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "carelog", args...)
+	path, err := client()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = o.dir
 	out, err := cmd.Output()
 	if err != nil {

@@ -90,6 +90,11 @@ type stage struct {
 type stageKey struct{}
 
 func setup(env *testscript.Env) error {
+	path, err := client()
+	if err != nil {
+		return err
+	}
+	env.Setenv("PATH", filepath.Dir(path)+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	s := &stage{t: env.T().(testing.TB), services: make(map[string]*service), lines: make(map[string]*brokertest.Proxy)}
 	env.Values[stageKey{}] = s
 	env.Defer(s.clear)
@@ -100,10 +105,7 @@ func setup(env *testscript.Env) error {
 // the script failed.
 func (s *stage) clear() {
 	for _, one := range s.services {
-		if s.t.Failed() {
-			s.t.Log(one.lastWords())
-		}
-		one.kill9()
+		one.end(s.t)
 	}
 }
 

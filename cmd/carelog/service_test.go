@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -122,6 +124,23 @@ func (s *service) running() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// end kills the service where it still runs, and fails the test where the race detector
+// found something in it or in one before it: who is killed has no exit code to say so.
+func (s *service) end(t testing.TB) {
+	t.Helper()
+	s.kill9()
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Error(err)
+	}
+	if at := bytes.Index(text, []byte("WARNING: DATA RACE")); at >= 0 {
+		t.Errorf("%s had a data race:\n%.4000s", s.name, text[at:])
+	}
+	if t.Failed() {
+		t.Log(s.lastWords())
 	}
 }
 
