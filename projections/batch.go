@@ -31,6 +31,7 @@ type batch struct {
 	dossiers  map[string]*dossier
 	devices   map[string]*device
 	called    []nameRow // new ones
+	plainRows []any     // of new records, for addPlain
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
 
@@ -94,6 +95,9 @@ func (b *batch) flush() error {
 		if err := index.settled(r, head, fresh); err != nil {
 			return fmt.Errorf("index %s: %w", r.name, err)
 		}
+	}
+	if err := b.addPlain(); err != nil {
+		return fmt.Errorf("add records: %w", err)
 	}
 	if err := index.end(); err != nil {
 		return err

@@ -47,6 +47,8 @@ func (b *batch) prefetch(entries []Entry) error {
 	if len(entries) < fetchSize {
 		return nil
 	}
+	b.records, b.names = make(map[events.Record]*record, len(entries)), make(map[int64]*record, len(entries))
+	b.order = make([]*record, 0, len(entries))
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {
 		e := entries[i].Event

@@ -62,8 +62,8 @@ var (
 	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	// What nearly all new records have in common stands in the statement, as in insertPlain.
-	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
-		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?)`}
+	insertPlainRecords = insertRows("INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id) VALUES ",
+		"(1,0,?,?,?,0,0,'',0,x'',?,?,?)", 6)
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -252,12 +252,15 @@ func (b *batch) settle(r *record) error {
 	}
 	if r.fresh && r.plain() {
 		r.fresh = false
-		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
-		return err
+		b.plainRows = append(b.plainRows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+		return nil
 	}
 	st := updateRecord
 	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
 	if r.fresh {
+		if err := b.addPlain(); err != nil { // its place is behind theirs
+			return err
+		}
 		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID), false
 	}
 	_, err := b.exec(st, args...)
@@ -268,6 +271,13 @@ func (b *batch) settle(r *record) error {
 // waits for nothing.
 func (r *record) plain() bool {
 	return r.heads == 1 && r.waiting == 0 && !r.deleted && !r.conflict && r.index.key == 0 && r.index.label == "" && len(r.index.terms) == 0
+}
+
+// addPlain writes the plain records that were settled, which wait for each other.
+func (b *batch) addPlain() error {
+	rows := b.plainRows
+	b.plainRows = b.plainRows[:0]
+	return b.addRows(&insertPlainRecords, rows)
 }
 
 // settleMany picks the head that is shown and says whether there is a conflict. A
