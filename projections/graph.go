@@ -212,7 +212,7 @@ func (b *batch) loadRow(r *row, st *statement, key any) error {
 	if err != nil {
 		return err
 	}
-	if known := b.names[r.record]; known != nil {
+	if known := b.met(r.record); known != nil {
 		r.event.Record = known.name // it may have no row yet
 	}
 	return nil
@@ -250,34 +250,44 @@ func (b *batch) settle(r *record) error {
 	if err := b.dropFreed(r); err != nil {
 		return err
 	}
-	if r.fresh && r.plain() {
-		r.fresh = false
-		b.plainRows = append(b.plainRows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+	if r.fresh {
+		b.fresh, r.fresh = append(b.fresh, r), false
 		return nil
 	}
-	st := updateRecord
-	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
-	if r.fresh {
-		if err := b.addPlain(); err != nil { // its place is behind theirs
+	_, err := b.exec(updateRecord, r.values()...)
+	return err
+}
+
+// values are those of updateRecord.
+func (r *record) values() []any {
+	return []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
+}
+
+// addFresh writes the rows of the new records, by key. It does so when all their words are
+// written: a statement of several rows makes FTS5 write what it has gathered, and after
+// each patient that would be a segment of its own.
+func (b *batch) addFresh() error {
+	var rows []any
+	for _, r := range b.fresh {
+		if r.plain() {
+			rows = append(rows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+			continue
+		}
+		if err := b.addRows(&insertPlainRecords, rows); err != nil {
 			return err
 		}
-		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID), false
+		rows = rows[:0]
+		if _, err := b.exec(insertRecord, append(r.values(), r.name.Type, r.name.ID)...); err != nil {
+			return err
+		}
 	}
-	_, err := b.exec(st, args...)
-	return err
+	return b.addRows(&insertPlainRecords, rows)
 }
 
 // plain reports whether a record has one live head that nobody can search for, and
 // waits for nothing.
 func (r *record) plain() bool {
 	return r.heads == 1 && r.waiting == 0 && !r.deleted && !r.conflict && r.index.key == 0 && r.index.label == "" && len(r.index.terms) == 0
-}
-
-// addPlain writes the plain records that were settled, which wait for each other.
-func (b *batch) addPlain() error {
-	rows := b.plainRows
-	b.plainRows = b.plainRows[:0]
-	return b.addRows(&insertPlainRecords, rows)
 }
 
 // settleMany picks the head that is shown and says whether there is a conflict. A

@@ -30,7 +30,15 @@ var (
 )
 
 // call gives a new record its number, when the batch ends.
-func (b *batch) call(r *record) { b.called = append(b.called, nameRow{shortName(r.name), r.key}) }
+func (b *batch) call(r *record) {
+	row := nameRow{record: r.key}
+	if v := r.pending; v != nil && v.entry != 0 && b.ahead != nil {
+		row.name = b.ahead()[v.entry-1].short
+	} else {
+		row.name = shortName(r.name)
+	}
+	b.called = append(b.called, row)
+}
 
 // forget takes a record's number away.
 func (b *batch) forget(r *record) error {
