@@ -156,6 +156,9 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, la
 	}
 }
 
+// manyToRead is from how many events on a read is a long one, of a fifth of a second.
+const manyToRead = 5000
+
 // catchUp waits until all is read that was in the log when the session began.
 func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool) error {
 	a := s.agent
@@ -166,6 +169,9 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 		kind, reason = light.Heal, "reading the server's log again"
 	case a.Incomplete():
 		kind, reason = light.Initial, "reading the practice's log for the first time"
+	}
+	if state.Last-start.Sequence >= manyToRead {
+		defer replica.HoldBallast()()
 	}
 	pace := estimate{began: a.config.Now()}
 	for {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -56,7 +55,6 @@ const (
 	sourceDevice   = "/devices/"
 
 	specVersion = "1.0"
-	timeLayout  = "2006-01-02T15:04:05.000Z"
 )
 
 // signed lists the attributes that the signature covers, sorted by name: the order in
@@ -100,7 +98,7 @@ func (e *Event) appendValue(b []byte, name string) []byte {
 	case attrSubject:
 		return append(append(append(b, e.Record.Type...), '/'), e.Record.ID...)
 	case attrTime:
-		return e.Time.AppendFormat(b, timeLayout)
+		return appendTime(b, e.Time)
 	case attrType:
 		return append(b, e.Type...)
 	}
@@ -276,15 +274,6 @@ func cutSource(s string) (practice, device string, ok bool) {
 	rest, ok1 := strings.CutPrefix(s, sourcePractice)
 	practice, device, ok2 := strings.Cut(rest, sourceDevice)
 	return practice, device, ok1 && ok2
-}
-
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(timeLayout, s)
-	var space [len(timeLayout)]byte
-	if err != nil || string(t.AppendFormat(space[:0], timeLayout)) != s {
-		return time.Time{}, fmt.Errorf("time %q: want RFC 3339 in UTC with milliseconds", clip(s))
-	}
-	return t, nil
 }
 
 func parseChain(s string) (Chain, error) {

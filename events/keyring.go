@@ -55,7 +55,7 @@ func (r *Keyring) Add(w WrappedKey) error {
 	if r.has(w.Patient, w.ID) {
 		return nil
 	}
-	raw, err := r.practice.unbox(w.Wrapped, wrapData(w.Patient))
+	raw, err := r.practice.unbox(nil, w.Wrapped, wrapData(w.Patient))
 	if err != nil {
 		return fmt.Errorf("unwrap key %s: %w", w.Name(), err)
 	}

@@ -41,7 +41,7 @@ func (k Key) ReadOpened(practice, device string, sealed []byte) (list []Opened, 
 	if len(sealed) > maxOpenedSealed {
 		return nil, errors.New("what a desk says it has open is too long")
 	}
-	plain, err := k.unbox(sealed, openedData(practice, device))
+	plain, err := k.unbox(nil, sealed, openedData(practice, device))
 	if err != nil {
 		return nil, err
 	}

@@ -114,12 +114,13 @@ func (b *batch) insert(e *Entry, r *record) (arrival int64, err error) {
 		return 0, err
 	}
 	p, ev := placeOf(e), e.Event
-	st, args := insertPlain, []any{b.arrival + 1, ev.ID[:], r.key, d.key, v.key, int64(ev.Chain.Counter),
+	st, args := insertPlain, append(b.args[:0], b.arrival+1, ev.ID[:], r.key, d.key, v.key, int64(ev.Chain.Counter),
 		p.sequence, p.stored, bytesOf(p.hash), b.arrived, ev.Time.UnixMilli(), ev.Author, joinParents(ev.Parents),
-		bytesOf(ev.Chain.Previous), ev.Signature[:], nonNil(ev.Sealed)}
+		bytesOf(ev.Chain.Previous), ev.Signature[:], nonNil(ev.Sealed))
 	if !plain(e) {
 		st, args = insertEvent, append(args, string(e.Doubt), e.Reason, string(ev.Type), bytesOf(ev.Replaces), ev.ContentType, joinExtra(ev.Extra))
 	}
+	b.args = args
 	n, err := b.exec(st, args...)
 	if err != nil || n == 0 {
 		return 0, err

@@ -26,11 +26,13 @@ type batch struct {
 
 	strangers *strangers
 	records   map[events.Record]*record
-	names     map[int64]*record // by key
+	byKey     map[int64]*record // of the first records of order, as far as somebody asked
 	order     []*record         // in the order in which they were met
 	dossiers  map[string]*dossier
 	devices   map[string]*device
+	args      []any     // of the row under way
 	called    []nameRow // new ones
+	fresh     []*record // new ones that were settled and have no row yet
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
 
@@ -51,7 +53,7 @@ var (
 func newBatch(ctx context.Context, s *Store) (*batch, error) {
 	b := &batch{
 		ctx: ctx, store: s, writer: s.writer,
-		records: make(map[events.Record]*record), names: make(map[int64]*record),
+		records: make(map[events.Record]*record), byKey: make(map[int64]*record),
 		dossiers: make(map[string]*dossier), devices: make(map[string]*device),
 	}
 	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived, &b.upTo, &b.waiting, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
@@ -94,6 +96,9 @@ func (b *batch) flush() error {
 		if err := index.settled(r, head, fresh); err != nil {
 			return fmt.Errorf("index %s: %w", r.name, err)
 		}
+	}
+	if err := b.addFresh(); err != nil {
+		return fmt.Errorf("add records: %w", err)
 	}
 	if err := index.end(); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (b *batch) relink(d *device, counter uint64) error {
 		if err := r.scan(b.store.options.Practice, scan); err != nil {
 			return err
 		}
-		if known := b.names[r.record]; known != nil {
+		if known := b.met(r.record); known != nil {
 			r.event.Record = known.name
 		}
 		links = append(links, r.event.Link())

@@ -19,9 +19,10 @@ type checkpointer struct {
 const (
 	// walEnough is from how many bytes on the WAL is moved into the file.
 	walEnough = 80 << 20
-	// walKept is how long the file of the WAL stays when all of it was moved. It must be
-	// below walEnough, since its length is what is looked at.
-	walKept = 64 << 20
+	// walKept is how long the file of the WAL stays when all of it was moved: it must be
+	// below walEnough, since its length is what is looked at, and not by much, since what
+	// is cut off has to be made again.
+	walKept = walEnough - 1<<20
 	// walPages is the length at which the writer does it by itself, where the
 	// checkpointer cannot keep up, or fails: 320 MB. Its error is then the writer's.
 	walPages = 80_000

@@ -47,13 +47,18 @@ func (b *batch) prefetch(entries []Entry) error {
 	if len(entries) < fetchSize {
 		return nil
 	}
+	b.records, b.order = make(map[events.Record]*record, len(entries)), make([]*record, 0, len(entries))
 	names, patients := map[events.Record]bool{}, map[string]bool{}
 	for i := range entries {
 		e := entries[i].Event
 		if e == nil {
 			continue
 		}
-		if !b.strangers.is(e.Record) {
+		switch {
+		case b.records[e.Record] != nil:
+		case b.strangers.is(e.Record):
+			b.create(e.Record)
+		default:
 			names[e.Record] = true
 		}
 		if !b.strangers.is(dossierName(e.Patient)) {
@@ -116,8 +121,15 @@ func (b *batch) create(name events.Record) {
 
 func (b *batch) meet(r *record) {
 	b.records[r.name] = r
-	b.names[r.key] = r
 	b.order = append(b.order, r)
+}
+
+// met is the record of a key that this batch met; nil where it met none.
+func (b *batch) met(key int64) *record {
+	for _, r := range b.order[len(b.byKey):] {
+		b.byKey[r.key] = r
+	}
+	return b.byKey[key]
 }
 
 // dossier is the row of a dossier while a batch changes it.

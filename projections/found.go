@@ -4,6 +4,7 @@ package projections
 type found struct {
 	terms
 	digest []byte
+	short  int64 // of the record's name, where it was read ahead
 }
 
 // foundBy reads it out of a version.
@@ -12,7 +13,7 @@ func (s *Store) foundBy(v *version) found {
 	if t.empty() {
 		return found{}
 	}
-	return found{t, t.digest()}
+	return found{terms: t, digest: t.digest()}
 }
 
 // found is the same, where it was not read ahead of the batch.
@@ -36,6 +37,7 @@ func (s *Store) lookAhead(entries []Entry) (wait func() []found) {
 		for i := range entries {
 			if e := &entries[i]; e.Event != nil {
 				list[i] = s.foundBy(newVersion(e, 0, i))
+				list[i].short = shortName(e.Event.Record)
 			}
 		}
 	}()

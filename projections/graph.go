@@ -62,8 +62,8 @@ var (
 	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	// What nearly all new records have in common stands in the statement, as in insertPlain.
-	insertPlainRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
-		VALUES (1,0,?,?,?,0,0,'',0,x'',?,?,?)`}
+	insertPlainRecords = insertRows("INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id) VALUES ",
+		"(1,0,?,?,?,0,0,'',0,x'',?,?,?)", 6)
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -212,7 +212,7 @@ func (b *batch) loadRow(r *row, st *statement, key any) error {
 	if err != nil {
 		return err
 	}
-	if known := b.names[r.record]; known != nil {
+	if known := b.met(r.record); known != nil {
 		r.event.Record = known.name // it may have no row yet
 	}
 	return nil
@@ -250,18 +250,38 @@ func (b *batch) settle(r *record) error {
 	if err := b.dropFreed(r); err != nil {
 		return err
 	}
-	if r.fresh && r.plain() {
-		r.fresh = false
-		_, err := b.exec(insertPlainRecord, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
-		return err
-	}
-	st := updateRecord
-	args := []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
 	if r.fresh {
-		st, args, r.fresh = insertRecord, append(args, r.name.Type, r.name.ID), false
+		b.fresh, r.fresh = append(b.fresh, r), false
+		return nil
 	}
-	_, err := b.exec(st, args...)
+	_, err := b.exec(updateRecord, r.values()...)
 	return err
+}
+
+// values are those of updateRecord.
+func (r *record) values() []any {
+	return []any{r.heads, r.waiting, r.shown, r.shownID[:], r.dossier, r.deleted, r.conflict, r.index.label, r.index.key, nonNil(r.index.terms), r.key}
+}
+
+// addFresh writes the rows of the new records, by key. It does so when all their words are
+// written: a statement of several rows makes FTS5 write what it has gathered, and after
+// each patient that would be a segment of its own.
+func (b *batch) addFresh() error {
+	var rows []any
+	for _, r := range b.fresh {
+		if r.plain() {
+			rows = append(rows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
+			continue
+		}
+		if err := b.addRows(&insertPlainRecords, rows); err != nil {
+			return err
+		}
+		rows = rows[:0]
+		if _, err := b.exec(insertRecord, append(r.values(), r.name.Type, r.name.ID)...); err != nil {
+			return err
+		}
+	}
+	return b.addRows(&insertPlainRecords, rows)
 }
 
 // plain reports whether a record has one live head that nobody can search for, and

@@ -1,14 +1,18 @@
 package projections
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/carelog/carelog/events"
 )
 
-var insertKey = &statement{"INSERT OR IGNORE INTO wrapped_key (patient, id, wrapped) VALUES (?, ?, ?)"}
+var insertKeys = insertRows("INSERT OR IGNORE INTO wrapped_key (patient, id, wrapped) VALUES ", "(?, ?, ?)", 3)
 
 var updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
 
@@ -20,13 +24,16 @@ func (s *Store) PutKeys(ctx context.Context, keys ...events.WrappedKey) error {
 	return s.change(ctx, "keep keys", func(b *batch) error { return b.putKeys(keys) })
 }
 
+// putKeys writes keys in the order of the table: all those of a practice come at once.
 func (b *batch) putKeys(keys []events.WrappedKey) error {
-	for _, k := range keys {
-		if _, err := b.exec(insertKey, k.Patient, k.ID[:], nonNil(k.Wrapped)); err != nil {
-			return err
-		}
+	keys = slices.SortedStableFunc(slices.Values(keys), func(x, y events.WrappedKey) int {
+		return cmp.Or(strings.Compare(x.Patient, y.Patient), bytes.Compare(x.ID[:], y.ID[:]))
+	})
+	rows := make([]any, 0, insertKeys.values*len(keys))
+	for i := range keys {
+		rows = append(rows, keys[i].Patient, keys[i].ID[:], nonNil(keys[i].Wrapped))
 	}
-	return nil
+	return b.addRows(&insertKeys, rows)
 }
 
 // KeysRead is how far the server's keys were read.

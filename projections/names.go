@@ -3,7 +3,6 @@ package projections
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // nameRow says under which number a record is found by its name.
@@ -31,7 +30,15 @@ var (
 )
 
 // call gives a new record its number, when the batch ends.
-func (b *batch) call(r *record) { b.called = append(b.called, nameRow{shortName(r.name), r.key}) }
+func (b *batch) call(r *record) {
+	row := nameRow{record: r.key}
+	if v := r.pending; v != nil && v.entry != 0 && b.ahead != nil {
+		row.name = b.ahead()[v.entry-1].short
+	} else {
+		row.name = shortName(r.name)
+	}
+	b.called = append(b.called, row)
+}
 
 // forget takes a record's number away.
 func (b *batch) forget(r *record) error {
@@ -54,7 +61,7 @@ func (b *batch) writeNames() error {
 	for _, row := range b.called {
 		pairs = append(pairs, row.name, row.record)
 	}
-	if err := b.addPairs(into, pairs); err != nil || !many {
+	if err := b.addRows(into, pairs); err != nil || !many {
 		return err
 	}
 	var n int
@@ -68,26 +75,7 @@ func (b *batch) writeNames() error {
 	return err
 }
 
-// pairsAtOnce is how many rows of two values one statement adds at most.
-const pairsAtOnce = 8
-
-// pairStatements add one row, two, and so on.
-type pairStatements [pairsAtOnce]*statement
-
 // insertPairs makes the statements that add rows to a table with two columns.
-func insertPairs(table string) (list pairStatements) {
-	for i := range list {
-		list[i] = &statement{"INSERT OR IGNORE INTO " + table + " VALUES (?, ?)" + strings.Repeat(", (?, ?)", i)}
-	}
-	return list
-}
-
-// addPairs adds rows, whose values stand in pairs one after the other.
-func (w *writer) addPairs(into *pairStatements, pairs []any) error {
-	for part := range slices.Chunk(pairs, 2*pairsAtOnce) {
-		if _, err := w.exec(into[len(part)/2-1], part...); err != nil {
-			return err
-		}
-	}
-	return nil
+func insertPairs(table string) rowStatements {
+	return insertRows("INSERT OR IGNORE INTO "+table+" VALUES ", "(?, ?)", 2)
 }

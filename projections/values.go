@@ -170,7 +170,7 @@ func (x *indexing) write() error {
 		pairs = append(pairs, row.key, row.record)
 	}
 	x.adds = nil
-	return x.addPairs(&insertFound, pairs)
+	return x.addRows(&insertFound, pairs)
 }
 
 // valuesOf works out what a record is found by.

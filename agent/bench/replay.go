@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/agent/replica"
 )
 
 // measureReplay is the first sync of a new desk: it reads the whole log, checks and
@@ -72,8 +74,10 @@ func (g *ground) replay(ctx context.Context, took *series) error {
 // rowsInOne is the size of a bare transaction: that of the desk's own.
 const rowsInOne = 2000
 
-// replayBare clocks the raw limit of a replay, from the connection on.
+// replayBare clocks the raw limit of a replay, from the connection on. It has the ballast
+// that a desk has: the broker, which is in this process, must not profit in one of both alone.
 func (g *ground) replayBare(ctx context.Context, took *series) error {
+	defer replica.HoldBallast()()
 	path := g.file("bare")
 	table, err := openBare(path, normal)
 	if err != nil {

@@ -30,7 +30,8 @@ func (r *Replica) Enrolled(ctx context.Context, log dossiers) (map[string]Standi
 		if err != nil {
 			return nil, fmt.Errorf("read the devices of the practice: %w", err)
 		}
-		p := r.openOne(ctx, log, m)
+		p := &prepared{}
+		r.openOne(ctx, log, m, p)
 		if p.failed != nil {
 			return nil, fmt.Errorf("read the devices of the practice: %w", p.failed)
 		}

@@ -128,7 +128,7 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 	defer cancel(nil)
 	start, stream, _ := r.Position()
 	read, ahead := make(chan events.Stored, readAhead), newBudget()
-	ready := make(chan []*prepared, 1)
+	ready := make(chan []*prepared)
 
 	var stages sync.WaitGroup
 	run := func(stage func() error) {
@@ -243,7 +243,7 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead
 
 // gather takes what has arrived already: one event when current, many when behind.
 func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
-	batch, bytes := []events.Stored{first}, sizeOf(first)
+	batch, bytes := append(make([]events.Stored, 0, min(1+len(in), batchSize)), first), sizeOf(first)
 	for len(batch) < batchSize && bytes < batchBytes {
 		select {
 		case m, ok := <-in:
@@ -260,13 +260,14 @@ func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
 
 // open decodes and opens a batch, on all cores where it is large.
 func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) []*prepared {
-	batch := make([]*prepared, len(messages))
+	batch, space := make([]*prepared, len(messages)), make([]prepared, len(messages))
 	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/64)
 	var wg sync.WaitGroup
 	for w := range workers {
 		work := func() {
 			for i := w; i < len(messages); i += workers {
-				batch[i] = r.openOne(ctx, log, messages[i])
+				batch[i] = &space[i]
+				r.openOne(ctx, log, messages[i], batch[i])
 			}
 		}
 		if w == workers-1 {
@@ -279,19 +280,20 @@ func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) [
 	return batch
 }
 
-func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepared {
-	p := &prepared{entry: projections.Entry{Sequence: m.Sequence, Stored: m.Time}}
+// openOne decodes and opens a message into p.
+func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored, p *prepared) {
+	p.entry.Sequence, p.entry.Stored = m.Sequence, m.Time
 	e, err := events.Decode(m.Message)
 	if err != nil {
 		p.entry.Message, p.entry.Reason, p.print = m.Message, err.Error(), m.Message.Fingerprint()
-		return p
+		return
 	}
 	p.entry.Event, p.digest = e, e.Digest()
 	p.print = events.FingerprintOf(p.digest, e.Signature)
 	body, err := r.config.Ring.Open(e)
 	if errors.Is(err, events.ErrNoKey) {
 		if p.failed = r.fetchKey(ctx, log, e); p.failed != nil {
-			return p
+			return
 		}
 		body, err = r.config.Ring.Open(e)
 	}
@@ -303,7 +305,6 @@ func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored) *prepar
 	default:
 		p.entry.Body = body
 	}
-	return p
 }
 
 // fetchKey asks for the key of an event. That the server has none, or none that fits,

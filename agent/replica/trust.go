@@ -186,6 +186,7 @@ func (s *signer) settle() {
 			s.verify(p)
 		}
 	}
+	clear(s.run) // it would keep a batch in memory that was applied long ago
 	s.run = s.run[:0]
 }
 

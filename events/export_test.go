@@ -1,0 +1,8 @@
+package events
+
+var (
+	AppendTime = appendTime
+	ParseTime  = parseTime
+)
+
+const TimeLayout = timeLayout
