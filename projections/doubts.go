@@ -22,6 +22,20 @@ func (s *Store) Doubts(ctx context.Context) ([]Doubtful, error) {
 	return list, err
 }
 
+// Unopened lists the patients of whom an event waits for its key.
+func (s *Store) Unopened(ctx context.Context) (patients []string, err error) {
+	err = s.peek(ctx, "find what waits for its key", func(v *view) error {
+		return v.each(`SELECT DISTINCT d.patient FROM event e JOIN dossier d ON d.key = e.dossier
+			WHERE e.doubt = ? AND e.doubt <> '' ORDER BY d.patient`, []any{string(DoubtUnopened)}, func(scan func(...any) error) error {
+			var patient string
+			err := scan(&patient)
+			patients = append(patients, patient)
+			return err
+		})
+	})
+	return patients, err
+}
+
 const (
 	doubtColumns = `SELECT e.id, r.type, r.id, d.patient, v.id, e.counter, e.sequence, e.doubt, e.reason FROM `
 	doubtJoins   = `event e JOIN record r ON r.key = e.record JOIN dossier d ON d.key = e.dossier JOIN device v ON v.key = e.device `

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/events"
 )
@@ -56,6 +57,19 @@ const hashBefore = `SELECT hash FROM (
 	UNION ALL SELECT * FROM (SELECT sequence, hash FROM stray WHERE sequence < ?1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1)
 	UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
 	) ORDER BY sequence DESC LIMIT 1`
+
+// StoredAt is when the broker stored the message at a place in the log; zero where that
+// message is not here, or was only written here and not yet read back.
+func (s *Store) StoredAt(ctx context.Context, sequence uint64) (at time.Time, err error) {
+	err = s.peek(ctx, fmt.Sprintf("find when the message at %d was stored", sequence), func(v *view) error {
+		var p place
+		_, err := v.one(`SELECT stored FROM event WHERE sequence = ?1 AND sequence <> 0 UNION ALL SELECT stored FROM stray WHERE sequence = ?1
+			UNION ALL SELECT stored FROM repeat WHERE sequence = ?1 LIMIT 1`, []any{int64(sequence)}, &p.stored)
+		at = p.broker()
+		return err
+	})
+	return at, err
+}
 
 // DossierSequence is the highest place in the log that a message of a dossier's
 // subject is known to have; 0 where none is.

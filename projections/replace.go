@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/internal/localdisk"
 )
 
@@ -80,18 +79,7 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 	if unconfirmed {
 		return ErrUnconfirmed
 	}
-	var keys []events.WrappedKey
-	for k, err := range s.Keys(ctx) {
-		if err != nil {
-			return err
-		}
-		keys = append(keys, k)
-	}
-	read, err := s.KeysRead(ctx)
-	if err != nil {
-		return err
-	}
-	if err := next.PutRead(ctx, read, keys...); err != nil {
+	if err := next.takeKeys(ctx, s.path); err != nil {
 		return err
 	}
 	var arrival, arrived int64

@@ -75,10 +75,8 @@ func (r *Replica) isAt(ctx context.Context, p events.Position, m events.Stored, 
 	}
 	// The same event at the same place, and yet stored at another time: the server has
 	// lost it and was given it back, and who knows in what order what stands before it.
-	for ours, err := range r.config.Store.Log(ctx, p.Sequence) {
-		return err == nil && (ours.Sequence != p.Sequence || ours.Time.IsZero() || ours.Time.Equal(m.Time)), err
-	}
-	return true, nil
+	ours, err := r.config.Store.StoredAt(ctx, p.Sequence)
+	return err == nil && (ours.IsZero() || ours.Equal(m.Time)), err
 }
 
 // Begin prepares a read of the stream that the server has now. After a loss the
@@ -170,17 +168,12 @@ func (r *Replica) take(keys []events.WrappedKey) []events.WrappedKey {
 
 // reopen opens events that came before their keys.
 func (r *Replica) reopen(ctx context.Context) error {
-	doubtful, err := r.config.Store.Doubts(ctx)
+	patients, err := r.config.Store.Unopened(ctx)
 	if err != nil {
 		return fmt.Errorf("open what waited for its key: %w", err)
 	}
-	tried := make(map[string]bool)
-	for _, d := range doubtful {
-		if d.Kind != projections.DoubtUnopened || tried[d.Patient] {
-			continue
-		}
-		tried[d.Patient] = true
-		if _, err := r.config.Store.Reopen(ctx, d.Patient); err != nil {
+	for _, patient := range patients {
+		if _, err := r.config.Store.Reopen(ctx, patient); err != nil {
 			return fmt.Errorf("open what waited for its key: %w", err)
 		}
 	}

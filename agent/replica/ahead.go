@@ -88,9 +88,9 @@ func (r *Replica) takeAhead(ctx context.Context, log Log, patient string, part [
 // farthest message of it stands for all before it, as that at the position does.
 func (r *Replica) sameAhead(ctx context.Context, log Log, state events.LogState) (Loss, error) {
 	position, stream, _ := r.Position()
-	ours, err := r.config.Store.Farthest(ctx)
+	ours, err := r.config.Store.Farthest(ctx, position.Sequence)
 	switch {
-	case err != nil || ours.Sequence <= position.Sequence:
+	case err != nil || ours.Sequence == 0:
 		return "", err
 	case state.Identity != stream:
 		return "it is another log under the same name", nil

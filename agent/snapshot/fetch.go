@@ -54,7 +54,8 @@ func fetch(ctx context.Context, c Config, store Objects, m Manifest, path string
 	if err != nil {
 		return err
 	}
-	g := &getter{seal: s, store: store, manifest: m, file: f, offsets: m.offsets(), total: m.Sealed(), progress: progress, rooms: make(chan []byte, 2*fetchers)}
+	g := &getter{seal: s, store: store, manifest: m, file: f, offsets: m.offsets(), total: m.Sealed(), progress: progress,
+		rooms: make(chan []byte, 2*fetchers), written: make(chan struct{}, 1)}
 	if err = g.run(ctx); err == nil {
 		err = f.Sync()
 	}
@@ -82,7 +83,8 @@ type getter struct {
 	offsets  []int64
 	total    int64
 	progress func(bytes, total int64)
-	rooms    chan []byte // of parts that were opened, for the next ones
+	rooms    chan []byte   // of parts that were opened, for the next ones
+	written  chan struct{} // has one where something was written since the disk was last waited for
 
 	mu   sync.Mutex
 	done int64 // sealed bytes whose plain ones are in the file
@@ -110,7 +112,12 @@ func (g *getter) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	jobs := make(chan job, 1)
-	var asking, opening sync.WaitGroup
+	var asking, opening, syncing sync.WaitGroup
+	syncing.Go(func() {
+		if err := g.sync(); err != nil {
+			cancel(err)
+		}
+	})
 	asking.Go(func() {
 		defer close(jobs)
 		if err := each(ctx, fetchers, len(missing), func(ctx context.Context, next func() (int, bool)) error {
@@ -135,7 +142,20 @@ func (g *getter) run(ctx context.Context) error {
 	}
 	asking.Wait()
 	opening.Wait()
+	close(g.written)
+	syncing.Wait()
 	return context.Cause(ctx)
+}
+
+// sync waits for the disk beside the line and the processors, until no more is written:
+// there is little to be waited for at the end.
+func (g *getter) sync() error {
+	for range g.written {
+		if err := g.file.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask fetches missing parts ahead of those who open them.
@@ -172,6 +192,10 @@ func (g *getter) put(j job, decoder *zstd.Decoder, buffer []byte) error {
 	}
 	if _, err := g.file.WriteAt(plain, g.offsets[j.number]); err != nil {
 		return err
+	}
+	select {
+	case g.written <- struct{}{}:
+	default:
 	}
 	g.count(want.Sealed)
 	return nil

@@ -63,12 +63,16 @@ func makeOne(ctx context.Context, c Config, store Objects) (m Manifest, err erro
 	if holds.Practice != c.Practice || holds.Stream != c.Stream {
 		return m, ErrForeign
 	}
+	count, err := projections.CountEvents(ctx, path)
+	if err != nil {
+		return m, err
+	}
 	id := strings.ToLower(rand.Text())
 	if err := prune(ctx, c, store, id, kept); err != nil {
 		return m, err
 	}
 	m = Manifest{ID: id, Practice: c.Practice, Device: c.Device, Stream: holds.Stream, Position: holds.Position,
-		Before: holds.Before, Schema: holds.Schema, Events: holds.Events}
+		Before: holds.Before, Schema: holds.Schema, Events: count}
 	s, err := newSeal(c, id)
 	if err != nil {
 		return m, err
