@@ -16,12 +16,14 @@ const readerCount = 6
 const preparedCount = 64
 
 // readers are the connections on which questions are asked. They are opened when they
-// are first needed.
+// are first needed. The one that was used last is lent first: it has the pages in its
+// memory by which the others are found, and its statements prepared.
 type readers struct {
-	pool *sql.DB
-	free chan *reader // readerCount in all, and in use where they are not here; nil: not opened yet
+	pool   *sql.DB
+	places chan struct{} // one is taken by each reader that is in use
 
 	mu     sync.Mutex
+	idle   []*reader // the one that was used last stands last
 	closed bool
 }
 
@@ -38,15 +40,12 @@ func openReaders(ctx context.Context, source string) (*readers, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &readers{pool: pool, free: make(chan *reader, readerCount)}
+	p := &readers{pool: pool, places: make(chan struct{}, readerCount)}
 	first, err := p.open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	for range readerCount - 1 {
-		p.free <- nil
-	}
-	p.free <- first
+	p.idle = append(p.idle, first)
 	return p, nil
 }
 
@@ -93,12 +92,15 @@ func (p *readers) take(ctx context.Context) (r *reader, err error) {
 		return nil, err
 	}
 	select {
-	case r = <-p.free:
+	case p.places <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	p.mu.Lock()
 	closed := p.closed
+	if n := len(p.idle); n > 0 {
+		r, p.idle = p.idle[n-1], p.idle[:n-1]
+	}
 	p.mu.Unlock()
 	switch {
 	case closed:
@@ -113,15 +115,19 @@ func (p *readers) take(ctx context.Context) (r *reader, err error) {
 	return r, nil
 }
 
-// give takes a reader back, or closes it where the others were closed meanwhile.
+// give takes a reader back, or closes it where the others were closed meanwhile. A nil one
+// only leaves its place.
 func (p *readers) give(r *reader) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed && r != nil {
+	switch {
+	case r == nil:
+	case p.closed:
 		_ = r.close() // nobody is there any more to be told
-		r = nil
+	default:
+		p.idle = append(p.idle, r)
 	}
-	p.free <- r
+	p.mu.Unlock()
+	<-p.places
 }
 
 // close closes those that are not in use, and lets the others be closed after their
@@ -131,12 +137,10 @@ func (p *readers) close() error {
 	defer p.mu.Unlock()
 	p.closed = true
 	var errs []error
-	for n := len(p.free); n > 0; n-- {
-		if r := <-p.free; r != nil {
-			errs = append(errs, r.close())
-		}
-		p.free <- nil
+	for _, r := range p.idle {
+		errs = append(errs, r.close())
 	}
+	p.idle = nil
 	return errors.Join(append(errs, p.pool.Close())...)
 }
 
