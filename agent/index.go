@@ -145,9 +145,9 @@ func (a *Agent) indexSome(ctx context.Context) (more bool) {
 	return !at.Complete()
 }
 
-// indexed is how far the index is; nil where it is complete, or a search completes it.
+// indexed is how far the index is; nil where it is complete.
 func (a *Agent) indexed(ctx context.Context) (*projections.Indexed, error) {
-	if a.store.Waiting() <= projections.Few {
+	if a.store.Waiting() == 0 {
 		return nil, nil
 	}
 	at, err := a.store.Indexed(ctx)

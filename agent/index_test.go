@@ -88,6 +88,26 @@ func unindexed(t *testing.T, data string) {
 	}
 }
 
+// A record that waits is told of, though a search would take it in by itself.
+func TestOneThatWaitsToBeIndexedIsTold(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		w.settled()
+		one.SetBusy(true)
+		defer one.SetBusy(false)
+		one.MustNote("c1", "asthma")
+		s, err := one.Status(t.Context())
+		if err != nil || s.Index == nil || s.Index.Total-s.Index.Done != 1 {
+			t.Errorf("the index is %+v, %v: want one record that waits", s.Index, err)
+		}
+		one.SetBusy(false)
+		time.Sleep(time.Minute)
+		if s, err = one.Status(t.Context()); err != nil || s.Index != nil {
+			t.Errorf("the index is %+v, %v: want it complete", s.Index, err)
+		}
+	})
+}
+
 // Nothing is indexed while a session does what somebody waits for, and all is after it.
 func TestTheIndexRestsWhileSomebodyWaits(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -16,6 +16,7 @@ type Status struct {
 	Incomplete bool      `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
 	Prefetch   *Prefetch `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
 	// Index is how far the records are that can be searched by all their values; nil: all are.
+	// Of the others a search takes in projections.Few by itself.
 	Index        *projections.Indexed `json:"index,omitempty"`
 	Outbox       int                  `json:"outbox"`        // events that the server does not have yet
 	Attachments  int                  `json:"attachments"`   // contents of letters and scans that the server does not have yet

@@ -76,3 +76,10 @@ func (s *Store) SetMany(n int) { s.many = n }
 // SetNaming says from how many new records on a batch keeps their names apart, and how many
 // are kept so.
 func (s *Store) SetNaming(many, full int) { s.naming = naming{many, full} }
+
+// Readers is how many readers stand open and are not in use.
+func (s *Store) Readers() int {
+	s.readers.mu.Lock()
+	defer s.readers.mu.Unlock()
+	return len(s.readers.idle)
+}

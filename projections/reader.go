@@ -16,13 +16,14 @@ const readerCount = 6
 const preparedCount = 64
 
 // readers are the connections on which questions are asked. They are opened when they
-// are first needed.
+// are first needed. The one that was used last is lent first: it has the pages in its
+// memory by which the others are found, and its statements prepared.
 type readers struct {
-	pool *sql.DB
-	used chan struct{} // has one for each that is in use, readerCount at most
+	pool   *sql.DB
+	places chan struct{} // one is taken by each reader that is in use
 
 	mu     sync.Mutex
-	idle   []*reader // the last one is taken first: it has its statements and pages at hand
+	idle   []*reader // the one that was used last stands last
 	closed bool
 }
 
@@ -39,7 +40,7 @@ func openReaders(ctx context.Context, source string) (*readers, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &readers{pool: pool, used: make(chan struct{}, readerCount)}
+	p := &readers{pool: pool, places: make(chan struct{}, readerCount)}
 	first, err := p.open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
@@ -91,7 +92,7 @@ func (p *readers) take(ctx context.Context) (r *reader, err error) {
 		return nil, err
 	}
 	select {
-	case p.used <- struct{}{}:
+	case p.places <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -108,17 +109,16 @@ func (p *readers) take(ctx context.Context) (r *reader, err error) {
 		r, err = p.open(ctx)
 	}
 	if err != nil {
-		<-p.used
+		p.give(r)
 		return nil, err
 	}
 	return r, nil
 }
 
-// give takes a reader back, or closes it where the others were closed meanwhile. nil:
-// it is lost.
+// give takes a reader back, or closes it where the others were closed meanwhile. A nil one
+// only leaves its place.
 func (p *readers) give(r *reader) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	switch {
 	case r == nil:
 	case p.closed:
@@ -126,7 +126,8 @@ func (p *readers) give(r *reader) {
 	default:
 		p.idle = append(p.idle, r)
 	}
-	<-p.used
+	p.mu.Unlock()
+	<-p.places
 }
 
 // close closes those that are not in use, and lets the others be closed after their

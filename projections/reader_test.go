@@ -121,3 +121,19 @@ func TestCloseDuringAQuestion(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The reader that was used last is lent first: what it has in its memory would be read
+// from the file anew by each of the others.
+func TestQuestionsOneAfterTheOtherNeedOneReader(t *testing.T) {
+	ctx := context.Background()
+	s := openAt(t, filepath.Join(t.TempDir(), "record.db"))
+	defer s.Close()
+	for range 2 * projections.ReaderCount {
+		if err := s.Ask(ctx, "SELECT 1", func(int64, inner) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Readers(); got != 1 {
+		t.Errorf("%d readers were opened, want 1", got)
+	}
+}

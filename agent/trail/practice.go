@@ -37,33 +37,44 @@ type Server interface {
 	Looks(ctx context.Context, device string, at uint64) (events.Stored, error)
 }
 
-// others are the trails of the other desks, as far as they can be asked.
-func (t *Trail) others(ctx context.Context, q Query, before events.ID) (list []source, err error) {
+// others are the trails of the other desks, as far as they can be asked, and what keeps
+// their runs.
+func (t *Trail) others(ctx context.Context, q Query, from cursor) (list []source, identity string, err error) {
 	server := t.config.Practice.Server()
 	if server == nil {
-		return nil, ErrAlone
+		return nil, "", ErrAlone
 	}
-	_, devices, err := server.LookState(ctx)
+	identity, devices, err := server.LookState(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAlone, err)
+		return nil, "", fmt.Errorf("%w: %w", ErrAlone, err)
+	}
+	if from.Identity != identity { // its numbers are of other runs
+		from.Runs = nil
 	}
 	for _, device := range devices {
 		if device == t.config.Device {
 			continue
 		}
-		s := source{Other: Other{Device: device}}
-		_, last, err := t.run(ctx, server, device, 0)
-		if err == nil {
-			if n := len(last.entries); n > 0 {
-				s.Until = last.entries[n-1].At
-			}
-			s.list = t.theirs(ctx, server, device, last, q, before)
-		} else {
+		s := source{Other: Other{Device: device}, at: new(uint64)}
+		_, r, err := t.run(ctx, server, device, 0)
+		if n := len(r.entries); n > 0 {
+			s.Until = r.entries[n-1].At
+		}
+		at, known := from.Runs[device]
+		if err == nil && at > 0 && at < r.sequence {
+			_, r, err = t.run(ctx, server, device, at)
+		}
+		switch {
+		case known && at == 0, errors.Is(err, events.ErrNoMessage) && at > 0: // all of it was on earlier pages, or came of age
+			s.list = func(func(Entry, error) bool) {}
+		case err != nil:
 			s.list = failed(err)
+		default:
+			s.list = t.theirs(ctx, server, device, r, q, from.before, s.at)
 		}
 		list = append(list, s)
 	}
-	return list, nil
+	return list, identity, nil
 }
 
 func failed(err error) iter.Seq2[Entry, error] {
@@ -91,28 +102,36 @@ func (t *Trail) run(ctx context.Context, server Server, device string, at uint64
 	if err != nil {
 		return stored.Sequence, run{}, fmt.Errorf("%w: %w", errUnopened, err)
 	}
+	r.sequence = stored.Sequence
 	return stored.Sequence, r, nil
 }
 
+// held is an entry and the run in which it stands.
+type held struct {
+	Entry
+	run uint64
+}
+
 // theirs is the entries of another desk that match, the last first, from a run on
-// backwards. What the server has dropped by its age is the end of it.
-func (t *Trail) theirs(ctx context.Context, server Server, device string, r run, q Query, before events.ID) iter.Seq2[Entry, error] {
+// backwards. What the server has dropped by its age is the end of it. With each entry at
+// becomes the run from which it and all behind it are found again.
+func (t *Trail) theirs(ctx context.Context, server Server, device string, r run, q Query, before events.ID, at *uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		var list []Entry // read, and not given since a run before may have a higher id
+		var list []held // read, and not given since a run before may have a higher id
 		for {
 			for _, e := range r.entries {
 				if q.matches(e) && (before.IsZero() || e.ID.Compare(before) < 0) {
-					list = append(list, e)
+					list = append(list, held{e, r.sequence})
 				}
 			}
-			slices.SortFunc(list, func(a, b Entry) int { return a.ID.Compare(b.ID) })
+			slices.SortFunc(list, func(a, b held) int { return a.ID.Compare(b.ID) })
 			var goOn bool
-			if list, goOn = giveAbove(r.Highest, list, yield); !goOn || r.enough(q) {
+			if list, goOn = giveAbove(r.Highest, list, at, yield); !goOn || r.enough(q) {
 				return
 			}
 			var err error
 			if r, err = t.runBefore(ctx, server, device, r); err != nil {
-				if _, goOn = giveAbove(events.ID{}, list, yield); goOn && !errors.Is(err, events.ErrNoMessage) {
+				if _, goOn = giveAbove(events.ID{}, list, at, yield); goOn && !errors.Is(err, events.ErrNoMessage) {
 					yield(Entry{}, err)
 				}
 				return
@@ -123,9 +142,13 @@ func (t *Trail) theirs(ctx context.Context, server Server, device string, r run,
 
 // giveAbove gives the entries of a list with ids above one, the last first, and returns those
 // that are left.
-func giveAbove(id events.ID, list []Entry, yield func(Entry, error) bool) (rest []Entry, goOn bool) {
+func giveAbove(id events.ID, list []held, at *uint64, yield func(Entry, error) bool) (rest []held, goOn bool) {
+	latest := make([]uint64, len(list)) // of the runs of an entry and of all before it
+	for i, e := range list {
+		latest[i] = max(e.run, latest[max(i-1, 0)])
+	}
 	for n := len(list) - 1; n >= 0 && list[n].ID.Compare(id) > 0; n-- {
-		if !yield(list[n], nil) {
+		if *at = latest[n]; !yield(list[n].Entry, nil) {
 			return nil, false
 		}
 		list = list[:n]

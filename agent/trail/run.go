@@ -34,7 +34,8 @@ type head struct {
 // run is one that was opened.
 type run struct {
 	head
-	entries []Entry
+	sequence uint64 // its own
+	entries  []Entry
 }
 
 // highest is the greatest id in it and in all before it.

@@ -3,7 +3,6 @@ package trail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -62,7 +61,7 @@ func (t *Trail) Read(ctx context.Context, id events.ID) (Entry, error) {
 		}
 		break
 	}
-	page, err := t.search(ctx, Query{Limit: 1}, follower(id))
+	page, err := t.search(ctx, Query{Limit: 1}, cursor{before: follower(id)})
 	if err != nil {
 		return Entry{}, err
 	}
@@ -84,28 +83,28 @@ func follower(id events.ID) events.ID {
 
 // Search looks through the trail from its end, and through those of the other desks as far
 // as they sent them and the server can be asked: about a second per million entries of this
-// desk, and one question to the server for each 64 KiB of another.
-func (t *Trail) Search(ctx context.Context, q Query) (page Page, err error) {
-	var before events.ID
-	if q.After != "" {
-		if before, err = events.ParseID(q.After); err != nil {
-			return page, fmt.Errorf("%w: %w", ErrCursor, err)
-		}
+// desk, and one question to the server for each 64 KiB of another that the page is made of,
+// and one more for each desk.
+func (t *Trail) Search(ctx context.Context, q Query) (Page, error) {
+	from, err := parseCursor(q.After)
+	if err != nil {
+		return Page{}, err
 	}
-	return t.search(ctx, q, before)
+	return t.search(ctx, q, from)
 }
 
-// search finds a page of entries with ids before one (zero: from the end).
-func (t *Trail) search(ctx context.Context, q Query, before events.ID) (page Page, err error) {
+// search finds a page of entries.
+func (t *Trail) search(ctx context.Context, q Query, from cursor) (page Page, err error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
 	limit = min(limit, MaxLimit)
-	sources := []source{{list: t.own(ctx, q, before)}}
+	sources := []source{{list: t.own(ctx, q, from.before)}}
+	var identity string
 	if t.config.Practice != nil {
 		var others []source
-		others, page.Missing = t.others(ctx, q, before)
+		others, identity, page.Missing = t.others(ctx, q, from)
 		sources = append(sources, others...)
 	}
 	m := merge{sources: sources}
@@ -113,17 +112,14 @@ func (t *Trail) search(ctx context.Context, q Query, before events.ID) (page Pag
 	if err := m.begin(); err != nil {
 		return page, err
 	}
-	for {
-		e, ok, err := m.next()
+	for m.best() >= 0 {
+		if n := len(page.Entries); n == limit {
+			page.Next = m.rest(page.Entries[n-1].ID, identity).String()
+			break
+		}
+		e, err := m.next()
 		if err != nil {
 			return page, err
-		}
-		if !ok {
-			break
-		}
-		if len(page.Entries) == limit {
-			page.Next = page.Entries[limit-1].ID.String()
-			break
 		}
 		page.Entries = append(page.Entries, e)
 	}
@@ -137,6 +133,7 @@ func (t *Trail) search(ctx context.Context, q Query, before events.ID) (page Pag
 type source struct {
 	Other
 	list iter.Seq2[Entry, error]
+	at   *uint64 // the run from which its head is found again; nil: there are none
 
 	pull func() (Entry, error, bool)
 	stop func()
@@ -176,18 +173,39 @@ func (m *merge) advance(i int) error {
 	return err
 }
 
-func (m *merge) next() (e Entry, ok bool, err error) {
+// best is the source of the next entry; -1 where there is none.
+func (m *merge) best() int {
 	best := -1
 	for i, s := range m.sources {
 		if s.more && (best < 0 || s.head.ID.Compare(m.sources[best].head.ID) > 0) {
 			best = i
 		}
 	}
-	if best < 0 {
-		return e, false, nil
+	return best
+}
+
+// next takes the next entry. There is one.
+func (m *merge) next() (Entry, error) {
+	best := m.best()
+	e := m.sources[best].head
+	return e, m.advance(best)
+}
+
+// rest is where to go on behind an entry that was taken. Of a desk whose trail could not be
+// read all is tried again.
+func (m *merge) rest(last events.ID, identity string) cursor {
+	c := cursor{before: last, Identity: identity}
+	if len(m.sources) > 1 {
+		c.Runs = make(map[string]uint64, len(m.sources)-1)
 	}
-	e = m.sources[best].head
-	return e, true, m.advance(best)
+	for _, s := range m.sources[1:] {
+		if s.more {
+			c.Runs[s.Device] = *s.at
+		} else if s.Err == nil {
+			c.Runs[s.Device] = 0
+		}
+	}
+	return c
 }
 
 func (m *merge) stop() {

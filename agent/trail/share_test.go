@@ -12,6 +12,7 @@ import (
 
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
 )
 
 // practice is desks whose trails go over one server.
@@ -130,6 +131,99 @@ func TestDesksFindEachOthersLooks(t *testing.T) {
 	}
 	if _, err := a.Read(t.Context(), theirs); !errors.Is(err, trail.ErrNotFound) || !errors.Is(err, trail.ErrAlone) {
 		t.Errorf("read another desk's without the server: %v", err)
+	}
+}
+
+// asking counts the runs that are asked for.
+type asking struct {
+	trail.Server
+	asked int
+}
+
+func (s *asking) Looks(ctx context.Context, device string, at uint64) (events.Stored, error) {
+	s.asked++
+	return s.Server.Looks(ctx, device, at)
+}
+
+// TestPagesFarBackReadTheirOwnRuns, and no others: of each desk the last, which says until
+// when it is known, and those with entries of the page.
+func TestPagesFarBackReadTheirOwnRuns(t *testing.T) {
+	p := newPractice()
+	a, b, c := p.desk(t, "a", t.TempDir()), p.desk(t, "b", t.TempDir()), p.desk(t, "c", t.TempDir())
+	const runs = 20
+	for i := range runs {
+		for _, d := range []*desk{a, b, c} {
+			if d == c && i > 0 {
+				continue // c looked once, long ago
+			}
+			p.clock.set(p.clock.Now().Add(time.Minute))
+			d.Add(trail.Entry{Did: "read", What: fmt.Sprint("Basic/", i), Patients: []string{"p1"}})
+			if err := d.Send(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer a.close(t)
+	defer b.close(t)
+	defer c.close(t)
+	server := &asking{Server: a.line}
+	a.instead = server
+	var got []string
+	q := trail.Query{Limit: 2}
+	for {
+		server.asked = 0
+		page, err := a.Search(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server.asked > 6 {
+			t.Errorf("page %d asks for %d runs", len(got)/2, server.asked)
+		}
+		for _, e := range page.Entries {
+			got = append(got, e.Device+" "+e.What)
+		}
+		if q.After = page.Next; page.Next == "" {
+			break
+		}
+	}
+	if want := b.sees(t, trail.Query{}); !slices.Equal(got, want) || len(got) != 2*runs+1 {
+		t.Errorf("by pages %v, want %v", got, want)
+	}
+}
+
+// TestCursorsOfOtherRuns count for what they say of the order, and what was tampered with is
+// refused.
+func TestCursorsOfOtherRuns(t *testing.T) {
+	p := newPractice()
+	a, b := p.desk(t, "a", t.TempDir()), p.desk(t, "b", t.TempDir())
+	defer a.close(t)
+	defer b.close(t)
+	for i := range 6 {
+		p.clock.set(p.clock.Now().Add(time.Minute))
+		b.Add(trail.Entry{Did: "read", What: fmt.Sprint("Basic/", i)})
+		if err := b.Send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := a.Search(t.Context(), trail.Query{Limit: 2})
+	if err != nil || first.Next == "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	for _, after := range []string{first.Next + "x", first.Next + ".", strings.ToLower(first.Next), "01KE6JQ7W83PZTQXQC5VTZBZMZ.e30", "." + first.Next, "x"} {
+		if page, err := a.Search(t.Context(), trail.Query{After: after}); !errors.Is(err, trail.ErrCursor) {
+			t.Errorf("%q finds %+v, %v", after, page, err)
+		}
+	}
+	id, _, _ := strings.Cut(first.Next, ".")
+	p.server.Wipe() // and the desk gives it all of its runs again, in one
+	if err := b.Send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []string{id, first.Next} {
+		page, err := a.Search(t.Context(), trail.Query{After: after})
+		if err != nil || len(page.Entries) != 4 || page.Entries[0].What != "Basic/3" {
+			t.Errorf("behind %q there are %+v, %v", after, page, err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/projections"
 )
 
 // linkCommand prints a one-time link.
@@ -72,7 +73,11 @@ func printStatus(w io.Writer, s agent.Status) error {
 		fmt.Fprintf(t, "agenda\t%d of %d dossiers\n", p.Done, p.Total)
 	}
 	if i := s.Index; i != nil {
-		fmt.Fprintf(t, "index\t%d of %d records: a search may miss the others, and says so\n", i.Done, i.Total)
+		others := "a search may miss the others, and says so"
+		if i.Total-i.Done <= projections.Few {
+			others = "a search takes in the others first"
+		}
+		fmt.Fprintf(t, "index\t%d of %d records: %s\n", i.Done, i.Total, others)
 	}
 	if s.Incomplete {
 		fmt.Fprintf(t, "incomplete\tthis PC has not read the whole log yet: what is not found here may exist\n")
