@@ -280,7 +280,7 @@ func TestMigratesTheFirstSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, back := range []string{
-		"DROP TABLE named", "DROP TABLE named_lately", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
+		"DROP INDEX record_carrier", "DROP INDEX head_carrier", "DROP TABLE named", "DROP TABLE named_lately", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
 		"CREATE UNIQUE INDEX record_name ON record (type, id)", "CREATE INDEX record_dossier ON record (dossier, type)",
 		"ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
 		"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",

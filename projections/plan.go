@@ -20,6 +20,7 @@ type origin struct {
 	match string // the question to the words, where that is all
 	way   fhirsearch.Way
 	count int  // of rows, as far as they were counted
+	exact bool // count is all
 	along bool // it is the reach along which what is found is ordered
 }
 
@@ -59,9 +60,13 @@ func (x *searching) plan() (origin, error) {
 	// Few are found out cheaply, and then it does not matter how many the others have.
 	var best origin
 	for _, most := range []int{x.few, x.counted} {
+		least := most
 		for i := range origins {
-			if err := x.measure(&origins[i], most); err != nil {
+			if err := x.measure(&origins[i], least); err != nil {
 				return best, err
+			}
+			if !x.behind { // no other is worth counting further than the best one reaches
+				least = min(least, origins[i].count)
 			}
 			if i == len(origins)-2 && !x.behind { // the plain one, which is last, is not better than few
 				if best = slices.MinFunc(origins[:i+1], x.rank); best.count <= x.few {
@@ -90,10 +95,19 @@ func (x *searching) rank(a, b origin) int {
 	return cmp.Compare(a.count, b.count)
 }
 
+// carriersKept is how many of what words find are kept.
+const carriersKept = 1000
+
 // measure counts the candidates of a origin, up to one more than most. Those that words
-// find are kept where they are few, since finding them costs most of such a search.
+// find are kept where they are not many, since finding them costs most of such a search.
 func (x *searching) measure(s *origin, most int) error {
-	if s.match != "" && most == x.few {
+	if s.exact {
+		return nil
+	}
+	if s.match != "" && most <= x.few {
+		if most == x.few { // nothing better is known yet
+			most = max(most, carriersKept)
+		}
 		var carriers []any
 		if err := x.each("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", []any{s.match, most + 1}, func(scan func(...any) error) error {
 			var carrier int64
@@ -105,8 +119,10 @@ func (x *searching) measure(s *origin, most int) error {
 		}
 		if s.count = len(carriers); s.count > 0 && s.count <= most {
 			carriers = padded(carriers)
-			*s = origin{way: s.way, count: s.count}
-			s.add("SELECT record FROM event WHERE arrival IN (?"+strings.Repeat(", ?", len(carriers)-1)+")", carriers...)
+			list := "carrier <> 0 AND carrier IN (?" + strings.Repeat(", ?", len(carriers)-1) + ")"
+			*s = origin{way: s.way, count: s.count, exact: true}
+			s.add("SELECT key AS record FROM record WHERE "+list, carriers...)
+			s.add("SELECT record FROM head WHERE "+list, carriers...)
 		}
 		return nil
 	}

@@ -195,6 +195,26 @@ func TestSearchByADateIsInItsOrder(t *testing.T) {
 	}
 }
 
+// A page of a day looks at what is on it and little more, though each visit stands at its
+// beginning and at its end.
+func TestAPageOfADayLooksAtLittleMore(t *testing.T) {
+	s, a := open(t), newDesk("a")
+	begin := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	var entries []projections.Entry
+	for i := range 300 {
+		r := events.Record{Type: "Encounter", ID: fmt.Sprintf("e%03d", i)}
+		from := begin.Add(time.Duration(i) * 2 * time.Minute)
+		entries = append(entries, at(uint64(i+1), a.write(r, fmt.Sprintf(`{"resourceType":"Encounter","period":{"start":%q,"end":%q}}`,
+			from.Format(time.RFC3339), from.Add(time.Minute).Format(time.RFC3339)))))
+	}
+	apply(t, s, entries...)
+	complete(t, s)
+	page, looked, err := s.Looked(t.Context(), ask(t, "Encounter", "date=2026-03-02"))
+	if err != nil || len(page.States) != projections.DefaultLimit || looked > 2*projections.DefaultLimit+15 {
+		t.Errorf("a page of %d looks at %d, %v", len(page.States), looked, err)
+	}
+}
+
 // While few records wait to be indexed a search looks at them too, and so misses nothing
 // however many others there are; while many wait, it says that it may.
 func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {

@@ -39,6 +39,7 @@ func (x *searching) walk() error {
 type walking struct {
 	*searching
 	read int  // rows
+	met  int  // keys
 	bare bool // only what has nothing to be ordered by
 }
 
@@ -77,17 +78,29 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 			*open = (*open)[:1]
 		}
 	}
-	for step := min(w.limit+w.limit/4+1, w.step); ; step = min(2*step, w.step) {
+	for step := min(w.limit+1, w.step); ; step = w.pace(step) {
 		keys, more, err := w.next("SELECT key FROM found_by WHERE key "+lower+" ? AND key "+upper+" ? ORDER BY key "+direction+" LIMIT ?", at, step)
 		if err != nil {
 			return false, err
 		}
+		w.met += len(keys)
 		if done, err := w.groups(keys); done || err != nil || !more {
 			return done, err
 		}
 		*edge = keys[len(keys)-1].key
 		*open = (*open)[:1] // the edge itself was taken
 	}
+}
+
+// pace is how many keys to look at next: as many as fill the page where hits go on coming as
+// they did. A period stands at its beginning and at its end, so that is often twice the page.
+func (w *walking) pace(step int) int {
+	found := len(w.hits)
+	if found == 0 {
+		return min(2*step, w.step)
+	}
+	missing := w.limit + 1 - found
+	return min(missing*w.met/found+missing/8+2, w.step)
 }
 
 // station is a key along which records are walked, and how many rows have it.

@@ -35,6 +35,7 @@ var aims = map[string]aim{
 	"door-create":         {most: 1.5, headline: "A create at the FHIR door, online"},
 	"door-create-single":  {headline: "The same"},
 	"door-create-desk":    {headline: "The same"},
+	"door-create-http":    {headline: "The same"},
 	"door-transaction":    {ours: 50, headline: "A transaction of 100 creates"},
 	"door-read":           {ours: 0.2, headline: "A read at the FHIR door"},
 	"door-everything":     {fast: 50, headline: "$everything of a large dossier"},

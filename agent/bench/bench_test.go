@@ -48,7 +48,7 @@ func TestEverySubjectIsMeasured(t *testing.T) {
 		"reconnect": {"reconnect", "reconnect-green", "reconnect-single"},
 		"replay":    {"replay", "replay", "replay-cost"},
 		"dossier":   {"dossier", "dossier"},
-		"door":      {"door-create", "door-create-single", "door-create-desk", "door-transaction", "door-read", "door-everything", "door-clients"},
+		"door":      {"door-create", "door-create-single", "door-create-desk", "door-create-http", "door-transaction", "door-read", "door-everything", "door-clients"},
 		"search": {"search-values", "search-name", "search-identifier", "search-patient-code", "search-date",
 			"search-values", "search-name", "search-identifier", "search-patient-code", "search-date"},
 		"disk":     {"disk-broker", "disk-desk", "disk-broker", "disk-desk"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/carelog/carelog/agent"
@@ -16,7 +17,8 @@ import (
 
 // measureCreate is a create that the broker has on its disk. Beside it stand the same
 // operations as beside a write online, the synced publish alone, and the desk's own write
-// of a record like it: what is left is what the door adds.
+// of a record like it, alone and behind an HTTP server that does nothing else: what is left
+// is what the door adds.
 func (d *door) measureCreate(ctx context.Context, g *ground, report func(Figure) error) (err error) {
 	durable, err := openBare(g.file("bare"), full)
 	if err != nil {
@@ -29,17 +31,28 @@ func (d *door) measureCreate(ctx context.Context, g *ground, report func(Figure)
 	}
 	defer func() { err = errors.Join(err, relaxed.close()) }()
 	subject := events.Subject(d.other.Practice, "bare")
-	var ours, desk, queued, sent, shown series
+	plain, err := d.openPlain()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plain.close()) }()
+	var ours, desk, behind, queued, sent, shown series
 	for n := range g.Samples + warming {
 		if n == warming {
-			ours, desk, queued, sent, shown = nil, nil, nil, nil, nil
+			ours, desk, behind, queued, sent, shown = nil, nil, nil, nil, nil, nil
 		}
-		m, err := d.create(ctx, &ours)
-		if err != nil {
-			return err
+		var m events.Message
+		turns := []func() error{
+			func() (err error) { m, err = d.create(ctx, &ours); return err },
+			func() error { return d.write(ctx, &desk) },
+			func() error { return d.writeBehind(ctx, plain, &behind) },
 		}
-		if err := d.write(ctx, &desk); err != nil {
-			return err
+		// What comes first finds on the disk what the round before it left: each does in its turn.
+		turns = slices.Concat(turns[n%len(turns):], turns[:n%len(turns)])
+		for _, turn := range turns {
+			if err := turn(); err != nil {
+				return err
+			}
 		}
 		r := rowOfMessage(m)
 		if err := errors.Join(
@@ -55,6 +68,7 @@ func (d *door) measureCreate(ctx context.Context, g *ground, report func(Figure)
 		report(inTime("door-create", len(ours), created, queued.median()+sent.median()+shown.median(), "a FULL commit, a synced publish and a NORMAL commit")),
 		report(inTime("door-create-single", len(ours), created, sent.median(), "a synced publish alone")),
 		report(inTime("door-create-desk", len(ours), created, desk.median(), "the desk's own write, without the door")),
+		report(inTime("door-create-http", len(ours), created, behind.median(), "the desk's own write behind a bare HTTP server")),
 	)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirsearch"
 )
@@ -173,7 +174,7 @@ func questions(ctx context.Context, s *projections.Store, samples int) (map[stri
 
 // ask adds a question of pairs of a parameter and its value.
 func ask(asked map[string][]projections.Query, kind, typ string, pairs ...string) error {
-	q := projections.Query{Type: typ}
+	q := projections.Query{Type: typ, Limit: fhir.DefaultCount}
 	for i := 0; i < len(pairs); i += 2 {
 		c, known, err := fhirsearch.Parse(typ, pairs[i], pairs[i+1], time.Now())
 		if err != nil || !known {

@@ -163,6 +163,8 @@ func tooLarge(err error) error {
 	switch {
 	case errors.As(err, &over):
 		return events.ErrAttachmentSize
+	case stopped(err) != nil:
+		return stopped(err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, http.ErrBodyReadAfterClose):
 		return badRequest("incomplete", "the body ended too early: %v", err)
 	case errors.As(err, &body), attachmentProblem(err) != nil:

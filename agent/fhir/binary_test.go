@@ -108,7 +108,11 @@ func TestPartsOfAContent(t *testing.T) {
 	if !bytes.Equal(text, content[events.PieceSize-5:events.PieceSize+5]) {
 		t.Errorf("ten bytes over the end of a piece: %x", text)
 	}
-	o.want(http.StatusRequestedRangeNotSatisfiable, "GET", "Binary/b", nil, "Range: bytes=9999999-")
+	got, text = o.want(http.StatusRequestedRangeNotSatisfiable, "GET", "Binary/b", nil, "Range: bytes=9999999-")
+	if got.Header.Get("Content-Range") != fmt.Sprintf("bytes */%d", len(content)) || !bytes.HasPrefix(text, []byte(`{"resourceType":"OperationOutcome"`)) {
+		t.Errorf("no such range: %v, %s", got.Header, text)
+	}
+	got, _ = o.want(http.StatusOK, "HEAD", "Binary/b", nil)
 	tag := got.Header.Get("ETag")
 	if got, text := o.want(http.StatusNotModified, "GET", "Binary/b", nil, "If-None-Match: "+tag); len(text) > 0 || got.Header.Get("ETag") != tag {
 		t.Errorf("what is known already: %d bytes, ETag %s", len(text), got.Header.Get("ETag"))

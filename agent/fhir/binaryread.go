@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/events"
@@ -111,7 +110,7 @@ func sendRaw(w http.ResponseWriter, r *http.Request, content *attachments.Conten
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	plain := r.Clone(r.Context())
 	plain.Header = http.Header{"Range": r.Header.Values("Range")}
-	http.ServeContent(w, plain, "", time.Time{}, content)
+	serveContent(w, plain, content)
 }
 
 // inline are the types that a browser may show by itself: it runs nothing of them.
@@ -164,13 +163,7 @@ func wantsResource(r *http.Request, stored string) bool {
 		if err != nil {
 			continue
 		}
-		weight := 1.0
-		if q, ok := params["q"]; ok {
-			if weight, err = strconv.ParseFloat(q, 64); err != nil {
-				continue
-			}
-		}
-		if weight > best { // of two that are asked for alike, the first
+		if weight := weightOf(params); weight > best { // of two that are asked for alike, the first
 			best, resource = weight, is(mediaType)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/bulk"
@@ -190,7 +189,7 @@ func (h *Handler) exportFile(id, name string) answer {
 		defer file.Close() // it was only read
 		w.Header().Set("Content-Type", ndjson)
 		w.Header().Set("ETag", `"`+id+`"`) // the file never changes
-		http.ServeContent(w, r, "", time.Time{}, file)
+		serveContent(w, r, file)
 		return nil
 	}
 }

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -81,6 +82,8 @@ type Config struct {
 	// Concurrent is how many requests are answered at once, at most, and how many streams
 	// of events beside them; who comes then is told to come again. 0 means 256.
 	Concurrent int
+	// Stall is how long the body of a request may stop on its way; 0 means a minute.
+	Stall time.Duration
 }
 
 // Root is the path under which the door stands.
@@ -109,6 +112,7 @@ type Handler struct {
 	looks        Looks
 	places       chan struct{} // one for each request that may be answered at once
 	listeners    chan struct{} // and one for each stream of events, which would hold a place for hours
+	stall        time.Duration
 }
 
 // New returns the handler. It reads and starts nothing.
@@ -120,6 +124,7 @@ func New(c Config) *Handler {
 	if c.Concurrent == 0 {
 		c.Concurrent = 256
 	}
+	h.stall = cmp.Or(c.Stall, usualStall)
 	h.places, h.listeners = make(chan struct{}, c.Concurrent), make(chan struct{}, c.Concurrent)
 	if h.author == nil {
 		h.author = func(*http.Request) string { return "" }
@@ -149,6 +154,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.fail(w, r, throttled())
 		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = mustMove(w, r.Body, h.stall)
 	}
 	h.respond(w, r)
 }

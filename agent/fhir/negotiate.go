@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/carelog/carelog/events"
@@ -43,7 +44,7 @@ func acceptable(r *http.Request) error {
 	}
 	for part := range strings.SplitSeq(accept, ",") {
 		mediaType, params, err := mime.ParseMediaType(part)
-		if err != nil || params["q"] == "0" || !versionFits(params) {
+		if err != nil || weightOf(params) == 0 || !versionFits(params) {
 			continue
 		}
 		if isJSON(mediaType) || mediaType == "*/*" || mediaType == "application/*" {
@@ -51,6 +52,19 @@ func acceptable(r *http.Request) error {
 		}
 	}
 	return problemf(http.StatusNotAcceptable, "not-supported", "there is application/fhir+json of FHIR 4.0 only, not %s", accept)
+}
+
+// weightOf is how much a caller wants a media type, from 0 to 1; 0 where nobody can tell.
+func weightOf(params map[string]string) float64 {
+	q, ok := params["q"]
+	if !ok {
+		return 1
+	}
+	weight, err := strconv.ParseFloat(q, 64)
+	if err != nil || !(weight >= 0 && weight <= 1) {
+		return 0
+	}
+	return weight
 }
 
 // versionFits reports whether a media type asks for our version of FHIR, or for none.
@@ -111,6 +125,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	switch {
 	case errors.As(err, &over), int64(len(body)) > limit:
 		return nil, tooLarge
+	case stopped(err) != nil:
+		return nil, stopped(err)
 	case err != nil:
 		return nil, badRequest("incomplete", "the body ended too early: %v", err)
 	}

@@ -64,7 +64,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	maps.Copy(w.Header(), p.header)
 	issues := p.issues
 	if issues == nil {
-		issues = []issue{{Severity: "error", Code: p.code, Diagnostics: p.text}}
+		issues = []issue{{Severity: "error", Code: p.code, Diagnostics: clipped(p.text)}}
 		if p.path != "" {
 			issues[0].Expression = []string{p.path}
 		}
@@ -75,6 +75,17 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}})
 	}
 	send(w, p.status, outcome(issues...))
+}
+
+// maxSaid bounds the text of an error, in bytes: the value that it names may be as long as a
+// request.
+const maxSaid = 2000
+
+func clipped(text string) string {
+	if len(text) <= maxSaid {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSaid], "") + "…"
 }
 
 // problemOf says over HTTP what an error says in Go.

@@ -48,11 +48,15 @@ type include struct {
 // errIgnored says that a parameter is not supported, and can be left out.
 var errIgnored = errors.New("not supported")
 
+// DefaultCount is how many entries a page of a search has where nobody says. A page costs by
+// its entries, and whoever wants more asks with _count or for the next one.
+const DefaultCount = 20
+
 // understand reads search parameters. What cannot be taken as it was meant is an
 // error; a parameter that is not known is ignored and named, or, where strict, an
 // error as well.
 func understand(typ string, values url.Values, strict bool, now time.Time) (asked, error) {
-	a := asked{query: projections.Query{Type: typ}, used: url.Values{}}
+	a := asked{query: projections.Query{Type: typ, Limit: DefaultCount}, used: url.Values{}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if name == "_format" || name == "_pretty" {
 			continue
@@ -171,6 +175,9 @@ func (a *asked) include(value string, reverse bool) error {
 	}
 	if _, ok := resourceTypes[i.typ]; !ok {
 		return errIgnored
+	}
+	if _, ok := resourceTypes[i.target]; i.target != "" && (!ok || p.Target != "" && p.Target != i.target) {
+		return errIgnored // it would bring nothing, whoever asks
 	}
 	a.includes = append(a.includes, i)
 	return nil

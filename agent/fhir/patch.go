@@ -47,7 +47,7 @@ func patched(err error) error {
 		return nil
 	}
 	if p := problemOf(err); p.status == http.StatusBadRequest {
-		return &problem{status: http.StatusUnprocessableEntity, code: p.code, text: "the patch would make " + p.text, path: p.path}
+		return &problem{status: http.StatusUnprocessableEntity, code: p.code, text: "what the patch would make of it: " + p.text, path: p.path}
 	}
 	return err
 }

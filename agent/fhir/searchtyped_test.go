@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -213,7 +214,7 @@ func TestSearchWhileIndexing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := d.do("GET", "/fhir/Procedure?date=2026-01-05", "").want(http.StatusOK).bundle(); got.Total != nil || len(got.Entry) != 50 || got.link("next") == "" {
+	if got := d.do("GET", "/fhir/Procedure?date=2026-01-05", "").want(http.StatusOK).bundle(); got.Total != nil || len(got.Entry) != fhir.DefaultCount || got.link("next") == "" {
 		t.Errorf("a long list that nobody asked to be counted has %d entries, total %v", len(got.Entry), got.Total)
 	}
 	d.indexing = true

@@ -1,0 +1,54 @@
+package fhir
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// usualStall is how long a body may stop on its way.
+const usualStall = time.Minute
+
+// moving is a body that must go on coming: who stops in the middle of one would else hold
+// one of the places that all callers share, for as long as its program runs.
+type moving struct {
+	io.ReadCloser
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+// mustMove makes a body one that must go on coming. The limit holds from now on: of a body
+// that nobody wants to read, the server reads the rest before it sends the answer.
+func mustMove(w http.ResponseWriter, body io.ReadCloser, stall time.Duration) io.ReadCloser {
+	m := moving{body, http.NewResponseController(w), stall}
+	m.wait()
+	return m
+}
+
+// wait begins the time in which a piece must come. It is not possible where there is no
+// connection.
+func (m moving) wait() { _ = m.control.SetReadDeadline(time.Now().Add(m.stall)) }
+
+// Read waits for the next piece, no longer than a body may stop. Behind the last piece
+// there is no limit any more: the server goes on listening whether the caller is there. Of
+// what stopped there is one still: the server would wait for the rest of it.
+func (m moving) Read(p []byte) (int, error) {
+	m.wait()
+	n, err := m.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = m.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// stopped says that a body stopped on its way; nil for other errors of reading one.
+func stopped(err error) *problem {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	p := problemf(http.StatusRequestTimeout, "timeout", "the body stopped coming, and nothing was written: send it again")
+	p.header = http.Header{"Connection": {"close"}}
+	return p
+}
