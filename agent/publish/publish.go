@@ -85,8 +85,9 @@ type Publisher struct {
 	mu       sync.Mutex
 	patients map[string]*pending
 	hub      outage
-	leaseAt  time.Time // when another desk may be done
-	holder   string    // that desk
+	leaseAt  time.Time            // when another desk may be done
+	holder   string               // that desk
+	firsts   map[string]time.Time // when a first version was sent of a patient; see secondLook
 }
 
 // New returns a publisher. It reads and starts nothing.
@@ -103,7 +104,7 @@ func New(c Config) *Publisher {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Publisher{config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}}
+	return &Publisher{config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}, firsts: map[string]time.Time{}}
 }
 
 // State is what is known of the hub for a patient; see behind.Hub.
