@@ -76,10 +76,11 @@ var errNumberless = errors.New("the patient has no number in the National Regist
 const (
 	// attempts bounds how often what the hub holds is read anew because it changed meanwhile.
 	attempts = 5
-	// readAge is how old what was read of the hub may be when something is sent: a PC that slept
-	// no longer has the lease, and may not know it yet.
-	readAge = 50 * time.Second
 )
+
+// readAge is how old what was read of the hub may be when something is sent: a PC that slept
+// no longer has the lease, and may not know it yet.
+func (p *Publisher) readAge() time.Duration { return p.config.Lease - p.config.Lease/6 }
 
 // attempt brings the newest Sumehr of a patient to the hub, and returns the digest of what it
 // found to be that. The lease is held, and this desk is level by proof.
@@ -108,7 +109,7 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 		if refused != nil && found.base == refusedOn {
 			return digest, refused // it was not for another that came between
 		}
-		if p.config.Now().Round(0).Sub(read.Round(0)) > readAge {
+		if p.config.Now().Round(0).Sub(read.Round(0)) > p.readAge() {
 			continue
 		}
 		err = p.send(ctx, d, found.base, how.by)
