@@ -7,9 +7,6 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// leaseLength is how long a desk that was killed keeps others from what it did alone.
-const leaseLength = time.Minute
-
 // Alone lets do run while no other device of the practice does what name stands for. What do
 // is given ends with the session with the server, and where the lease is lost: whatever it
 // began by then another desk may begin as well. Errors, beside those of do and of the line:
@@ -34,7 +31,7 @@ func (a *Agent) inSession(ctx context.Context, do func(context.Context, *session
 
 // alone lets do run under a lease.
 func (s *session) alone(ctx context.Context, name string, do func(context.Context) error) error {
-	lease, err := s.log.TakeLease(ctx, name, leaseLength)
+	lease, err := s.log.TakeLease(ctx, name, s.agent.config.Lease)
 	if err != nil {
 		return err
 	}
@@ -57,7 +54,8 @@ func (s *session) alone(ctx context.Context, name string, do func(context.Contex
 
 // hold renews the lease until ctx ends, and ends ctx where it is lost.
 func (s *session) hold(ctx context.Context, lease events.Lease, lost context.CancelCauseFunc) events.Lease {
-	tick := time.NewTicker(leaseLength / 3)
+	length := s.agent.config.Lease
+	tick := time.NewTicker(length / 3)
 	defer tick.Stop()
 	for {
 		select {
@@ -65,7 +63,7 @@ func (s *session) hold(ctx context.Context, lease events.Lease, lost context.Can
 			return lease
 		case <-tick.C:
 		}
-		renewed, err := s.log.RenewLease(ctx, lease, leaseLength)
+		renewed, err := s.log.RenewLease(ctx, lease, length)
 		if err != nil {
 			lost(err)
 			return lease

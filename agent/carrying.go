@@ -117,11 +117,12 @@ func (a *Agent) readOwn(ctx context.Context) {
 	}
 }
 
-// readUpTo waits until the log was read up to a place. Where it is not within the patience,
-// nobody reads the log here any more: the session ends, and what is made next is queued.
+// readUpTo waits until the log was read up to a place. Where it is not within the patience, or
+// before the session is over, nobody reads the log here any more: what is made next is queued.
 func (a *Agent) readUpTo(ctx context.Context, sequence uint64) error {
 	wait, cancel := context.WithTimeout(ctx, a.config.Patience)
 	defer cancel()
+	defer context.AfterFunc(a.live.over, cancel)()
 	err := a.replica.Reach(wait, sequence)
 	if err != nil && ctx.Err() == nil {
 		a.live.fail(err)

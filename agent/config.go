@@ -55,6 +55,9 @@ type Config struct {
 	Patience time.Duration
 	// Interval is how often the agent compares its log with the server's; 0 means 2 s.
 	Interval time.Duration
+	// Lease is how long a desk that was killed keeps the others from what it did alone (see
+	// Alone); 0 means a minute. What is done alone must not take longer on its way than half of it.
+	Lease time.Duration
 	// PushBatch is how many queued events are sent as one, at most; 0 means
 	// events.MaxBatch, which is the most. On a line that needs long for so many, a lost
 	// answer costs less with fewer.
@@ -76,14 +79,17 @@ func (c *Config) Validate() error {
 	if err := c.Enrolment.Validate(); err != nil {
 		return err
 	}
-	if c.Patience < 0 || c.Interval < 0 {
-		return fmt.Errorf("patience %v and interval %v: neither can be negative", c.Patience, c.Interval)
+	if c.Patience < 0 || c.Interval < 0 || c.Lease < 0 {
+		return fmt.Errorf("patience %v, interval %v and lease %v: none can be negative", c.Patience, c.Interval, c.Lease)
 	}
 	if c.PushBatch < 0 || c.PushBatch > events.MaxBatch {
 		return fmt.Errorf("%d events in a batch: want 1 to %d, or 0 for the most", c.PushBatch, events.MaxBatch)
 	}
 	if c.PushBatch == 0 {
 		c.PushBatch = events.MaxBatch
+	}
+	if c.Lease == 0 {
+		c.Lease = time.Minute
 	}
 	if c.Patience == 0 {
 		c.Patience = 5 * time.Second

@@ -39,6 +39,9 @@ func (a *Agent) choose(ctx context.Context, offline bool) error {
 		return err
 	}
 	defer a.unlockWriting()
+	if offline == a.chosenOffline() {
+		return nil // above all no line is cut for it
+	}
 	if err := a.outbox.SetOffline(ctx, offline); err != nil {
 		return err
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
 )
 
@@ -58,5 +60,57 @@ func refusedWhileNothingIsRead(t *testing.T, write func(*machine) (agent.Written
 		if texts := two.Texts("c"); len(texts) != 2 {
 			t.Errorf("both stand, for a person to choose: got %v", texts)
 		}
+	})
+}
+
+// Who chooses to work online and does already keeps the line: it is not cut under what is read
+// and written just then.
+func TestOnlineAlready(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var lines atomic.Int32
+		one := w.machine("one")
+		one.wrap = func(l *memlog.Log) agent.Log { lines.Add(1); return l }
+		one.start()
+		w.settled()
+		if err := one.WorkOnline(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if one.Now().Color != light.Online || lines.Load() != 1 {
+			t.Errorf("the light is %s after %d connections", one.Now().Color, lines.Load())
+		}
+	})
+}
+
+// A change that waits for the log to be read is queued as soon as the session is over: from then
+// on nobody reads it.
+func TestSessionEndsUnderAWrite(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.machine("one"), w.desk("two")
+		_, still := one.gated()
+		one.start()
+		w.settled()
+		one.MustNote("c", "first")
+		w.settled()
+		still.Store(true)
+		two.MustNote("c", "second")
+		began := time.Now()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			written, err := one.Write(context.Background(), agent.Draft{Record: agenttest.Condition("c"), Patient: "p1", Author: "dr-one", Body: agenttest.Body("c", "third")})
+			if err != nil || !written.Queued() {
+				t.Errorf("got %+v, %v; want it queued", written, err)
+			}
+		}()
+		synctest.Wait()
+		still.Store(false)
+		one.fault((*memlog.Log).Cut)
+		<-done
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		one.mend()
+		w.settled()
 	})
 }

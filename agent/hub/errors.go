@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,12 +27,16 @@ type AnswerError struct {
 	Codes     []Code // none: it only says that it is not complete
 }
 
-// Error names the codes of the hub.
+// Error names the codes of the hub and what it says of them, without patients' numbers.
 func (e *AnswerError) Error() string {
 	var all []string
 	for _, c := range e.Codes {
-		all = append(all, strings.TrimSpace(c.Code+" "+c.Text))
+		all = append(all, strings.TrimSpace(c.Code+" "+unnumbered(c.Text)))
 	}
+	return e.says(all)
+}
+
+func (e *AnswerError) says(all []string) string {
 	if len(all) == 0 {
 		all = []string{"it says that it is not complete, and not why"}
 	}
@@ -50,9 +55,9 @@ func (e *AnswerError) Later() bool { return e.Has("500") }
 // FaultError is a SOAP fault.
 type FaultError struct{ Operation, Code, Text string }
 
-// Error says what the hub said.
+// Error says what the hub said, without patients' numbers.
 func (e *FaultError) Error() string {
-	return fmt.Sprintf("the hub did not take %s: %s: %s", e.Operation, e.Code, e.Text)
+	return fmt.Sprintf("the hub did not take %s: %s: %s", e.Operation, e.Code, unnumbered(e.Text))
 }
 
 // Unwrap: where the fault is the server's, nobody knows how far it had come.
@@ -61,4 +66,29 @@ func (e *FaultError) Unwrap() error {
 		return ErrUnknown
 	}
 	return nil
+}
+
+// inss is a number in the National Register, as one writes it.
+var inss = regexp.MustCompile(`\b\d{2}[. ]?\d{2}[. ]?\d{2}[- ]?\d{3}[. ]?\d{2}\b`)
+
+// unnumbered is what a hub says without the numbers of patients, whose names stand elsewhere for
+// those who may know them.
+func unnumbered(text string) string { return inss.ReplaceAllString(text, "(number)") }
+
+// Quiet is an error as a log may have it: of what the hub says only its codes, since its words
+// may speak of the patient.
+func Quiet(err error) string {
+	var answer *AnswerError
+	var fault *FaultError
+	switch {
+	case errors.As(err, &answer):
+		var codes []string
+		for _, c := range answer.Codes {
+			codes = append(codes, unnumbered(c.Code))
+		}
+		return answer.says(codes)
+	case errors.As(err, &fault):
+		return fmt.Sprintf("the hub did not take %s: %s", fault.Operation, unnumbered(fault.Code))
+	}
+	return unnumbered(err.Error())
 }

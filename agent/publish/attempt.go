@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/carelog/carelog/agent/behind"
@@ -78,10 +76,11 @@ var errNumberless = errors.New("the patient has no number in the National Regist
 const (
 	// attempts bounds how often what the hub holds is read anew because it changed meanwhile.
 	attempts = 5
-	// readAge is how old what was read of the hub may be when something is sent: a PC that slept
-	// no longer has the lease, and may not know it yet.
-	readAge = 50 * time.Second
 )
+
+// readAge is how old what was read of the hub may be when something is sent: a PC that slept
+// no longer has the lease, and may not know it yet.
+func (p *Publisher) readAge() time.Duration { return p.config.Lease - p.config.Lease/6 }
 
 // attempt brings the newest Sumehr of a patient to the hub, and returns the digest of what it
 // found to be that. The lease is held, and this desk is level by proof.
@@ -100,59 +99,33 @@ func (p *Publisher) attempt(ctx context.Context, patient string, how way) (diges
 			return digest, err
 		}
 		read := p.config.Now()
-		base, done, err := p.settle(ctx, d, how)
-		if err != nil || done {
+		found, err := p.settle(ctx, d, how)
+		if err != nil {
 			return digest, err
 		}
-		if refused != nil && base == refusedOn {
+		if found.newest {
+			return digest, p.single(ctx, d, found.spare)
+		}
+		if refused != nil && found.base == refusedOn {
 			return digest, refused // it was not for another that came between
 		}
-		if p.config.Now().Round(0).Sub(read.Round(0)) > readAge {
+		if p.config.Now().Round(0).Sub(read.Round(0)) > p.readAge() {
 			continue
 		}
-		err = p.send(ctx, d, base, how.by)
+		err = p.send(ctx, d, found.base, how.by)
+		if err == nil {
+			return digest, p.single(ctx, d, found.spare)
+		}
 		var answer *hub.AnswerError
 		if !errors.As(err, &answer) || answer.Later() || answer.Has(noRelation, noConsent) {
 			return digest, err
 		}
-		refused, refusedOn = err, base
+		refused, refusedOn = err, found.base
 	}
 	if refused == nil {
 		refused = errors.New("the hub takes too long for its answers")
 	}
 	return digest, fmt.Errorf("what the hub holds was read %d times, and was old each time: %w", attempts, refused)
-}
-
-// settle reads what the hub holds, records of it what was not known, and finds the version
-// that ours is to be based on; empty: it is the first. done says that nothing is to be sent.
-func (p *Publisher) settle(ctx context.Context, d dossier, how way) (base string, done bool, err error) {
-	list, err := d.client.List(ctx, d.inss)
-	if err != nil {
-		return "", false, reading{err}
-	}
-	if len(list) == 0 {
-		return "", false, nil
-	}
-	newest, known := list[0], d.facts.Published
-	if known != nil && !known.Revoked && known.URI == newest.URI {
-		return newest.URI, known.Digest == d.facts.Digest, nil
-	}
-	found, err := d.client.Get(ctx, d.inss, newest.URI)
-	if err != nil {
-		return "", false, reading{err}
-	}
-	if digest := sumehr.Digest(found); p.ours(d.in.Patient, found) || digest == d.facts.Digest && newest.Author == d.facts.Author {
-		p.config.Logger.Info("found on the hub", "patient", d.in.Patient, "document", document(newest.URI))
-		return newest.URI, digest == d.facts.Digest, p.record(ctx, d, p.publication(d, newest.URI, found), how.by)
-	}
-	if newest.URI != how.over {
-		return "", false, &ForeignError{newest, versionOf(known)}
-	}
-	// Ours goes on top of the foreign one, unless ours is a document of its own there.
-	if i := slices.IndexFunc(list, func(l hub.Listed) bool { return known != nil && sameDocument(l.URI, known.URI) }); i >= 0 {
-		return list[i].URI, false, nil
-	}
-	return newest.URI, false, nil
 }
 
 // versionOf is the event that says what the hub holds; zero where none does.
@@ -161,12 +134,6 @@ func versionOf(known *standing.Publication) events.ID {
 		return events.ID{}
 	}
 	return known.Version
-}
-
-// sameDocument reports whether two uris name versions of one document.
-func sameDocument(a, b string) bool {
-	i, j := strings.LastIndexByte(a, '/'), strings.LastIndexByte(b, '/')
-	return i > 0 && j > 0 && a[:i] == b[:j]
 }
 
 // send publishes a dossier on top of a version, and records what the hub made of it; see record.
@@ -187,5 +154,8 @@ func (p *Publisher) send(ctx context.Context, d dossier, base, by string) (err e
 		return err
 	}
 	p.config.Logger.Info("published", "patient", in.Patient, "document", document(uri))
+	if base == "" {
+		p.noteFirst(in.Patient)
+	}
 	return p.record(ctx, d, p.publication(d, uri, s.Message), by)
 }

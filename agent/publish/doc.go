@@ -15,7 +15,7 @@
 //   - Quick edits are gathered; what failed is tried again, ever later, and at random a little
 //     sooner; a hub that is down is asked once for all patients.
 //
-// It does not promise that the hub keeps one Sumehr where it takes in a request that it was
-// given a minute earlier: see DESIGN.md. What was tried here and when is next is in memory,
-// and known to this desk alone.
+// Where the hub takes in a first version that it was given a minute earlier, it holds two
+// Sumehrs of the practice until that is seen, some minutes later: see DESIGN.md. What was tried
+// here and when is next is in memory, and known to this desk alone.
 package publish

@@ -207,6 +207,26 @@ func TestOneRefused(t *testing.T) {
 	})
 }
 
+// One patient of whom the hub refuses to say anything keeps none of the others from being looked
+// at, though they are asked for together.
+func TestOneRefusedAmongOthers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, desks := practice(w, "one")
+		others := []patient{newPatient(2, "dr1"), newPatient(3, "dr1"), newPatient(4, "dr1"), newPatient(5, "dr1")}
+		for _, q := range others {
+			desks[0].admit(q)
+			desks[0].wish(q, true)
+		}
+		w.passes(time.Minute)
+		w.refuse.Store(&p.inss)
+		for _, q := range others {
+			w.sim.Foreign(q.inss, doctors["dr2"])
+		}
+		w.passes(65 * time.Minute)
+		desks[0].is("pat2:foreign", "pat3:foreign", "pat4:foreign", "pat5:foreign")
+	})
+}
+
 // What fails at the desk itself is not said of the hub.
 func TestDeskFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

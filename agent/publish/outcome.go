@@ -33,6 +33,8 @@ func trouble(err error) (reason standing.Reason, hubs bool) {
 	switch {
 	case errors.As(err, new(*ForeignError)):
 		return standing.Foreign, false
+	case errors.As(err, new(*twiceError)):
+		return standing.Twice, errors.Is(err, hub.ErrUnreachable) || errors.Is(err, hub.ErrUnknown)
 	case errors.Is(err, hub.ErrNoSession):
 		return standing.NoSession, false
 	case answered && answer.Has(noRelation):
@@ -61,8 +63,15 @@ func (p *Publisher) note(ctx context.Context, patient string, digest events.Dige
 		one = &pending{}
 		p.patients[patient] = one
 	}
-	var held *heldError
-	if err == nil || errors.As(err, &held) {
+	held := errors.As(err, new(*heldError))
+	if sent, ok := p.firsts[patient]; ok && !now.Before(sent.Add(secondLook)) {
+		if err == nil || held {
+			delete(p.firsts, patient)
+		} else {
+			p.firsts[patient] = now
+		}
+	}
+	if err == nil || held {
 		if err == nil {
 			p.hub = outage{}
 		}
@@ -85,10 +94,10 @@ func (p *Publisher) note(ctx context.Context, patient string, digest events.Dige
 		if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
 			one.known = foreign.known
 		}
-	case standing.NoConsent, standing.NoRelation:
+	case standing.NoConsent, standing.NoRelation, standing.Twice:
 		one.next = later(one.next, now.Add(dutyAgain))
 	}
-	p.config.Logger.Warn("not published", "patient", patient, "reason", reason, "error", err, "next", one.next)
+	p.config.Logger.Warn("not published", "patient", patient, "reason", reason, "error", hub.Quiet(err), "next", one.next)
 	p.noteHub(now, err, hubs && ctx.Err() == nil)
 }
 

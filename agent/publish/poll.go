@@ -2,11 +2,13 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
@@ -15,6 +17,9 @@ const (
 	// from here, and pollAtOnce for how many patients at a time.
 	pollEvery  = time.Hour
 	pollAtOnce = 100
+	// pollRefusals is how many refusals are met at most while those of pollAtOnce are sought who
+	// are to blame: three of a hundred are always found.
+	pollRefusals = 24
 )
 
 // askAt is when the hub is asked what it holds: a hub that is down, as soon as it may be up, so
@@ -53,19 +58,12 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 	asked := len(byAuthor) == 0
 	for _, facts := range byAuthor {
 		for some := range slices.Chunk(facts, pollAtOnce) {
-			found, err := p.changed(ctx, some)
+			refusals := pollRefusals
+			found, answered, err := p.narrowed(ctx, some, &refusals)
+			asked, others = asked || answered, append(others, found...)
 			if err != nil {
-				_, hubs := trouble(err)
-				p.mu.Lock()
-				p.noteHub(p.config.Now(), err, hubs && ctx.Err() == nil)
-				p.mu.Unlock()
-				p.config.Logger.Warn("what the hub holds is not known of some", "patients", len(some), "error", err)
-				if hubs || ctx.Err() != nil {
-					return others
-				}
-				continue
+				return others
 			}
-			asked, others = true, append(others, found...)
 		}
 	}
 	if asked {
@@ -74,6 +72,39 @@ func (p *Publisher) poll(ctx context.Context, table Table) (others []string) {
 		p.hub = outage{}
 	}
 	return others
+}
+
+// narrowed asks the hub for some patients of one author. Where it refuses to answer for all of
+// them at once, each half is asked for by itself, so that one patient who is refused keeps none
+// of the others from being looked at; refusals bounds how often it is asked in vain. The error
+// says that the hub is to be asked no more for now.
+func (p *Publisher) narrowed(ctx context.Context, some []standing.Facts, refusals *int) (others []string, answered bool, err error) {
+	others, err = p.changed(ctx, some)
+	if err == nil {
+		return others, true, nil
+	}
+	_, hubs := trouble(err)
+	p.mu.Lock()
+	p.noteHub(p.config.Now(), err, hubs && ctx.Err() == nil)
+	p.mu.Unlock()
+	var refused *hub.AnswerError
+	*refusals--
+	switch {
+	case hubs || ctx.Err() != nil:
+		p.config.Logger.Warn("what the hub holds is not known of some", "patients", len(some), "error", hub.Quiet(err))
+		return nil, false, err
+	case len(some) == 1 || *refusals <= 0 || !errors.As(err, &refused):
+		p.config.Logger.Warn("what the hub holds is not known of some", "patients", len(some), "first", some[0].Patient, "error", hub.Quiet(err))
+		return nil, false, nil
+	}
+	for _, half := range [][]standing.Facts{some[:len(some)/2], some[len(some)/2:]} {
+		found, said, err := p.narrowed(ctx, half, refusals)
+		others, answered = append(others, found...), answered || said
+		if err != nil {
+			return others, answered, err
+		}
+	}
+	return others, answered, nil
 }
 
 // changed asks the hub for some patients of one author.

@@ -58,7 +58,7 @@ type Config struct {
 	Records  Records
 	URL      string // of the hub
 	Hub      sumehr.Hub
-	HTTP     *http.Client // its timeout must be well under the minute that the lease lasts
+	HTTP     *http.Client // its timeout must be at most half of Lease
 	Sessions Sessions
 	Practice []byte // secret of the practice, by which it knows its own messages again
 	Software string // name and version; empty: carelog
@@ -70,6 +70,8 @@ type Config struct {
 	Retry, Longest time.Duration
 	// Jitter is a time of at most so long, at random; nil: one that nobody knows before.
 	Jitter func(most time.Duration) time.Duration
+	// Lease is how long the desk's lease lasts (agent.Config.Lease); 0 means a minute.
+	Lease  time.Duration
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: nobody hears
 }
@@ -85,14 +87,16 @@ type Publisher struct {
 	mu       sync.Mutex
 	patients map[string]*pending
 	hub      outage
-	leaseAt  time.Time // when another desk may be done
-	holder   string    // that desk
+	leaseAt  time.Time            // when another desk may be done
+	holder   string               // that desk
+	firsts   map[string]time.Time // when a first version was sent of a patient; see secondLook
 }
 
 // New returns a publisher. It reads and starts nothing.
 func New(c Config) *Publisher {
 	c.Quiet, c.Gather = cmp.Or(c.Quiet, 10*time.Second), cmp.Or(c.Gather, 2*time.Minute)
 	c.Retry, c.Longest = cmp.Or(c.Retry, 5*time.Second), cmp.Or(c.Longest, 15*time.Minute)
+	c.Lease = cmp.Or(c.Lease, time.Minute)
 	c.Software = cmp.Or(c.Software, "carelog")
 	if c.Now == nil {
 		c.Now = time.Now
@@ -103,7 +107,7 @@ func New(c Config) *Publisher {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Publisher{config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}}
+	return &Publisher{config: c, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1), patients: map[string]*pending{}, firsts: map[string]time.Time{}}
 }
 
 // State is what is known of the hub for a patient; see behind.Hub.

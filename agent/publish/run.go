@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr/standing"
@@ -42,16 +43,24 @@ func (p *Publisher) Run(ctx context.Context, table Table) error {
 		if level && len(due) == 0 && !p.config.Now().Before(p.askAt()) {
 			others = p.poll(ctx, table)
 		}
+		second, secondAt := p.secondLooks()
+		for _, patient := range second {
+			if !slices.Contains(others, patient) {
+				others = append(others, patient)
+			}
+		}
 		switch {
 		case len(due) > 0:
 			p.publish(ctx, due, false)
 			next = p.config.Now()
 		case level && len(others) > 0:
-			others = others[p.publish(ctx, others, true):]
+			if tried := p.publish(ctx, others, true); tried > 0 {
+				others, next = others[tried:], p.config.Now() // what that came to may have to be tried again
+			}
 		}
 		sleep(ctx, rest)
 		if level {
-			next = sooner(next, p.askAt())
+			next = sooner(sooner(next, p.askAt()), secondAt)
 		}
 		if level && len(others) > 0 {
 			next = sooner(next, p.free())
@@ -155,13 +164,13 @@ func (p *Publisher) publish(ctx context.Context, due []string, look bool) (tried
 				return nil
 			}
 			tried++
-			digest, err := p.attempt(ctx, patient, way{look: look || p.foreign(patient)})
+			digest, err := p.attempt(ctx, patient, way{look: look || p.doubtful(patient)})
 			p.note(ctx, patient, digest, err)
 		}
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		p.config.Logger.Info("nothing was published in this turn", "reason", err)
+		p.config.Logger.Info("nothing was published in this turn", "reason", hub.Quiet(err))
 	}
 	return tried
 }
@@ -197,12 +206,13 @@ func (p *Publisher) setHolder(device string, until time.Time) {
 	p.holder, p.leaseAt = device, until
 }
 
-// foreign reports whether the hub held another's at the last look.
-func (p *Publisher) foreign(patient string) bool {
+// doubtful reports whether the hub held something else beside ours, or in its place, at the last
+// look: then it is read also where it holds the newest.
+func (p *Publisher) doubtful(patient string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.patients[patient]
-	return one != nil && one.trouble == standing.Foreign
+	return one != nil && (one.trouble == standing.Foreign || one.trouble == standing.Twice)
 }
 
 // resting reports whether the hub is down, and is left alone for now.

@@ -51,6 +51,8 @@ type world struct {
 	before atomic.Pointer[func()]  // what comes before the next Sumehr that is sent
 	strict atomic.Bool             // the hub takes no Sumehr
 	refuse atomic.Pointer[string]  // the number of the patient of whom the hub lists nothing, and does not say why; nil: none
+	hold   atomic.Bool             // the next Sumehr that is sent is on its way for long, and nobody is told
+	late   atomic.Pointer[func()]  // lets what was held arrive
 	stuck  atomic.Bool             // a desk cannot read its own outbox
 	alone  atomic.Pointer[program] // that took the lease last
 	die    atomic.Pointer[string]  // the step at which the next program that comes there is killed; nil: none
@@ -160,6 +162,9 @@ func (p paper) Write(line []byte) (int, error) {
 			p.t.Errorf("the log names the patient: %s", line)
 		}
 	}
+	if os.Getenv("DBG") != "" {
+		p.t.Log(time.Now().Format("15:04:05"), string(line))
+	}
 	return len(line), nil
 }
 
@@ -177,14 +182,19 @@ func (d *desk) stop() {
 // step is where a program may be killed. The killed one comes no further, and reaches nobody.
 func (d *desk) step(run *program, name string) error {
 	if die := d.world.die.Load(); die != nil && *die == name && !run.dead.Load() && d.world.die.CompareAndSwap(die, nil) {
-		run.dead.Store(true)
-		run.line.Load().Close()
+		d.kill()
 	}
 	if run.dead.Load() {
 		<-run.ctx.Done()
 		return context.Cause(run.ctx)
 	}
 	return nil
+}
+
+// kill kills the program where it is.
+func (d *desk) kill() {
+	d.run.dead.Store(true)
+	d.run.line.Load().Close()
 }
 
 // dead reports whether the program was killed and lies there.
@@ -290,7 +300,7 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if bytes.Contains(text, []byte(">"+*refuse+"<")) && (step == "list" || bytes.Contains(text, []byte("GetLatestUpdateRequest"))) {
-			return refusal(text)
+			return refusal(text, *refuse)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(text))
 	}
@@ -302,6 +312,9 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		if w.alone.Load() != l.run {
 			w.t.Errorf("desk %s sends and has no lease", l.desk.Name)
 		}
+	}
+	if step == "put" && w.hold.CompareAndSwap(true, false) {
+		return nil, w.keep(r)
 	}
 	answer, done := httptest.NewRecorder(), make(chan struct{})
 	go func() {
@@ -318,13 +331,27 @@ func (l wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// refusal is the answer of a hub that refuses a request, and will next time.
-func refusal(request []byte) (*http.Response, error) {
+// keep lets a request arrive later, when nobody waits for its answer any more.
+func (w *world) keep(r *http.Request) error {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	again := r.Clone(context.Background())
+	again.Body = io.NopCloser(bytes.NewReader(text))
+	arrive := func() { w.sim.ServeHTTP(httptest.NewRecorder(), again) }
+	w.late.Store(&arrive)
+	<-r.Context().Done()
+	return r.Context().Err()
+}
+
+// refusal is the answer of a hub that refuses a request about a patient, and will next time.
+func refusal(request []byte, inss string) (*http.Response, error) {
 	payload, err := hub.Unwrap(request)
 	if err != nil {
 		return nil, err
 	}
-	refused := kmehr.New("acknowledge", kmehr.Leaf("iscomplete", "false"), kmehr.New("error", kmehr.Leaf("cd", "999"), kmehr.Leaf("description", "no such patient")))
+	refused := kmehr.New("acknowledge", kmehr.Leaf("iscomplete", "false"), kmehr.New("error", kmehr.Leaf("cd", "999"), kmehr.Leaf("description", "no such patient: "+inss)))
 	answer := httptest.NewRecorder()
 	answer.Header().Set("Content-Type", "text/xml")
 	_, err = answer.Write(hub.Wrap(nil, hub.In(hub.Protocol, kmehr.New(strings.Replace(payload.Name, "Request", "Response", 1), hub.In(hub.Core, refused)))))

@@ -65,7 +65,7 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if err := c.Hub.validate(); err != nil {
 		return err
 	}
-	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, SnapshotEvery: c.SnapshotEvery,
+	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, Lease: c.Hub.Lease, SnapshotEvery: c.SnapshotEvery,
 		AttachmentRoom: c.AttachmentRoom << 20}
 	// Before the data is opened: that a port is taken should be known first.
 	listener, err := listenLoopback(c.Listen)

@@ -21,6 +21,7 @@ type hubFlags struct {
 	Quiet   time.Duration `name:"hub-quiet" help:"How long a dossier rests before its Sumehr is published." default:"10s"`
 	Longest time.Duration `name:"hub-longest" help:"How far apart tries grow while the hub fails." default:"15m"`
 	Timeout time.Duration `name:"hub-timeout" help:"How long the hub may take for an answer." default:"20s"`
+	Lease   time.Duration `name:"hub-lease" help:"How long a desk that dies while it publishes keeps the others of the practice from it: at least twice as long as an answer may take." default:"1m"`
 }
 
 // validate refuses a hub to which messages would go unsealed over a network.
@@ -35,20 +36,17 @@ func (f hubFlags) validate() error {
 	if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return usage(fmt.Errorf("--hub %s: Sumehrs would go there unsealed and in nobody's name, since there is no adapter for eHealth's certificates yet: use a hub on this PC (carelog hub)", f.URL))
 	}
-	if f.Quiet < 0 || f.Longest <= 0 || f.Timeout <= 0 || f.Timeout > maxHubTimeout {
-		return usage(fmt.Errorf("--hub-quiet %v, --hub-longest %v, --hub-timeout %v: want no negative times, and a timeout of at most %v", f.Quiet, f.Longest, f.Timeout, maxHubTimeout))
+	if f.Quiet < 0 || f.Longest <= 0 || f.Timeout <= 0 || f.Timeout > f.Lease/2 {
+		return usage(fmt.Errorf("--hub-quiet %v, --hub-longest %v, --hub-timeout %v, --hub-lease %v: want no negative times, and a timeout of at most half of the lease", f.Quiet, f.Longest, f.Timeout, f.Lease))
 	}
 	return nil
 }
-
-// maxHubTimeout is well under the minute that the lease of the publisher lasts.
-const maxHubTimeout = 30 * time.Second
 
 // publisher is what publishes at a desk.
 func (f hubFlags) publisher(a *agent.Agent, practice []byte, log *slog.Logger) *publish.Publisher {
 	return publish.New(publish.Config{
 		Desk: a, Records: a.Store(), URL: f.URL, Hub: sumehr.Vitalink, HTTP: &http.Client{Timeout: f.Timeout},
 		Sessions: hub.Trusting{Only: f.Author}, Practice: practice, Software: "carelog " + version(),
-		Quiet: max(f.Quiet, time.Millisecond), Retry: min(f.Longest, 5*time.Second), Longest: f.Longest, Logger: log,
+		Quiet: max(f.Quiet, time.Millisecond), Retry: min(f.Longest, 5*time.Second), Longest: f.Longest, Lease: f.Lease, Logger: log,
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/resources"
 )
@@ -35,7 +37,28 @@ func (d *desk) meet(ctx context.Context, who resources.People) (known resources.
 			known.Practitioners[number] = ids[0]
 		}
 	}
+	known.Records = map[string]bool{}
+	for _, name := range who.Records {
+		if known.Records[name], err = d.stood(ctx, name); err != nil {
+			return known, err
+		}
+	}
 	return known, nil
+}
+
+// stood reports whether a record stands here, or was deleted here.
+func (d *desk) stood(ctx context.Context, name string) (bool, error) {
+	r, err := events.ParseRecord(name)
+	if err != nil {
+		return false, nil // no record has such a name
+	}
+	var bundle struct{ Total int }
+	err = d.get(ctx, "/fhir/"+r.String()+"/_history?_count=1", &bundle)
+	var refused *answerError
+	if errors.As(err, &refused) && refused.status == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // numbered finds the records of a type that have an identifier.

@@ -19,6 +19,10 @@ func (r *reader) item(n int, item *kmehr.Element) {
 	kind := item.Code("CD-ITEM")
 	r.at, r.language = fmt.Sprintf("item %d %s", n, kind), languageOf(item)
 	defer func() { r.language = "" }()
+	if name := recordOf(item); r.known.Records[name] {
+		r.miss("it is " + name + " of this practice, and")
+		return
+	}
 	for _, part := range item.Children {
 		if !slices.Contains(read, part.Name) {
 			r.miss(part.Name)

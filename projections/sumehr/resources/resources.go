@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -24,6 +25,9 @@ type Resource struct {
 type Known struct {
 	Patient       string            // id; empty: a Patient is made
 	Practitioners map[string]string // ids, by their NIHII number
+	// Records, by their names, are those of People.Records that stand here, or stood: an item
+	// that was made of one is not read.
+	Records map[string]bool
 }
 
 // Reading is what was read.
@@ -36,10 +40,14 @@ type Reading struct {
 // ErrNotSumehr says that a message is not one that can be read as a Sumehr.
 var ErrNotSumehr = errors.New("the message is no Sumehr: it has no patient, or no transaction of that kind")
 
-// People are the numbers of those who may have a record already.
+// ErrOwn says that a message was made of records that are here.
+var ErrOwn = errors.New("this Sumehr was made by this practice itself: all that it says stands in the dossier, and nothing was taken in")
+
+// People are those of whom a message speaks who may have a record already.
 type People struct {
-	Patient       string   // in the National Register; empty: it is not said
-	Practitioners []string // of the national health insurance
+	Patient       string   // number in the National Register; empty: it is not said
+	Practitioners []string // numbers of the national health insurance
+	Records       []string // "Type/id" of which a program like this one made the items
 }
 
 // PeopleOf says of whom a message speaks.
@@ -60,8 +68,36 @@ func PeopleOf(message *kmehr.Element) (p People) {
 		for _, content := range item.All("content") {
 			note(content.At("hcparty"))
 		}
+		if name := recordOf(item); name != "" && !slices.Contains(p.Records, name) {
+			p.Records = append(p.Records, name)
+		}
 	}
 	return p
+}
+
+// recordOf is the record that an item says it was made of; empty where it says none.
+func recordOf(item *kmehr.Element) string {
+	name, _, _ := strings.Cut(item.Local(check.LocalSystem), "#")
+	return name
+}
+
+// nameless are the items that may be made of no record: that something was left out, and who
+// keeps the global medical file.
+var nameless = []string{"patientwill", "gmdmanager"}
+
+// own reports whether a message was made here: each of its items of a record that is here or
+// was, and where it has none, of a patient who is.
+func own(message *kmehr.Element, known Known) bool {
+	ours := known.Patient != "" && message.At("folder", "patient").Local(check.LocalSystem) == "Patient/"+known.Patient
+	for _, item := range kmehr.Items(message.At("folder", "transaction")) {
+		switch name := recordOf(item); {
+		case known.Records[name]:
+			ours = true
+		case name != "" || len(item.All("content")) > 0 && !slices.Contains(nameless, item.Code("CD-ITEM")):
+			return false
+		} // else it says that nothing is known
+	}
+	return ours
 }
 
 func number(person *kmehr.Element) string {
@@ -71,12 +107,15 @@ func number(person *kmehr.Element) string {
 	return person.ID("ID-PATIENT")
 }
 
-// Of reads a message.
+// Of reads a message. Errors: ErrNotSumehr, ErrOwn.
 func Of(message *kmehr.Element, known Known) (*Reading, error) {
 	folder := message.At("folder")
 	tx := folder.At("transaction")
 	if folder.At("patient") == nil || tx.Code("CD-TRANSACTION") != "sumehr" {
 		return nil, ErrNotSumehr
+	}
+	if own(message, known) {
+		return nil, ErrOwn
 	}
 	r := reader{known: known, practitioners: map[string]string{}, sections: map[string][]string{}, nothing: map[string]bool{}, keys: map[string]int{}}
 	authors := tx.At("author").All("hcparty")

@@ -2,6 +2,7 @@ package resources_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,5 +120,39 @@ func TestMoments(t *testing.T) {
 		if c := names(all, "Condition", "suiker"); len(c) != 1 || !strings.Contains(all[c[0]], want) {
 			t.Errorf("%s: got %v", moment, all[c[0]])
 		}
+	}
+}
+
+// What was made of records that are here is not read: the whole where all of it was, else the
+// items that were. A name alone proves nothing: the record must stand here, or have stood.
+func TestOwn(t *testing.T) {
+	of := func(text string, known resources.Known) (*resources.Reading, error) {
+		t.Helper()
+		message, err := kmehr.Read([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if records := resources.PeopleOf(message).Records; strings.Contains(text, "Condition/c1") && !slices.Contains(records, "Condition/c1") {
+			t.Errorf("only %v are asked for", records)
+		}
+		return resources.Of(message, known)
+	}
+	known := resources.Known{Patient: "p1", Records: map[string]bool{"Condition/c1": true}}
+	second := strings.Index(theirs, `<item><id S="ID-KMEHR" SV="1.0">2`)
+	alone := theirs[:second] + "</transaction></folder></kmehrmessage>"
+	if _, err := of(strings.Replace(alone, "Condition/c1", "Condition/c1#2", 1), known); !errors.Is(err, resources.ErrOwn) {
+		t.Errorf("all of it is ours: got %v", err)
+	}
+	got, err := of(theirs, known)
+	if err != nil || len(got.Unread) != 1 || !strings.Contains(got.Unread[0], "Condition/c1") || len(got.Resources) != 4 {
+		t.Errorf("one item is ours: got %+v, %v", got, err)
+	}
+	if got, err := of(alone, resources.Known{Patient: "p1", Records: map[string]bool{}}); err != nil || len(got.Unread) != 0 {
+		t.Errorf("a name that no record has: got %+v, %v", got, err)
+	}
+	nothing := strings.Replace(theirs[:strings.Index(theirs, "<item>")], "<patient>", `<patient><id S="LOCAL" SV="1.0" SL="carelog">Patient/p1</id>`, 1) +
+		`<item><cd S="CD-ITEM" SV="1.11" nullFlavor="NA">problem</cd></item></transaction></folder></kmehrmessage>`
+	if _, err := of(nothing, known); !errors.Is(err, resources.ErrOwn) {
+		t.Errorf("it says nothing, of a patient of ours: got %v", err)
 	}
 }

@@ -19,7 +19,7 @@ type Hub struct {
 	Session bool // of the author, and valid
 	// Trouble is what the last try met, and still stands: NoConsent or NoRelation where the
 	// hub says so, Invalid where it refused the message, NoSession where the one that there
-	// was did not do, Unreachable, Unknown or Foreign; Waiting where only Next is to be said. Empty: nothing.
+	// was did not do, Unreachable, Unknown, Foreign or Twice; Waiting where only Next is to be said. Empty: nothing.
 	Trouble Reason
 	Detail  string    // what the hub said
 	Next    time.Time // when it is tried again; zero: not by itself
@@ -71,7 +71,7 @@ func reason(f Facts, d Desk) Reason {
 	switch {
 	case !f.Wished:
 		return Off
-	case f.Newest() && trouble != Foreign:
+	case f.Newest() && trouble != Foreign && trouble != Twice:
 		return Newest
 	case f.Refused:
 		return Refused
@@ -91,7 +91,7 @@ func reason(f Facts, d Desk) Reason {
 		return NoHub
 	case !d.Hub.Session || trouble == NoSession:
 		return NoSession
-	case trouble == Unreachable || trouble == Unknown || trouble == Foreign:
+	case trouble == Unreachable || trouble == Unknown || trouble == Foreign || trouble == Twice:
 		return trouble
 	case !f.Ours:
 		return NotOurs

@@ -20,6 +20,7 @@ const (
 	Unreachable Reason = "unreachable" // the hub, or it answers that it broke
 	Unknown     Reason = "unknown"     // it was sent, and what became of it is being read
 	Foreign     Reason = "foreign"     // the hub holds one that is not the one we published last
+	Twice       Reason = "twice"       // the hub holds two of ours, and does not let go of the older
 	NotOurs     Reason = "not-ours"    // the practice does not keep the patient's global medical file
 	Waiting     Reason = "waiting"     // nothing stands in the way: it is about to be sent
 	Newest      Reason = "newest"
@@ -28,7 +29,7 @@ const (
 // Reasons are those for which a Sumehr is not the newest, the one that is given first in
 // front.
 var Reasons = []Reason{
-	Refused, Number, NoConsent, NoRelation, Conflict, NotLevel, Invalid, NoHub, NoSession, Unreachable, Unknown, Foreign, NotOurs, Waiting,
+	Refused, Number, NoConsent, NoRelation, Conflict, NotLevel, Invalid, NoHub, NoSession, Unreachable, Unknown, Foreign, Twice, NotOurs, Waiting,
 }
 
 // Action is what the user can do about a reason. It is stable.
@@ -142,6 +143,12 @@ var says = map[Reason]struct {
 		"op de hub staat een Sumehr die niet de laatste van hier is: bekijk ze, en kies",
 		"le hub contient un Sumehr qui n'est pas le dernier publié d'ici : examinez-le, et choisissez",
 		"auf dem Hub steht ein Sumehr, der nicht der letzte von hier ist: sehen Sie ihn an, und wählen Sie",
+	}},
+	Twice: {Nothing, [4]string{
+		"the hub holds two Sumehrs of this practice, and did not take the older away yet: it is asked again",
+		"op de hub staan twee Sumehrs van deze praktijk, en de oudste is er nog niet weg: het wordt opnieuw gevraagd",
+		"le hub contient deux Sumehrs de ce cabinet, et n'a pas encore retiré le plus ancien : la demande sera répétée",
+		"auf dem Hub stehen zwei Sumehrs dieser Praxis, und der ältere ist noch nicht weg: es wird erneut darum gebeten",
 	}},
 	NotOurs: {RecordRelation, [4]string{
 		"the practice does not keep the patient's global medical file: record that it does, or switch the Sumehr off",

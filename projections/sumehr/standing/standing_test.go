@@ -196,7 +196,7 @@ func TestJudge(t *testing.T) {
 			if c.want == standing.Invalid && !said && len(got.Findings) == 0 && got.Detail == "" {
 				t.Errorf("it is not said what is invalid: %+v", got)
 			}
-			if f.Newest() && c.want != standing.Newest && c.want != standing.Foreign {
+			if f.Newest() && c.want != standing.Newest && c.want != standing.Foreign && c.want != standing.Twice {
 				t.Error("it is the newest and in the table")
 			}
 		})
@@ -223,6 +223,7 @@ func TestReasonsComeInTheirOrder(t *testing.T) {
 		func() { desk.Hub.Session, desk.Hub.Trouble = true, standing.Unreachable },
 		func() { desk.Hub.Trouble = standing.Unknown },
 		func() { desk.Hub.Trouble = standing.Foreign },
+		func() { desk.Hub.Trouble = standing.Twice },
 		func() { desk.Hub.Trouble = "" },
 		func() { all["Consent/link"] = usual(nil)["Consent/link"] },
 	}

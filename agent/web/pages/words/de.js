@@ -285,7 +285,7 @@ export default {
     reasons: {
       refused: 'Der Patient lehnt ab', number: 'Nationalregisternummer', 'no-consent': 'Keine Zustimmung', 'no-relation': 'Keine therapeutische Beziehung', conflict: 'In Konflikt',
       'not-level': 'Wartet auf den Server', invalid: 'Noch nicht richtig', 'no-hub': 'Kein Hub', 'no-session': 'Nicht am Hub angemeldet', unreachable: 'Hub nicht erreichbar',
-      unknown: 'Noch keine Antwort', foreign: 'Ein anderer auf dem Hub', 'not-ours': 'Globale medizinische Akte', waiting: 'Wird gleich gesendet', newest: 'Aktuell', off: 'Ausgeschaltet',
+      unknown: 'Noch keine Antwort', foreign: 'Ein anderer auf dem Hub', twice: 'Zwei auf dem Hub', 'not-ours': 'Globale medizinische Akte', waiting: 'Wird gleich gesendet', newest: 'Aktuell', off: 'Ausgeschaltet',
     },
     do: {
       'withdraw-wish': 'Datenschutz öffnen', 'open-patient': 'Nummer berichtigen', 'record-consent': 'Zustimmung vermerken', 'record-relation': 'Beziehung vermerken', resolve: 'Vergleichen und wählen',

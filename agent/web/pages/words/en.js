@@ -285,7 +285,7 @@ export default {
     reasons: {
       refused: 'The patient refuses', number: 'National number', 'no-consent': 'No consent', 'no-relation': 'No therapeutic relation', conflict: 'In conflict',
       'not-level': 'Waits for the server', invalid: 'Not correct yet', 'no-hub': 'No hub', 'no-session': 'Not logged in at the hub', unreachable: 'Hub cannot be reached',
-      unknown: 'No answer yet', foreign: 'Another one on the hub', 'not-ours': 'Global medical file', waiting: 'About to be sent', newest: 'Up to date', off: 'Switched off',
+      unknown: 'No answer yet', foreign: 'Another one on the hub', twice: 'Two on the hub', 'not-ours': 'Global medical file', waiting: 'About to be sent', newest: 'Up to date', off: 'Switched off',
     },
     do: {
       'withdraw-wish': 'Open privacy', 'open-patient': 'Correct the number', 'record-consent': 'Record consent', 'record-relation': 'Record relation', resolve: 'Compare and choose',

@@ -285,7 +285,7 @@ export default {
     reasons: {
       refused: 'Le patient refuse', number: 'NISS', 'no-consent': 'Pas de consentement', 'no-relation': 'Pas de relation thérapeutique', conflict: 'En conflit',
       'not-level': 'Attend le serveur', invalid: 'Pas encore correct', 'no-hub': 'Pas de hub', 'no-session': 'Non connecté au hub', unreachable: 'Hub injoignable',
-      unknown: 'Pas encore de réponse', foreign: 'Un autre sur le hub', 'not-ours': 'DMG', waiting: 'Bientôt envoyé', newest: 'À jour', off: 'Désactivé',
+      unknown: 'Pas encore de réponse', foreign: 'Un autre sur le hub', twice: 'Deux sur le hub', 'not-ours': 'DMG', waiting: 'Bientôt envoyé', newest: 'À jour', off: 'Désactivé',
     },
     do: {
       'withdraw-wish': 'Ouvrir la vie privée', 'open-patient': 'Corriger le NISS', 'record-consent': 'Noter le consentement', 'record-relation': 'Noter la relation', resolve: 'Comparer et choisir',

@@ -285,7 +285,7 @@ export default {
     reasons: {
       refused: 'De patiënt weigert', number: 'INSZ', 'no-consent': 'Geen toestemming', 'no-relation': 'Geen therapeutische relatie', conflict: 'In conflict',
       'not-level': 'Wacht op de server', invalid: 'Nog niet correct', 'no-hub': 'Geen hub', 'no-session': 'Niet aangemeld bij de hub', unreachable: 'Hub niet bereikbaar',
-      unknown: 'Nog geen antwoord', foreign: 'Een andere op de hub', 'not-ours': 'GMD', waiting: 'Wordt zo verzonden', newest: 'Up-to-date', off: 'Uitgezet',
+      unknown: 'Nog geen antwoord', foreign: 'Een andere op de hub', twice: 'Twee op de hub', 'not-ours': 'GMD', waiting: 'Wordt zo verzonden', newest: 'Up-to-date', off: 'Uitgezet',
     },
     do: {
       'withdraw-wish': 'Privacy openen', 'open-patient': 'INSZ verbeteren', 'record-consent': 'Toestemming noteren', 'record-relation': 'Relatie noteren', resolve: 'Vergelijken en kiezen',
