@@ -10,6 +10,9 @@ let timer = 0;
 /** keep stores a draft under its key, which names the record and whoever began to type. */
 export function keep(draft) {
   waiting.delete(draft.key);
+  // What another tab has typed into the same draft stays there; this one goes on under a name of its own.
+  const stored = localStorage.getItem(prefix + draft.key);
+  if (stored !== null && stored !== known.get(draft.key)) draft.key = `${draft.key.split('#')[0]}#${crypto.randomUUID()}`;
   const text = JSON.stringify(draft);
   known.set(draft.key, text);
   try {
