@@ -12,7 +12,7 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// Opened is a dossier that is open at another desk of the practice.
+// Opened is a dossier that is open at a desk of the practice.
 type Opened struct {
 	Patient string `json:"patient"`
 	Author  string `json:"author"`
@@ -78,6 +78,7 @@ func (a *Agent) OpenDossier(page, patient, author string, lasts time.Duration) e
 	}
 	if before != now {
 		o.say.fire()
+		a.changed.fire()
 	}
 	return nil
 }
@@ -103,6 +104,30 @@ func (a *Agent) OpenElsewhere() []Opened {
 		}
 		return strings.Compare(x.Patient+" "+x.Author, y.Patient+" "+y.Author)
 	})
+	return list
+}
+
+// OpenHere is what the pages of this desk have open, each dossier once for each person.
+func (a *Agent) OpenHere() []Opened {
+	list := []Opened{}
+	for _, one := range a.dossiers.openHere(time.Now()) {
+		list = append(list, Opened{one.Patient, one.Author, a.config.Enrolment.Device})
+	}
+	return list
+}
+
+// openHere drops what no page repeated, and returns the rest, each once.
+func (o *openDossiers) openHere(now time.Time) (list []events.Opened) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for page, t := range o.here {
+		if now.After(t.until) {
+			delete(o.here, page)
+		} else if !slices.Contains(list, t.Opened) {
+			list = append(list, t.Opened)
+		}
+	}
+	slices.SortFunc(list, func(x, y events.Opened) int { return strings.Compare(x.Patient+" "+x.Author, y.Patient+" "+y.Author) })
 	return list
 }
 
@@ -137,7 +162,8 @@ func (a *Agent) exchangeOpened(ctx context.Context, line openedLine) error {
 	said := false // the others believe that something is open here
 	for ctx.Err() == nil {
 		again := a.dossiers.say.wait() // taken before looking
-		list := a.dossiers.expire(time.Now(), a.changed)
+		a.dossiers.expire(time.Now(), a.changed)
+		list := a.dossiers.openHere(time.Now())
 		if len(list) > 0 || said {
 			said = a.sayOpened(line, list) && len(list) > 0
 		}
@@ -196,8 +222,8 @@ func (o *openDossiers) heard() bool {
 	return len(o.there) > 0
 }
 
-// expire drops what nobody repeated, and returns what is open here, each once.
-func (o *openDossiers) expire(now time.Time, changed *signal) (list []events.Opened) {
+// expire drops what no other desk repeated.
+func (o *openDossiers) expire(now time.Time, changed *signal) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for device, d := range o.there {
@@ -206,15 +232,6 @@ func (o *openDossiers) expire(now time.Time, changed *signal) (list []events.Ope
 			changed.fire()
 		}
 	}
-	for page, t := range o.here {
-		if now.After(t.until) {
-			delete(o.here, page)
-		} else if !slices.Contains(list, t.Opened) {
-			list = append(list, t.Opened)
-		}
-	}
-	slices.SortFunc(list, func(x, y events.Opened) int { return strings.Compare(x.Patient+" "+x.Author, y.Patient+" "+y.Author) })
-	return list
 }
 
 // forgetOpened drops what the others have open: without a line to them nobody knows.

@@ -48,6 +48,9 @@ func TestWhoHasADossierOpen(t *testing.T) {
 	open(one, "b", "p1", "dr-1") // in a second page: once for the others
 	open(one, "c", "p2", "nurse")
 	awaitOpen(two, "p1 dr-1 one", "p2 nurse one")
+	if got, want := one.OpenHere(), []agent.Opened{{Patient: "p1", Author: "dr-1", Device: "one"}, {Patient: "p2", Author: "nurse", Device: "one"}}; !slices.Equal(got, want) {
+		t.Errorf("got %v open here, want %v", got, want)
+	}
 	open(two, "a", "p1", "dr-2")
 	awaitOpen(one, "p1 dr-2 two")
 	open(one, "a", "", "")

@@ -72,9 +72,9 @@ type statusStream struct {
 // send sends the status where it differs from what the reader has. Where that would be
 // too soon after the last one, it returns how long to wait.
 func (s *statusStream) send(ctx context.Context, event func(name string, v any)) (wait time.Duration, err error) {
-	if open := s.handler.desk.OpenElsewhere(); !slices.Equal(open, s.open) {
-		s.open = open
-		event("open", newOpenedAnswer(open))
+	if now := s.handler.openNow(); !slices.Equal(now.Open, s.open) {
+		s.open = now.Open
+		event("open", now)
 	}
 	status, err := s.handler.deskStatus(ctx)
 	if err != nil {

@@ -239,27 +239,6 @@ func TestConflictFilters(t *testing.T) {
 	b.until(`document.querySelectorAll('tbody tr').length === 3 && location.search === ''`, "all again")
 }
 
-// TestSmallScreens looks for what sticks out at 1024 x 768 and at 200 % zoom of 1280.
-func TestSmallScreens(t *testing.T) {
-	d := newDesk(t)
-	morning(d)
-	b := openBrowser(t, d)
-	for _, size := range []struct {
-		name          string
-		width, height int64
-	}{{"1024", 1024, 768}, {"zoom", 640, 480}} {
-		b.size(size.width, size.height, 1)
-		for _, path := range []string{"/", "/patients/p7", "/conflicts", "/conflicts/MedicationStatement/m9", "/sync", "/new-patient", "/sumehr", "/sumehr/p7", "/sumehr/p7?view=xml", "/patients/p7?view=privacy"} {
-			b.visit(path)
-			b.until(`performance.getEntriesByName('carelog.first').length === 1`, path+" to stand")
-			b.see("#light", "Online")
-			b.until(`document.documentElement.scrollWidth <= innerWidth`, path+" to fit at "+size.name)
-			b.until(`(() => { const l = document.getElementById('light').getBoundingClientRect(); return l.top < 40 && l.right > innerWidth - 60; })()`, "the light at the top right at "+size.name)
-			b.shoot(size.name + strings.NewReplacer("/", "-", "?", "-").Replace(path))
-		}
-	}
-}
-
 func recordOf(t *testing.T, name string) events.Record {
 	t.Helper()
 	r, err := events.ParseRecord(name)

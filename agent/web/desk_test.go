@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,6 +51,7 @@ type desk struct {
 	pages   *web.Handler
 	store   *projections.Store
 	url     string
+	server  *httptest.Server
 	doors   http.Handler
 	sumehrs *behind.Table
 
@@ -63,13 +65,14 @@ type desk struct {
 	retried  []events.ID
 	gone     []string // discards: event, author, reason
 	drop     int      // so many writes are made, and their answer is lost
+	dead     bool     // it answers nobody
 	changed  chan struct{}
 	agenda   []string // that was asked for
 	looks    []trail.Entry
 	read     []agent.DevicePosition
 	past     []light.Episode
-	opened   map[string]string // what pages have open
-	open     []agent.Opened    // elsewhere
+	opened   map[string]agent.Opened // what pages have open, here
+	open     []agent.Opened          // elsewhere
 }
 
 // Add keeps who looked at what.
@@ -105,7 +108,8 @@ func newDesk(t testing.TB) *desk {
 	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
 	mux.Handle("/", d.pages)
 	d.doors = d.losing(mux)
-	server := httptest.NewUnstartedServer(d.guard.Handler(d.doors))
+	server := httptest.NewUnstartedServer(d.living(d.guard.Handler(d.doors)))
+	d.server = server
 	server.Config.RegisterOnShutdown(d.pages.Close)
 	server.Start()
 	d.url = server.URL
@@ -416,17 +420,24 @@ func (d *desk) Past() []light.Episode {
 	return slices.Clone(d.past)
 }
 
-func (d *desk) OpenDossier(page, patient, author string, lasts time.Duration) error {
+func (d *desk) OpenDossier(page, patient, author string, _ time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.opened == nil {
-		d.opened = map[string]string{}
+		d.opened = map[string]agent.Opened{}
 	}
-	if d.opened[page] = fmt.Sprintf("%s %s %v", patient, author, lasts); patient == "" {
+	if d.opened[page] = (agent.Opened{Patient: patient, Author: author, Device: "desk-1"}); patient == "" {
 		delete(d.opened, page)
 	}
 	d.signal()
 	return nil
+}
+
+func (d *desk) OpenHere() []agent.Opened {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := slices.SortedFunc(maps.Values(d.opened), func(x, y agent.Opened) int { return strings.Compare(x.Patient+" "+x.Author, y.Patient+" "+y.Author) })
+	return append([]agent.Opened{}, slices.Compact(list)...)
 }
 
 func (d *desk) OpenElsewhere() []agent.Opened {

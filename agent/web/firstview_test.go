@@ -3,9 +3,12 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
@@ -21,13 +24,14 @@ const firstView = `(() => {
 	return read.reduce((n, e) => n + e.transferSize, 0) + ' ' + Math.round(stands);
 })()`
 
-// The first view is less than 100 KB, with the words of its language and no others; it stands
-// within 100 ms on loopback where nothing else is done, which is said and not asserted.
+// The first view is less than 100 KB, with the words of its language and no others. How long it
+// takes is said and not asserted, beside what the browser takes on this machine for a page of one
+// line with a script of one line: most of it is the browser's own.
 func TestFirstViewIsSmall(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
 	b := openBrowser(t, d)
-	for _, visit := range []string{"first", "second"} {
+	for _, visit := range []string{"first", "second", "third", "fourth"} {
 		b.see("tbody", "Bogaert")
 		b.until(`performance.getEntriesByName('carelog.first').length === 1`, "the first view")
 		var size, took int
@@ -38,10 +42,24 @@ func TestFirstViewIsSmall(t *testing.T) {
 		if size > 100_000 || visit == "first" && size < 20_000 {
 			t.Errorf("the %s view is %d bytes, want less than 100 KB, and not next to nothing", visit, size)
 		}
-		if n := b.text(`String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/assets/words/')).length)`); n != "1" {
+		if n := b.text(`String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/words/')).length)`); n != "1" {
 			t.Errorf("the first view has the words of %s languages, want one", n)
 		}
 		b.visit("/")
+	}
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			_, _ = w.Write([]byte(`<!doctype html><title>bare</title><script type="module" src="/m.js"></script>`))
+			return
+		}
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = w.Write([]byte(`performance.mark('carelog.first')`))
+	}))
+	t.Cleanup(bare.Close)
+	for range 3 {
+		b.do(chromedp.Navigate(bare.URL + "/"))
+		b.until(`performance.getEntriesByName('carelog.first').length === 1`, "the bare page")
+		t.Logf("a bare page stands after %s ms", b.text(`String(Math.round(performance.getEntriesByName('carelog.first')[0].startTime))`))
 	}
 }
 

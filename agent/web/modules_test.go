@@ -41,6 +41,19 @@ const moduleTests = `(async () => {
 	want('bytes that are no text', fromBase64('//79'), null);
 	want('a quantity', value({ value: '1.00', unit: 'mg' }), '1.00 mg');
 
+	const { marked } = await import('/assets/js/textdiff.js');
+	const wordsMarked = (a, b) => marked(a, b).filter((node) => node.localName === 'mark').map((node) => node.textContent);
+	const story = 'so it went on '.repeat(2000);
+	want('a word in a long text', wordsMarked(story + 'left hip ' + story, story + 'right hip ' + story), ['left']);
+	want('a long text', wordsMarked('x' + story, story).length, 1);
+	want('what was put in', wordsMarked('a b b c', 'a b c'), ['b ']);
+
+	const { readDate, typedDate } = await import('/assets/js/typeddate.js');
+	for (const [typed, date] of [['12/3/1957', '1957-03-12'], ['12.03.1957', '1957-03-12'], ['1957-3-12', '1957-03-12'], ['3/1957', '1957-03'], ['1957', '1957'], ['12 maart 1957', '1957-03-12'], ['29/2/2024', '2024-02-29'],
+		['29/2/2023', null], ['31-02-2024', null], ['12/3/57', null], ['0/1/2024', null], ['1/13/2024', null], ['0000', null], ['soon', null], ['12/3/1957 x', null], ['12/3/1957 25:00', null], ['1957 10:00', null], ['1/1/2040', '2040-01-01']]) want('typed ' + typed, readDate(typed), date);
+	for (const [date, typed] of [['1957-03-12', '12/03/1957'], ['1957-03', '03/1957'], ['1957', '1957'], ['31-02-2024', '31-02-2024'], ['', '']]) want('shown ' + date, typedDate(date), typed);
+	want('a moment there and back', new Date(readDate(typedDate('2026-11-03T08:15:00+01:00'))).getTime(), Date.parse('2026-11-03T08:15:00+01:00'));
+
 	const { parse } = await import('/assets/js/api.js');
 	want('digits', parse('{"a":1.00,"b":5,"c":9007199254740993}'), { a: '1.00', b: 5, c: '9007199254740993' });
 
@@ -133,7 +146,6 @@ const moduleTests = `(async () => {
 		soon(); // after the pause, by itself
 	});
 
-	const { marked } = await import('/assets/js/textdiff.js');
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');

@@ -10,18 +10,19 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// openedAnswer is what is open at the other desks: to be shown, and not to be relied upon.
+// openedAnswer is what is open, here and at the other desks: to be shown, and not to be relied upon.
 type openedAnswer struct {
-	Open []agent.Opened `json:"open"`
+	Open   []agent.Opened `json:"open"`
+	Author *string        `json:"author,omitempty"` // who asks, by which a page knows its own
 }
 
-func newOpenedAnswer(list []agent.Opened) openedAnswer {
-	return openedAnswer{append([]agent.Opened{}, list...)}
+func (h *Handler) openNow() openedAnswer {
+	return openedAnswer{Open: append(h.desk.OpenHere(), h.desk.OpenElsewhere()...)}
 }
 
-// opened answers GET /api/open: the dossiers that are open at the other desks.
+// opened answers GET /api/open: the dossiers that are open at this desk and the others.
 func (h *Handler) opened(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, newOpenedAnswer(h.desk.OpenElsewhere()))
+	return writeJSON(w, http.StatusOK, h.openNow())
 }
 
 // open answers POST /api/open with {"page":…,"patient":…,"seconds":n}: that page has the dossier
@@ -47,14 +48,17 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) error {
 			return badRequest("%d seconds: want 1 to %d", said.Seconds, int(agent.MaxOpenFor.Seconds()))
 		}
 	}
-	err := h.desk.OpenDossier(said.Page, said.Patient, practitioner(r), lasts)
+	author := practitioner(r)
+	err := h.desk.OpenDossier(said.Page, said.Patient, author, lasts)
 	if errors.Is(err, agent.ErrTooManyPages) {
 		return &apiError{http.StatusTooManyRequests, "too-many", err.Error(), nil}
 	}
 	if err != nil {
 		return err
 	}
-	return h.opened(w, r)
+	answer := h.openNow()
+	answer.Author = &author
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // practitioner is who asks; empty where the name is no Practitioner's.

@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,15 +25,12 @@ func TestColleagues(t *testing.T) {
 	b.missing(".colleagues", "Yilmaz")
 	second := b.tab("/patients/p7") // which hears it from the first
 	second.see(".colleagues", "Marc Dubois")
-	here := func() (said []string) {
+	here := func() (said []agent.Opened) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		for _, what := range d.opened {
-			said = append(said, what)
-		}
-		return said
+		return slices.Collect(maps.Values(d.opened))
 	}
-	if said := here(); len(said) != 2 || !strings.HasPrefix(said[0], "p7 dr-1 ") {
+	if said, want := here(), (agent.Opened{Patient: "p7", Author: "dr-1", Device: "desk-1"}); !slices.Equal(said, []agent.Opened{want, want}) {
 		t.Errorf("the desk was told %q, want the dossier twice", said)
 	}
 	second.click("nav a", "Patients")
@@ -58,7 +57,7 @@ func TestColleagues(t *testing.T) {
 			t.Errorf("%s: got %d %s", body, answer.StatusCode, text)
 		}
 	}
-	if _, text := d.ask("GET", "/api/open", ""); text != `{"open":[{"patient":"p7","author":"dr-2","device":"desk-2"}]}`+"\n" {
+	if _, text := d.ask("GET", "/api/open", ""); text != `{"open":[{"patient":"p7","author":"dr-1","device":"desk-1"},{"patient":"p7","author":"dr-2","device":"desk-2"}]}`+"\n" {
 		t.Errorf("got %s", text)
 	}
 }
@@ -85,4 +84,26 @@ func TestStreamSaysWhatIsOpen(t *testing.T) {
 	next(`{"open":[]}`)
 	elsewhere(agent.Opened{Patient: "p2", Device: "desk-3"})
 	next(`{"open":[{"patient":"p2","author":"","device":"desk-3"}]}`)
+}
+
+// Two people at one PC, each in a browser of their own, know of each other as well; nobody is told
+// of their own pages.
+func TestColleaguesAtOnePC(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	doctor, nurse := openBrowser(t, d), openBrowser(t, d)
+	nurse.run(`localStorage.setItem('carelog.user', 'nurse-1')`)
+	doctor.visit("/patients/p7")
+	second := doctor.tab("/patients/p7")
+	second.see("h1", "Jan Janssens")
+	nurse.visit("/patients/p7")
+	for _, b := range []*browser{doctor, second} {
+		b.see(".colleagues", "Aylin Yilmaz has this dossier open as well, at this PC.")
+		b.missing(".colleagues", "Claes")
+	}
+	nurse.see(".colleagues", "Els Claes has this dossier open as well, at this PC.")
+	nurse.missing(".colleagues", "Yilmaz")
+	nurse.click("nav a", "Patients")
+	doctor.missing(".colleagues", "")
+	second.missing(".colleagues", "")
 }

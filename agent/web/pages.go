@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -29,11 +30,13 @@ type asset struct {
 	etag        string
 }
 
-// assets are all files by their path under pages/; made once, since they never change.
-var assets = readAssets()
+// assets are all files by their path under pages/, and version names them together; made once,
+// since they never change.
+var assets, version = readAssets()
 
-func readAssets() map[string]asset {
+func readAssets() (map[string]asset, string) {
 	found := make(map[string]asset)
+	all := sha256.New()
 	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -42,17 +45,25 @@ func readAssets() map[string]asset {
 		if err != nil {
 			return err
 		}
-		digest := sha256.Sum256(content)
-		found[strings.TrimPrefix(name, "pages/")] = asset{
-			content: string(content), packed: sync.OnceValue(func() string { return pack(content) }),
-			contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
-		}
+		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
+		found[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
 		return nil
 	})
 	if err != nil {
 		panic("web: the binary was built without its pages: " + err.Error())
 	}
-	return found
+	version := hex.EncodeToString(all.Sum(nil)[:8])
+	index := strings.ReplaceAll(found["index.html"].content, `"/assets/`, `"/assets/`+version+`/`)
+	found["index.html"] = newAsset("index.html", []byte(index))
+	return found, version
+}
+
+func newAsset(name string, content []byte) asset {
+	digest := sha256.Sum256(content)
+	return asset{
+		content: string(content), packed: sync.OnceValue(func() string { return pack(content) }),
+		contentType: typeOf(name), etag: `"` + hex.EncodeToString(digest[:12]) + `"`,
+	}
 }
 
 // pack is done once for each file, and not before a browser asks for it: a command that
@@ -93,20 +104,33 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	if !isPage(r.URL.Path) {
 		status = http.StatusNotFound
 	}
-	serve(w, r, assets["index.html"], status)
+	serve(w, r, assets["index.html"], status, mayChange)
 }
+
+// How long a browser may keep a file. Below the name of its version it is for ever, and after an
+// update of carelog there are other names: no browser mixes old files with new ones. Without it,
+// the desk is asked each time, and answers without a byte where nothing has changed.
+const (
+	forEver   = "private, max-age=31536000, immutable"
+	mayChange = "no-cache"
+)
 
 // serveAsset answers the files that a page is made of.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
-	file, ok := assets[strings.TrimPrefix(r.URL.Path, "/assets/")]
+	name := strings.TrimPrefix(r.URL.Path, "/assets/")
+	keep := mayChange
+	if ours, ok := strings.CutPrefix(name, version+"/"); ok {
+		name, keep = ours, forEver
+	}
+	file, ok := assets[name]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	serve(w, r, file, http.StatusOK)
+	serve(w, r, file, http.StatusOK, keep)
 }
 
-func serve(w http.ResponseWriter, r *http.Request, file asset, status int) {
+func serve(w http.ResponseWriter, r *http.Request, file asset, status int, keep string) {
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
@@ -115,9 +139,7 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, status int) {
 	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", file.contentType)
-	// Asked again each time, and answered without a byte where nothing has changed: after
-	// an update of carelog no browser mixes old files with new ones.
-	h.Set("Cache-Control", "no-cache")
+	h.Set("Cache-Control", keep)
 	h.Set("ETag", file.etag)
 	if status == http.StatusOK && r.Header.Get("If-None-Match") == file.etag {
 		w.WriteHeader(http.StatusNotModified)

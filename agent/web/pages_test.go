@@ -31,6 +31,18 @@ func TestPagesAndAssets(t *testing.T) {
 			t.Errorf("GET %s: there is code or style inside the HTML", path)
 		}
 	}
+	// Under the name of its version a file is kept for ever, and under that of another there is none.
+	_, index := d.ask("GET", "/", "")
+	kept := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/js/main.js)"`).FindStringSubmatch(index)
+	if kept == nil {
+		t.Fatalf("got %s, want the name of a version in it", index)
+	}
+	if answer, _ := d.ask("GET", kept[1], ""); answer.StatusCode != http.StatusOK || !strings.Contains(answer.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("got %s and %q, want a file that is kept", answer.Status, answer.Header.Get("Cache-Control"))
+	}
+	if answer, _ := d.ask("GET", "/assets/0123456789abcdef/js/main.js", ""); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("got %s of another version, want 404", answer.Status)
+	}
 	answer, _ := d.ask("GET", "/assets/js/main.js", "")
 	again, text := d.ask("GET", "/assets/js/main.js", "", "If-None-Match: "+answer.Header.Get("ETag"))
 	if again.StatusCode != http.StatusNotModified || text != "" {
@@ -47,7 +59,7 @@ func TestWhatIsPreloaded(t *testing.T) {
 	d := newDesk(t)
 	_, index := d.ask("GET", "/", "")
 	var named []string
-	for _, m := range regexp.MustCompile(`modulepreload" href="/assets/js/([^"]+)"`).FindAllStringSubmatch(index, -1) {
+	for _, m := range regexp.MustCompile(`modulepreload" href="/assets/[0-9a-f]{16}/js/([^"]+)"`).FindAllStringSubmatch(index, -1) {
 		named = append(named, m[1])
 	}
 	needs := regexp.MustCompile(`(?m)^import [^;]*from '\./([^']+)';`)

@@ -88,28 +88,50 @@ func (d *realDesk) write(t *testing.T, patient, record, body string, parents ...
 	return w
 }
 
+// story is a practice of two desks with a browser at each, and the patient whom it is about.
+type story struct {
+	t        *testing.T
+	open     func(name string) *realDesk
+	one, two *realDesk
+	a, b     *browser // at one, at two
+	patient  string
+	address  string    // of the dossier
+	note     events.ID // its first version
+}
+
 // The story of the manual, in a browser at two desks of a practice on a real broker: what is
 // typed at one is at the other; they work on without the server; what was changed at both is a
 // conflict of each kind; who settles it at one desk settles it at the other, where it is open.
 func TestStoryOfTwoDesks(t *testing.T) {
 	needChromium(t)
-	open := practice(t)
-	one, two := open("one"), open("two")
+	s := &story{t: t, open: practice(t)}
+	s.one, s.two = s.open("one"), s.open("two")
 	for _, c := range [][2]string{{"one", "Claes"}, {"two", "Dubois"}} {
-		one.write(t, "", "Practitioner/dr-"+c[0], `{"resourceType":"Practitioner","id":"dr-`+c[0]+`","name":[{"family":"`+c[1]+`"}]}`)
+		s.one.write(t, "", "Practitioner/dr-"+c[0], `{"resourceType":"Practitioner","id":"dr-`+c[0]+`","name":[{"family":"`+c[1]+`"}]}`)
 	}
-	a := openBrowserAt(t, one.guard, one.url)
-	b := a.at(two.guard, two.url)
+	s.a = openBrowserAt(t, s.one.guard, s.one.url)
+	s.b = s.a.at(s.two.guard, s.two.url)
+	s.registersByKeyboard()
+	s.seeEachOther()
+	s.workApart()
+	s.comeBack()
+	s.settle()
+	s.settleThree()
+	s.wish()
+	s.dies()
+}
 
-	// Keyboard only: a patient, a problem; found at the other desk by its keyboard.
+// registersByKeyboard: a patient, a problem; found at the other desk by its keyboard.
+func (s *story) registersByKeyboard() {
+	a, b := s.a, s.b
 	a.tabTo("a.button[href='/new-patient']")
 	a.keys(kb.Enter)
 	a.see(".form", "Family name")
 	a.until(`document.activeElement.name === 'family'`, "the focus in the first field")
-	a.keys("Janssens" + kb.Tab + "Jan" + kb.Tab + "1957-03-12" + kb.Enter)
+	a.keys("Janssens" + kb.Tab + "Jan" + kb.Tab + "12/03/1957" + kb.Enter)
 	a.see("h1", "Jan Janssens")
-	address := a.text(`location.pathname`)
-	patient := address[len("/patients/"):]
+	s.address = a.text(`location.pathname`)
+	s.patient = s.address[len("/patients/"):]
 	a.tabTo(".section-Condition .section-head button")
 	a.keys(kb.Enter)
 	a.until(`document.activeElement.name === 'problem'`, "the focus in the form")
@@ -118,39 +140,47 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	b.keys("/")
 	b.keys("jansse")
 	b.see(".find, tbody", "Janssens")
-	b.visit(address)
+	b.visit(s.address)
 	b.see(".section-Condition .registrations", "High blood pressure")
+}
 
-	// Each sees that the other has it open, for as long as that is so.
-	a.see(".colleagues", "Dubois has this dossier open as well, at Desk two")
-	b.see(".colleagues", "Claes has this dossier open as well, at Desk one")
-	b.click("nav a", "Patients")
-	a.missing(".colleagues", "")
-	b.visit(address)
-	a.see(".colleagues", "Dubois")
+// seeEachOther: each is told that the other has the dossier open, for as long as that is so.
+func (s *story) seeEachOther() {
+	s.a.see(".colleagues", "Dubois has this dossier open as well, at Desk two")
+	s.b.see(".colleagues", "Claes has this dossier open as well, at Desk one")
+	s.b.click("nav a", "Patients")
+	s.a.missing(".colleagues", "")
+	s.b.visit(s.address)
+	s.a.see(".colleagues", "Dubois")
+}
 
-	subject := `"subject":{"reference":"Patient/` + patient + `"}`
-	one.write(t, patient, "MedicationStatement/m", `{"resourceType":"MedicationStatement","id":"m","status":"active",`+subject+`,"medicationCodeableConcept":{"text":"Metformin"}}`)
-	one.write(t, patient, "Condition/d", `{"resourceType":"Condition","id":"d",`+subject+`,"code":{"text":"Sprained ankle"}}`)
-	note := func(text string) string {
-		return `{"resourceType":"DocumentReference","id":"n",` + subject + `,` + noteBody("", text, "2026-11-20T09:12:00+01:00") + `}`
-	}
-	root := one.write(t, patient, "DocumentReference/n", note("Seen")).ID
+func (s *story) subject() string { return `"subject":{"reference":"Patient/` + s.patient + `"}` }
+
+func (s *story) noteOf(text string) string {
+	return `{"resourceType":"DocumentReference","id":"n",` + s.subject() + `,` + noteBody("", text, "2026-11-20T09:12:00+01:00") + `}`
+}
+
+// workApart: without the server, by choice at one, since the line is cut at two. Half a sentence
+// outlives a reload meanwhile.
+func (s *story) workApart() {
+	a, b := s.a, s.b
+	s.one.write(s.t, s.patient, "MedicationStatement/m", `{"resourceType":"MedicationStatement","id":"m","status":"active",`+s.subject()+`,"medicationCodeableConcept":{"text":"Metformin"}}`)
+	s.one.write(s.t, s.patient, "Condition/d", `{"resourceType":"Condition","id":"d",`+s.subject()+`,"code":{"text":"Sprained ankle"}}`)
+	s.note = s.one.write(s.t, s.patient, "DocumentReference/n", s.noteOf("Seen")).ID
 	b.see(".section-MedicationStatement", "Metformin")
 
-	// Without the server: by choice at one, since the line is cut at two.
 	a.click("#light", "Online")
 	a.click("#light-details button", "Work offline")
 	a.see("#light", "Offline")
 	a.missing(".colleagues", "")
 	b.missing(".colleagues", "")
-	two.line.Cut()
+	s.two.line.Cut()
 	b.see("#light", "Offline")
 	edit := func(b *browser, record, field, text string) {
 		b.t.Helper()
 		b.click("[data-record='"+record+"'] button", "Edit")
 		b.fill(field, text)
-		b.click(".form button[type=submit]", "Save")
+		save(b)
 		b.see("[data-record='"+record+"']", text)
 	}
 	a.run(`document.querySelector('h1').click()`)
@@ -162,21 +192,22 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	b.missing(".section-Condition .registrations", "Sprained ankle")
 	a.see(".badge.queued", "Not yet on the server")
 
-	// Half a sentence outlives a reload.
-	b.click(".section-DocumentReference .section-head button", "Add")
-	b.fill("text", "Typed without a server, and not")
-	b.until(`Object.keys(localStorage).some((k) => k.startsWith('carelog.draft.'))`, "the draft to be kept")
-	b.visit(address)
+	addNote(b, "Typed without a server, and not")
+	drafts(b, 1)
+	b.visit(s.address)
 	b.see(".form .note", "has not been saved yet")
 	b.fill("text", "Typed without a server, and saved")
-	b.click(".form button[type=submit]", "Save")
+	save(b)
 	b.see(".registration-text", "and saved")
+}
 
-	// Back: nothing was lost, and what was changed at both is a conflict at both.
+// comeBack: nothing was lost, and what was changed at both is a conflict at both.
+func (s *story) comeBack() {
+	a, b := s.a, s.b
 	a.click("#light", "Offline")
 	a.click("#light-details button", "Work online")
 	a.see("#light", "Online")
-	two.line.Mend()
+	s.two.line.Mend()
 	b.see("#light", "Online")
 	b.missing(".badge.queued", "")
 	a.see(".registration-text", "and saved")
@@ -185,8 +216,11 @@ func TestStoryOfTwoDesks(t *testing.T) {
 		tab.see("[data-record='Condition/d'] .badge", "Conflict: 2 versions")
 		tab.see("nav .attention", "2")
 	}
+}
 
-	// Settled at one by its keyboard, and gone from the other while it is open there.
+// settle: at one by its keyboard, and gone from the other while it is open there.
+func (s *story) settle() {
+	a, b := s.a, s.b
 	for _, tab := range []*browser{a, b} {
 		tab.visit("/conflicts/MedicationStatement/m")
 		tab.see(".compare", "2 with supper")
@@ -203,17 +237,19 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	b.click("button.keep", "Keep it deleted")
 	a.visit("/conflicts")
 	a.see(".empty", "no conflicts")
+}
 
-	// n versions, of three desks that could not hear each other.
-	three := open("three")
-	two.line.Cut()
+// settleThree: n versions, of three desks that could not hear each other.
+func (s *story) settleThree() {
+	a, b, three := s.a, s.b, s.open("three")
+	s.two.line.Cut()
 	three.line.Cut()
-	two.AwaitOffline()
+	s.two.AwaitOffline()
 	three.AwaitOffline()
-	for _, d := range []*realDesk{one, two, three} {
-		d.write(t, patient, "DocumentReference/n", note("Seen at desk "+d.Name), root)
+	for _, d := range []*realDesk{s.one, s.two, three} {
+		d.write(s.t, s.patient, "DocumentReference/n", s.noteOf("Seen at desk "+d.Name), s.note)
 	}
-	two.line.Mend()
+	s.two.line.Mend()
 	three.line.Mend()
 	b.see("nav .attention", "1")
 	b.visit("/conflicts/DocumentReference/n")
@@ -221,24 +257,29 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	b.click("button.keep", "Keep this one")
 	a.see("nav", "Conflicts")
 	a.until(`document.querySelector('nav .attention').hidden`, "no conflict at the other desk either")
+}
 
-	// The wish that the hub has the Sumehr is the practice's, on every desk.
-	a.visit(address + "?view=privacy")
-	b.visit(address + "?view=privacy")
+// wish: that the hub has the Sumehr is the practice's, on every desk and in every language.
+func (s *story) wish() {
+	a, b := s.a, s.b
+	a.visit(s.address + "?view=privacy")
+	b.visit(s.address + "?view=privacy")
 	a.until(`document.querySelector('.switch')?.getAttribute('aria-checked') === 'false'`, "a switch that is off")
 	a.run(`document.querySelector('.switch').click()`)
 	b.until(`document.querySelector('.switch')?.getAttribute('aria-checked') === 'true'`, "a switch that is on at the other desk")
 	b.visit("/sumehr")
-	for _, c := range [][2]string{{"NL", "Jan Janssens"}, {"FR", "Synchronisation"}, {"DE", "Synchronisation"}} {
+	for _, c := range [][2]string{{"NL", "nl"}, {"FR", "fr"}, {"DE", "de"}} {
 		b.click(".languages button", c[0])
-		b.until(`document.documentElement.lang === '`+map[string]string{"NL": "nl", "FR": "fr", "DE": "de"}[c[0]]+`'`, c[0])
+		b.until(`document.documentElement.lang === `+quote(c[1]), c[0])
 		b.see(".sumehrs", "Jan Janssens")
 	}
+}
 
-	// A desk that dies is no colleague any more.
-	b.visit(address)
-	a.visit(address)
-	a.see(".colleagues", "Dubois")
-	two.line.CutOutgoing()
-	a.missing(".colleagues", "")
+// dies: a desk that dies is no colleague any more.
+func (s *story) dies() {
+	s.b.visit(s.address)
+	s.a.visit(s.address)
+	s.a.see(".colleagues", "Dubois")
+	s.two.line.CutOutgoing()
+	s.a.missing(".colleagues", "")
 }

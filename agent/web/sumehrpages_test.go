@@ -201,3 +201,29 @@ func TestPrivacy(t *testing.T) {
 		}
 	})
 }
+
+// What the user can do about each reason has a button, a log-in and a hub to be set up included.
+func TestRemedies(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	d.judged()
+	h := &playedHub{stands: map[string]string{}}
+	d.atHub(h)
+	b := openBrowser(t, d)
+	b.visit("/sumehr")
+	b.click(`.sumehrs [data-patient="p12"] button`, "How to set one up")
+	b.see("dialog", "carelog agent --hub")
+	b.click("dialog button", "Close")
+	b.until(`!document.querySelector('dialog')`, "no dialog")
+	h.set(func() {
+		h.stands["p12"] = `{"patient":"p12","reason":"no-session","do":"log-in","text":"its author has no session with the hub: log in with the author's card","records":[],"findings":[],"wish":{"holds":true,"records":[]},"refused":false}`
+	})
+	b.visit("/patients/p12?view=privacy")
+	b.click(".standing button", "I am logged in: send now")
+	b.see(".standing .hint", "Its author has no session with the hub")
+	h.set(func() {
+		if want := []string{"publish p12 {}"}; !slices.Equal(h.asked, want) {
+			t.Errorf("the hub was asked %q, want %q", h.asked, want)
+		}
+	})
+}

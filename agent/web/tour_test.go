@@ -14,124 +14,164 @@ import (
 func tour(t *testing.T, look func(b *browser, state string)) {
 	t.Helper()
 	d := newDesk(t)
-	at := &playedHub{stands: map[string]string{}}
-	d.atHub(at)
+	hub := &playedHub{stands: map[string]string{}}
+	d.atHub(hub)
 	d.judged()
-	b := openBrowser(t, d)
-	b.see("#main", "No patients are here yet")
-	look(b, "empty")
-	b.visit("/sumehr")
-	b.see(".empty", "No Sumehr is kept up to date yet")
-	look(b, "sumehr-none")
-	b.visit("/conflicts")
-	b.see(".empty", "no conflicts")
-	look(b, "no-conflicts")
-	b.visit("/nothing")
-	b.see("h1", "does not exist")
-	look(b, "not-found")
-
+	v := &visitor{browser: openBrowser(t, d), desk: d, hub: hub}
+	v.look = func(state string) { look(v.browser, state) }
+	v.nothingYet()
 	morning(d)
-	stop := func(state, path, selector, text string) {
-		t.Helper()
-		b.visit(path)
-		b.see(selector, text)
-		b.until(`document.querySelector('#light[data-light]:not([data-light=""])')`, "a light")
-		look(b, state)
-	}
-	stop("patients", "/", "tbody", "Bogaert")
-	b.run(`document.getElementById('find').click()`)
-	b.keys("jan")
-	b.until(`document.querySelectorAll('.find [role=option]').length > 1`, "somebody found")
-	look(b, "find")
-	stop("new-patient", "/new-patient", ".form", "Family name")
-	b.click(".form button[type=submit]", "Save")
-	b.see(".field-error", "needed")
-	look(b, "new-patient-wrong")
-	stop("dossier", "/patients/p7", "h1", "Jan Janssens")
-	b.click(".section-AllergyIntolerance .section-head button", "Add")
-	b.see(".form", "Allergic to")
-	look(b, "dossier-form")
-	b.click(".form button[type=button]", "Cancel")
-	b.click("[data-record='AllergyIntolerance/a2'] button", "Delete")
-	b.see("dialog", "Grass pollen")
-	look(b, "dossier-delete")
-	stop("dossier-timeline", "/patients/p7?view=timeline", ".timeline", "registrations")
-	stop("history", "/history/MedicationStatement/m9", ".versions", "Registered")
-	b.see("#difference", "Dose")
-	look(b, "history-difference")
-	stop("dossier-not-here", "/patients/nobody", ".empty", "not on this PC")
-	stop("conflicts", "/conflicts", "tbody", "Warfarin")
-	stop("conflict", "/conflicts/MedicationStatement/m9", ".compare", "daughter")
-	b.keys("f")
-	b.see(".pick", "")
-	look(b, "conflict-fields")
-	b.run(`document.querySelectorAll('.compare tbody tr').forEach((row) => row.querySelector('.pick input')?.click())`)
-	b.click("#to-preview", "Preview")
-	b.see(".preview", "This is what will stand")
-	look(b, "conflict-preview")
-	b.run(`sessionStorage.clear()`) // what was chosen outlives the page
-	stop("conflict-allergy", "/conflicts/AllergyIntolerance/a9", ".compare", "Bronchospasm")
-	stop("conflict-three", "/conflicts/DocumentReference/n9", ".compare", "Keep it deleted")
-
-	stop("sumehrs", "/sumehr", ".sumehrs", "Wim Jozef Bogaert")
-	stop("sumehr", "/sumehr/p7", ".sumehr-sections", "Penicillin")
-	stop("sumehr-xml", "/sumehr/p8?view=xml", "pre.xml", "kmehrmessage")
-	stop("sumehr-no-hub", "/sumehr/p8?view=hub", ".empty", "No hub")
-	stop("privacy-no-hub", "/patients/p7?view=privacy", ".privacy", "No hub")
-	at.set(func() {
-		const facts = `"records":[],"findings":[],"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},"hub":{"uri":"/subject/57031211366/sumehr/12345/3","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
-		at.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
-		at.stands["p6"] = `{"patient":"p6","wish":{"holds":false,"records":[]},"reason":"off","text":"it is not to be kept up to date on the hub",` + facts
-		at.holds = `{"holds":[{"uri":"/subject/57031211366/sumehr/12345/4","author":"10000204001","recorded":"2026-11-24T10:00:00Z","ours":false},{"uri":"/subject/57031211366/sumehr/12345/3","author":"10000007004","recorded":"2026-11-20T10:00:00Z","ours":true}],"sumehr":{"patient":{"name":"Jan Janssens"},"author":{"name":"Dr Else"},"made":"2026-11-24 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder pain","begin":"2026"}]}]}}`
-	})
-	stop("privacy", "/patients/p7?view=privacy", ".standing", "Hub cannot be reached")
-	b.click(".privacy .section-head button[aria-label*=relation]", "Add")
-	b.see(".form", "Until")
-	look(b, "privacy-form")
-	b.click(".form button[type=button]", "Cancel")
-	stop("privacy-off", "/patients/p6?view=privacy", ".privacy", "choice of its own")
-	b.click(".privacy button", "Take from the hub")
-	b.see("dialog", "no longer find it")
-	look(b, "privacy-revoke")
-	stop("sumehr-hub", "/sumehr/p7?view=hub", ".list", "from elsewhere")
-	d.set(func() { d.open = []agent.Opened{{Patient: "p7", Author: "dr-2", Device: "desk-2"}} })
-	stop("dossier-colleague", "/patients/p7", ".colleagues", "Marc Dubois")
-	d.set(func() { d.open = nil })
-
-	waiting(d)
-	d.set(func() {
-		d.status.Color, d.status.Reason, d.status.ByChoice = light.Offline, "you chose to work offline", true
-	})
-	stop("sync-offline", "/sync", "h2", "Set aside")
-	b.see("[data-device=desk-1]", "this PC")
-	b.click("#light", "")
-	b.see("#light-details", "Work online")
-	look(b, "light-offline")
-	stop("sumehrs-offline", "/sumehr", ".sumehrs", "Waits for the server")
-	stop("dossier-offline", "/patients/p7", ".badge.queued", "Not yet on the server")
-	reading(d)
-	stop("first-sync", "/sync", ".activity", "left")
-	b.click("#light", "")
-	b.see("#light-details", "Agenda")
-	look(b, "first-sync-light")
-	stop("first-sync-dossier", "/patients/p1", ".safety", "allergies too")
-	stop("first-sync-patients", "/", ".count", "may still be known")
-	for _, language := range []string{"nl", "fr", "de"} {
-		b.run(`localStorage.setItem('carelog.language', ` + quote(language) + `)`)
-		b.visit("/conflicts/MedicationStatement/m9")
-		b.until(`document.documentElement.lang === `+quote(language)+` && document.querySelector('.compare')`, language)
-		look(b, "conflict-"+language)
-		b.visit("/sumehr")
-		b.see(".sumehrs", "Bogaert")
-		look(b, "sumehrs-"+language)
-		b.visit("/patients/p7?view=privacy")
-		b.see(".standing", "")
-		look(b, "privacy-"+language)
-	}
-	b.run(`localStorage.removeItem('carelog.language')`)
+	v.patients()
+	v.dossier()
+	v.conflicts()
+	v.sumehrs()
+	v.privacy()
+	v.offline()
+	v.firstSync()
+	v.languages()
 	d.pages.Close()
-	b.until(`!document.getElementById("banner").hidden && document.querySelector("#light[data-light=unknown]")`, "a page that says it has lost contact")
-	look(b, "no-contact")
+	v.until(`!document.getElementById("banner").hidden && document.querySelector("#light[data-light=unknown]")`, "a page that says it has lost contact")
+	v.look("no-contact")
+}
+
+// visitor is whoever makes the tour.
+type visitor struct {
+	*browser
+	desk *desk
+	hub  *playedHub
+	look func(state string)
+}
+
+// stop looks at an address, once it shows the text.
+func (v *visitor) stop(state, path, selector, text string) {
+	v.t.Helper()
+	v.visit(path)
+	v.see(selector, text)
+	v.until(`document.querySelector('#light[data-light]:not([data-light=""])')`, "a light")
+	v.look(state)
+}
+
+func (v *visitor) nothingYet() {
+	v.see("#main", "No patients are here yet")
+	v.look("empty")
+	v.stop("sumehr-none", "/sumehr", ".empty", "No Sumehr is kept up to date yet")
+	v.stop("no-conflicts", "/conflicts", ".empty", "no conflicts")
+	v.stop("not-found", "/nothing", "h1", "does not exist")
+}
+
+func (v *visitor) patients() {
+	v.stop("patients", "/", "tbody", "Bogaert")
+	v.run(`document.getElementById('find').click()`)
+	v.keys("jan")
+	v.until(`document.querySelectorAll('.find [role=option]').length > 1`, "somebody found")
+	v.look("find")
+	v.stop("new-patient", "/new-patient", ".form", "Family name")
+	save(v.browser)
+	v.see(".field-error", "needed")
+	v.look("new-patient-wrong")
+}
+
+func (v *visitor) dossier() {
+	v.stop("dossier", "/patients/p7", "h1", "Jan Janssens")
+	v.click(".section-AllergyIntolerance .section-head button", "Add")
+	v.fill("substance", "Latex")
+	v.look("dossier-form")
+	v.click(".form button[type=button]", "Cancel")
+	v.see("dialog", "Throw away")
+	v.look("dossier-cancel")
+	v.click("dialog button", "Throw away")
+	v.click("[data-record='AllergyIntolerance/a2'] button", "Delete")
+	v.see("dialog", "Grass pollen")
+	v.look("dossier-delete")
+	v.stop("dossier-timeline", "/patients/p7?view=timeline", ".timeline", "registrations")
+	v.stop("history", "/history/MedicationStatement/m9", ".versions", "Registered")
+	v.see("#difference", "Dose")
+	v.look("history-difference")
+	v.stop("dossier-not-here", "/patients/nobody", ".empty", "not on this PC")
+	v.desk.set(func() { v.desk.open = []agent.Opened{{Patient: "p7", Author: "dr-2", Device: "desk-2"}} })
+	v.stop("dossier-colleague", "/patients/p7", ".colleagues", "Marc Dubois")
+	v.desk.set(func() { v.desk.open = nil })
+}
+
+func (v *visitor) conflicts() {
+	v.stop("conflicts", "/conflicts", "tbody", "Warfarin")
+	v.stop("conflict", "/conflicts/MedicationStatement/m9", ".compare", "daughter")
+	v.keys("f")
+	v.see(".pick", "")
+	v.look("conflict-fields")
+	v.run(`document.querySelectorAll('.compare tbody tr').forEach((row) => row.querySelector('.pick input')?.click())`)
+	v.click("#to-preview", "Preview")
+	v.see(".preview", "This is what will stand")
+	v.look("conflict-preview")
+	v.run(`sessionStorage.clear()`) // what was chosen outlives the page
+	v.stop("conflict-allergy", "/conflicts/AllergyIntolerance/a9", ".compare", "Bronchospasm")
+	v.stop("conflict-three", "/conflicts/DocumentReference/n9", ".compare", "Keep it deleted")
+}
+
+func (v *visitor) sumehrs() {
+	v.stop("sumehrs", "/sumehr", ".sumehrs", "Wim Jozef Bogaert")
+	v.click(`.sumehrs [data-patient="p12"] button`, "How to set one up")
+	v.see("dialog", "carelog agent")
+	v.look("sumehrs-set-up")
+	v.stop("sumehr", "/sumehr/p7", ".sumehr-sections", "Penicillin")
+	v.stop("sumehr-xml", "/sumehr/p8?view=xml", "pre.xml", "kmehrmessage")
+	v.stop("sumehr-no-hub", "/sumehr/p8?view=hub", ".empty", "No hub")
+}
+
+func (v *visitor) privacy() {
+	v.stop("privacy-no-hub", "/patients/p7?view=privacy", ".privacy", "No hub")
+	v.hub.set(func() {
+		const facts = `"records":[],"findings":[],"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},"hub":{"uri":"/subject/57031211366/sumehr/12345/3","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
+		v.hub.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
+		v.hub.stands["p6"] = `{"patient":"p6","wish":{"holds":false,"records":[]},"reason":"off","text":"it is not to be kept up to date on the hub",` + facts
+		v.hub.holds = `{"holds":[{"uri":"/subject/57031211366/sumehr/12345/4","author":"10000204001","recorded":"2026-11-24T10:00:00Z","ours":false},{"uri":"/subject/57031211366/sumehr/12345/3","author":"10000007004","recorded":"2026-11-20T10:00:00Z","ours":true}],"sumehr":{"patient":{"name":"Jan Janssens"},"author":{"name":"Dr Else"},"made":"2026-11-24 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder pain","begin":"2026"}]}]}}`
+	})
+	v.stop("privacy", "/patients/p7?view=privacy", ".standing", "Hub cannot be reached")
+	v.click(".privacy .section-head button[aria-label*=relation]", "Add")
+	v.see(".form", "Until")
+	v.look("privacy-form")
+	v.click(".form button[type=button]", "Cancel")
+	v.stop("privacy-off", "/patients/p6?view=privacy", ".privacy", "choice of its own")
+	v.click(".privacy button", "Take from the hub")
+	v.see("dialog", "no longer find it")
+	v.look("privacy-revoke")
+	v.stop("sumehr-hub", "/sumehr/p7?view=hub", ".list", "from elsewhere")
+}
+
+func (v *visitor) offline() {
+	waiting(v.desk)
+	v.desk.set(func() {
+		v.desk.status.Color, v.desk.status.Reason, v.desk.status.ByChoice = light.Offline, "you chose to work offline", true
+	})
+	v.stop("sync-offline", "/sync", "h2", "Set aside")
+	v.see("[data-device=desk-1]", "this PC")
+	v.click("#light", "")
+	v.see("#light-details", "Work online")
+	v.look("light-offline")
+	v.stop("sumehrs-offline", "/sumehr", ".sumehrs", "Waits for the server")
+	v.stop("dossier-offline", "/patients/p7", ".badge.queued", "Not yet on the server")
+}
+
+func (v *visitor) firstSync() {
+	reading(v.desk)
+	v.stop("first-sync", "/sync", ".activity", "left")
+	v.click("#light", "")
+	v.see("#light-details", "Agenda")
+	v.look("first-sync-light")
+	v.stop("first-sync-dossier", "/patients/p1", ".safety", "allergies too")
+	v.stop("first-sync-patients", "/", ".count", "may still be known")
+}
+
+func (v *visitor) languages() {
+	for _, language := range []string{"nl", "fr", "de"} {
+		v.run(`localStorage.setItem('carelog.language', ` + quote(language) + `)`)
+		v.visit("/conflicts/MedicationStatement/m9")
+		v.until(`document.documentElement.lang === `+quote(language)+` && document.querySelector('.compare')`, language)
+		v.look("conflict-" + language)
+		v.stop("sumehrs-"+language, "/sumehr", ".sumehrs", "Bogaert")
+		v.stop("privacy-"+language, "/patients/p7?view=privacy", ".standing", "")
+	}
+	v.run(`localStorage.removeItem('carelog.language')`)
 }
 
 // TestPictures makes a picture of every page in every state, into the folder that

@@ -49,7 +49,9 @@ type Desk interface {
 	// OpenDossier notes that a page has a patient's dossier open, for so long; an empty patient:
 	// it has none. Errors wrap agent.ErrTooManyPages.
 	OpenDossier(page, patient, author string, lasts time.Duration) error
-	// OpenElsewhere is what the other desks have open, as far as it is known.
+	// OpenHere is what the pages of this desk have open, OpenElsewhere what the other desks have,
+	// as far as it is known. Neither is nil.
+	OpenHere() []agent.Opened
 	OpenElsewhere() []agent.Opened
 	// Past are the last synchronisations, the newest first.
 	Past() []light.Episode

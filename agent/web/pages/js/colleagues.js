@@ -1,9 +1,9 @@
-// Who else has the same dossier open: a hint, so that two people do not change the same thing
-// at once. This page tells its desk what it has open; the desks tell each other.
+// Who else has the same dossier open, here or elsewhere: a hint, so that two people do not change
+// the same thing at once. This page tells its desk what it has open; the desks tell each other.
 
 import { post } from './api.js';
 import { h, show } from './dom.js';
-import { onLive, openElsewhere } from './live.js';
+import { heardOpen, onLive, open, status } from './live.js';
 import { where, who } from './names.js';
 import { words } from './words.js';
 
@@ -17,9 +17,17 @@ export function colleagues(patient) {
   const page = crypto.randomUUID();
   const element = h('p', { class: 'note colleagues', role: 'status', hidden: true });
   let left = false;
+  let me = null; // as the desk knows who is at this page; null: not yet
 
-  const say = () => {
-    if (!left) post('/api/open', { page, patient, seconds: document.hidden ? believedUnseen : believed }).catch(() => {}); // it is only a hint
+  const say = async () => {
+    if (left) return;
+    try {
+      const answer = await post('/api/open', { page, patient, seconds: document.hidden ? believedUnseen : believed });
+      me = answer.author;
+      heardOpen(answer.open);
+    } catch {
+      // It is only a hint.
+    }
   };
   const goodbye = () => {
     // The page may be gone before an answer comes.
@@ -28,8 +36,13 @@ export function colleagues(patient) {
   let turn = 0; // names that come after those of a later drawing are not shown
   const draw = async () => {
     const mine = ++turn;
-    const others = openElsewhere().filter((o) => o.patient === patient);
-    const said = await Promise.all(others.map(async (o) => words.dossier.colleague(o.author ? await who(o.author) : words.dossier.somebody, await where(o.device))));
+    const here = status()?.device;
+    // The other pages of whoever is at this one are no colleagues.
+    const others = open().filter((o) => o.patient === patient && (o.device !== here || (me !== null && o.author !== me)));
+    const said = await Promise.all(others.map(async (o) => {
+      const name = o.author ? await who(o.author) : words.dossier.somebody;
+      return o.device === here ? words.dossier.colleagueHere(name) : words.dossier.colleague(name, await where(o.device));
+    }));
     if (mine !== turn) return;
     element.hidden = said.length === 0;
     show(element, said.map((text) => h('span', {}, text)), said.length > 0 && h('span', {}, words.dossier.colleagueHint));

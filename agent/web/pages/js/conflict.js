@@ -24,7 +24,7 @@ let turnedAt = -Infinity;
 export function conflict(main, { type, id }, current) {
   const page = new Conflict(type, id, main, current);
   const undo = new URLSearchParams(location.search).get('undo');
-  return { title: `${words.conflicts.title}: ${kind(type)}`, ready: undo ? page.undo(undo) : page.load(), leave: () => page.leave() };
+  return { title: words.named(words.conflicts.title, kind(type)), ready: undo ? page.undo(undo) : page.load(), leave: () => page.leave() };
 }
 
 class Conflict {
@@ -169,7 +169,7 @@ class Conflict {
   title() {
     const readable = this.answer.heads.find((head) => head.content)?.content;
     const title = describe(readable ?? this.answer.ancestor?.content).title;
-    return title ? `${kind(this.type)}: ${title}` : kind(this.type);
+    return title ? words.named(kind(this.type), title) : kind(this.type);
   }
 
   render(word) {
@@ -239,7 +239,7 @@ class Conflict {
     const decide = h('button', { type: 'button', class: 'button primary keep', onclick: (click) => this.meant(click) && this.decide(decide, { content: text }) }, w.decide);
     show(document.getElementById('preview'), h('section', { class: 'card section preview', 'aria-labelledby': 'preview-title' },
       h('h2', { id: 'preview-title' }, w.previewTitle),
-      h('p', { class: 'lead' }, this.members().map((m) => `${this.rows.find((row) => row.member === m).label}: ${from(m)}`).join(' · ')),
+      h('p', { class: 'lead' }, this.members().map((m) => words.named(this.rows.find((row) => row.member === m).label, from(m))).join(' · ')),
       fieldList(content),
       h('div', { class: 'actions' }, decide, h('button', { type: 'button', class: 'button', onclick: () => this.closePreview() }, w.goOn))));
     turnedAt = performance.now();

@@ -97,7 +97,7 @@ async function row(c, query) {
     h('td', {}, lines(places)),
     h('td', { class: 'figures' }, lines(c.heads.map((head) => moment(head.time)), false)),
     h('td', { class: 'figures' }, String(c.heads.length)),
-    h('td', { class: 'tools' }, h('a', { class: 'icon-button', href, 'aria-label': words.conflicts.compare(title.join(': '), name), title: words.dossier.decide }, glass())));
+    h('td', { class: 'tools' }, h('a', { class: 'icon-button', href, 'aria-label': words.conflicts.compare(title[1] ? words.named(...title) : title[0], name), title: words.dossier.decide }, glass())));
 }
 
 // lines says each of a few things on a line of its own, repeats once where asked to.

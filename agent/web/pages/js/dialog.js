@@ -5,18 +5,18 @@ import { words } from './words.js';
 
 /**
  * ask puts a question and resolves with true, with the text of the field where there is
- * one, or with null where the user thought better of it.
+ * one, or with null where the user thought better of it. back is the way out of it.
  */
-export function ask({ title, text, action, danger = false, field = null }) {
+export function ask({ title, text, action, back = words.cancel, danger = false, field = null }) {
   return new Promise((resolve) => {
     const input = field && h('textarea', { id: 'dialog-field', rows: 3, required: true, maxlength: 500 });
     const dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' },
       h('form', { method: 'dialog', onsubmit: () => { dialog.returnValue = 'yes'; } },
         h('h2', { id: 'dialog-title' }, title),
-        text && h('p', {}, text),
+        text && h('div', { class: 'dialog-text' }, text),
         field && h('label', { class: 'field', for: 'dialog-field' }, h('span', { class: 'label' }, field), input),
         h('div', { class: 'actions' },
-          h('button', { type: 'button', class: 'button', onclick: () => dialog.close('no') }, words.cancel),
+          back && h('button', { type: 'button', class: 'button', onclick: () => dialog.close('no') }, back),
           h('button', { type: 'submit', class: danger ? 'button danger' : 'button primary' }, action))));
     dialog.addEventListener('close', () => {
       dialog.remove();
@@ -26,4 +26,9 @@ export function ask({ title, text, action, danger = false, field = null }) {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** tell says what must be seen, and resolves when it was. text is text, or what shows it. */
+export function tell(title, text) {
+  return ask({ title, text, action: words.close, back: '' });
 }

@@ -20,6 +20,35 @@ export function show(parent, ...children) {
   return parent;
 }
 
+/**
+ * redraw is show for what may be drawn anew under somebody's hands: what is unfolded stays so, and
+ * the focus stays where it is, each in the row (data-record) in which it was.
+ */
+export function redraw(parent, ...children) {
+  const open = [...parent.querySelectorAll('details[open]')].map((element) => placeOf(parent, element));
+  const focused = parent.contains(document.activeElement) ? placeOf(parent, document.activeElement) : null;
+  show(parent, ...children);
+  open.forEach((place) => at(parent, place)?.setAttribute('open', ''));
+  if (focused) at(parent, focused)?.focus({ preventScroll: true });
+}
+
+function placeOf(parent, element) {
+  const place = { row: rowOf(element), tag: element.localName };
+  return { ...place, index: among(parent, place).indexOf(element) };
+}
+
+function at(parent, place) {
+  return among(parent, place)[place.index];
+}
+
+function among(parent, { row, tag }) {
+  return [...parent.querySelectorAll(tag)].filter((element) => rowOf(element) === row);
+}
+
+function rowOf(element) {
+  return element.closest('[data-record]')?.dataset.record ?? '';
+}
+
 /** later calls f once, when no call has come for that many milliseconds. */
 export function later(f, milliseconds) {
   let timer = 0;

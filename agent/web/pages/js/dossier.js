@@ -1,9 +1,9 @@
 // The dossier of one patient.
 
 import { deleteRecord, get, readRecord } from './api.js';
-import { announce, h, later, show } from './dom.js';
+import { announce, h, later, redraw, show } from './dom.js';
 import { colleagues } from './colleagues.js';
-import { ask } from './dialog.js';
+import { ask, tell } from './dialog.js';
 import { draftsOf } from './drafts.js';
 import { editDraft, form, newDraft } from './forms.js';
 import { editable, kinds } from './kinds.js';
@@ -12,7 +12,7 @@ import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
 import { measurements } from './measurements.js';
 import { ofPrivacy, privacy } from './privacy.js';
-import { entryRow, historyLink, otherRegistrations } from './registrations.js';
+import { entryRow, historyLink, inParts, otherRegistrations } from './registrations.js';
 import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
 import { rewrite } from './router.js';
 import { timeline } from './timeline.js';
@@ -25,6 +25,7 @@ const views = ['overview', 'timeline', 'privacy'];
 
 // On paper there is nothing to open: what is folded is printed as well, with the moment of it.
 window.addEventListener('beforeprint', () => {
+  document.querySelectorAll('main .rest').forEach((more) => more.dispatchEvent(new Event('printed')));
   document.querySelectorAll('main details.past, main details.group').forEach((d) => { d.open = true; });
   document.querySelectorAll('.printed').forEach((p) => { p.textContent = printed(); });
 });
@@ -50,7 +51,8 @@ class Dossier {
     this.current = current;
     this.queued = new Map();
     this.names = new Map();
-    this.forms = new Map(); // by place: the form that is open there
+    this.opened = new Map(); // how much of each long list
+    this.forms = new Set(); // those that are open
     this.head = h('header', { class: 'dossier-head' });
     this.places = Object.fromEntries(['Patient', 'Consent', ...left, ...right].map((type) => [type, h('div', { class: 'place' })]));
     this.lists = Object.fromEntries([...left, ...right].map((type) => [type, h('div', { class: 'entries' })]));
@@ -96,7 +98,9 @@ class Dossier {
       if (this.current()) this.fail(cause);
       return;
     }
-    if (!this.current()) return;
+    const read = JSON.stringify([answer, outbox, [...this.names]]);
+    if (!this.current() || read === this.read) return; // nothing is drawn anew under anybody's hands for nothing
+    this.read = read;
     this.queued = new Map(outbox.outbox.map((q) => [`${q.type}/${q.id}`, q]));
     this.incomplete = answer.incomplete;
     this.records = answer.records.map((r) => ({ ...r, content: r.heads[0].content, ...this.queueState(r) }));
@@ -127,12 +131,12 @@ class Dossier {
     }
     const first = !this.head.isConnected;
     if (first) this.frame();
-    show(this.head, this.header(person));
+    redraw(this.head, this.header(person));
     for (const type of [...left, ...right]) this.list(type);
     if (this.view === 'privacy') this.drawPrivacy();
     this.timeline.draw(this.records.filter((r) => r.type !== 'Patient'), this.names);
     const shown = new Set(['Patient', ...left, ...right]);
-    show(this.others, otherRegistrations(this.records.filter((r) => (!shown.has(r.type) && !ofPrivacy(r)) || (r.type === 'Patient' && r.id !== this.id)), this.names));
+    redraw(this.others, otherRegistrations(this.records.filter((r) => (!shown.has(r.type) && !ofPrivacy(r)) || (r.type === 'Patient' && r.id !== this.id)), this.names, this.opened));
     if (first) this.begin();
   }
 
@@ -248,33 +252,31 @@ class Dossier {
     const past = entries.filter((r) => r.said.past);
     const row = (r) => entryRow(r, this.names, { edit: editable(r.content) && (() => this.edit(r)), remove: () => this.remove(r) });
     if (type === 'Observation' && entries.length > 0) {
-      const opened = [...this.lists[type].querySelectorAll('details.past')].map((d) => d.open);
-      show(this.lists[type], measurements(entries, row));
-      this.lists[type].querySelectorAll('details.past').forEach((d, i) => { d.open = opened[i] ?? false; });
+      redraw(this.lists[type], measurements(entries, row, this.opened));
       return;
     }
-    const open = this.lists[type].querySelector('details.past')?.open;
-    show(this.lists[type],
-      now.length > 0 ? h('ul', { class: 'registrations' }, now.map(row)) : past.length === 0 && h('p', { class: 'nothing' }, words.dossier.empty[type]),
-      past.length > 0 && h('details', { class: 'past', open }, h('summary', {}, words.dossier.past(past.length)), h('ul', { class: 'registrations' }, past.map(row))));
+    redraw(this.lists[type],
+      now.length > 0 ? inParts(now, row, { opened: this.opened, name: type }) : past.length === 0 && h('p', { class: 'nothing' }, words.dossier.empty[type]),
+      past.length > 0 && h('details', { class: 'past' }, h('summary', {}, words.dossier.past(past.length)), inParts(past, row, { opened: this.opened, name: `past ${type}` })));
   }
 
   open(type, draft, restored = false) {
     const place = this.places[type];
     if (!place || !kinds[type]) return;
     if ((type === 'Consent') !== (this.view === 'privacy') && type !== 'Patient') this.turn(type === 'Consent' ? 'privacy' : 'overview');
-    if (this.forms.has(draft.key)) {
-      this.forms.get(draft.key).focus();
+    const same = restored ? null : [...this.forms].find((f) => f.draft.type === type && (draft.isNew ? f.draft.isNew : f.draft.id === draft.id));
+    if (same) {
+      same.focus();
       return;
     }
     const close = () => {
-      this.forms.delete(draft.key);
+      this.forms.delete(made);
       made.element.remove();
       this.load();
     };
     const conflict = this.records.some((r) => r.type === type && r.id === draft.id && r.conflict);
     const made = form(draft, { done: close, closed: close, restored, conflict });
-    this.forms.set(draft.key, made);
+    this.forms.add(made);
     place.append(made.element);
     made.focus();
     if (!restored) made.element.scrollIntoView({ block: 'nearest' });
@@ -284,23 +286,23 @@ class Dossier {
     try {
       this.open(r.type, await editDraft(r.type, r.id, this.id));
     } catch (cause) {
-      announce(cause.message);
+      await tell(words.errors.heading, cause.message);
       this.load();
     }
   }
 
   async remove(r) {
-    const { etag } = await readRecord(r.type, r.id);
-    const sure = await ask({
-      title: words.dossier.removeTitle(within(kind(r.type))), action: words.dossier.remove, danger: true,
-      text: [describe(r.content).title, r.conflict ? words.dossier.removeConflict : words.dossier.removeText].filter(Boolean).join('. '),
-    });
-    if (!sure) return;
     try {
+      const { etag } = await readRecord(r.type, r.id);
+      const sure = await ask({
+        title: words.dossier.removeTitle(within(kind(r.type))), action: words.dossier.remove, danger: true,
+        text: [describe(r.content).title, r.conflict ? words.dossier.removeConflict : words.dossier.removeText].filter(Boolean).join('. '),
+      });
+      if (!sure) return;
       await deleteRecord(r.type, r.id, etag);
       announce(words.dossier.removed);
     } catch (cause) {
-      await ask({ title: words.form.failed, text: cause.status === 412 ? words.dossier.changedFirst : cause.message, action: words.close });
+      await tell(words.dossier.notRemoved, cause.status === 412 ? words.dossier.changedFirst : cause.message);
     }
     this.load();
   }

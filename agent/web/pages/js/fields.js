@@ -2,17 +2,20 @@
 
 import { h } from './dom.js';
 import { validSSIN } from './resource.js';
+import { readDate, typedDate } from './typeddate.js';
 import { words } from './words.js';
 
 // As JSON and FHIR write a decimal, but for the comma that a hand may type.
 const decimalForm = /^-?(0|[1-9]\d*)([.,]\d+)?$/;
-const dateForm = /^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])(T.*)?)?)?$/;
 
 /**
  * field makes one field: {element, get value, set value, check()}. check returns whether the
- * value can be saved, and says why where it cannot.
+ * value can be saved, and says why where it cannot. A date is typed as people write it and has
+ * the value that FHIR gives it; one that nobody touched keeps its seconds.
  */
 export function field(definition, resource, id, changed) {
+  const isDate = definition.input === 'date';
+  let given = ''; // the value as it was set
   const input = make(definition, id, changed);
   const message = h('span', { class: 'field-error', id: `${id}-error`, role: 'alert' });
   const hint = h('span', { class: 'hint', id: `${id}-hint` }, hintOf(definition, resource));
@@ -28,17 +31,21 @@ export function field(definition, resource, id, changed) {
   return {
     element,
     input,
-    get value() { return input.value; },
+    get value() {
+      if (!isDate) return input.value;
+      return input.value === typedDate(given) ? given : readDate(input.value) ?? input.value;
+    },
     set value(text) {
+      given = text;
       // A code that the list does not offer stays what it is.
       if (definition.input === 'choice' && text && ![...input.options].some((o) => o.value === text)) input.append(h('option', { value: text }, text));
-      input.value = text;
+      input.value = isDate ? typedDate(text) : text;
     },
     check() {
       const text = input.value.trim();
       if (definition.required && !text) say(words.form.required);
       else if (definition.input === 'decimal' && text && !decimalForm.test(text)) say(words.form.decimal);
-      else if (definition.input === 'date' && text && !realDate(text)) say(words.form.date);
+      else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(words.form.date);
       else {
         say('');
         if (definition.input === 'ssin' && text && !validSSIN(text.replace(/\D/g, ''))) message.textContent = words.form.number;
@@ -70,9 +77,3 @@ function hintOf(definition, resource) {
   return definition.input === 'date' ? words.form.dateHint : '';
 }
 
-function realDate(text) {
-  if (!dateForm.test(text)) return false;
-  const [, year, month, day] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(text);
-  if (!day) return true;
-  return new Date(Date.UTC(+year, +month - 1, +day)).getUTCDate() === +day;
-}

@@ -1,6 +1,7 @@
 // Writing a registration down: a form, its draft, and the write itself.
 
 import { ApiError, parse, readRecord, writeRecord } from './api.js';
+import { ask } from './dialog.js';
 import { announce, h, show } from './dom.js';
 import { drop, keep, keepSoon } from './drafts.js';
 import { field } from './fields.js';
@@ -16,13 +17,18 @@ let count = 0;
 export function newDraft(type, patientID) {
   const id = crypto.randomUUID();
   const text = newText(type, id, patientID);
-  return { key: `${patientID || 'new'}:${type}`, dossier: patientID || 'new', type, id, isNew: true, text, etag: null, values: readValues(type, parse(text)) };
+  return { ...draftOf(type, id, patientID || 'new', text), isNew: true, etag: null };
 }
 
 /** editDraft begins a change of a record, from its exact text. */
 export async function editDraft(type, id, patientID) {
   const { text, etag } = await readRecord(type, id);
-  return { key: `${patientID}:${type}/${id}`, dossier: patientID, type, id, isNew: false, text, etag, values: readValues(type, parse(text)) };
+  return { ...draftOf(type, id, patientID, text), isNew: false, etag };
+}
+
+// draftOf has a key of its own: two tabs with the same form keep what is typed in each.
+function draftOf(type, id, dossier, text) {
+  return { key: `${dossier}:${type}/${id}#${crypto.randomUUID()}`, dossier, type, id, text, values: readValues(type, parse(text)) };
 }
 
 /**
@@ -57,7 +63,14 @@ export function form(draft, { done, closed, restored = false, conflict = false }
   restored && h('p', { class: 'note' }, words.form.restored),
   conflict && h('p', { class: 'note' }, words.form.inConflict),
   fields.map(([, f]) => f.element), trouble,
-  h('div', { class: 'actions' }, save, h('button', { type: 'button', class: 'button', onclick: () => finish(closed) }, words.form.cancel)));
+  h('div', { class: 'actions' }, save, h('button', { type: 'button', class: 'button', onclick: () => cancel() }, words.form.cancel)));
+  const began = restored ? '' : JSON.stringify(draft.values);
+
+  // What was typed goes only where that is meant.
+  async function cancel() {
+    const typed = JSON.stringify(draft.values) !== began;
+    if (!typed || await ask({ title: words.form.throwTitle, action: words.form.throwAway, back: words.form.goOn, danger: true })) finish(closed);
+  }
 
   async function submit() {
     const wrong = fields.map(([, f]) => f).filter((f) => !f.check());
@@ -72,22 +85,30 @@ export function form(draft, { done, closed, restored = false, conflict = false }
       return;
     }
     keep(draft); // on disk of the browser before it is on its way
+    const sent = { ...draft.values };
     show(trouble);
     busy(true);
     try {
-      await writeRecord(draft.type, draft.id, text, draft.isNew ? null : draft.etag);
-      saved();
+      const { etag } = await writeRecord(draft.type, draft.id, text, draft.isNew ? null : draft.etag);
+      saved(sent, { text, etag });
     } catch (cause) {
-      await failed(cause);
+      await failed(cause, sent);
     } finally {
       busy(false);
     }
   }
 
-  function saved() {
+  // saved ends the form; what was typed while the write was on its way is a change of what stands now.
+  function saved(sent, { text, etag }) {
     forget(draft);
     announce(words.form.saved);
-    finish(done, draft.id);
+    if (fields.every(([name]) => draft.values[name] === sent[name])) {
+      finish(done, draft.id);
+      return;
+    }
+    Object.assign(draft, { isNew: false, text, etag });
+    keep(draft);
+    show(trouble, h('p', {}, words.form.typedSince));
   }
 
   function busy(on) {
@@ -95,16 +116,16 @@ export function form(draft, { done, closed, restored = false, conflict = false }
     save.textContent = on ? words.form.saving : words.form.save;
   }
 
-  async function failed(cause) {
+  async function failed(cause, sent) {
     if (!(cause instanceof ApiError)) throw cause;
-    if (cause.status === 412 || cause.status === 409) await meanwhile(cause);
+    if (cause.status === 412 || cause.status === 409) await meanwhile(cause, sent);
     else if (!draft.isNew && (cause.status === 410 || cause.status === 404)) gone();
     else complain(cause.message);
   }
 
   // meanwhile finds out what stands now. Where that is what the user wanted, an earlier
   // attempt had arrived after all and only its answer was lost.
-  async function meanwhile(cause) {
+  async function meanwhile(cause, sent) {
     let current;
     try {
       current = await readRecord(draft.type, draft.id);
@@ -113,15 +134,11 @@ export function form(draft, { done, closed, restored = false, conflict = false }
       else complain(cause.message);
       return;
     }
-    if (writeValues(draft.type, current.text, draft.values) === current.text) {
-      saved();
+    if (writeValues(draft.type, current.text, sent) === current.text) {
+      saved(sent, current);
       return;
     }
-    if (draft.isNew) {
-      complain(cause.message);
-      return;
-    }
-    show(trouble, fromOther(draft, current, { over: () => rebase(current), drop: () => finish(closed) }));
+    show(trouble, fromOther(draft, current, { over: () => rebase(current), anew: draft.isNew && anew, drop: () => finish(closed) }));
     trouble.querySelector('button').focus();
   }
 
@@ -133,27 +150,26 @@ export function form(draft, { done, closed, restored = false, conflict = false }
       if (draft.values[name] === began[name]) draft.values[name] = now[name];
       f.value = draft.values[name];
     }
-    draft.text = current.text;
-    draft.etag = current.etag;
+    Object.assign(draft, { isNew: false, text: current.text, etag: current.etag });
     submit();
   }
 
   function gone() {
-    show(trouble, fromDeletion({
-      anew: () => {
-        drop(draft.key);
-        const id = crypto.randomUUID();
-        // The whole registration comes back, with all that the form does not show.
-        Object.assign(draft, { id, isNew: true, etag: null, text: setAt(draft.text, ['id'], id), key: `${draft.dossier}:${draft.type}` });
-        submit();
-      },
-      drop: () => finish(closed),
-    }));
+    show(trouble, fromDeletion({ anew, drop: () => finish(closed) }));
+  }
+
+  // anew makes a registration of its own of it, with all that the form does not show.
+  function anew() {
+    drop(draft.key);
+    const id = crypto.randomUUID();
+    const text = setAt(draft.text, ['id'], id);
+    Object.assign(draft, draftOf(draft.type, id, draft.dossier, text), { isNew: true, etag: null, values: draft.values });
+    submit();
   }
 
   function complain(text) {
     show(trouble, h('p', { class: 'error' }, h('strong', {}, `${words.form.failed}. `), text));
   }
 
-  return { element, focus: () => fields[0][1].input.focus() };
+  return { element, draft, focus: () => fields[0][1].input.focus() };
 }

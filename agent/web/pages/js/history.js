@@ -36,7 +36,7 @@ export function history(main, { type, id }, current) {
     try {
       answer = await get(path);
     } catch (cause) {
-      if (current() && !list.firstChild) show(list, h('p', { class: 'error' }, cause.message));
+      if (current() && !list.firstChild) show(main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, cause.message), h('a', { class: 'button', href: '/' }, words.toPatients)));
       return;
     }
     const versions = answer.versions;
@@ -44,7 +44,7 @@ export function history(main, { type, id }, current) {
     if (!current()) return;
     show(back, answer.patient && h('a', { href: `/patients/${answer.patient}` }, words.history.back));
     const said = describe(versions.find((v) => v.content)?.content).title;
-    title.textContent = words.history.title(said ? `${kind(type)}: ${said}` : kind(type));
+    title.textContent = words.history.title(said ? words.named(kind(type), said) : kind(type));
     if (!list.contains(document.activeElement)) show(list, versionList(versions, names, chosen, compare));
     if (versions.length > 1) {
       const known = (event) => versions.some((v) => v.event === event);
@@ -71,7 +71,7 @@ export function history(main, { type, id }, current) {
 function versionList(versions, names, chosen, compare) {
   const w = words.history;
   const pick = (name, event, i) => h('input', {
-    type: 'radio', name, value: event, 'aria-label': `${w[name]}: ${words.conflicts.version(number(versions.length - i))}`, onchange: () => {
+    type: 'radio', name, value: event, 'aria-label': words.named(w[name], words.conflicts.version(number(versions.length - i))), onchange: () => {
       chosen[name] = event;
       compare();
     },

@@ -7,6 +7,7 @@ import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
 import { namesAt, removeAt, setAt, setTextAt } from './splice.js';
+import { moment } from './typeddate.js';
 
 const clinicalSystem = {
   Condition: 'http://terminology.hl7.org/CodeSystem/condition-clinical',
@@ -284,11 +285,6 @@ function pick(object, ...names) {
   return Object.fromEntries(names.map((n) => [n, object[n]]));
 }
 
-// now is this moment with the offset of this PC, to the second, as FHIR writes it.
 function now() {
-  const time = new Date();
-  const offset = -time.getTimezoneOffset();
-  const two = (n) => String(Math.floor(Math.abs(n))).padStart(2, '0');
-  const local = new Date(time.getTime() + offset * 60000).toISOString().slice(0, 19);
-  return `${local}${offset < 0 ? '-' : '+'}${two(offset / 60)}:${two(offset % 60)}`;
+  return moment(new Date());
 }

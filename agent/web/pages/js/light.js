@@ -163,7 +163,7 @@ export function switcher(now) {
 
 // The tab says it as well, where the page itself cannot be seen: in its title and its icon.
 function retitle() {
-  document.querySelector('link[rel="icon"]').href = `/assets/icons/${colour() || 'unknown'}.svg`;
+  document.querySelector('link[rel="icon"]').href = new URL(`../icons/${colour() || 'unknown'}.svg`, import.meta.url).pathname;
   const mark = marks[colour()];
   document.title = `${mark ? `${mark} ` : ''}${pageTitle ? `${pageTitle} · ` : ''}${words.product}`;
 }

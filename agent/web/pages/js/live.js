@@ -25,9 +25,14 @@ export function status() {
   return state.status;
 }
 
-/** openElsewhere is which dossiers other desks have open: {patient, author, device} each. */
-export function openElsewhere() {
+/** open is which dossiers are open, here and elsewhere: {patient, author, device} each. */
+export function open() {
   return state.open;
+}
+
+/** heardOpen takes what is open from an answer; without contact nobody knows. */
+export function heardOpen(open) {
+  if (state.contact === 'live') hear({ kind: 'open', open });
 }
 
 /** refreshStatus asks for the status at once, after something that changed it. */

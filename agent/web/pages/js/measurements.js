@@ -1,6 +1,7 @@
 // Measurements of one kind together: a line where it tells more than a table does.
 
 import { h, s } from './dom.js';
+import { inParts } from './registrations.js';
 import { concept, describe } from './resource.js';
 import { date, number, words } from './words.js';
 
@@ -10,19 +11,20 @@ const edge = 6;
 const firstOnes = 3;
 
 /** measurements are the groups of Observations, each with its plot and its values, by row. */
-export function measurements(entries, row) {
+export function measurements(entries, row, opened) {
   const groups = new Map();
   for (const entry of entries) {
     const name = concept(entry.content?.code) || words.dossier.unread;
-    groups.set(name, [...(groups.get(name) ?? []), entry]);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(entry);
   }
-  return [...groups].map(([name, list]) => h('section', { class: 'measured', 'aria-label': name }, plot(name, list), rows(list, row)));
+  return [...groups].map(([name, list]) => h('section', { class: 'measured', 'aria-label': name }, plot(name, list), rows(name, list, row, opened)));
 }
 
-function rows(list, row) {
+function rows(name, list, row, opened) {
   const rest = list.slice(firstOnes);
   return [h('ul', { class: 'registrations' }, list.slice(0, firstOnes).map(row)),
-    rest.length > 0 && h('details', { class: 'past' }, h('summary', {}, words.synchronisation.more(rest.length)), h('ul', { class: 'registrations' }, rest.map(row)))];
+    rest.length > 0 && h('details', { class: 'past' }, h('summary', {}, words.synchronisation.more(rest.length)), inParts(rest, row, { opened, name: `measured ${name}` }))];
 }
 
 // plot draws the values of one unit over time; fewer than three are read faster as they stand.
@@ -39,8 +41,8 @@ function plot(name, list) {
   return h('figure', { class: 'plot' },
     s('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title },
       s('polyline', { points: points.map((p) => `${across(p.at)},${up(p.value)}`).join(' ') }),
-      points.map((p) => s('circle', { cx: across(p.at), cy: up(p.value), r: 2.6 }, s('title', {}, `${date(p.when)}: ${p.text}`)))),
-    h('figcaption', {}, h('strong', {}, `${last.text} ${unit ?? ''}`), h('span', {}, `${extreme(points, Math.min)} – ${extreme(points, Math.max)}`)));
+      points.map((p) => s('circle', { cx: across(p.at), cy: up(p.value), r: 2.6 }, s('title', {}, words.named(date(p.when), p.text))))),
+    h('figcaption', {}, h('span', {}, name), h('strong', {}, `${last.text} ${unit ?? ''}`), h('span', {}, `${extreme(points, Math.min)} – ${extreme(points, Math.max)}`)));
 }
 
 function extreme(points, which) {

@@ -16,12 +16,12 @@ export async function standingOf(patient) {
 }
 
 /**
- * publishButton sends the Sumehr to the hub now, instead of at the next attempt; over is the
+ * publishButton sends the Sumehr to the hub now, instead of at the next attempt. over is the
  * name of one there that is not the last of ours, which it shall take the place of.
  */
-export function publishButton(patient, then, over = '') {
+export function publishButton(patient, then, { over = '', text: label = over ? words.sumehr.publishOver : words.sumehr.publish } = {}) {
   const w = words.sumehr;
-  return action(over ? w.publishOver : w.publish, over ? 'button primary' : 'button small', then, async () => {
+  return action(label, over ? 'button primary' : 'button small', then, async () => {
     const { reason, text } = await post(`/api/sumehr/${encodeURIComponent(patient)}/publish?language=${language}`, over ? { over } : {});
     return reason === 'newest' ? w.published : sentence(text);
   });
@@ -38,15 +38,17 @@ export function revokeButton(patient, then) {
   });
 }
 
-// action is a button with the words of its failure beside it; act returns what is to be announced.
+// action is a button with what became of it beside it; act returns what that is.
 function action(text, kind, then, act) {
+  const done = h('span', { class: 'hint' });
   const failed = h('span', { class: 'error', role: 'alert' });
   const button = h('button', {
     type: 'button', class: kind, onclick: async () => {
       button.disabled = true;
-      failed.textContent = '';
+      done.textContent = failed.textContent = '';
       try {
-        announce(await act());
+        done.textContent = await act();
+        announce(done.textContent);
         then?.();
       } catch (cause) {
         failed.textContent = cause.status === 404 || cause.code === 'no-hub' ? words.sumehr.noHub : cause.message;
@@ -54,5 +56,5 @@ function action(text, kind, then, act) {
       button.disabled = false;
     },
   }, text);
-  return [button, failed];
+  return [button, done, failed];
 }

@@ -17,8 +17,8 @@ export function queryOf(text) {
   return parameters;
 }
 
-// withMonths writes "12 maart 1957" as 12/3/1957, and "maart 1957" as 1957-03.
-function withMonths(text) {
+/** withMonths writes "12 maart 1957" as 12/3/1957, and "maart 1957" as 1957-03. */
+export function withMonths(text) {
   return text.replace(/(?:(\d{1,2})(?:er|e|\.)?\s+)?(\p{L}{3,})\.?\s+(\d{4})(?!\d)/gu, (all, day, name, year) => {
     const month = months.get(plain(name));
     if (!month) return all;

@@ -5,7 +5,27 @@ import { describe, value } from './resource.js';
 import { collator, date, kind, label, moment, number, words } from './words.js';
 
 const firstOnes = 5;
+const atOnce = 50;
 const mostInPlace = 3;
+
+/**
+ * inParts shows the first rows of a long list, and more of them when asked to, or printed. opened
+ * remembers by the name of the list how many, so that it is as long when it is drawn anew.
+ */
+export function inParts(list, row, { opened, name, first = atOnce }) {
+  const box = h('ul', { class: 'registrations' });
+  const fill = (wanted) => {
+    box.append(...list.slice(box.children.length, wanted).map(row));
+    more.hidden = box.children.length >= list.length;
+  };
+  const to = (wanted) => {
+    opened.set(name, wanted);
+    fill(wanted);
+  };
+  const more = h('button', { type: 'button', class: 'button small quiet rest', onclick: () => to(box.children.length + atOnce), onprinted: () => to(list.length) }, words.patients.more);
+  fill(opened.get(name) ?? first);
+  return [box, more];
+}
 
 /** entryRow is one registration, with what can be done with it. */
 export function entryRow(r, names, { edit, remove }) {
@@ -21,8 +41,8 @@ export function entryRow(r, names, { edit, remove }) {
       r.conflict && inPlace(r, names)),
     h('div', { class: 'registration-tools' },
       historyLink(r, name),
-      edit && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.edit}: ${name}`, onclick: edit }, words.dossier.edit),
-      r.content && h('button', { type: 'button', class: 'button small quiet', 'aria-label': `${words.dossier.remove}: ${name}`, onclick: remove }, words.dossier.remove)));
+      edit && h('button', { type: 'button', class: 'button small quiet', 'aria-label': words.named(words.dossier.edit, name), onclick: edit }, words.dossier.edit),
+      r.content && h('button', { type: 'button', class: 'button small quiet', 'aria-label': words.named(words.dossier.remove, name), onclick: remove }, words.dossier.remove)));
 }
 
 // inPlace are the versions of a conflict that are not the one shown, where that one stands: who
@@ -38,7 +58,7 @@ function inPlace(r, names) {
 
 /** historyLink leads to all versions of a registration. */
 export function historyLink(r, name) {
-  return h('a', { class: 'button small quiet', href: `/history/${r.type}/${r.id}`, 'aria-label': `${words.dossier.history}: ${name}` }, words.dossier.history);
+  return h('a', { class: 'button small quiet', href: `/history/${r.type}/${r.id}`, 'aria-label': words.named(words.dossier.history, name) }, words.dossier.history);
 }
 
 /** badges are what sets a registration apart: not yet on the server, refused, in conflict. */
@@ -51,32 +71,23 @@ export function badges(r) {
 }
 
 /** otherRegistrations lists what the pages have no form for, by kind. */
-export function otherRegistrations(records, names) {
+export function otherRegistrations(records, names, opened) {
   if (records.length === 0) return null;
   const groups = Map.groupBy ? Map.groupBy(records, (r) => r.type) : group(records);
   return h('section', { class: 'card section', 'aria-labelledby': 'title-other' },
     h('div', { class: 'section-head' }, h('h2', { id: 'title-other' }, words.dossier.other)),
     [...groups].sort((a, b) => collator.compare(kind(a[0]), kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
       h('summary', {}, kind(type), h('span', { class: 'figure' }, number(list.length)), list.some((r) => r.conflict) && h('span', { class: 'badge conflict' }, '!')),
-      groupList(list, names))));
+      groupList(type, list, names, opened))));
 }
 
-function groupList(list, names) {
+function groupList(type, list, names, opened) {
   const sorted = list.map((r) => ({ ...r, said: describe(r.content) })).sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? ''));
-  const box = h('ul', { class: 'registrations' }, sorted.slice(0, firstOnes).map((r) => otherRow(r, names)));
-  const rest = sorted.slice(firstOnes);
-  if (rest.length === 0) return box;
-  const more = h('button', {
-    type: 'button', class: 'button small quiet', onclick: () => {
-      box.append(...rest.map((r) => otherRow(r, names)));
-      more.remove();
-    },
-  }, words.patients.more);
-  return [box, more];
+  return inParts(sorted, (r) => otherRow(r, names), { opened, name: `other ${type}`, first: firstOnes });
 }
 
 function otherRow(r, names) {
-  return h('li', { class: 'registration' }, h('div', { class: 'registration-body' },
+  return h('li', { class: 'registration', dataset: { record: `${r.type}/${r.id}` } }, h('div', { class: 'registration-body' },
     h('p', { class: 'registration-title' }, r.content ? r.said.title || kind(r.type) : words.dossier.unread, r.said.detail && h('span', { class: 'plain' }, ` ${r.said.detail}`)),
     h('p', { class: 'registration-meta' }, meta(r, r.said, names), badges(r)),
     r.content && h('details', { class: 'all-fields' }, h('summary', {}, words.dossier.fields), fieldList(r.content))),

@@ -177,7 +177,7 @@ export function value(v, name = '') {
   if (v.family || v.given) return personName({ name: [v] });
   if (v.attachment) return value(v.attachment);
   if (v.data) return fromBase64(v.data) ?? v.title ?? v.contentType ?? '';
-  return Object.entries(v).map(([key, inner]) => `${label(key)}: ${value(inner, key)}`).join(', ');
+  return Object.entries(v).map(([key, inner]) => words.named(label(key), value(inner, key))).join(', ');
 }
 
 function text(v, name) {

@@ -15,7 +15,11 @@ let turn = 0;
  */
 export function start(list) {
   routes = list;
-  window.addEventListener('popstate', () => open());
+  window.addEventListener('popstate', async ({ state }) => {
+    const mine = turn + 1;
+    await open();
+    if (mine === turn) window.scrollTo(0, state?.y ?? 0); // who goes back is where they were
+  });
   document.addEventListener('click', (event) => {
     const link = event.target.closest?.('a[href^="/"]');
     if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.target || link.hasAttribute('download')) return;
@@ -27,14 +31,17 @@ export function start(list) {
 
 /** go opens an address. */
 export function go(address) {
-  if (address !== location.pathname + location.search) history.pushState(null, '', address);
+  if (address !== location.pathname + location.search) {
+    history.replaceState({ y: window.scrollY }, '');
+    history.pushState(null, '', address);
+  }
   open();
   window.scrollTo(0, 0);
 }
 
 /** rewrite changes the address without opening it, for a search that is being typed. */
 export function rewrite(address) {
-  history.replaceState(null, '', address);
+  history.replaceState(history.state, '', address);
 }
 
 async function open() {

@@ -4,10 +4,10 @@ import { parse } from './api.js';
 import { h } from './dom.js';
 import { kinds, readValues } from './kinds.js';
 import { marked } from './textdiff.js';
-import { words } from './words.js';
+import { date, words } from './words.js';
 
-/** fromOther shows what somebody else changed meanwhile. */
-export function fromOther(draft, current, { over, drop }) {
+/** fromOther shows what somebody else changed meanwhile, or what was saved of the same draft in another tab. */
+export function fromOther(draft, current, { over, anew, drop }) {
   const began = readValues(draft.type, parse(draft.text));
   const now = readValues(draft.type, parse(current.text));
   const changed = kinds[draft.type].fields.filter((f) => now[f.name] !== began[f.name]);
@@ -23,6 +23,7 @@ export function fromOther(draft, current, { over, drop }) {
         h('td', {}, say(f, draft.values[f.name])))))),
     h('div', { class: 'actions' },
       h('button', { type: 'button', class: 'button primary', onclick: over }, words.stale.over),
+      anew && h('button', { type: 'button', class: 'button', onclick: anew }, words.stale.anew),
       h('button', { type: 'button', class: 'button', onclick: drop }, words.stale.drop)));
 }
 
@@ -37,5 +38,5 @@ export function fromDeletion({ anew, drop }) {
 }
 
 function say(definition, value) {
-  return (definition.options?.[value] ?? value) || '—';
+  return (definition.input === 'date' ? date(value) : definition.options?.[value] ?? value) || '—';
 }

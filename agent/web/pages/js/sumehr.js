@@ -58,7 +58,7 @@ function fail(main, cause, id) {
 function head(id, { sumehr: page }) {
   const w = words.sumehr;
   const p = page.patient;
-  titled(`${w.title}: ${p.name}`);
+  titled(words.named(w.title, p.name));
   const facts = [
     p.born && [words.dossier.born, date(p.born)],
     p.sex && [words.patients.gender, words.gender[p.sex] ?? p.sex],
@@ -82,7 +82,7 @@ function troubles(answer) {
     answer.publishable && h('p', { class: 'note fine' }, w.publishable),
     answer.incomplete && h('p', { class: 'note' }, words.dossier.incomplete),
     answer.conflicts.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.inConflict), h('ul', { class: 'findings' }, answer.conflicts.map((record) => h('li', {},
-      h('a', { href: `/conflicts/${record}` }, `${named(record, answer)}: ${words.dossier.decide}`))))),
+      h('a', { href: `/conflicts/${record}` }, words.named(named(record, answer), words.dossier.decide)))))),
     wrong.length > 0 && h('section', { class: 'card section' }, h('h2', {}, w.errors, ' ', h('span', { class: 'figure' }, number(wrong.length))), findings(wrong, answer)),
   ];
 }
@@ -148,7 +148,7 @@ async function held(id, path, again) {
       h('table', { class: 'list' }, h('thead', {}, h('tr', {}, [w.made, w.author, words.privacy.uri, ''].map((t) => (t ? h('th', { scope: 'col' }, t) : h('td', {}))))),
         h('tbody', {}, answer.holds.map((one) => h('tr', {}, h('th', { scope: 'row' }, moment(one.recorded, true)), h('td', { class: 'figures' }, one.author),
           h('td', {}, one.uri), h('td', {}, h('span', { class: 'chip' }, one.ours ? w.ours : w.theirs))))))),
-    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, publishButton(id, again, newest.uri))),
+    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, publishButton(id, again, { over: newest.uri }))),
     answer.sumehr && sections(answer.sumehr),
   ];
 }

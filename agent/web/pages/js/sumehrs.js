@@ -1,6 +1,7 @@
 // Of whom the hub does not have the newest Sumehr: why, and what can be done about it.
 
 import { get } from './api.js';
+import { tell } from './dialog.js';
 import { announce, h, later, s, show } from './dom.js';
 import { kinds } from './kinds.js';
 import { onLive } from './live.js';
@@ -111,7 +112,7 @@ function row(p, names, again) {
     h('th', { scope: 'row' }, h('a', { href: `/patients/${p.patient}` }, p.name || words.patients.unnamed)),
     h('td', { class: 'figures', dataset: { label: w.onHub } }, p.hub ? [moment(p.hub.since), p.hub.author && h('div', { class: 'line' }, h('small', {}, words.dossier.by(names.get(p.hub.author) ?? p.hub.author)))] : h('span', { class: 'nothing' }, w.nothing)),
     h('td', { class: 'figures', dataset: { label: w.behind } }, p.since ? moment(p.since) : '—'),
-    h('td', { class: 'why' }, reasonSaid(p), p.next && h('p', {}, `${w.next}: ${moment(p.next)}`)),
+    h('td', { class: 'why' }, reasonSaid(p), p.next && h('p', {}, words.named(w.next, moment(p.next)))),
     h('td', { class: 'tools' }, h('div', { class: 'actions' }, remedy(p, again),
       h('a', { class: 'icon-button', href: `/sumehr/${p.patient}`, 'aria-label': w.show(p.name || words.patients.unnamed), title: w.see }, glass()))));
 }
@@ -121,7 +122,7 @@ export function reasonSaid(p) {
   const w = words.sumehr;
   return [
     h('strong', {}, w.reasons[p.reason] ?? p.reason), h('p', {}, `${sentence(p.text)}.`),
-    p.reason === 'no-session' && p.author && h('p', {}, `${w.author}: ${p.author}`),
+    p.reason === 'no-session' && p.author && h('p', {}, words.named(w.author, p.author)),
     p.detail && h('details', {}, h('summary', {}, words.light.exactly), h('p', { lang: 'en' }, p.detail)),
     p.findings.length > 0 && h('ul', { class: 'findings' }, p.findings.slice(0, mostFindings).map((f) => h('li', {}, finding(f, p.patient)))),
     p.findings.length > mostFindings && h('p', {}, h('a', { href: `/sumehr/${p.patient}` }, words.synchronisation.more(p.findings.length - mostFindings))),
@@ -134,7 +135,7 @@ export function reasonSaid(p) {
  */
 export function finding(f, patient, title = '') {
   const type = f.record?.split('/')[0];
-  return [sentence(f.text), kinds[type] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, [kind(type), title].filter(Boolean).join(': '))]];
+  return [sentence(f.text), kinds[type] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, title ? words.named(kind(type), title) : kind(type))]];
 }
 
 /** remedy is the button for what the user can do about a reason; nothing where only somebody else can. */
@@ -152,8 +153,16 @@ export function remedy(p, again) {
     choose: `/sumehr/${p.patient}?view=hub`,
   }[p.do];
   if (to) return h('a', { class: 'button small', href: to }, w.do[p.do]);
+  if (p.do === 'set-up-hub') return h('button', { type: 'button', class: 'button small', onclick: () => tell(w.setUpTitle, howToSetUp()) }, w.do[p.do]);
+  if (p.do === 'log-in') return publishButton(p.patient, again, { text: w.do[p.do] });
   if (['unreachable', 'waiting'].includes(p.reason)) return publishButton(p.patient, again);
   return null;
+}
+
+// howToSetUp is what whoever looks after the PC has to do, in as many words as it takes.
+function howToSetUp() {
+  const w = words.sumehr;
+  return [h('p', {}, w.setUpText), h('pre', { class: 'command' }, 'carelog agent --hub http://127.0.0.1:7900/'), h('p', {}, w.setUpOne)];
 }
 
 // placeOf names what has the focus within the table, so that it has it again when the table is drawn anew.

@@ -2,16 +2,14 @@
 
 import { h } from './dom.js';
 
-// A longer text is compared as a whole: the table below grows with the square.
+// A longer stretch is marked as a whole: the table below grows with the square.
 const mostWords = 1500;
 
 /** marked returns the nodes of text, with <mark> around the words that other does not have there. */
 export function marked(text, other) {
   if (text === other || !other) return [text];
   const a = pieces(text);
-  const b = pieces(other);
-  if (a.length > mostWords || b.length > mostWords) return [h('mark', {}, text)];
-  const common = shared(a, b);
+  const common = alike(a, pieces(other));
   const nodes = [];
   let run = { text: '', differs: false };
   const close = () => run.text && nodes.push(run.differs ? h('mark', {}, run.text) : run.text);
@@ -26,6 +24,18 @@ export function marked(text, other) {
   });
   close();
   return nodes;
+}
+
+// alike are the places in a of what b has as well: its beginning, its end, and what they share between.
+function alike(a, b) {
+  const short = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < short && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < short - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+  const between = [a.slice(head, a.length - tail), b.slice(head, b.length - tail)];
+  const places = between.some((list) => list.length > mostWords) ? new Set() : shared(...between);
+  return new Set([...a.keys()].filter((i) => i < head || i >= a.length - tail || places.has(i - head)));
 }
 
 function pieces(text) {

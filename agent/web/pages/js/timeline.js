@@ -1,9 +1,11 @@
 // All registrations of a dossier in the order of time, and the choice among them.
 
-import { h, show } from './dom.js';
+import { h, redraw, show } from './dom.js';
 import { badges, fieldList, historyLink } from './registrations.js';
 import { describe } from './resource.js';
 import { collator, date, kind, words } from './words.js';
+
+const atOnce = 100;
 
 /** timeline makes the view once. draw takes the records as they are now; fill shows them where they were drawn unseen. */
 export function timeline() {
@@ -15,15 +17,24 @@ export function timeline() {
   const text = h('input', { type: 'search', 'aria-label': words.dossier.filterText, placeholder: words.dossier.filterText, oninput: () => fill() });
   let entries = [];
   let names = new Map();
+  let most = atOnce;
 
   const fill = () => {
     const wanted = text.value.trim().toLowerCase();
     const shown = entries.filter((r) => (!kinds.value || r.type === kinds.value) && (!people.value || r.heads[0].author === people.value) && (!wanted || r.words.includes(wanted)));
     said.textContent = words.dossier.shown(shown.length);
     const days = new Map();
-    for (const r of shown) days.set(r.day, [...(days.get(r.day) ?? []), r]);
-    show(list, [...days].map(([day, records]) => h('section', { class: 'day', 'aria-label': day ? date(day) : words.dossier.undated },
-      h('h3', {}, day ? date(day) : words.dossier.undated), h('ul', { class: 'registrations' }, records.map((r) => row(r, names))))));
+    for (const r of shown.slice(0, most)) {
+      if (!days.has(r.day)) days.set(r.day, []);
+      days.get(r.day).push(r);
+    }
+    const to = (wanted) => {
+      most = wanted;
+      fill();
+    };
+    redraw(list, [...days].map(([day, records]) => h('section', { class: 'day', 'aria-label': day ? date(day) : words.dossier.undated },
+      h('h3', {}, day ? date(day) : words.dossier.undated), h('ul', { class: 'registrations' }, records.map((r) => row(r, names))))),
+    shown.length > most && h('button', { type: 'button', class: 'button rest', onclick: () => to(most + atOnce), onprinted: () => to(shown.length) }, words.patients.more));
   };
   const draw = (records, who) => {
     names = who;
@@ -33,7 +44,7 @@ export function timeline() {
     }).sort((a, b) => (b.said.when ?? '').localeCompare(a.said.when ?? '') || b.heads[0].event.localeCompare(a.heads[0].event));
     options(kinds, words.dossier.allKinds, new Map(entries.map((r) => [r.type, kind(r.type)])));
     options(people, words.dossier.allPeople, new Map(entries.filter((r) => r.heads[0].author).map((r) => [r.heads[0].author, names.get(r.heads[0].author) ?? r.heads[0].author])));
-    if (!element.hidden && !list.contains(document.activeElement)) fill();
+    if (!element.hidden) fill();
   };
   const element = h('section', { class: 'card section timeline', 'aria-labelledby': 'title-timeline' }, h('h2', { id: 'title-timeline', class: 'spoken' }, words.dossier.timeline), h('div', { class: 'filters' }, kinds, people, text), said, list);
   return { element, draw, fill };

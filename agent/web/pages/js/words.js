@@ -65,7 +65,7 @@ export function reason(text, cause) {
   const said = words.light.reasons[head.replace(/\d+/, '#')];
   const meant = typeof said === 'function' ? said(Number(/\d+/.exec(head)?.[0])) : said;
   if (!meant) return text;
-  return cause && cause.code !== 'other' ? `${meant}. ${problem(cause)}` : head === text ? meant : `${meant}: ${text.slice(head.length + 2)}`;
+  return cause && cause.code !== 'other' ? `${meant}. ${problem(cause)}` : head === text ? meant : words.named(meant, text.slice(head.length + 2));
 }
 
 /** problem says what stands in the way: {code, args}. */
@@ -122,6 +122,13 @@ export function date(value) {
   const utc = new Date(Date.UTC(+year, +month - 1, +(day ?? 1)));
   const options = { timeZone: 'UTC', year: 'numeric', month: 'short', ...(day && { day: 'numeric' }) };
   return new Intl.DateTimeFormat(locale, options).format(utc);
+}
+
+/** dateOnly writes a day in figures, such as 12/03/1957. */
+export function dateOnly(year, month, day) {
+  const utc = new Date(0);
+  utc.setUTCFullYear(+year, +month - 1, +day);
+  return new Intl.DateTimeFormat(locale, { timeZone: 'UTC', year: 'numeric', month: '2-digit', day: '2-digit' }).format(utc);
 }
 
 /** moment writes a time of day, with its date unless that is today; always with it where it must stand alone. */

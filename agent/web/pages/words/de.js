@@ -14,6 +14,7 @@ export default {
   cancel: 'Abbrechen',
   close: 'Schließen',
   unknown: 'unbekannt',
+  named: '{0}: {1}',
   yes: 'ja', no: 'nein',
 
   errors: {
@@ -31,7 +32,7 @@ export default {
     },
   },
 
-  user: { label: 'Sie sind', nobody: 'Benutzer dieses PCs', hint: 'Was Sie eintragen, trägt diesen Namen.' },
+  user: { label: 'Sie sind', nobody: 'PC-Benutzer', hint: 'Was Sie eintragen, trägt diesen Namen.' },
 
   light: {
     online: 'Online', synchronising: 'Synchronisieren', offline: 'Offline', unknown: 'Kein Kontakt',
@@ -115,7 +116,7 @@ export default {
   months: { one: '{0} Monat', other: '{0} Monate' },
 
   dossier: {
-    colleague: '{0} hat diese Akte auch offen, an {1}.', somebody: 'Jemand', colleagueHint: 'Sprechen Sie sich ab, bevor Sie beide dasselbe ändern.',
+    colleague: '{0} hat diese Akte auch offen, an {1}.', colleagueHere: '{0} hat diese Akte auch offen, an diesem PC.', somebody: 'Jemand', colleagueHint: 'Sprechen Sie sich ab, bevor Sie beide dasselbe ändern.',
     safety: 'Sicherheitsangaben', bornOn: 'geboren {0}',
     allergies: 'Allergien',
     noAllergies: 'Keine Allergien eingetragen',
@@ -143,6 +144,7 @@ export default {
     removeText: 'Der Eintrag verschwindet aus der Akte auf jedem PC. Er bleibt im Verlauf.',
     removeConflict: 'Dieser Eintrag hat widersprüchliche Fassungen. Löschen beendet nur die gezeigte; vergleichen und wählen Sie zuerst.',
     removed: 'Gelöscht.',
+    notRemoved: 'Nicht gelöscht',
     changedFirst: 'Dieser Eintrag wurde inzwischen geändert und deshalb nicht gelöscht. Sehen Sie ihn noch einmal an.',
     by: 'von {0}',
     fields: 'Alle Felder',
@@ -164,8 +166,8 @@ export default {
   form: {
     save: 'Speichern', saving: 'Wird gespeichert…', saved: 'Gespeichert.', cancel: 'Abbrechen',
     required: 'Dieses Feld wird gebraucht.',
-    date: 'Schreiben Sie ein Datum als 2026-03-12, oder weniger genau als 2026-03 oder 2026.',
-    dateHint: 'Jahr-Monat-Tag, oder nur was bekannt ist', dateForm: 'JJJJ-MM-TT',
+    date: 'Schreiben Sie ein Datum als 12.03.2026, oder weniger genau als 03/2026 oder 2026.',
+    dateHint: 'Tag, Monat und Jahr, oder nur was bekannt ist', dateForm: 'TT.MM.JJJJ',
     number: 'Die Prüfziffern dieser Nummer stimmen nicht. Sie kann trotzdem gespeichert werden.',
     decimal: 'Schreiben Sie eine Zahl wie 7.2.',
     restored: 'Was Sie früher getippt haben, ist wieder da. Es ist noch nicht gespeichert.',
@@ -173,6 +175,8 @@ export default {
     inConflict: 'Dieser Eintrag hat widersprüchliche Fassungen: Was Sie speichern, ändert nur die gezeigte.',
     nothing: 'Es wurde nichts geändert.',
     failed: 'Nicht gespeichert',
+    typedSince: 'Gespeichert. Was Sie danach getippt haben, steht noch hier und ist noch nicht gespeichert.',
+    throwTitle: 'Wegwerfen, was Sie getippt haben?', throwAway: 'Wegwerfen', goOn: 'Weiterschreiben',
     fields: {
       about: 'Was', holds: 'Stand', from: 'Von', until: 'Bis',
       text: 'Notiz', title: 'Titel', problem: 'Problem', since: 'Seit', clinical: 'Zustand', remark: 'Bemerkung',
@@ -290,7 +294,9 @@ export default {
     do: {
       'withdraw-wish': 'Datenschutz öffnen', 'open-patient': 'Nummer berichtigen', 'record-consent': 'Zustimmung vermerken', 'record-relation': 'Beziehung vermerken', resolve: 'Vergleichen und wählen',
       connect: 'Zum Licht', correct: 'Berichtigen', choose: 'Ansehen und wählen',
+      'set-up-hub': 'Wie man einen einrichtet', 'log-in': 'Ich bin angemeldet: jetzt senden',
     },
+    setUpTitle: 'An diesem PC ist kein Hub eingerichtet', setUpText: 'Wer sich um den PC kümmert, startet carelog mit der Adresse des Hubs neu:', setUpOne: 'Ein PC der Praxis genügt: Er veröffentlicht für alle anderen. Bis dahin geht nichts verloren; was gesendet werden soll, bleibt in dieser Tabelle.',
     publish: 'Jetzt senden', published: 'Der Sumehr wurde gesendet.', noHub: 'An diesem PC ist kein Hub eingerichtet: fragen Sie, wer sich darum kümmert.',
     revoke: 'Vom Hub nehmen', revoked: 'Der Sumehr wurde vom Hub genommen.', revokeTitle: 'Den Sumehr vom Hub nehmen?',
     revokeText: 'Andere Ärzte finden ihn dort nicht mehr. Die Akte ändert sich nicht.',

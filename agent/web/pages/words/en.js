@@ -14,6 +14,7 @@ export default {
   cancel: 'Cancel',
   close: 'Close',
   unknown: 'unknown',
+  named: '{0}: {1}',
   yes: 'yes', no: 'no',
 
   errors: {
@@ -115,7 +116,7 @@ export default {
   months: { one: '{0} month', other: '{0} months' },
 
   dossier: {
-    colleague: '{0} has this dossier open as well, at {1}.', somebody: 'Somebody', colleagueHint: 'Speak with each other before you both change the same.',
+    colleague: '{0} has this dossier open as well, at {1}.', colleagueHere: '{0} has this dossier open as well, at this PC.', somebody: 'Somebody', colleagueHint: 'Speak with each other before you both change the same.',
     safety: 'Safety information', bornOn: 'born {0}',
     allergies: 'Allergies',
     noAllergies: 'No allergies registered',
@@ -143,6 +144,7 @@ export default {
     removeText: 'It disappears from the dossier of every desk. It stays in the history of the record.',
     removeConflict: 'This registration has conflicting versions. Deleting ends only the version shown; compare and choose first.',
     removed: 'Deleted.',
+    notRemoved: 'Not deleted',
     changedFirst: 'This registration was changed meanwhile, so it was not deleted. Look at it again.',
     by: 'by {0}',
     fields: 'All fields',
@@ -164,8 +166,8 @@ export default {
   form: {
     save: 'Save', saving: 'Saving…', saved: 'Saved.', cancel: 'Cancel',
     required: 'This field is needed.',
-    date: 'Write a date as 2026-03-12, or less exactly as 2026-03 or 2026.',
-    dateHint: 'Year-month-day, or only what is known', dateForm: 'YYYY-MM-DD',
+    date: 'Write a date as 12/03/2026, or less exactly as 03/2026 or 2026.',
+    dateHint: 'Day, month and year, or only what is known', dateForm: 'DD/MM/YYYY',
     number: 'The check digits of this number are not right. It can be saved all the same.',
     decimal: 'Write a number such as 7.2.',
     restored: 'What you typed earlier is back. It has not been saved yet.',
@@ -173,6 +175,8 @@ export default {
     inConflict: 'This registration has conflicting versions: what you save changes only the one that is shown.',
     nothing: 'Nothing was changed.',
     failed: 'Not saved',
+    typedSince: 'Saved. What you typed after that is still here, and not saved yet.',
+    throwTitle: 'Throw away what you typed?', throwAway: 'Throw away', goOn: 'Go on writing',
     fields: {
       about: 'What', holds: 'State', from: 'From', until: 'Until',
       text: 'Note', title: 'Title', problem: 'Problem', since: 'Since', clinical: 'State', remark: 'Remark',
@@ -290,7 +294,9 @@ export default {
     do: {
       'withdraw-wish': 'Open privacy', 'open-patient': 'Correct the number', 'record-consent': 'Record consent', 'record-relation': 'Record relation', resolve: 'Compare and choose',
       connect: 'See the light', correct: 'Correct', choose: 'Look and choose',
+      'set-up-hub': 'How to set one up', 'log-in': 'I am logged in: send now',
     },
+    setUpTitle: 'No hub is set up at this PC', setUpText: 'Whoever looks after this PC starts carelog again with the address of the hub:', setUpOne: 'One PC of the practice is enough: it publishes for all the others. Until then nothing is lost; what is to be sent stays in this table.',
     publish: 'Send now', published: 'The Sumehr was sent.', noHub: 'No hub is set up at this PC: ask whoever looks after it.',
     revoke: 'Take from the hub', revoked: 'The Sumehr was taken from the hub.', revokeTitle: 'Take the Sumehr from the hub?',
     revokeText: 'Other doctors no longer find it there. The dossier does not change.',

@@ -14,6 +14,7 @@ export default {
   cancel: 'Annuler',
   close: 'Fermer',
   unknown: 'inconnu',
+  named: '{0} : {1}',
   yes: 'oui', no: 'non',
 
   errors: {
@@ -31,7 +32,7 @@ export default {
     },
   },
 
-  user: { label: 'Vous êtes', nobody: 'Utilisateur de ce PC', hint: 'Ce que vous enregistrez porte ce nom.' },
+  user: { label: 'Vous êtes', nobody: 'Utilisateur du PC', hint: 'Ce que vous enregistrez porte ce nom.' },
 
   light: {
     online: 'En ligne', synchronising: 'Synchronisation', offline: 'Hors ligne', unknown: 'Pas de contact',
@@ -93,7 +94,7 @@ export default {
 
   find: {
     title: 'Chercher un patient', label: 'Nom, date de naissance ou numéro national',
-    hint: 'Flèches pour choisir, Entrée pour ouvrir, Échap pour fermer', open: 'Chercher', none: 'Personne trouvé',
+    hint: 'Flèches pour choisir, Entrée pour ouvrir, Échap pour fermer', open: 'Chercher', none: 'Aucun patient trouvé',
   },
   patients: {
     title: 'Patients',
@@ -104,7 +105,7 @@ export default {
     count: { one: '{0} patient', many: '{0} de patients', other: '{0} patients' },
     more: 'Afficher plus',
     empty: 'Il n’y a pas encore de patients ici.',
-    nobody: 'Personne trouvé pour « {0} ».',
+    nobody: 'Aucun patient trouvé pour « {0} ».',
     arriving: 'carelog lit encore les enregistrements du cabinet ; les patients apparaissent à mesure qu’ils arrivent.',
     perhaps: 'Ce PC n’a pas encore lu tous les enregistrements du cabinet : qui n’est pas trouvé ici peut tout de même être connu.',
     newTitle: 'Nouveau patient',
@@ -115,7 +116,7 @@ export default {
   months: { one: '{0} mois', many: '{0} de mois', other: '{0} mois' },
 
   dossier: {
-    colleague: '{0} a aussi ouvert ce dossier, sur {1}.', somebody: 'Quelqu’un', colleagueHint: 'Parlez-vous avant de modifier la même chose tous les deux.',
+    colleague: '{0} a aussi ouvert ce dossier, sur {1}.', colleagueHere: '{0} a aussi ouvert ce dossier, sur ce PC.', somebody: 'Quelqu’un', colleagueHint: 'Parlez-vous avant de modifier la même chose tous les deux.',
     safety: 'Informations de sécurité', bornOn: 'né(e) le {0}',
     allergies: 'Allergies',
     noAllergies: 'Aucune allergie enregistrée',
@@ -143,6 +144,7 @@ export default {
     removeText: 'Il disparaît du dossier sur tous les PC. Il reste dans l’historique.',
     removeConflict: 'Cet enregistrement a des versions contradictoires. Supprimer ne termine que la version affichée ; comparez et choisissez d’abord.',
     removed: 'Supprimé.',
+    notRemoved: 'Non supprimé',
     changedFirst: 'Cet enregistrement a été modifié entre-temps et n’a donc pas été supprimé. Regardez-le à nouveau.',
     by: 'par {0}',
     fields: 'Tous les champs',
@@ -164,8 +166,8 @@ export default {
   form: {
     save: 'Enregistrer', saving: 'Enregistrement…', saved: 'Enregistré.', cancel: 'Annuler',
     required: 'Ce champ est nécessaire.',
-    date: 'Écrivez une date comme 2026-03-12, ou moins précisément 2026-03 ou 2026.',
-    dateHint: 'Année-mois-jour, ou seulement ce qui est connu', dateForm: 'AAAA-MM-JJ',
+    date: 'Écrivez une date comme 12/03/2026, ou moins précisément 03/2026 ou 2026.',
+    dateHint: 'Jour, mois et année, ou seulement ce qui est connu', dateForm: 'JJ/MM/AAAA',
     number: 'Les chiffres de contrôle de ce numéro ne sont pas corrects. Il peut tout de même être enregistré.',
     decimal: 'Écrivez un nombre comme 7.2.',
     restored: 'Ce que vous aviez tapé est de retour. Ce n’est pas encore enregistré.',
@@ -173,6 +175,8 @@ export default {
     inConflict: 'Cet enregistrement a des versions contradictoires : ce que vous enregistrez ne modifie que celle qui est affichée.',
     nothing: 'Rien n’a été modifié.',
     failed: 'Pas enregistré',
+    typedSince: 'Enregistré. Ce que vous avez tapé ensuite est toujours là, et pas encore enregistré.',
+    throwTitle: 'Jeter ce que vous avez tapé ?', throwAway: 'Jeter', goOn: 'Continuer à écrire',
     fields: {
       about: 'Objet', holds: 'État', from: 'Du', until: 'Au',
       text: 'Note', title: 'Titre', problem: 'Problème', since: 'Depuis', clinical: 'État', remark: 'Remarque',
@@ -290,7 +294,9 @@ export default {
     do: {
       'withdraw-wish': 'Ouvrir la vie privée', 'open-patient': 'Corriger le NISS', 'record-consent': 'Noter le consentement', 'record-relation': 'Noter la relation', resolve: 'Comparer et choisir',
       connect: 'Voir le voyant', correct: 'Corriger', choose: 'Examiner et choisir',
+      'set-up-hub': 'Comment en configurer un', 'log-in': 'Je suis connecté : envoyer maintenant',
     },
+    setUpTitle: 'Aucun hub n’est configuré sur ce PC', setUpText: 'La personne qui s’occupe de ce PC redémarre carelog avec l’adresse du hub :', setUpOne: 'Un seul PC du cabinet suffit : il publie pour tous les autres. D’ici là rien n’est perdu ; ce qui doit être envoyé reste dans ce tableau.',
     publish: 'Envoyer maintenant', published: 'Le Sumehr a été envoyé.', noHub: 'Aucun hub n’est configuré sur ce PC : demandez à la personne qui s’en occupe.',
     revoke: 'Retirer du hub', revoked: 'Le Sumehr a été retiré du hub.', revokeTitle: 'Retirer le Sumehr du hub ?',
     revokeText: 'Les autres médecins ne l’y trouvent plus. Le dossier ne change pas.',

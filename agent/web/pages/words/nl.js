@@ -14,6 +14,7 @@ export default {
   cancel: 'Annuleren',
   close: 'Sluiten',
   unknown: 'onbekend',
+  named: '{0}: {1}',
   yes: 'ja', no: 'nee',
 
   errors: {
@@ -31,7 +32,7 @@ export default {
     },
   },
 
-  user: { label: 'U bent', nobody: 'Gebruiker van deze pc', hint: 'Wat u registreert, draagt deze naam.' },
+  user: { label: 'U bent', nobody: 'Pc-gebruiker', hint: 'Wat u registreert, draagt deze naam.' },
 
   light: {
     online: 'Online', synchronising: 'Synchroniseren', offline: 'Offline', unknown: 'Geen contact',
@@ -115,7 +116,7 @@ export default {
   months: { one: '{0} maand', other: '{0} maanden' },
 
   dossier: {
-    colleague: '{0} heeft dit dossier ook open, op {1}.', somebody: 'Iemand', colleagueHint: 'Spreek even af voor u beiden hetzelfde wijzigt.',
+    colleague: '{0} heeft dit dossier ook open, op {1}.', colleagueHere: '{0} heeft dit dossier ook open, op deze pc.', somebody: 'Iemand', colleagueHint: 'Spreek even af voor u beiden hetzelfde wijzigt.',
     safety: 'Veiligheidsinformatie', bornOn: 'geboren {0}',
     allergies: 'Allergieën',
     noAllergies: 'Geen allergieën geregistreerd',
@@ -143,6 +144,7 @@ export default {
     removeText: 'Ze verdwijnt uit het dossier op elke pc. Ze blijft in de geschiedenis.',
     removeConflict: 'Deze registratie heeft versies die elkaar tegenspreken. Verwijderen beëindigt alleen de getoonde versie; vergelijk en kies eerst.',
     removed: 'Verwijderd.',
+    notRemoved: 'Niet verwijderd',
     changedFirst: 'Deze registratie werd intussen gewijzigd en dus niet verwijderd. Bekijk ze opnieuw.',
     by: 'door {0}',
     fields: 'Alle velden',
@@ -164,8 +166,8 @@ export default {
   form: {
     save: 'Opslaan', saving: 'Opslaan…', saved: 'Opgeslagen.', cancel: 'Annuleren',
     required: 'Dit veld is nodig.',
-    date: 'Schrijf een datum als 2026-03-12, of minder precies als 2026-03 of 2026.',
-    dateHint: 'Jaar-maand-dag, of alleen wat gekend is', dateForm: 'JJJJ-MM-DD',
+    date: 'Schrijf een datum als 12/03/2026, of minder precies als 03/2026 of 2026.',
+    dateHint: 'Dag, maand en jaar, of alleen wat gekend is', dateForm: 'DD/MM/JJJJ',
     number: 'De controlecijfers van dit nummer kloppen niet. Het kan toch worden opgeslagen.',
     decimal: 'Schrijf een getal zoals 7.2.',
     restored: 'Wat u eerder typte, is terug. Het is nog niet opgeslagen.',
@@ -173,6 +175,8 @@ export default {
     inConflict: 'Deze registratie heeft versies die elkaar tegenspreken: wat u opslaat, wijzigt alleen de getoonde.',
     nothing: 'Er werd niets gewijzigd.',
     failed: 'Niet opgeslagen',
+    typedSince: 'Opgeslagen. Wat u daarna typte, staat er nog en is nog niet opgeslagen.',
+    throwTitle: 'Weggooien wat u typte?', throwAway: 'Weggooien', goOn: 'Verder schrijven',
     fields: {
       about: 'Wat', holds: 'Toestand', from: 'Van', until: 'Tot',
       text: 'Notitie', title: 'Titel', problem: 'Probleem', since: 'Sinds', clinical: 'Toestand', remark: 'Opmerking',
@@ -290,7 +294,9 @@ export default {
     do: {
       'withdraw-wish': 'Privacy openen', 'open-patient': 'INSZ verbeteren', 'record-consent': 'Toestemming noteren', 'record-relation': 'Relatie noteren', resolve: 'Vergelijken en kiezen',
       connect: 'Naar het lampje', correct: 'Verbeteren', choose: 'Bekijken en kiezen',
+      'set-up-hub': 'Hoe stel ik er een in?', 'log-in': 'Ik ben aangemeld: nu verzenden',
     },
+    setUpTitle: 'Op deze pc is geen hub ingesteld', setUpText: 'Wie de pc beheert, start carelog opnieuw met het adres van de hub:', setUpOne: 'Eén pc van de praktijk volstaat: die publiceert voor alle andere. Tot dan gaat niets verloren; wat verzonden moet worden, blijft in deze tabel.',
     publish: 'Nu verzenden', published: 'De Sumehr is verzonden.', noHub: 'Op deze pc is geen hub ingesteld: vraag het aan wie de pc beheert.',
     revoke: 'Van de hub halen', revoked: 'De Sumehr is van de hub gehaald.', revokeTitle: 'De Sumehr van de hub halen?',
     revokeText: 'Andere artsen vinden ze daar dan niet meer. Aan het dossier verandert niets.',
