@@ -19,8 +19,15 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// objectChunk is how an object is cut: each piece is synced on its own.
-const objectChunk = 512 << 10
+// objectChunk is how an object is cut: each piece is synced on its own. objectAhead is how
+// many of them are on their way to a reader at once: several objects are read side by side.
+const (
+	objectChunk = 128 << 10
+	objectAhead = 2
+)
+
+// objectPatience leaves a slow line the time for the pieces that are under way at once.
+const objectPatience = patience + objectAhead*objectChunk/slowestLine*time.Second
 
 // objectAttempts bounds how often an object is looked for, or announced, while others
 // change it.
@@ -174,7 +181,7 @@ func (l *Log) objectData(ctx context.Context, info objectInfo, into []byte) ([]b
 	}
 	data := slices.Grow(into[:0], int(info.Size))
 	if chunks := 0; info.Chunks > 0 {
-		for s, err := range l.span(ctx, streamSnapshots, objectChunks+info.ID, 1, info.sequence, true) {
+		for s, err := range l.span(ctx, delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: 1, patience: objectPatience, most: objectAhead}, info.sequence, true) {
 			if err != nil {
 				return nil, err
 			}
