@@ -50,6 +50,10 @@ func (a *Agent) align(ctx context.Context) error {
 // projection a moment before it is out of the outbox, and a kill can come between.
 func (a *Agent) confirmArrived(ctx context.Context, inLog events.Chain) error {
 	for {
+		first, err := a.outbox.Pending(ctx, 0, 1)
+		if err != nil || len(first) == 0 || first[0].Counter >= inLog.Counter {
+			return err // and so is all that comes after it
+		}
 		pending, err := a.outbox.Pending(ctx, 0, events.MaxBatch)
 		if err != nil {
 			return err

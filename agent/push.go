@@ -29,9 +29,10 @@ const (
 
 // push sends what is queued, in the order of the chain, keys first. The log must
 // have been read to its end: what had arrived after all is then out of the outbox.
-func (a *Agent) push(ctx context.Context, log Log) error {
+func (a *Agent) push(ctx context.Context, log Log) (err error) {
 	a.owesKeys.Store(true) // what an earlier session sent may be lost again
-	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now()}
+	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now(), noted: func() error { return nil }}
+	defer func() { err = errors.Join(err, p.noted()) }()
 	p.wake = a.replica.Rest()
 	defer p.wake()
 	defer log.Announce(nil)
@@ -40,8 +41,10 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 		a.setBusy(false)
 	}).Stop()
 	ahead := make(chan part, 1)
-	go func() { ahead <- p.read(ctx, 0, min(firstPush, a.config.PushBatch)) }()
-	err := a.pushKeys(ctx, log)
+	// It is announced while the keys are on their way: nothing of it is stored before its
+	// end is sent, which is when the server has them.
+	go func() { ahead <- p.announce(p.read(ctx, 0, min(firstPush, a.config.PushBatch)), nil) }()
+	err = a.pushKeys(ctx, log)
 	next := <-ahead
 	if err != nil {
 		return err
@@ -58,7 +61,6 @@ func (a *Agent) push(ctx context.Context, log Log) error {
 		a.setLight(light.Synchronising, reasonSending, &light.Activity{
 			Kind: light.Push, Done: p.done, Total: total, ETASeconds: remaining(a.config.Now().Sub(p.began), p.done, total),
 		})
-		var err error
 		if next, err = p.step(ctx, next); err != nil {
 			return err
 		}
@@ -70,8 +72,9 @@ type pusher struct {
 	agent *Agent
 	log   Log
 	began time.Time
-	wake  func() // lets the reading go on
-	done  uint64 // events that the server has taken
+	wake  func()       // lets the reading go on
+	done  uint64       // events that the server has taken
+	noted func() error // waits until the outbox knows of the batch that was stored last
 
 	// ends is where each dossier ends, by subject: as it had been read when this push
 	// came to it, and since then as the server's answers say. A place stands here only
@@ -133,17 +136,17 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 		if err := p.reach(ctx, next.behind); err != nil {
 			return part{}, err
 		}
-		return p.read(ctx, 0, p.agent.config.PushBatch), nil
+		return p.again(ctx)
 	}
 	batch, orphan, err := p.cut(next.entries)
 	if err != nil {
 		return part{}, err
 	}
 	if orphan != nil {
-		if err := p.agent.setAside(ctx, batch, orphan.Reason); err != nil {
+		if err := errors.Join(p.noted(), p.agent.setAside(ctx, batch, orphan.Reason)); err != nil {
 			return part{}, err
 		}
-		return p.read(ctx, 0, p.agent.config.PushBatch), nil
+		return p.again(ctx)
 	}
 	list := next.announced
 	if len(list) != len(batch) {
@@ -153,10 +156,22 @@ func (p *pusher) step(ctx context.Context, next part) (part, error) {
 	go func() { ahead <- p.announce(p.read(ctx, batch[len(batch)-1].Counter, p.agent.config.PushBatch), batch) }() // p does not change meanwhile
 	first, err := p.log.AppendBatch(ctx, list)
 	following := <-ahead
+	if failed := p.noted(); failed != nil {
+		return part{}, failed
+	}
 	if err == nil {
-		return following, p.stored(ctx, batch, first)
+		p.stored(ctx, batch, first)
+		return following, nil
 	}
 	if err := p.failed(ctx, batch, list, err); err != nil {
+		return part{}, err
+	}
+	return p.again(ctx)
+}
+
+// again reads what comes next from what the server has not taken.
+func (p *pusher) again(ctx context.Context) (part, error) {
+	if err := p.noted(); err != nil {
 		return part{}, err
 	}
 	return p.read(ctx, 0, p.agent.config.PushBatch), nil
@@ -309,9 +324,8 @@ func (p *pusher) appending(batch []outbox.Entry, ends map[string]uint64, met map
 }
 
 // stored notes a batch that the server has taken. It leaves the outbox when the replica
-// reads it in the log.
-func (p *pusher) stored(ctx context.Context, batch []outbox.Entry, first uint64) error {
-	defer p.agent.changed.fire()
+// reads it in the log. The outbox learns of it beside the next batch.
+func (p *pusher) stored(ctx context.Context, batch []outbox.Entry, first uint64) {
 	counters := make([]uint64, len(batch))
 	for i, e := range batch {
 		counters[i] = e.Counter
@@ -319,7 +333,10 @@ func (p *pusher) stored(ctx context.Context, batch []outbox.Entry, first uint64)
 	}
 	p.done += uint64(len(batch))
 	p.tries, p.size = 0, min(2*p.size, p.agent.config.PushBatch)
-	return p.agent.outbox.Sent(context.WithoutCancel(ctx), first, counters...)
+	p.noted = beside(func() error {
+		defer p.agent.changed.fire()
+		return p.agent.outbox.Sent(context.WithoutCancel(ctx), first, counters...)
+	})
 }
 
 // failed sees to what kept a batch from being stored; nil where the rest can go on.

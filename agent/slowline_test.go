@@ -17,18 +17,21 @@ import (
 )
 
 // The first read over a line of 1 Mbit/s, and over one that loses a segment in twenty,
-// ends as over a good one, and a dossier is opened before it does.
+// ends as over a good one, and a dossier is opened before it does. The log takes longer
+// than a line may be silent.
 func TestTheFirstReadOverABadLine(t *testing.T) {
-	chance := rand.New(rand.NewPCG(1, 1))
+	t.Parallel()
 	for name, spoil := range map[string]func(*brokertest.Device){
 		"1 Mbit/s": func(d *brokertest.Device) { d.Bandwidth(1_000_000) },
 		"5 % lost": func(d *brokertest.Device) { d.Loss(0.05, 200*time.Millisecond, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			chance := rand.New(rand.NewPCG(1, 1))
 			p := newPractice(t)
 			one := p.desk("one")
 			one.AwaitGreen()
-			drafts := make([]agent.Draft, 0, 300)
+			drafts := make([]agent.Draft, 0, 1000)
 			for i := range cap(drafts) {
 				patient := fmt.Sprintf("p%d", i/5)
 				record := agenttest.Condition(fmt.Sprintf("c%d", i))

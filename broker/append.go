@@ -144,7 +144,7 @@ func (l line) Subject(ctx context.Context, subject string, after uint64) iter.Se
 		if !yield(next, nil) || next.Sequence >= last.Sequence {
 			return
 		}
-		for s, err := range l.span(ctx, streamRecords, subject, next.Sequence+1, last.Sequence, true) {
+		for s, err := range l.span(ctx, delivery{stream: streamRecords, subject: subject, from: next.Sequence + 1}, last.Sequence, true) {
 			if err != nil {
 				fail(err)
 				return

@@ -54,7 +54,7 @@ func (l line) End(ctx context.Context, subject string) (events.Stored, error) {
 
 // Span reads a part of the log.
 func (l line) Span(ctx context.Context, from, to uint64) iter.Seq2[events.Stored, error] {
-	return l.span(ctx, streamRecords, events.Subjects(l.practice), from, to, false)
+	return l.span(ctx, delivery{stream: streamRecords, subject: events.Subjects(l.practice), from: from}, to, false)
 }
 
 // Announce sends all but the last message of a batch ahead, so that they are there when

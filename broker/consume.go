@@ -17,11 +17,12 @@ import (
 // that should have come.
 var errIdle = errors.New("the server delivers nothing more")
 
-// Bounds of one delivery. What is under way to a slow reader is bounded by bytes
-// as well as by number, since a message can have up to 1 MiB.
+// Bounds of one delivery. What is under way to a reader is bounded by bytes as well as by
+// number, since a message can have up to 1 MiB. All of it is ahead of every answer and of
+// the signs of life: on a line of 1 Mbit/s, 1 MiB for 8 seconds.
 const (
-	pullMessages   = 2000
-	pullBytes      = 8 << 20
+	pullMessages   = 1000
+	pullBytes      = 5 << 18
 	pullExpiry     = 30 * time.Second
 	pullHeartbeat  = 5 * time.Second
 	consumerExpiry = time.Minute // without a pull: the server then removes the consumer
@@ -31,7 +32,8 @@ const (
 type delivery struct {
 	stream, subject string
 	from            uint64
-	patience        time.Duration // 0: for ever
+	patience        time.Duration // 0: for ever; longer while the line is busy, see impatience
+	most            int           // messages under way; 0: as usual
 }
 
 // consume makes a consumer and gives its messages to each until each wants no more
@@ -49,8 +51,7 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 	asking, done := context.WithCancelCause(live)
 	defer done(nil)
 	defer l.link.onDenied(l.api+"CONSUMER.CREATE."+d.stream+"."+name+"."+d.subject, done)()
-	timer := time.AfterFunc(l.timeout, func() { done(fmt.Errorf("%w: no answer within %v", events.ErrOffline, l.timeout)) })
-	defer timer.Stop()
+	defer l.impatience(l.timeout, func(err error) { done(fmt.Errorf("%w: %w", events.ErrOffline, err)) })()
 	consumer, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
 		Name:              name,
 		FilterSubject:     d.subject,
@@ -68,20 +69,22 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 		return fmt.Errorf("make a consumer of %s: %w", d.stream, err)
 	}
 	defer l.removeConsumer(session, d.stream, name)
-	return deliver(live, consumer, d, each)
+	return l.deliver(live, consumer, d, each)
 }
 
 // deliver passes on what a consumer delivers.
-func deliver(live context.Context, consumer jetstream.Consumer, d delivery, each func(events.Stored) (bool, error)) error {
-	messages, err := consumer.Messages(
-		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
-		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+func (l *Log) deliver(live context.Context, consumer jetstream.Consumer, d delivery, each func(events.Stored) (bool, error)) error {
+	bounds := jetstream.PullMessagesOpt(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes))
+	if d.most > 0 {
+		bounds = jetstream.PullMaxMessages(d.most)
+	}
+	messages, err := consumer.Messages(bounds, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return fmt.Errorf("pull from a consumer of %s: %w", d.stream, err)
 	}
 	defer messages.Stop()
 	for count := uint64(1); ; count++ {
-		m, err := next(live, messages, d.patience)
+		m, err := l.next(live, messages, d.patience)
 		if err != nil {
 			return err
 		}
@@ -104,12 +107,13 @@ func deliver(live context.Context, consumer jetstream.Consumer, d delivery, each
 }
 
 // next waits for one message.
-func next(live context.Context, messages jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
+func (l *Log) next(live context.Context, messages jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
 	waiting := live
 	if patience > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeoutCause(live, patience, errIdle)
-		defer cancel()
+		var cancel context.CancelCauseFunc
+		waiting, cancel = context.WithCancelCause(live)
+		defer cancel(nil)
+		defer l.impatience(patience, func(error) { cancel(errIdle) })()
 	}
 	m, err := messages.Next(jetstream.NextContext(waiting))
 	if err != nil && waiting.Err() != nil {

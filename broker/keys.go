@@ -194,7 +194,7 @@ func (l *Log) all(ctx context.Context, stream, subject string, after uint64) ite
 			return
 		}
 		if yield(next, nil) && next.Sequence < last.Sequence {
-			l.span(ctx, stream, subject, next.Sequence+1, last.Sequence, true)(yield)
+			l.span(ctx, delivery{stream: stream, subject: subject, from: next.Sequence + 1}, last.Sequence, true)(yield)
 		}
 	}
 }

@@ -40,9 +40,10 @@ type link struct {
 }
 
 // Bounds of a connection. A line that is dead without being closed is noticed
-// after at most two pings.
+// after at most pingsLost pings; on a slow one, an answer waits behind all that is under way.
 const (
 	pingInterval     = 5 * time.Second
+	pingsLost        = 3
 	reconnectFirst   = 50 * time.Millisecond
 	reconnectLongest = 3 * time.Second
 )
@@ -60,7 +61,7 @@ func dial(c Config) (*link, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.CustomReconnectDelay(l.beforeRetry),
 		nats.PingInterval(pingInterval),
-		nats.MaxPingsOutstanding(2),
+		nats.MaxPingsOutstanding(pingsLost),
 		nats.ConnectHandler(func(*nats.Conn) { l.up() }),
 		nats.ReconnectHandler(func(*nats.Conn) { l.up() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { l.down(err) }),

@@ -60,6 +60,7 @@ type Log struct {
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
 	announced        announced
+	pace             pace
 	opened           openedWord
 
 	close sync.Once

@@ -19,8 +19,18 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// objectChunk is how an object is cut: each piece is synced on its own.
-const objectChunk = 512 << 10
+// objectChunk is how an object is cut: each piece is synced on its own. objectAhead is how
+// many of them are on their way to a reader at once, also where several objects are read
+// side by side over a slow line; on a fast one it is what comes in objectUnderWay.
+const (
+	objectChunk     = 128 << 10
+	objectAhead     = 2
+	objectAheadFast = 64
+	objectUnderWay  = time.Second
+)
+
+// objectPatience leaves a slow line the time for the pieces that are under way at once.
+const objectPatience = patience + objectAhead*objectChunk/slowestLine*time.Second
 
 // objectAttempts bounds how often an object is looked for, or announced, while others
 // change it.
@@ -173,8 +183,10 @@ func (l *Log) objectData(ctx context.Context, info objectInfo, into []byte) ([]b
 		return nil, &events.DamagedError{Name: info.Name, Reason: "its size is none of an object"}
 	}
 	data := slices.Grow(into[:0], int(info.Size))
+	session, began, whole := l.link.current(), time.Now(), 0
+	defer func() { l.pace.note(session, whole, time.Since(began)) }()
 	if chunks := 0; info.Chunks > 0 {
-		for s, err := range l.span(ctx, streamSnapshots, objectChunks+info.ID, 1, info.sequence, true) {
+		for s, err := range l.span(ctx, delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: 1, patience: objectPatience, most: l.pace.most(session)}, info.sequence, true) {
 			if err != nil {
 				return nil, err
 			}
@@ -193,6 +205,7 @@ func (l *Log) objectData(ctx context.Context, info objectInfo, into []byte) ([]b
 	if int64(len(data)) != info.Size {
 		return nil, &events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"}
 	}
+	whole = len(data)
 	return data, nil
 }
 

@@ -16,7 +16,7 @@ func TestObjectUnknown(t *testing.T) {
 	l := d.Connect()
 	for i, fault := range []func(){d.LoseObjectSend, d.LoseObjectAck, func() {}} {
 		fault()
-		data := bytes.Repeat([]byte{byte(i)}, 1<<20)
+		data := bytes.Repeat([]byte{byte(i)}, 256<<10)
 		if err := l.PutObject(t.Context(), "a", data); err != nil {
 			t.Fatal(err)
 		}

@@ -135,12 +135,15 @@ func (r *reader) confirm(ctx context.Context, sequence uint64) error {
 // before it asks the leader again.
 const patience = time.Second
 
-// span reads a subject (wildcards allowed) of a stream from one sequence to another,
-// both included, and ends there, or earlier where the leader has nothing more. Where the
-// last one is known to be there, nothing is asked for before the delivery begins.
-func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64, there bool) iter.Seq2[events.Stored, error] {
+// span reads a subject (wildcards allowed) of a stream from where a delivery begins to a
+// sequence, both included, and ends there, or earlier where the leader has nothing more.
+// Where the last one is known to be there, nothing is asked for before the delivery begins.
+func (l *Log) span(ctx context.Context, d delivery, to uint64, there bool) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
-		stopped, next := false, from
+		stopped, next := false, d.from
+		if d.patience == 0 {
+			d.patience = patience
+		}
 		each := func(s events.Stored) (bool, error) {
 			if stopped = !yield(s, nil); stopped {
 				return false, nil
@@ -152,7 +155,7 @@ func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64,
 			before := next
 			var err error
 			if !there || failures > 0 {
-				_, err = l.get(ctx, stream, getRequest{Sequence: next, NextFor: subject})
+				_, err = l.get(ctx, d.stream, getRequest{Sequence: next, NextFor: d.subject})
 			}
 			if errors.Is(err, events.ErrNoMessage) {
 				return
@@ -162,7 +165,8 @@ func (l *Log) span(ctx context.Context, stream, subject string, from, to uint64,
 				if session == nil {
 					err = events.ErrOffline
 				} else {
-					err = l.consume(ctx, session, delivery{stream, subject, next, patience}, each)
+					d.from = next
+					err = l.consume(ctx, session, d, each)
 				}
 			}
 			if next > before {

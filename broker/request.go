@@ -15,8 +15,35 @@ import (
 // errNotSent says that a message did not leave this process.
 var errNotSent = errors.New("nothing was sent")
 
+// A line that carried busyLine bytes while an answer was waited for is busy: the answer may
+// stand behind what others on it asked for. Of that there are lineBytes at most.
+const (
+	busyLine  = 32 << 10
+	lineBytes = 1 << 20
+)
+
+// impatience calls giveUp when nothing was heard for so long, until stop is called. As long
+// as the line is busy it is waited on, but no longer than a slow line takes for what can
+// be under way.
+func (l *Log) impatience(patience time.Duration, giveUp context.CancelCauseFunc) (stop func()) {
+	conn, began := l.link.conn.Load(), time.Now()
+	seen := conn.Stats().InBytes
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Hour, func() {
+		now := conn.Stats().InBytes
+		if now-seen >= busyLine && time.Since(began) < patience+lineBytes/slowestLine*time.Second {
+			seen = now
+			timer.Reset(patience)
+			return
+		}
+		giveUp(fmt.Errorf("no answer within %v", time.Since(began).Round(time.Millisecond)))
+	})
+	timer.Reset(patience) // now that the function knows it
+	return func() { timer.Stop() }
+}
+
 // exchange sends one message and waits for its answer: as long as the session
-// lasts, and no longer than the timeout. It never sends twice. Errors: errNotSent
+// lasts, and no longer than the timeout, or longer on a busy line. It never sends twice. Errors: errNotSent
 // (wrapping why), *events.RefusedError where the server does not allow it,
 // otherwise the message may have arrived.
 func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
@@ -36,8 +63,7 @@ func (l *Log) exchangeWithin(ctx context.Context, m *nats.Msg, patience time.Dur
 	defer cancel(nil)
 	defer l.link.onDenied(m.Subject, cancel)()
 	defer context.AfterFunc(session, func() { cancel(errDisconnected) })()
-	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no answer within %v", patience)) })
-	defer timer.Stop()
+	defer l.impatience(patience, cancel)()
 	answer, err := l.link.conn.Load().RequestMsgWithContext(waiting, m)
 	return answer, sendError(err, waiting)
 }

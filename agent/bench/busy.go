@@ -32,7 +32,7 @@ func measureBusy(ctx context.Context, g *ground, report func(Figure) error) (err
 	if err := l.turn(ctx, warming); err != nil {
 		return err
 	}
-	l.ours, l.limit = nil, nil
+	l.ours, l.limit, l.stalls = nil, nil, true
 	for range g.Rounds {
 		if err := g.busyTurn(ctx, l, g.Samples/g.Rounds); err != nil {
 			return err

@@ -50,6 +50,10 @@ type live struct {
 	subject       string
 	deliveries    jetstream.MessagesContext
 
+	// stalls says that a server may be too busy to answer within a desk's patience: the
+	// change is then queued, and the time goes on until the other desk has it.
+	stalls bool
+
 	ours, limit series
 }
 
@@ -157,8 +161,9 @@ func (l *live) pass(ctx context.Context, d agent.Draft) (events.Message, error) 
 	go func() { arrived <- l.watch(ctx, d.Record) }()
 	began := time.Now()
 	written, err := l.here.Write(ctx, d)
-	if err == nil && written.Queued() {
-		err = fmt.Errorf("the change of %s was queued, though the light was green", d.Record)
+	if err == nil && written.Queued() && !l.stalls {
+		is, failed := l.here.Status(ctx)
+		err = fmt.Errorf("the change of %s was queued, though the light had been green; after it, it is %s: %s (%v)", d.Record, is.Color, is.Reason, failed)
 	}
 	if err != nil {
 		return events.Message{}, err
