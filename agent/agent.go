@@ -47,6 +47,7 @@ type Agent struct {
 	choice      *signal // to work offline or online
 	work        *signal // something waits in the outbox, or somebody wants a proof
 	proved      *signal // the light was found green once more
+	proofs      proofs
 	opened      time.Time
 	ahead       ahead
 	busy        busy

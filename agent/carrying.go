@@ -16,9 +16,19 @@ func (a *Agent) enqueueKeyed(ctx context.Context, e *events.Event, made *newKeys
 		return err
 	}
 	if err := a.keepKeys(ctx, made); err != nil {
-		return errors.Join(err, a.outbox.Withdraw(ctx, e))
+		return errors.Join(err, a.withdraw(ctx, e))
 	}
 	return nil
+}
+
+// withdraw takes changes out of the outbox that are not to stand. Where that fails they are
+// still there: nothing may overtake them.
+func (a *Agent) withdraw(ctx context.Context, list ...*events.Event) error {
+	err := a.outbox.Withdraw(ctx, list...)
+	if err != nil {
+		a.queued()
+	}
+	return err
 }
 
 // carryOut brings a change into the outbox, where it is not there yet, and sends it or
@@ -28,7 +38,8 @@ func (a *Agent) enqueueKeyed(ctx context.Context, e *events.Event, made *newKeys
 func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, enqueued bool) (Written, error) {
 	w := Written{ID: e.ID}
 	online := a.live != nil
-	p := a.project(ctx, projections.Entry{Event: e, Body: body})
+	entry := projections.Entry{Event: e, Body: body}
+	p := a.project(ctx, entry)
 	if !enqueued {
 		if err := a.outbox.Enqueue(ctx, nil, e); err != nil {
 			p.undo(err)
@@ -44,9 +55,9 @@ func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, afte
 	}
 	switch unseen := p.keep(); {
 	case unseen != nil && !online:
-		return Written{}, errors.Join(unseen, a.outbox.Withdraw(ctx, e))
+		return Written{}, errors.Join(unseen, a.withdraw(ctx, e))
 	case unseen != nil:
-		a.warnUnshown(unseen)
+		a.showLater(unseen, entry) // the server may have it: it stays
 	default:
 		w.Arrived = p.arrived
 	}
@@ -133,8 +144,7 @@ func (a *Agent) readUpTo(ctx context.Context, sequence uint64) error {
 
 // refuse takes back a change that the server did not store, and says what stands.
 func (a *Agent) refuse(ctx context.Context, e *events.Event, cause error) error {
-	if err := a.outbox.Withdraw(ctx, e); err != nil {
-		a.queued() // it is still there, and nothing may overtake it
+	if err := a.withdraw(ctx, e); err != nil {
 		return errors.Join(cause, err)
 	}
 	var stale *events.StaleError

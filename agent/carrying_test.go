@@ -16,9 +16,16 @@ import (
 // breakProjection lets the projection of a running desk take nothing in any more.
 func breakProjection(t *testing.T, d *agenttest.Desk) (mend func()) {
 	t.Helper()
+	return breakTable(t, d, agent.ProjectionFile, "INSERT", "event")
+}
+
+// breakTable lets one kind of change of a table fail, in a file of a running desk, as on a
+// disk that is full.
+func breakTable(t *testing.T, d *agenttest.Desk, file, change, table string) (mend func()) {
+	t.Helper()
 	run := func(text string) {
 		t.Helper()
-		db, err := sql.Open("sqlite", filepath.Join(d.Config.Data, agent.ProjectionFile)+"?_pragma=busy_timeout(5000)")
+		db, err := sql.Open("sqlite", filepath.Join(d.Config.Data, file)+"?_pragma=busy_timeout(5000)")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +36,7 @@ func breakProjection(t *testing.T, d *agenttest.Desk) (mend func()) {
 			t.Fatal(err)
 		}
 	}
-	run("CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'broken'); END")
+	run("CREATE TRIGGER broken BEFORE " + change + " ON " + table + " BEGIN SELECT RAISE(ABORT, 'broken'); END")
 	return func() { run("DROP TRIGGER broken") }
 }
 

@@ -19,7 +19,8 @@ type Outcome struct {
 
 // WriteMany makes many changes at the price of one: they are in the outbox when it
 // returns, and go to the server from there. A draft without parents goes on top of
-// what stands. The error is for what keeps all from being written.
+// what stands. The error is for what keeps the rest from being written: where a record
+// comes twice, what stands before its second change may be written already.
 func (a *Agent) WriteMany(ctx context.Context, drafts []Draft) ([]Outcome, error) {
 	var outcomes []Outcome
 	a.needAll(ctx, drafts)
@@ -79,13 +80,16 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	defer a.queued()
 	defer a.changed.fire()
-	if err := a.keepKeys(ctx, made); err != nil {
-		return err
+	err := a.keepKeys(ctx, made)
+	if err == nil {
+		_, err = a.store.Apply(ctx, batch)
 	}
-	_, err := a.store.Apply(ctx, batch)
-	return err
+	if err != nil {
+		return errors.Join(ofDisk(err), a.withdraw(ctx, list...))
+	}
+	a.queued()
+	return nil
 }
 
 func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, made *newKeys) (e *events.Event, unchanged bool, err error) {

@@ -36,8 +36,7 @@ func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *proj
 		}
 		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before, Later: true, Arrives: &p.arrived})
 		if stands && p.failed != nil {
-			a.unshown = append(a.unshown, entries...)
-			a.warnUnshown(p.failed)
+			a.showLater(p.failed, entries...)
 		}
 	}()
 	return p
@@ -92,8 +91,9 @@ func ofDisk(err error) error {
 
 const warnUnshown = "projection-failed"
 
-// warnUnshown tells of a change that is safe and that the projection could not take in: it
-// is shown before the next change is made, or when the log or the outbox is read again.
-func (a *Agent) warnUnshown(cause error) {
+// showLater keeps changes that are safe and that the projection could not take in: they are
+// shown before the next change is made, or when the log or the outbox is read again.
+func (a *Agent) showLater(cause error, entries ...projections.Entry) {
+	a.unshown = append(a.unshown, entries...)
 	a.warn(warnUnshown, "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
 }

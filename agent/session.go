@@ -17,6 +17,8 @@ import (
 const (
 	// liveLag is how many events behind a desk may be before its light blinks.
 	liveLag = 100
+	// liveLate is for how long it may be.
+	liveLate = 2 * time.Second
 	// positionEvery is how often a device states its position to the others.
 	positionEvery = 10 * time.Second
 )
@@ -282,7 +284,7 @@ func (a *Agent) leaveLive(s *session) {
 // prove compares both ends and sets the light accordingly: green is a proof.
 func (s *session) prove(ctx context.Context) error {
 	a := s.agent
-	began := a.config.Now().UTC()
+	began, wanted := a.config.Now().UTC(), a.proofs.asked.Load()
 	var stated []events.SignedPosition
 	asked := beside(func() (err error) {
 		stated, err = s.log.Positions(ctx)
@@ -322,7 +324,7 @@ func (s *session) prove(ctx context.Context) error {
 	if err := s.openLate(ctx); err != nil {
 		return err
 	}
-	if err := s.green(ctx, began, position); err != nil {
+	if err := s.green(ctx, began, wanted, position); err != nil {
 		return err
 	}
 	return s.state(ctx, position, stream)
@@ -362,9 +364,10 @@ func (s *session) contradicted(c *replica.Contradiction) error {
 	return fmt.Errorf("read the log again: %s", c.Text)
 }
 
-// green turns the light on by a proof that began at a time and found us at a position,
-// unless something was queued since: then the light is looked at again after the push.
-func (s *session) green(ctx context.Context, began time.Time, at events.Position) error {
+// green turns the light on by a proof that began at a time, for all who had asked for one by
+// then, and found us at a position; unless something was queued since: then the light is
+// looked at again after the push.
+func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at events.Position) error {
 	a := s.agent
 	if err := a.lockWriting(ctx); err != nil {
 		return err
@@ -388,17 +391,25 @@ func (s *session) green(ctx context.Context, began time.Time, at events.Position
 		a.setLight(light.Synchronising, reasonAttachments(owed), nil)
 		return nil
 	}
+	a.proofs.given.Store(wanted)
 	a.setLight(light.Online, reasonSafe, nil)
 	a.proved.fire()
 	return nil
 }
 
 // lag handles a desk that is behind while live: a few events are on their way and
-// do not make the light blink; more do; and none arriving is a failure.
+// do not make the light blink; more do, or a few that do not come soon; and none arriving
+// is a failure.
 func (s *session) lag(ctx context.Context, state events.LogState) error {
 	a := s.agent
 	position, _, _ := a.replica.Position()
-	if state.Last-position.Sequence > liveLag {
+	if state.Last-position.Sequence <= liveLag {
+		soon, cancel := context.WithTimeout(ctx, liveLate)
+		_ = a.replica.Reach(soon, state.Last)
+		cancel()
+		position, _, _ = a.replica.Position()
+	}
+	if position.Sequence < state.Last && ctx.Err() == nil {
 		a.setLight(light.Synchronising, "reading what is new", &light.Activity{
 			Kind: light.CatchUp, Total: state.Last - position.Sequence, ETASeconds: -1,
 		})

@@ -192,7 +192,7 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 		return nil, err
 	}
 	if err := a.keepKeys(ctx, t.made); err != nil {
-		return nil, errors.Join(err, a.outbox.Withdraw(ctx, t.events...))
+		return nil, errors.Join(err, a.withdraw(ctx, t.events...))
 	}
 	p := a.project(ctx, t.entries...)
 	online := a.live != nil
@@ -211,9 +211,9 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	}
 	switch unseen := p.keep(); {
 	case unseen != nil && !online:
-		return nil, errors.Join(unseen, a.outbox.Withdraw(ctx, t.events...))
+		return nil, errors.Join(unseen, a.withdraw(ctx, t.events...))
 	case unseen != nil:
-		a.warnUnshown(unseen) // the server may have it: it stays
+		a.showLater(unseen, t.entries...) // the server may have it: it stays
 	}
 	if first == 0 {
 		a.queued()
@@ -271,8 +271,7 @@ func (a *Agent) sendAll(ctx context.Context, t *transaction) (first uint64, err 
 // refuseAll takes back a transaction that the server did not store. Where a dossier has
 // changed, it is read up to there, and the plan is made anew.
 func (a *Agent) refuseAll(ctx context.Context, t *transaction, cause error) error {
-	if err := a.outbox.Withdraw(ctx, t.events...); err != nil {
-		a.queued() // it is still there, and nothing may overtake it
+	if err := a.withdraw(ctx, t.events...); err != nil {
 		return errors.Join(cause, err)
 	}
 	var stale *events.StaleError

@@ -78,8 +78,11 @@ func (e Enrolment) User() (string, error) {
 
 // Validate reports what is wrong with the enrolment.
 func (e Enrolment) Validate() error {
+	if e.Version == 0 {
+		return errors.New("it is not a file that `carelog device enrol` made")
+	}
 	if e.Version != version {
-		return fmt.Errorf("the enrolment has form %d, and this carelog knows form %d: update it", e.Version, version)
+		return fmt.Errorf("the enrolment has form %d, and this carelog knows form %d: update carelog", e.Version, version)
 	}
 	if len(e.SigningSeed) != ed25519.SeedSize || len(e.PracticeKey) != 32 || len(e.Root) != ed25519.PublicKeySize {
 		return errors.New("the enrolment is damaged: a key has the wrong length; enrol the device again")
@@ -114,7 +117,7 @@ func Load(path string) (Enrolment, error) {
 	}
 	var e Enrolment
 	if err := json.Unmarshal(text, &e); err != nil {
-		return Enrolment{}, fmt.Errorf("load enrolment %s: %w", path, err)
+		return Enrolment{}, fmt.Errorf("load enrolment %s: it is not a file that `carelog device enrol` made: %w", path, err)
 	}
 	if err := e.Validate(); err != nil {
 		return Enrolment{}, fmt.Errorf("load enrolment %s: %w", path, err)
@@ -126,6 +129,9 @@ func Load(path string) (Enrolment, error) {
 // left alone.
 func CreateSecret(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s is there already, and is left as it is, give another name: %w", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write a secret: %w", err)
 	}

@@ -22,9 +22,11 @@ type brokerCommand struct {
 
 // Run runs the broker until it is told to stop.
 func (c *brokerCommand) Run(env *environment) error {
-	server, err := broker.Start(env.ctx, broker.ServerConfig{
-		Data: c.Data, Host: c.Host, Port: c.Port, MonitorPort: c.Monitor, Logger: env.log,
-	})
+	config := broker.ServerConfig{Data: c.Data, Host: c.Host, Port: c.Port, MonitorPort: c.Monitor, Logger: env.log}
+	if err := config.Validate(); err != nil {
+		return usage(err)
+	}
+	server, err := broker.Start(env.ctx, config)
 	if err != nil {
 		return err
 	}
