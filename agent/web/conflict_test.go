@@ -115,6 +115,24 @@ func TestLiveInSeveralTabs(t *testing.T) {
 	second.shoot("stale-page")
 }
 
+// The page that holds the stream is loaded anew: the next one takes it over, each time.
+func TestTheStreamPassesFromTabToTab(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	first := openBrowser(t, d)
+	tabs := []*browser{first, first.tab("/patients/p7")}
+	for _, b := range tabs {
+		b.see("#light", "Online")
+	}
+	for i := range 10 {
+		b := tabs[i%2] // the other one took it in the round before
+		b.run(`document.querySelector('nav a').click()`)
+		b.see("tbody", "Bogaert")
+		b.visit("/patients/p7") // while the page before says that it is left
+		b.see("#light", "Online")
+	}
+}
+
 // A decision is undone by choosing again, as long as nobody built on it.
 func TestConflictUndo(t *testing.T) {
 	d := newDesk(t)

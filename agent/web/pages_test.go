@@ -273,7 +273,7 @@ func TestOfflineAndQueue(t *testing.T) {
 	b.see("#light", "Offline")
 	b.until(`document.title.startsWith('○')`, "the mark of the light in the title")
 	b.see("#light-details button", "Work online")
-	b.run(`document.querySelector('h1').click()`)
+	b.click("h1", "Jan Janssens")
 	b.click(".section-DocumentReference .section-head button", "Add")
 	b.fill("text", "Written without a server")
 	b.click(".form button[type=submit]", "Save")

@@ -49,22 +49,34 @@ export function startLive() {
   });
   channel.postMessage({ kind: 'hello' });
   if (!navigator.locks) {
-    lead(); // an old browser: every page listens for itself
+    lead(new AbortController().signal); // an old browser: every page listens for itself
     return;
   }
-  navigator.locks.request('carelog.live', lead);
+  queue();
+  window.addEventListener('pageshow', ({ persisted }) => persisted && queue());
 }
 
-// lead never returns: the lock is held until the page is closed.
-async function lead() {
+// queue waits for its turn to lead, which ends when the page is left. The lock is given back
+// by hand: Chromium may keep that of a page which is gone from everybody else.
+function queue() {
+  const leaving = new AbortController();
+  window.addEventListener('pagehide', () => leaving.abort(), { once: true });
+  const left = new Promise((resolve) => leaving.signal.addEventListener('abort', resolve));
+  navigator.locks.request('carelog.live', { signal: leaving.signal }, () => Promise.race([lead(leaving.signal), left])).catch(() => {});
+}
+
+// lead listens, again and again, until it is told to leave.
+async function lead(leaving) {
   leading = true;
-  for (let pause = 500; ;) {
+  leaving.addEventListener('abort', () => { leading = false; });
+  for (let pause = 500; !leaving.aborted;) {
     let heard = false;
     try {
-      heard = await listen();
+      heard = await listen(leaving);
     } catch {
       // Whatever broke the stream, the answer is the same: say so and try again.
     }
+    if (leaving.aborted) return;
     if (heard) pause = 500;
     if (state.contact !== 'login') spread({ kind: 'contact', contact: 'stale' });
     await new Promise((resolve) => setTimeout(resolve, pause));
@@ -73,8 +85,9 @@ async function lead() {
 }
 
 // listen reads one stream to its end, and tells whether there was one.
-async function listen() {
+async function listen(leaving) {
   const abort = new AbortController();
+  leaving.addEventListener('abort', () => abort.abort(), { signal: abort.signal });
   let watch = setTimeout(() => abort.abort(), silence);
   try {
     const headers = state.lastID ? { 'Last-Event-ID': state.lastID } : {};
