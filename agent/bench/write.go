@@ -117,6 +117,13 @@ func (w *writing) close() error {
 	return errors.Join(errs...)
 }
 
+// A write is so short that a machine has other moods within a second: it takes more samples
+// and turns than what is longer, so that both have the same of each.
+const (
+	writesForSample = 5
+	writesInTurn    = 10
+)
+
 // measure lets the desk and the bare operations take turns; the latter are given the
 // very messages that the desk has just written.
 func (w *writing) measure(ctx context.Context, g *ground, bare func(events.Message) error) error {
@@ -124,8 +131,8 @@ func (w *writing) measure(ctx context.Context, g *ground, bare func(events.Messa
 		return err
 	}
 	w.ours = nil
-	for range g.Rounds {
-		messages, err := w.write(ctx, g.Samples/g.Rounds)
+	for left := writesForSample * g.Samples; left > 0; left -= writesInTurn {
+		messages, err := w.write(ctx, min(left, writesInTurn))
 		if err != nil {
 			return err
 		}
