@@ -70,7 +70,7 @@ func TestNoLookIsLostOrTwice(t *testing.T) {
 			},
 			"restore": func(t *rapid.T) {
 				if _, err := os.Stat(folder + "copy"); err != nil {
-					t.Skip()
+					t.Skip("there is no copy yet that could come back")
 				}
 				here, kept = maps.Clone(copied), maps.Clone(copied)
 				for _, what := range reader.sees(t, trail.Query{}) {
