@@ -19,8 +19,9 @@ FUZZDIRS ?= .
 RUNS ?= 1000
 SEED ?= 1
 
-# How many cases each property is tried with; a longer search wants some thousands.
-CHECKS ?= 100
+# How many cases each property is tried with, and how often a longer search kills.
+CHECKS ?= 40
+KILLS ?= 40
 
 .PHONY: help build demo test search lint pictures vuln bench fuzz simulate sumehrs clean
 
@@ -38,8 +39,9 @@ test: ## Vet and test everything, with the race detector where there is a C comp
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
 	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 25m ./...
 
-search: ## Test longer: with all samples, and CHECKS cases of each property, such as 1000.
-	CARELOG_SAMPLES=all RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -count 1 -timeout 0 ./...
+search: CHECKS = 1000
+search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.
+	CARELOG_SAMPLES=all CARELOG_KILL9_ROUNDS=$(KILLS) RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -count 1 -timeout 0 ./...
 
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }

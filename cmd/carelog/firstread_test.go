@@ -43,7 +43,7 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 			o.settle()
 			whole := time.Since(began) // on this machine, by this build
 
-			lives := 14
+			lives := 8
 			if testing.Short() {
 				lives = 4
 			}

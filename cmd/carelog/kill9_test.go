@@ -23,7 +23,7 @@ const (
 	kill9Seed   = "CARELOG_KILL9_SEED"   // by default another one each time
 	kill9Rounds = "CARELOG_KILL9_ROUNDS" // how many kills; by default as many as the time allows
 
-	kill9Long, kill9Short = 15 * time.Second, 5 * time.Second
+	kill9Long, kill9Short = 10 * time.Second, 5 * time.Second
 
 	writersPerDesk = 2
 	inTransaction  = 4 // records that a transaction writes

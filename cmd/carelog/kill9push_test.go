@@ -16,10 +16,7 @@ import (
 func TestKill9InAPush(t *testing.T) {
 	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
-	kills := numberOf(t, kill9Rounds, 8)
-	if testing.Short() {
-		kills = 4
-	}
+	kills := numberOf(t, kill9Rounds, 4)
 	queued := 250 * kills // so that the last one meets a queue as well
 	chance := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("%s=%d %s=%d", kill9Seed, seed, kill9Rounds, kills)
