@@ -93,7 +93,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	server := d.server(a, base, c.Headless)
+	server := d.server(a, c.Headless)
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
 		return fmt.Errorf("note the desk's address: %w", err)
 	}
@@ -230,19 +230,11 @@ func ownToken(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the desk's token: %w", err)
 	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-func linkHandler(g *guard.Guard, base string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "want POST", http.StatusMethodNotAllowed)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = printJSON(w, map[string]string{"url": g.Link(base)})
-	})
+	token := strings.TrimSpace(string(text))
+	if len(token) < guard.MinToken {
+		return "", fmt.Errorf("the desk's token in %s was cut short: delete the file, start again, and give the new token to the EHR", path)
+	}
+	return token, nil
 }
 
 func probeHandler(check func(context.Context) error) http.Handler {
