@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Operator is the folder with the keys of whoever runs the broker:
@@ -96,7 +97,7 @@ func (o *Operator) writeOperator() error {
 	if there, err := exists(path); err != nil || there {
 		return err
 	}
-	return writeSecret(path, []byte(token))
+	return localdisk.WriteFile(path, []byte(token))
 }
 
 // AddPractice is a practice to be let in.
@@ -276,7 +277,7 @@ func (o *Operator) writeAccount(claims *jwt.AccountClaims) error {
 	if err != nil {
 		return err
 	}
-	return writeSecret(o.accountPath(claims.Subject), []byte(token))
+	return localdisk.WriteFile(o.accountPath(claims.Subject), []byte(token))
 }
 
 func (o *Operator) accountPath(public string) string {
@@ -320,7 +321,7 @@ func keyFile(path string, kind nkeys.PrefixByte) (nkeys.KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writeSecret(path, seed)
+	return key, localdisk.WriteFile(path, seed)
 }
 
 // readKey reads a key's seed from a file.
