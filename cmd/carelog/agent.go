@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -100,7 +101,7 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
-	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
+	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener, finishWithin) })
 }
 
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {
@@ -143,8 +144,21 @@ func (b *begunBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// serveUntil serves until ctx ends, then lets the requests under way finish.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+// finishWithin is how long the requests under way may take at the end.
+const finishWithin = 10 * time.Second
+
+// serveUntil serves until ctx ends, then lets the requests under way finish. One that takes
+// longer than within is cut off and answered no more, as in a power cut. None is under way
+// when it returns.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener, within time.Duration) error {
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	next := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		underWay.Add(1)
+		defer underWay.Done()
+		next.ServeHTTP(w, r)
+	})
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -152,7 +166,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 		return fmt.Errorf("serve the doors: %w", err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	err := server.Shutdown(grace)
 	<-failed
@@ -161,6 +175,9 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 
 // runTogether runs parts until one returns, ends the others, and waits for all.
 func runTogether(ctx context.Context, parts ...func(context.Context) error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan error, len(parts))
