@@ -17,6 +17,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/events"
 )
 
 // Files of a desk's data folder, beside the agent's own.
@@ -62,6 +63,11 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	}
 	if c.AttachmentRoom < 1 || c.AttachmentRoom > 1<<30 {
 		return usage(fmt.Errorf("--attachment-room %d: want 1 or more megabytes", c.AttachmentRoom))
+	}
+	if c.User != "" {
+		if err := events.ValidateID("user", c.User); err != nil {
+			return usage(err)
+		}
 	}
 	if err := c.Hub.validate(); err != nil {
 		return err
@@ -169,15 +175,15 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
 	<-failed
 	return err
 }
 
 // runTogether runs parts until one returns, ends the others, and waits for all.
 func runTogether(ctx context.Context, parts ...func(context.Context) error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan error, len(parts))
@@ -224,17 +230,10 @@ func takeEnrolment(data, file string) (enrolment.Enrolment, error) {
 // listenLoopback listens, on loopback only.
 func listenLoopback(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, usage(fmt.Errorf("--listen %s: want address:port", address))
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usage(fmt.Errorf("--listen %s: the doors are for this PC only; use 127.0.0.1 or [::1]", address))
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, codedError{exitForeign, fmt.Errorf("%w: is another desk running? choose another port with --listen", err)}
-	}
-	return l, nil
+	return listen(address)
 }
 
 // ownToken reads the desk's token, and makes it at the first start.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -96,8 +97,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	fmt.Fprintln(stderr, "carelog:", err)
+	fmt.Fprintln(stderr, "carelog:", oneLine(err))
 	return exitCode(err)
+}
+
+// oneLine is what an error says, in the one line that scripts are promised: errors that
+// were joined stand behind each other.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends, so that the

@@ -33,6 +33,11 @@ func (f deskFlags) connect() (*desk, error) {
 	if f.Data == "" && (d.url == "" || d.token == "") {
 		return nil, usage(errors.New("which desk? give --data DIR, or --agent URL and the variable CARELOG_TOKEN"))
 	}
+	if d.url != "" {
+		if err := checkWeb(d.url); err != nil {
+			return nil, usage(fmt.Errorf("--agent %s: %w: want http://127.0.0.1:port", f.Agent, err))
+		}
+	}
 	for _, own := range []struct {
 		value *string
 		file  string
