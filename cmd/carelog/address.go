@@ -34,9 +34,9 @@ func checkWeb(address string) error {
 	return nil
 }
 
-// listen listens at the address that --listen gives. What a program already uses may be
-// free the next time; what is no address is wrong usage.
-func listen(address string) (net.Listener, error) {
+// listen listens at the address that --listen gives, for what is named. What is no address
+// is wrong usage; one that is in use may be free the next time.
+func listen(what, address string) (net.Listener, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -46,7 +46,7 @@ func listen(address string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, codedError{exitForeign, fmt.Errorf("%w: is another one running? choose another port with --listen", err)}
+		return nil, codedError{exitForeign, fmt.Errorf("%w: is another %s running? choose another port with --listen", err, what)}
 	}
 	return l, nil
 }

@@ -233,7 +233,7 @@ func listenLoopback(address string) (net.Listener, error) {
 	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usage(fmt.Errorf("--listen %s: the doors are for this PC only; use 127.0.0.1 or [::1]", address))
 	}
-	return listen(address)
+	return listen("desk", address)
 }
 
 // ownToken reads the desk's token, and makes it at the first start.

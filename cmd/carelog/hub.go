@@ -41,7 +41,7 @@ func (c *hubCommand) Run(env *environment) error {
 	if err := h.Set(hubsim.Switch{Mode: hubsim.Mode(c.Mode), Latency: c.Latency}); err != nil {
 		return usage(err)
 	}
-	line, err := listen(c.Listen)
+	line, err := listen("hub", c.Listen)
 	if err != nil {
 		return err
 	}
