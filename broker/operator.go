@@ -238,21 +238,30 @@ func (o *Operator) Revoke(ctx context.Context, practice, userPublicKey string) e
 		return fmt.Errorf("revoke a user of practice %s: want the user's public key, which begins with U", practice)
 	}
 	err := o.locked(ctx, func() error {
-		account, err := o.Account(practice)
+		_, desks, err := o.accounts(practice)
 		if err != nil {
 			return err
 		}
-		claims, err := jwt.DecodeAccountClaims(account.JWT)
-		if err != nil {
-			return err
-		}
-		claims.Revoke(userPublicKey)
-		return o.writeAccount(claims)
+		desks.Revoke(userPublicKey)
+		return o.writeAccount(desks)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke user %s of practice %s: %w", userPublicKey, practice, err)
 	}
 	return nil
+}
+
+// accounts reads what the two accounts of a practice say, to be changed.
+func (o *Operator) accounts(practice string) (data, desks *jwt.AccountClaims, err error) {
+	account, err := o.Account(practice)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data, _, err = o.readAccount(account.Data); err != nil {
+		return nil, nil, err
+	}
+	desks, _, err = o.readAccount(account.PublicKey)
+	return data, desks, err
 }
 
 // readAccount reads an account's JWT and checks that this operator signed it.

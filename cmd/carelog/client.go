@@ -96,6 +96,17 @@ func (d *desk) do(ctx context.Context, method, path string, body io.Reader, valu
 	return nil
 }
 
+// print writes what the desk answers, as it stands.
+func (d *desk) print(ctx context.Context, to io.Writer, path, contentType string) error {
+	answer, err := d.send(ctx, http.MethodGet, path, contentType, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(to, answer.Body)
+	return err
+}
+
 // send makes a request; an answer that is no success is an error.
 func (d *desk) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, d.url+path, body)
