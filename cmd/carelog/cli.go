@@ -88,6 +88,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
+	if isTerminal(stdout) {
+		stdout = tame(stdout)
+	}
 	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
 		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
 	err = k.Run(env)

@@ -6,4 +6,5 @@ var Main = main
 var (
 	WhileHealthy = whileHealthy
 	ServeUntil   = serveUntil
+	Tame         = tame
 )
