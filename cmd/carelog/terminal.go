@@ -30,7 +30,7 @@ func (t *tamed) Write(p []byte) (int, error) {
 	shown := make([]byte, 0, len(text))
 	for len(text) > 0 && utf8.FullRune(text) {
 		r, size := utf8.DecodeRune(text)
-		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
 			r = '?'
 		}
 		shown, text = utf8.AppendRune(shown, r), text[size:]

@@ -12,7 +12,7 @@ import (
 // no letter, however it is cut into writes.
 func TestWhatIsShownDrivesNoTerminal(t *testing.T) {
 	t.Parallel()
-	const given, want = "Zoé \x1b[2J\x07\tPeeters\u009b1m \u202eX\n", "Zoé ?[2J?\tPeeters?1m ?X\n"
+	const given, want = "Zoé\u00a0: \x1b[2J\x07\tPeeters\u009b1m \u202eX\n", "Zoé\u00a0: ?[2J?\tPeeters?1m ?X\n"
 	for size := 1; size <= len(given); size++ {
 		var shown bytes.Buffer
 		w := carelog.Tame(&shown)
