@@ -169,7 +169,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve the doors: %w", err)
+		return errors.Join(fmt.Errorf("serve the doors: %w", err), server.Close())
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
