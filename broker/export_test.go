@@ -11,15 +11,7 @@ import (
 // Edit changes the accounts of a practice as an operator does with the tools of NATS.
 func (o *Operator) Edit(ctx context.Context, practice string, f func(data, desks *jwt.AccountClaims)) error {
 	return o.locked(ctx, func() error {
-		account, err := o.Account(practice)
-		if err != nil {
-			return err
-		}
-		data, _, err := o.readAccount(account.Data)
-		if err != nil {
-			return err
-		}
-		desks, _, err := o.readAccount(account.PublicKey)
+		data, desks, err := o.accounts(practice)
 		if err != nil {
 			return err
 		}

@@ -43,31 +43,6 @@ func waitForFolder(ctx context.Context, dir string) (*localdisk.Lock, error) {
 	}
 }
 
-// writeSecret writes a file as a whole or not at all, for this user only, and
-// returns when it is on disk.
-func writeSecret(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return localdisk.SyncFolder(filepath.Dir(path))
-}
-
 // exists reports whether there is a file at path.
 func exists(path string) (bool, error) {
 	_, err := os.Stat(path)

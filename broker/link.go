@@ -35,6 +35,7 @@ type link struct {
 	end     context.CancelCauseFunc
 	changed chan struct{}        // closed at the next change of session
 	denials map[string][]*denial // who waits for an answer, by subject
+	reasons []string             // why there is no connection, as far as the log says it
 
 	closed chan struct{} // when the connection has told its last
 }
@@ -115,6 +116,7 @@ func (l *link) up() {
 		l.end(errDisconnected)
 	}
 	l.session, l.end = context.WithCancelCause(context.Background())
+	l.reasons = nil
 	l.change()
 	l.mu.Unlock()
 	l.logger.Info("connected to the broker")
@@ -129,9 +131,27 @@ func (l *link) down(err error) {
 		l.session, l.end = nil, nil
 		l.change()
 	}
+	level := slog.LevelDebug
+	if l.isNews(err) {
+		level = slog.LevelInfo
+	}
 	l.mu.Unlock()
-	l.logger.Info("not connected to the broker", slog.Any("error", err))
+	l.logger.Log(context.Background(), level, "not connected to the broker", slog.Any("error", err))
 	l.tell(false, err)
+}
+
+// maxReasons bounds how many reasons for one absence the log says.
+const maxReasons = 8
+
+// isNews reports whether a reason is the first of its kind since there was a connection:
+// an absence can last a weekend, with a try every other second. l.mu is held.
+func (l *link) isNews(err error) bool {
+	reason := fmt.Sprint(err)
+	if len(l.reasons) == maxReasons || slices.Contains(l.reasons, reason) {
+		return false
+	}
+	l.reasons = append(l.reasons, reason)
+	return true
 }
 
 func (l *link) tell(connected bool, err error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Operator is the folder with the keys of whoever runs the broker:
@@ -96,7 +97,7 @@ func (o *Operator) writeOperator() error {
 	if there, err := exists(path); err != nil || there {
 		return err
 	}
-	return writeSecret(path, []byte(token))
+	return localdisk.WriteFile(path, []byte(token))
 }
 
 // AddPractice is a practice to be let in.
@@ -237,21 +238,30 @@ func (o *Operator) Revoke(ctx context.Context, practice, userPublicKey string) e
 		return fmt.Errorf("revoke a user of practice %s: want the user's public key, which begins with U", practice)
 	}
 	err := o.locked(ctx, func() error {
-		account, err := o.Account(practice)
+		_, desks, err := o.accounts(practice)
 		if err != nil {
 			return err
 		}
-		claims, err := jwt.DecodeAccountClaims(account.JWT)
-		if err != nil {
-			return err
-		}
-		claims.Revoke(userPublicKey)
-		return o.writeAccount(claims)
+		desks.Revoke(userPublicKey)
+		return o.writeAccount(desks)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke user %s of practice %s: %w", userPublicKey, practice, err)
 	}
 	return nil
+}
+
+// accounts reads what the two accounts of a practice say, to be changed.
+func (o *Operator) accounts(practice string) (data, desks *jwt.AccountClaims, err error) {
+	account, err := o.Account(practice)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data, _, err = o.readAccount(account.Data); err != nil {
+		return nil, nil, err
+	}
+	desks, _, err = o.readAccount(account.PublicKey)
+	return data, desks, err
 }
 
 // readAccount reads an account's JWT and checks that this operator signed it.
@@ -276,7 +286,7 @@ func (o *Operator) writeAccount(claims *jwt.AccountClaims) error {
 	if err != nil {
 		return err
 	}
-	return writeSecret(o.accountPath(claims.Subject), []byte(token))
+	return localdisk.WriteFile(o.accountPath(claims.Subject), []byte(token))
 }
 
 func (o *Operator) accountPath(public string) string {
@@ -320,7 +330,7 @@ func keyFile(path string, kind nkeys.PrefixByte) (nkeys.KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writeSecret(path, seed)
+	return key, localdisk.WriteFile(path, seed)
 }
 
 // readKey reads a key's seed from a file.

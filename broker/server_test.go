@@ -95,14 +95,7 @@ func TestAddPracticeWhileRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signing, err := nkeys.CreateAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := signing.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, public := newSigning(t)
 	first, err := elsewhere.AddPractice(t.Context(), broker.AddPractice{ID: "p1", SigningKey: public})
 	if err != nil {
 		t.Fatal(err)
@@ -111,14 +104,7 @@ func TestAddPracticeWhileRunning(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("added twice: %v, %v; want the same", again, err)
 	}
-	other, err := nkeys.CreateAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	otherPublic, err := other.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, otherPublic := newSigning(t)
 	var exists *broker.PracticeExistsError
 	if _, err := elsewhere.AddPractice(t.Context(), broker.AddPractice{ID: "p1", SigningKey: otherPublic}); !errors.As(err, &exists) {
 		t.Errorf("added with another key: %v, want that it exists", err)
@@ -243,25 +229,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	there := make(map[string]int)
-	var state uint64
-	for s, err := range l.Read(t.Context(), 1) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, _ := s.Peek()
-		there[id]++
-		if state == 0 {
-			now, err := l.State(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			state = now.Last
-		}
-		if s.Sequence == state {
-			break
-		}
-	}
+	there := timesIn(t, l)
 	for _, id := range sent {
 		if there[id] != 1 {
 			t.Errorf("acknowledged event %s stands %d times in the log", id, there[id])
@@ -270,17 +238,48 @@ func TestKill(t *testing.T) {
 	t.Logf("%d acknowledged, %d stored, over 3 kills", len(sent), len(there))
 }
 
+// timesIn counts how often each event stands in a log that is not empty.
+func timesIn(t *testing.T, l *broker.Log) map[string]int {
+	t.Helper()
+	there := make(map[string]int)
+	var last uint64
+	for s, err := range l.Read(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := s.Peek()
+		there[id]++
+		if last == 0 {
+			now, err := l.State(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = now.Last
+		}
+		if s.Sequence == last {
+			break
+		}
+	}
+	return there
+}
+
+// newSigning makes a key that enrols devices.
+func newSigning(t testing.TB) (signing nkeys.KeyPair, public string) {
+	t.Helper()
+	signing, err := nkeys.CreateAccount()
+	if err == nil {
+		public, err = signing.PublicKey()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signing, public
+}
+
 // prepare provisions a practice in a folder and closes its broker.
 func prepare(t *testing.T, dir string) (nkeys.KeyPair, string) {
 	t.Helper()
-	signing, err := nkeys.CreateAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := signing.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	signing, public := newSigning(t)
 	server, err := broker.Start(t.Context(), broker.ServerConfig{Data: dir, Port: broker.AnyPort})
 	if err != nil {
 		t.Fatal(err)

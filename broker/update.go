@@ -15,15 +15,7 @@ import (
 // into the account stays as it is: while the signing key is exchanged there are several.
 func (o *Operator) UpdatePractice(ctx context.Context, practice string) error {
 	err := o.locked(ctx, func() error {
-		account, err := o.Account(practice)
-		if err != nil {
-			return err
-		}
-		data, _, err := o.readAccount(account.Data)
-		if err != nil {
-			return err
-		}
-		desks, _, err := o.readAccount(account.PublicKey)
+		data, desks, err := o.accounts(practice)
 		if err != nil {
 			return err
 		}
@@ -32,7 +24,7 @@ func (o *Operator) UpdatePractice(ctx context.Context, practice string) error {
 				return err
 			}
 		}
-		if updateDesks(desks, account.Data, practice) {
+		if updateDesks(desks, data.Subject, practice) {
 			return o.writeAccount(desks)
 		}
 		return nil

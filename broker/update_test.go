@@ -17,27 +17,12 @@ import (
 // enrolled. What else the operator put into the accounts is left as it is.
 func TestUpdateLeavesWhatIsOfTheOperator(t *testing.T) {
 	b := brokertest.Start(t)
-	var public [3]string
-	var keys [3]nkeys.KeyPair
-	for i := range keys {
-		var err error
-		if keys[i], err = nkeys.CreateAccount(); err != nil {
-			t.Fatal(err)
-		}
-		if public[i], err = keys[i].PublicKey(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	next, other, plain := public[0], public[1], public[2]
+	second, next := newSigning(t)
+	_, other := newSigning(t)
+	_, plain := newSigning(t)
 	first, err := b.Signing().PublicKey()
 	if err != nil {
 		t.Fatal(err)
-	}
-	scope := func(key, role string) *jwt.UserScope {
-		s := jwt.NewUserScope()
-		s.Key, s.Role = key, role
-		s.Template.Permissions.Sub.Allow.Add("stats.>")
-		return s
 	}
 	limited := scope(next, "device")
 	limited.Template.Src.Add("127.0.0.0/8")
@@ -69,15 +54,7 @@ func TestUpdateLeavesWhatIsOfTheOperator(t *testing.T) {
 		if s, _ := desks.SigningKeys.GetScope(plain); s != nil {
 			t.Errorf("a key without a scope was given %+v", s)
 		}
-		was, _ := desks.SigningKeys.GetScope(first)
-		now, _ := desks.SigningKeys.GetScope(next)
-		a, c := was.(*jwt.UserScope).Template, now.(*jwt.UserScope).Template
-		if !slices.ContainsFunc(a.Permissions.Pub.Allow, broker.IsOfLooks) || !reflect.DeepEqual(a.Permissions, c.Permissions) {
-			t.Errorf("the keys of devices let them do\n%+v and\n%+v", a.Permissions, c.Permissions)
-		}
-		if !slices.Equal(c.Src, limited.Template.Src) {
-			t.Errorf("the limit of the operator became %v", c.Src)
-		}
+		wantSameLimits(t, desks, first, next, limited)
 		if !slices.ContainsFunc(data.Exports, func(e *jwt.Export) bool { return e.Name == "stats" }) ||
 			!slices.ContainsFunc(desks.Imports, func(i *jwt.Import) bool { return i.Name == "stats" }) {
 			t.Error("what the operator shares is gone")
@@ -91,7 +68,7 @@ func TestUpdateLeavesWhatIsOfTheOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Restart()
-	for name, signing := range map[string]nkeys.KeyPair{"desk-1": b.Signing(), "desk-2": keys[0]} {
+	for name, signing := range map[string]nkeys.KeyPair{"desk-1": b.Signing(), "desk-2": second} {
 		token, seed, err := broker.IssueUser(signing, b.Account(), brokertest.Practice, name)
 		if err != nil {
 			t.Fatal(err)
@@ -103,6 +80,29 @@ func TestUpdateLeavesWhatIsOfTheOperator(t *testing.T) {
 		}
 		conn.Close()
 	}
+}
+
+// wantSameLimits wants that two keys let devices do the same, looks included, and that the
+// limit of the operator to one of them stays.
+func wantSameLimits(t *testing.T, desks *jwt.AccountClaims, first, next string, limited *jwt.UserScope) {
+	t.Helper()
+	was, _ := desks.SigningKeys.GetScope(first)
+	now, _ := desks.SigningKeys.GetScope(next)
+	a, c := was.(*jwt.UserScope).Template, now.(*jwt.UserScope).Template
+	if !slices.ContainsFunc(a.Permissions.Pub.Allow, broker.IsOfLooks) || !reflect.DeepEqual(a.Permissions, c.Permissions) {
+		t.Errorf("the keys of devices let them do\n%+v and\n%+v", a.Permissions, c.Permissions)
+	}
+	if !slices.Equal(c.Src, limited.Template.Src) {
+		t.Errorf("the limit of the operator became %v", c.Src)
+	}
+}
+
+// scope is one that an operator made with the tools of NATS.
+func scope(key, role string) *jwt.UserScope {
+	s := jwt.NewUserScope()
+	s.Key, s.Role = key, role
+	s.Template.Permissions.Sub.Allow.Add("stats.>")
+	return s
 }
 
 func countOf(exports jwt.Exports, subject jwt.Subject) (n int) {

@@ -8,7 +8,8 @@
 // read nothing.
 //
 // It promises that a sheet or an enrolment that was mistyped or cut short is told as
-// such, and that secrets go to files that only their owner can read. It does not
-// write to the log: a device registers itself with its certificate as the first
-// event of its chain.
+// such, and that secrets go to files that only their owner can read, whole or not at
+// all. It cannot tell that the id of a practice was mistyped as one that could be: the
+// broker then lets the device do nothing. It does not write to the log: a device
+// registers itself with its certificate as the first event of its chain.
 package enrolment

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/nats-io/nkeys"
 
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Enrolment is all that a device needs to be part of its practice. It is a secret.
@@ -125,12 +125,23 @@ func Load(path string) (Enrolment, error) {
 	return e, nil
 }
 
+// takenError says that a file stands under the name of a new secret.
+type takenError struct{ path string }
+
+// Error says what to do.
+func (e takenError) Error() string {
+	return e.path + " is there already, and is left as it is: give another name"
+}
+
+// Unwrap returns fs.ErrExist.
+func (takenError) Unwrap() error { return fs.ErrExist }
+
 // CreateSecret makes a new file that only its owner can read. A file that exists is
 // left alone.
 func CreateSecret(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%s is there already, and is left as it is, give another name: %w", path, err)
+		return nil, takenError{path}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write a secret: %w", err)
@@ -138,18 +149,14 @@ func CreateSecret(path string) (*os.File, error) {
 	return f, nil
 }
 
-// WriteSecret writes a new file as CreateSecret makes it, on disk when it returns.
-func WriteSecret(path string, text []byte) (err error) {
-	f, err := CreateSecret(path)
-	if err != nil {
-		return err
+// WriteSecret writes a new file that only its owner can read, as a whole or not at all, on
+// disk when it returns. A file that exists is left alone.
+func WriteSecret(path string, text []byte) error {
+	if _, err := os.Lstat(path); err == nil {
+		return takenError{path}
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	if err := localdisk.WriteFile(path, text); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ func TestSheetFaults(t *testing.T) {
 		{"cut off within the secret", whole[:len(whole)-8], "mistyped or is incomplete"},
 		{"another account", strings.Replace(whole, "account:  A", "account:  U", 1), "no public key of an account"},
 		{"a practice with a dot", strings.Replace(whole, "practice: p1", "practice: p.1", 1), `practice "p.1"`},
+		{"no address of the broker", strings.Replace(whole, "nats://127.0.0.1:4222", "", 1), "it names no host: want nats://host:port"},
+		{"a web address", strings.Replace(whole, "nats://", "http://", 1), "no broker speaks http"},
 		{"empty", "", "is missing"},
 	}
 	for _, tt := range tests {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
 )
 
@@ -137,6 +138,9 @@ func ParseSheet(r io.Reader) (Sheet, error) {
 			}
 		case "broker":
 			s.URLs = strings.Split(value, ",")
+			for _, address := range s.URLs {
+				err = errors.Join(err, broker.ValidateURL(address))
+			}
 		case "secret":
 			s.Secret, err = ParseSecret(value)
 		}

@@ -10,9 +10,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // maxSessions bounds how many browsers are logged in at one desk; the oldest makes room.
@@ -86,9 +87,8 @@ func (s *sessions) valid(cookies []*http.Cookie) bool {
 	return false
 }
 
-// keep writes the file whole and then renames it, so that a crash leaves the old one
-// or the new one.
-func (s *sessions) keep() (err error) {
+// keep writes the file as a whole: a power cut leaves the old one or the new one.
+func (s *sessions) keep() error {
 	if s.file == "" {
 		return nil
 	}
@@ -100,16 +100,8 @@ func (s *sessions) keep() (err error) {
 	if err != nil {
 		return fmt.Errorf("write the browser sessions: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.file), ".sessions-*") // mode 0600
-	if err != nil {
+	if err := localdisk.WriteFile(s.file, text); err != nil {
 		return fmt.Errorf("write the browser sessions: %w", err)
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), s.file)
-	}
-	if err != nil {
-		return fmt.Errorf("write the browser sessions: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

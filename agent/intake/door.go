@@ -16,7 +16,9 @@ import (
 )
 
 // Line is one resource on its way to a desk, as a line of JSON. Body is a string, so
-// that the bytes of the resource arrive as they are.
+// that the bytes of the resource arrive as they are. What HTML wants escaped stays as it
+// is in the line (json.Encoder.SetEscapeHTML): in six bytes for one, a resource that is not
+// too large would make a line that is.
 type Line struct {
 	Source string `json:"source"`
 	Type   string `json:"type"`
@@ -52,7 +54,7 @@ type Writer interface {
 // Bounds of one request, in bytes; a client splits what is more.
 const (
 	maxRequest = 64 << 20
-	maxLine    = 2*events.MaxPlain + 1<<10
+	maxLine    = 2*events.MaxPlain + 1<<10 // a quote, a backslash or a tab has two bytes in a string
 )
 
 // NewDoor answers POST /api/import: NDJSON of Line in, a Result out. It is the way of

@@ -235,7 +235,8 @@ func (r *reader) archive(at io.ReaderAt, size int64) {
 			if err != nil {
 				return nil, err
 			}
-			return unpack(name, packed{Reader: opened, Closer: opened, size: int64(f.CompressedSize64)})
+			// The file may say of itself that it was packed to more than the archive has.
+			return unpack(name, packed{Reader: opened, Closer: opened, size: int64(min(f.CompressedSize64, uint64(size)))})
 		}})
 	}
 }

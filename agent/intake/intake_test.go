@@ -3,10 +3,12 @@ package intake_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -170,6 +172,7 @@ func TestBombs(t *testing.T) {
 		"twice.ndjson.gz": gzipped(t, gzipped(t, []byte(patient))),
 		"bomb.zip":        zipped(t, "x.ndjson", patient+strings.Repeat(" ", 8<<20)),
 		"inner.zip":       zipped(t, "x.ndjson.gz", string(blank)),
+		"liar.zip":        lying(t, "x.ndjson", patient+strings.Repeat(" ", 8<<20)),
 	} {
 		items, errs := read(t, name, content)
 		if len(items) > 0 || len(errs) == 0 {
@@ -301,6 +304,29 @@ func gzipped(t testing.TB, content []byte) []byte {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// lying packs a file and says that it was packed to far more than there is.
+func lying(t testing.TB, name, text string) []byte {
+	t.Helper()
+	var b, packed bytes.Buffer
+	f, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = io.WriteString(f, text)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(&b)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CRC32: crc32.ChecksumIEEE([]byte(text)),
+		CompressedSize64: 1 << 40, UncompressedSize64: uint64(len(text))})
+	if err == nil {
+		_, err = w.Write(packed.Bytes())
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -112,7 +112,7 @@ func formOf(name string, head []byte) form {
 		return formLines
 	}
 	if text[0] != '{' {
-		return ": it is no JSON"
+		return ": it is no JSON object"
 	}
 	first, rest, ended := bytes.Cut(text, []byte("\n"))
 	if ended && len(bytes.TrimSpace(rest)) > 0 && json.Valid(first) {

@@ -20,10 +20,10 @@ func batchCases() map[string]func(*testing.T, World) {
 		"BatchUnexpecting": testBatchUnexpecting,
 	}
 	for name, f := range faults {
-		cases["Batch"+name] = func(t *testing.T, w World) { testBatchFault(t, w, f) }
+		cases["Batch"+name] = func(t *testing.T, w World) { testFault(t, w, f, mixed(t, 5), appendBehind) }
 	}
 	cut := fault{func(_ World, d Device) { d.CutBeforeCommit() }, events.ErrUnknownOutcome, false}
-	cases["BatchCutBeforeCommit"] = func(t *testing.T, w World) { testBatchFault(t, w, cut) }
+	cases["BatchCutBeforeCommit"] = func(t *testing.T, w World) { testFault(t, w, cut, mixed(t, 5), appendBehind) }
 	return cases
 }
 
@@ -209,30 +209,7 @@ func testBatchUnexpecting(t *testing.T, w World) {
 	wantLog(t, w, append([]events.Message{other}, list...)...)
 }
 
-func testBatchFault(t *testing.T, w World, f fault) {
-	d := w.Device("desk-1")
-	before, list := Event(t, "pat-1", "Condition/c-x"), mixed(t, 5)
-	put(t, d, before)
-	batch := batchOf(map[string]uint64{before.Subject: 1}, list...)
-	write := func(ctx context.Context) (uint64, error) { return d.AppendBatch(ctx, batch) }
-	f.make(w, d)
-	_, err := write(t.Context())
-	if !errors.Is(err, f.want) {
-		t.Errorf("error %v, want %v", err, f.want)
-	}
-	if unknown := errors.Is(err, events.ErrUnknownOutcome); unknown && errors.Is(err, events.ErrOffline) {
-		t.Errorf("error %v says both that it is unknown and that nothing was sent", err)
-	}
-	w.Start()
-	d.Mend()
-	want := []events.Message{before}
-	if f.stored {
-		want = append(want, list...)
-	}
-	wantLog(t, w, want...)
-	d.Await(true)
-	if first, err := write(t.Context()); err != nil || first != 2 {
-		t.Errorf("again: %d, %v; want 2", first, err)
-	}
-	wantLog(t, w, append([]events.Message{before}, list...)...)
+// appendBehind appends a batch behind the one message of pat-1 that the log has.
+func appendBehind(ctx context.Context, l Log, list []events.Message) (uint64, error) {
+	return l.AppendBatch(ctx, batchOf(map[string]uint64{events.Subject(Practice, "pat-1"): 1}, list...))
 }

@@ -30,24 +30,34 @@ var faults = map[string]fault{
 
 func faultCases() map[string]func(*testing.T, World) {
 	cases := map[string]func(*testing.T, World){"Cancelled": testCancelled, "KeyUnknown": testKeyUnknown, "ReadOffline": testReadOffline}
-	for writeName, write := range map[string]func(context.Context, Log, events.Message) (uint64, error){
-		"Append":      func(ctx context.Context, l Log, m events.Message) (uint64, error) { return l.Append(ctx, m) },
-		"AppendAfter": func(ctx context.Context, l Log, m events.Message) (uint64, error) { return l.AppendAfter(ctx, m, 1) },
-		"AppendAtEnd": func(ctx context.Context, l Log, m events.Message) (uint64, error) { return l.AppendAtEnd(ctx, m, 1) },
+	for writeName, write := range map[string]writing{
+		"Append": func(ctx context.Context, l Log, list []events.Message) (uint64, error) { return l.Append(ctx, list[0]) },
+		"AppendAfter": func(ctx context.Context, l Log, list []events.Message) (uint64, error) {
+			return l.AppendAfter(ctx, list[0], 1)
+		},
+		"AppendAtEnd": func(ctx context.Context, l Log, list []events.Message) (uint64, error) {
+			return l.AppendAtEnd(ctx, list[0], 1)
+		},
 	} {
 		for faultName, f := range faults {
-			cases[writeName+faultName] = func(t *testing.T, w World) { testFault(t, w, f, write) }
+			cases[writeName+faultName] = func(t *testing.T, w World) {
+				testFault(t, w, f, []events.Message{Event(t, "pat-1", "Condition/c-1")}, write)
+			}
 		}
 	}
 	return cases
 }
 
-func testFault(t *testing.T, w World, f fault, write func(context.Context, Log, events.Message) (uint64, error)) {
+// writing appends messages to a log that has one message, of pat-1, and returns where the
+// first of them stands.
+type writing func(ctx context.Context, l Log, list []events.Message) (first uint64, err error)
+
+func testFault(t *testing.T, w World, f fault, list []events.Message, write writing) {
 	d := w.Device("desk-1")
-	before, m := Event(t, "pat-1", "Condition/c-1"), Event(t, "pat-1", "Condition/c-2")
+	before := Event(t, "pat-1", "Condition/c-x")
 	put(t, d, before)
 	f.make(w, d)
-	_, err := write(t.Context(), d, m)
+	_, err := write(t.Context(), d, list)
 	if !errors.Is(err, f.want) {
 		t.Errorf("error %v, want %v", err, f.want)
 	}
@@ -58,15 +68,15 @@ func testFault(t *testing.T, w World, f fault, write func(context.Context, Log, 
 	d.Mend()
 	want := []events.Message{before}
 	if f.stored {
-		want = append(want, m)
+		want = append(want, list...)
 	}
 	wantLog(t, w, want...)
 	d.Await(true)
-	// The writer tries again, as the outbox does: it is there once.
-	if sequence, err := write(t.Context(), d, m); err != nil || sequence != 2 {
-		t.Errorf("again: %d, %v; want 2", sequence, err)
+	// The writer tries again, as the outbox does: all is there once.
+	if first, err := write(t.Context(), d, list); err != nil || first != 2 {
+		t.Errorf("again: %d, %v; want 2", first, err)
 	}
-	wantLog(t, w, before, m)
+	wantLog(t, w, append([]events.Message{before}, list...)...)
 }
 
 // A writer that gave up before it began has sent nothing.

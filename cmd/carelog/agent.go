@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/guard"
+	"github.com/carelog/carelog/events"
 )
 
 // Files of a desk's data folder, beside the agent's own.
@@ -62,6 +64,11 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if c.AttachmentRoom < 1 || c.AttachmentRoom > 1<<30 {
 		return usage(fmt.Errorf("--attachment-room %d: want 1 or more megabytes", c.AttachmentRoom))
 	}
+	if c.User != "" {
+		if err := events.ValidateID("user", c.User); err != nil {
+			return usage(err)
+		}
+	}
 	if err := c.Hub.validate(); err != nil {
 		return err
 	}
@@ -93,14 +100,14 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	server := d.server(a, base, c.Headless)
+	server := d.server(a, c.Headless)
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(base+"\n"), 0o600); err != nil {
 		return fmt.Errorf("note the desk's address: %w", err)
 	}
 	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
-	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener) })
+	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener, finishWithin) })
 }
 
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {
@@ -143,18 +150,34 @@ func (b *begunBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// serveUntil serves until ctx ends, then lets the requests under way finish.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+// finishWithin is how long the requests under way may take at the end.
+const finishWithin = 10 * time.Second
+
+// serveUntil serves until ctx ends, then lets the requests under way finish. One that takes
+// longer than within is cut off and answered no more, as in a power cut. None is under way
+// when it returns.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener, within time.Duration) error {
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	next := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		underWay.Add(1)
+		defer underWay.Done()
+		next.ServeHTTP(w, r)
+	})
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve the doors: %w", err)
+		return errors.Join(fmt.Errorf("serve the doors: %w", err), server.Close())
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
 	<-failed
 	return err
 }
@@ -207,17 +230,10 @@ func takeEnrolment(data, file string) (enrolment.Enrolment, error) {
 // listenLoopback listens, on loopback only.
 func listenLoopback(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, usage(fmt.Errorf("--listen %s: want address:port", address))
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usage(fmt.Errorf("--listen %s: the doors are for this PC only; use 127.0.0.1 or [::1]", address))
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, codedError{exitForeign, fmt.Errorf("%w: is another desk running? choose another port with --listen", err)}
-	}
-	return l, nil
+	return listen("desk", address)
 }
 
 // ownToken reads the desk's token, and makes it at the first start.
@@ -230,19 +246,11 @@ func ownToken(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the desk's token: %w", err)
 	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-func linkHandler(g *guard.Guard, base string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "want POST", http.StatusMethodNotAllowed)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = printJSON(w, map[string]string{"url": g.Link(base)})
-	})
+	token := strings.TrimSpace(string(text))
+	if len(token) < guard.MinToken {
+		return "", fmt.Errorf("the desk's token in %s was cut short: delete the file, start again, and give the new token to the EHR", path)
+	}
+	return token, nil
 }
 
 func probeHandler(check func(context.Context) error) http.Handler {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -48,6 +51,9 @@ func (f auditFlags) open(env *environment) (*auditSource, error) {
 	if err := checkBrokers("broker", f.Broker); err != nil {
 		return nil, err
 	}
+	if f.File && f.Data == "" {
+		return nil, usage(errors.New("--file reads the copy of a desk: give its folder as --data"))
+	}
 	path := f.Enrolment
 	if path == "" {
 		if f.Data == "" {
@@ -69,12 +75,17 @@ func (f auditFlags) open(env *environment) (*auditSource, error) {
 	ring := events.NewKeyring(practiceKey)
 	s := &auditSource{enrolment: e, keys: audit.Keys{Practice: e.Practice, Root: e.Root, Open: ring.Open}}
 	if f.File {
-		return s, s.openFile(env.ctx, filepath.Join(f.Data, agent.ProjectionFile), ring)
+		return s, s.openFile(env.ctx, f.Data, ring)
 	}
 	return s, s.openBroker(env, ring)
 }
 
-func (s *auditSource) openFile(ctx context.Context, path string, ring *events.Keyring) error {
+// openFile opens the copy in a desk's folder. It makes none: an empty one would be clean.
+func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Keyring) error {
+	path := filepath.Join(data, agent.ProjectionFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no copy of the log: a desk makes it when it runs for the first time", data)
+	}
 	store, err := projections.Open(ctx, path, projections.Options{Practice: s.enrolment.Practice, Opener: ring.Open})
 	if err != nil {
 		return err
@@ -98,14 +109,15 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 	connection := make(chan error, 1)
 	log, err := broker.Connect(env.ctx, broker.Config{
 		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
-		OnConnection: func(up bool, err error) {
+		OnConnection: func(up bool, err error) { // one at a time, and what is newer counts
 			if up {
 				err = nil
 			}
 			select {
-			case connection <- err:
+			case <-connection:
 			default:
 			}
+			connection <- err
 		},
 	})
 	if err != nil {
@@ -167,33 +179,69 @@ func (f auditFlags) printer(env *environment) audit.Printer {
 // auditLogCommand lists events.
 type auditLogCommand struct {
 	auditFlags `embed:""`
-	Follow     bool      `help:"Wait for more, until interrupted." short:"f"`
-	Patient    string    `help:"Only the dossier of this patient." placeholder:"ID"`
-	Record     string    `help:"Only this record." placeholder:"TYPE/ID"`
-	User       string    `help:"Only what this Practitioner wrote." placeholder:"ID"`
-	Device     string    `help:"Only what this device wrote." placeholder:"ID"`
-	Since      time.Time `help:"Only what the broker stored at this time or later." placeholder:"RFC3339"`
-	Before     time.Time `help:"Only what the broker stored before this time." placeholder:"RFC3339"`
-	From       uint64    `help:"Only from this sequence on." placeholder:"N"`
-	To         uint64    `help:"Only up to this sequence." placeholder:"N"`
+	Follow     bool   `help:"Wait for more, until interrupted." short:"f"`
+	Patient    string `help:"Only the dossier of this patient." placeholder:"ID"`
+	Record     string `help:"Only this record." placeholder:"TYPE/ID"`
+	User       string `help:"Only what this Practitioner wrote." placeholder:"ID"`
+	Device     string `help:"Only what this device wrote." placeholder:"ID"`
+	Since      moment `help:"Only what the broker stored at this time or later." placeholder:"RFC3339"`
+	Before     moment `help:"Only what the broker stored before this time." placeholder:"RFC3339"`
+	From       uint64 `help:"Only from this sequence on." placeholder:"N"`
+	To         uint64 `help:"Only up to this sequence." placeholder:"N"`
+}
+
+// moment is a time as it is given on a command line.
+type moment struct{ time.Time }
+
+// UnmarshalText reads it.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%s is no time: want a time like 2026-11-02T15:04:05Z", text)
+	}
+	return nil
+}
+
+// filter says which events are wanted.
+func (c *auditLogCommand) filter() (f audit.Filter, err error) {
+	f = audit.Filter{Patient: c.Patient, Author: c.User, Device: c.Device, Since: c.Since.Time, Before: c.Before.Time, First: c.From, Last: c.To}
+	if c.Record != "" {
+		if f.Record, err = events.ParseRecord(c.Record); err != nil {
+			return f, err
+		}
+	}
+	for _, one := range []struct {
+		what, name string
+		validate   func(what, name string) error
+	}{{"patient", c.Patient, events.ValidateID}, {"user", c.User, events.ValidateID}, {"device", c.Device, events.ValidateName}} {
+		if one.name == "" {
+			continue
+		}
+		if err := one.validate(one.what, one.name); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
 }
 
 // Run lists them.
 func (c *auditLogCommand) Run(env *environment) (err error) {
-	filter := audit.Filter{Patient: c.Patient, Author: c.User, Device: c.Device, Since: c.Since, Before: c.Before, First: c.From, Last: c.To}
-	if c.Record != "" {
-		if filter.Record, err = events.ParseRecord(c.Record); err != nil {
-			return usage(err)
-		}
+	filter, err := c.filter()
+	if err != nil {
+		return usage(err)
 	}
 	source, err := c.open(env)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
-	log := source.read(env.ctx, max(c.From, 1))
+	// Reading begins behind the end at the latest, where a live log waits for what comes.
+	begin := min(max(c.From, 1), source.last+1)
+	log := source.read(env.ctx, begin)
 	if !c.Follow {
 		log = audit.Until(log, source.last)
+		if begin > source.last {
+			return nil
+		}
 	}
 	printer := c.printer(env)
 	for row, err := range audit.Rows(log, filter, source.keys.Open) {
@@ -249,8 +297,8 @@ func (c *auditShowCommand) question() (q audit.Question, err error) {
 	if q.Time, err = time.Parse(time.RFC3339, c.At); err == nil {
 		return q, nil
 	}
-	if _, err := fmt.Sscanf(c.At, "%d", &q.At); err != nil || fmt.Sprint(q.At) != c.At {
-		return q, fmt.Errorf("--at %s: want a sequence, or a time like 2026-11-02T15:04:05Z", c.At)
+	if q.At, err = strconv.ParseUint(c.At, 10, 64); err != nil || q.At == 0 {
+		return q, fmt.Errorf("--at %s: want a sequence from 1 on, or a time like 2026-11-02T15:04:05Z", c.At)
 	}
 	return q, nil
 }
@@ -316,7 +364,7 @@ func (c *auditVerifyCommand) compare(env *environment, source *auditSource, prin
 	if err != nil {
 		return 0, err
 	}
-	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys}
+	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys, Folder: c.Data}
 	if p.Queued, err = outbox.Events(entries); err != nil {
 		return 0, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -81,6 +83,14 @@ func whileHealthy(ctx context.Context, look func() error) error {
 
 // operatorFolder is where the broker's data folder keeps its own keys and the accounts.
 func operatorFolder(data string) string { return filepath.Join(data, "operator") }
+
+// checkOperator refuses a folder that never was a broker's: opening it would make it one.
+func checkOperator(data string) error {
+	if _, err := os.Stat(operatorFolder(data)); errors.Is(err, fs.ErrNotExist) {
+		return usage(fmt.Errorf("%s is not the data folder of a broker: give that of the broker that runs", data))
+	}
+	return nil
+}
 
 // provisionRunning makes the streams of a practice where the broker answers, and lets its
 // devices use all of them.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -87,6 +88,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
+	if isTerminal(stdout) {
+		stdout = tame(stdout)
+	}
 	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
 		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
 	err = k.Run(env)
@@ -96,8 +100,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	fmt.Fprintln(stderr, "carelog:", err)
+	fmt.Fprintln(stderr, "carelog:", oneLine(err))
 	return exitCode(err)
+}
+
+// oneLine is what an error says, in the one line that scripts are promised: errors that
+// were joined stand behind each other.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends, so that the

@@ -33,6 +33,11 @@ func (f deskFlags) connect() (*desk, error) {
 	if f.Data == "" && (d.url == "" || d.token == "") {
 		return nil, usage(errors.New("which desk? give --data DIR, or --agent URL and the variable CARELOG_TOKEN"))
 	}
+	if d.url != "" {
+		if err := checkWeb(d.url); err != nil {
+			return nil, usage(fmt.Errorf("--agent %s: %w: want http://127.0.0.1:port", f.Agent, err))
+		}
+	}
 	for _, own := range []struct {
 		value *string
 		file  string
@@ -89,6 +94,17 @@ func (d *desk) do(ctx context.Context, method, path string, body io.Reader, valu
 		return fmt.Errorf("read the desk's answer: %w", err)
 	}
 	return nil
+}
+
+// print writes what the desk answers, as it stands.
+func (d *desk) print(ctx context.Context, to io.Writer, path, contentType string) error {
+	answer, err := d.send(ctx, http.MethodGet, path, contentType, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(to, answer.Body)
+	return err
 }
 
 // send makes a request; an answer that is no success is an error.

@@ -58,13 +58,16 @@ func (c *demoCommand) Run(env *environment) (err error) {
 	if c.Desks < 1 || c.Desks > 9 {
 		return usage(fmt.Errorf("--desks %d: want 1 to 9", c.Desks))
 	}
+	if c.Patients < 0 {
+		return usage(fmt.Errorf("--patients %d: want none or more", c.Patients))
+	}
 	if c.Data == "" {
 		if c.Data, err = os.MkdirTemp("", "carelog-demo-"); err != nil {
 			return err
 		}
 		defer func() {
-			if err == nil { // else its logs say why
-				err = os.RemoveAll(c.Data)
+			if err == nil || env.ctx.Err() != nil { // else its logs say why
+				err = errors.Join(err, os.RemoveAll(c.Data))
 			}
 		}()
 	}
@@ -200,18 +203,11 @@ func (c *demoCommand) deskAddress(n int) string {
 
 // fill gives an empty practice its patients.
 func (c *demoCommand) fill(ctx context.Context, env *environment, first demoDesk) error {
-	d := &desk{url: first.URL, token: first.Token, http: httpClient()}
-	var s struct {
-		Position struct{ Sequence uint64 }
-	}
-	if err := d.get(ctx, "/api/status", &s); err != nil {
-		return err
-	}
 	marker := filepath.Join(c.Data, "filled")
 	if _, err := os.Stat(marker); err == nil {
 		return nil
 	}
-	in := newImporter(d)
+	in := newImporter(&desk{url: first.URL, token: first.Token, http: httpClient()})
 	for r := range synthetic.Generate(ctx, synthetic.Options{Patients: c.Patients, Seed: c.Seed}) {
 		if err := in.add(ctx, intake.Item{Source: "generated", Type: r.Type, ID: r.ID, Body: r.Body}); err != nil {
 			return err

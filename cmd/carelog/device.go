@@ -48,7 +48,7 @@ func (c *deviceEnrolCommand) Run(env *environment) error {
 	}
 	e, err := sheet.Enrol(c.Device, c.Name)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	if err := e.Save(c.Out); err != nil {
 		return err
@@ -109,6 +109,11 @@ func (c *deviceRevokeCommand) Run(env *environment) error {
 	d, err := c.connect()
 	if err != nil {
 		return err
+	}
+	if c.BrokerData != "" { // before anything is done
+		if err := checkOperator(c.BrokerData); err != nil {
+			return err
+		}
 	}
 	var answer struct{ Login string }
 	if err := d.post(env.ctx, "/api/devices/"+url.PathEscape(c.Device)+"/revoke", nil, &answer); err != nil {

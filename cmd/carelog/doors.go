@@ -103,17 +103,23 @@ func (d *doors) close() error {
 	return errors.Join(errs...)
 }
 
-// server serves the doors; a headless desk has none but the status.
-func (d *doors) server(a *agent.Agent, base string, headless bool) *http.Server {
+// noPages answers whoever knocks at a door that a headless desk does not have.
+func noPages(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "this desk is headless: it has no pages, and no doors but its status", http.StatusNotFound)
+}
+
+// server serves the doors; a headless desk has none but the status and the snapshots.
+func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 	mux := http.NewServeMux()
 	var doors http.Handler = mux
 	mux.Handle("/healthz", probeHandler(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", probeHandler(func(ctx context.Context) error { _, err := a.Status(ctx); return err }))
 	mux.Handle("/api/status", d.pages)
 	mux.Handle("/api/snapshot", d.pages)
-	if !headless {
+	if headless {
+		mux.HandleFunc("/", noPages)
+	} else {
 		doors = d.fhir.Before(mux)
-		mux.Handle("/api/link", linkHandler(d.guard, base))
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", d.pages)
 	}

@@ -48,7 +48,7 @@ func (c *exportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	inOne := strings.HasSuffix(c.Out, ".ndjson") || strings.HasSuffix(c.Out, ".ndjson.gz")
+	inOne := c.inOne()
 	if inOne && c.Since != "" {
 		return usage(errors.New("--since has deletions as well, which need a file of their own: give a folder as --out"))
 	}
@@ -80,6 +80,19 @@ func (c *exportCommand) Run(env *environment) error {
 	return c.say(env, result)
 }
 
+// inOne reports whether all goes into one file.
+func (c *exportCommand) inOne() bool {
+	return strings.HasSuffix(c.Out, ".ndjson") || strings.HasSuffix(c.Out, ".ndjson.gz")
+}
+
+// where is what fits a folder, or one file.
+func (c *exportCommand) where(folder, file string) string {
+	if c.inOne() {
+		return file
+	}
+	return folder
+}
+
 func (c *exportCommand) say(env *environment, result exported) error {
 	closed, conflicts := 0, 0
 	for _, f := range result.Files {
@@ -97,11 +110,11 @@ func (c *exportCommand) say(env *environment, result exported) error {
 	} else {
 		fmt.Fprintf(env.stdout, "%d records written as they were at %s\n", result.Records, result.At)
 		if conflicts > 0 {
-			fmt.Fprintf(env.stdout, "%d of them were in conflict: conflicts.ndjson has all their versions\n", conflicts)
+			fmt.Fprintf(env.stdout, "%d of them were in conflict: %s\n", conflicts, c.where("conflicts.ndjson has all their versions", "a Bundle of each has all its versions"))
 		}
 	}
 	if closed > 0 {
-		return fmt.Errorf("%d records cannot be opened at this desk and are named in errors.ndjson", closed)
+		return fmt.Errorf("%d records cannot be opened at this desk: %s", closed, c.where("errors.ndjson names them", "an export into a folder names them"))
 	}
 	return nil
 }

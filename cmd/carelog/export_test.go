@@ -3,4 +3,8 @@ package main
 // Main is main, for the test binary that stands in for carelog.
 var Main = main
 
-var WhileHealthy = whileHealthy
+var (
+	WhileHealthy = whileHealthy
+	ServeUntil   = serveUntil
+	Tame         = tame
+)

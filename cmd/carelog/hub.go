@@ -41,9 +41,9 @@ func (c *hubCommand) Run(env *environment) error {
 	if err := h.Set(hubsim.Switch{Mode: hubsim.Mode(c.Mode), Latency: c.Latency}); err != nil {
 		return usage(err)
 	}
-	line, err := net.Listen("tcp", c.Listen)
+	line, err := listen("hub", c.Listen)
 	if err != nil {
-		return codedError{exitForeign, fmt.Errorf("listen for the desks: %w", err)}
+		return err
 	}
 	url := "http://" + line.Addr().String() + "/"
 	// What is held up on purpose ends with the server and not before.

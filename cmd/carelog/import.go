@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -82,7 +82,7 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 	began := time.Now()
 	for item, err := range f.Items(ctx) {
 		if err != nil {
-			in.total.Refused = append(in.total.Refused, intake.Refusal{Source: item.Source, Error: err.Error()})
+			in.total.Refused = append(in.total.Refused, refused(item, err))
 			continue
 		}
 		if err := in.add(ctx, item); err != nil {
@@ -97,12 +97,19 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 	return ctx.Err()
 }
 
+// refused is what could not be read, and why; the reason alone, where it names the place as well.
+func refused(item intake.Item, err error) intake.Refusal {
+	var placed *intake.Error
+	if errors.As(err, &placed) {
+		err = placed.Err
+	}
+	return intake.Refusal{Source: item.Where(), Error: err.Error()}
+}
+
 func (in *importer) add(ctx context.Context, item intake.Item) error {
-	text, err := json.Marshal(intake.Line{Source: item.Where(), Type: item.Type, ID: item.ID, Body: string(item.Body)})
-	if err != nil {
+	if err := printJSON(&in.batch, intake.Line{Source: item.Where(), Type: item.Type, ID: item.ID, Body: string(item.Body)}); err != nil {
 		return err
 	}
-	in.batch.Write(append(text, '\n'))
 	if in.count++; in.count >= importRecords || in.batch.Len() >= importBytes {
 		return in.flush(ctx)
 	}

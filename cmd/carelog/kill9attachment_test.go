@@ -76,22 +76,27 @@ func TestKill9WithAttachments(t *testing.T) {
 	t.Logf("%d of %d contents were acknowledged", len(written), kills)
 	for _, d := range o.desks {
 		o.checkStatus(d)
-		for id, content := range written {
-			got, err := d.fetched(t.Context(), id)
-			if err != nil || !bytes.Equal(got, content) {
-				t.Errorf("Binary/%s at %s has %d bytes or others, want %d: %v", id, d.name, len(got), len(content), err)
-			}
-		}
-		left, err := os.ReadDir(filepath.Join(o.dir, d.name, "attachments", "owed"))
-		if err != nil || len(left) > 0 {
-			t.Errorf("desk %s is green and owes %d contents: %v", d.name, len(left), err)
-		}
-		if left, err = os.ReadDir(filepath.Join(o.dir, d.name, "attachments", "spool")); err != nil || len(left) > 0 {
-			t.Errorf("desk %s has %d files of what was being written: %v", d.name, len(left), err)
-		}
+		o.checkContents(d, written)
 	}
 	if len(written) == 0 && kills > 2 {
 		t.Error("nothing was acknowledged, so this has proved nothing")
+	}
+}
+
+// checkContents wants every content at a desk, and nothing left of how it came there.
+func (o *office) checkContents(d *officeDesk, written map[string][]byte) {
+	for id, content := range written {
+		got, err := d.fetched(o.t.Context(), id)
+		if err != nil || !bytes.Equal(got, content) {
+			o.t.Errorf("Binary/%s at %s has %d bytes or others, want %d: %v", id, d.name, len(got), len(content), err)
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(o.dir, d.name, "attachments", "owed"))
+	if err != nil || len(left) > 0 {
+		o.t.Errorf("desk %s is green and owes %d contents: %v", d.name, len(left), err)
+	}
+	if left, err = os.ReadDir(filepath.Join(o.dir, d.name, "attachments", "spool")); err != nil || len(left) > 0 {
+		o.t.Errorf("desk %s has %d files of what was being written: %v", d.name, len(left), err)
 	}
 }
 

@@ -25,6 +25,9 @@ type practiceProvisionCommand struct {
 
 // Run makes the streams; those that are there as they should be are left alone.
 func (c *practiceProvisionCommand) Run(env *environment) error {
+	if err := checkOperator(c.Data); err != nil {
+		return err
+	}
 	operator, err := broker.OpenOperator(operatorFolder(c.Data))
 	if err != nil {
 		return err

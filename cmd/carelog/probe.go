@@ -15,9 +15,12 @@ type probeCommand struct {
 
 // Run asks once.
 func (c *probeCommand) Run(env *environment) error {
+	if err := checkWeb(c.URL); err != nil {
+		return usage(fmt.Errorf("%s: %w", c.URL, err))
+	}
 	r, err := http.NewRequestWithContext(env.ctx, http.MethodGet, c.URL, nil)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	client := &http.Client{Timeout: c.Timeout}
 	defer client.CloseIdleConnections()

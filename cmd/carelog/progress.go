@@ -3,11 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/carelog/carelog/agent/light"
 )
@@ -21,11 +18,10 @@ type progress struct {
 // progressOn returns a progress line where the errors go to a terminal and the
 // output is not for a script; else nil.
 func progressOn(env *environment, script bool) *progress {
-	f, ok := env.stderr.(*os.File)
-	if script || !ok || !term.IsTerminal(int(f.Fd())) {
+	if script || !isTerminal(env.stderr) {
 		return nil
 	}
-	return &progress{out: f}
+	return &progress{out: env.stderr}
 }
 
 const barWidth = 30

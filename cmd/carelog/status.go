@@ -23,7 +23,7 @@ func (c *linkCommand) Run(env *environment) error {
 		return err
 	}
 	var answer struct{ URL string }
-	if err := d.post(env.ctx, "/api/link", nil, &answer); err != nil {
+	if err := d.post(env.ctx, "/open", nil, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.stdout, answer.URL)

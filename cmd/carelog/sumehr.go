@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -47,13 +46,7 @@ func (c *sumehrShowCommand) Run(env *environment) error {
 	}
 	path := "/api/sumehr/" + url.PathEscape(c.Patient) + "?language=" + c.Language
 	if c.XML {
-		answer, err := d.send(env.ctx, http.MethodGet, path+"&format=xml", "application/xml", nil)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		_, err = io.Copy(env.stdout, answer.Body)
-		return err
+		return d.print(env.ctx, env.stdout, path+"&format=xml", "application/xml")
 	}
 	var raw json.RawMessage
 	if err := d.get(env.ctx, path, &raw); err != nil {

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"text/tabwriter"
 	"time"
@@ -90,13 +88,7 @@ func (c *sumehrHubCommand) Run(env *environment) error {
 		return err
 	}
 	if c.XML {
-		answer, err := d.send(env.ctx, http.MethodGet, c.path("hub")+"&format=xml", "application/xml", nil)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		_, err = io.Copy(env.stdout, answer.Body)
-		return err
+		return d.print(env.ctx, env.stdout, c.path("hub")+"&format=xml", "application/xml")
 	}
 	var raw json.RawMessage
 	if err := d.get(env.ctx, c.path("hub"), &raw); err != nil {

@@ -229,7 +229,7 @@ func count(n int, thing string) string {
 // tame keeps a text from the log from driving the terminal it is printed on.
 func tame(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
 			return r
 		}
 		return '?'

@@ -89,6 +89,19 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// What stands in a body is shown as it stands, but for what would drive the terminal.
+func TestTableShowsTheText(t *testing.T) {
+	var out bytes.Buffer
+	p, a, _ := twoDesks(t)
+	p.Push(a.Make(eventstest.Change{Record: "Basic/b", Patient: "pat-1", Body: "{\n\t\"text\": \"numéro\u00a0: 5\u202e\u009b\"\n}"}))
+	if err := audit.NewTable(&out).View(show(t, p, audit.Question{Record: events.Record{Type: "Basic", ID: "b"}})); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\t\"text\": \"numéro\u00a0: 5??\"\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("want %q in\n%s", want, out.String())
+	}
+}
+
 // Every line is one JSON object with a kind, and content keeps its digits.
 func TestLinesAreJSON(t *testing.T) {
 	var out bytes.Buffer

@@ -34,11 +34,15 @@ type Projection struct {
 	// Queued are the events of the device's outbox, which stand in its projection and
 	// not in the log.
 	Queued []*events.Event
-	// Folder is where the replay is written and removed again; it needs as much room as
-	// the projection has. Empty: the system's folder for temporary files.
+	// Folder is where the replay is written and removed again, and what an earlier one
+	// left there that was killed; it needs as much room as the projection has. Nobody else
+	// may compare there meanwhile. It holds the records as readable as the projection does.
 	Folder   string
 	Progress func(Progress) // may be nil
 }
+
+// replayFolder is what the replay is written in.
+const replayFolder = "audit-replay"
 
 // VerifyProjection replays a log from zero into a projection of its own, with the rules
 // of this package for who may sign, and reports the first line in which the two differ,
@@ -49,8 +53,11 @@ func VerifyProjection(ctx context.Context, p Projection, found func(Finding) err
 	if !p.Keys.judges() {
 		return errors.New("verify the projection: the practice's keys and its root key are needed to replay the log")
 	}
-	folder, err := os.MkdirTemp(p.Folder, "carelog-audit-")
-	if err != nil {
+	if p.Folder == "" {
+		return errors.New("verify the projection: no folder is given to write a replay in")
+	}
+	folder := filepath.Join(p.Folder, replayFolder)
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil {
 		return fmt.Errorf("verify the projection: make room for a replay: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()

@@ -1,4 +1,4 @@
-package main
+package broker
 
 import (
 	"errors"
@@ -8,18 +8,16 @@ import (
 	"strings"
 )
 
-// checkBrokers refuses what can be no address of a broker. Whether there is one is
-// only known once it answers.
-func checkBrokers(flag string, addresses []string) error {
-	for _, address := range addresses {
-		if err := checkBroker(address); err != nil {
-			return usage(fmt.Errorf("--%s %s: %w: want nats://host:port", flag, address, err))
-		}
+// ValidateURL refuses what can be no address of a broker. Whether there is one is only
+// known once it answers.
+func ValidateURL(address string) error {
+	if err := validateURL(address); err != nil {
+		return fmt.Errorf("%s: %w: want nats://host:port", address, err)
 	}
 	return nil
 }
 
-func checkBroker(address string) error {
+func validateURL(address string) error {
 	if !strings.Contains(address, "://") {
 		address = "nats://" + address // as the broker's own client has it
 	}
