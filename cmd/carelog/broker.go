@@ -82,6 +82,17 @@ func whileHealthy(ctx context.Context, look func() error) error {
 // operatorFolder is where the broker's data folder keeps its own keys and the accounts.
 func operatorFolder(data string) string { return filepath.Join(data, "operator") }
 
+// findOperator opens the operator of a folder with which a broker has run. flag is the one
+// that names the folder.
+func findOperator(flag, data string) (*broker.Operator, error) {
+	operator, err := broker.FindOperator(operatorFolder(data))
+	var none *broker.NoOperatorError
+	if errors.As(err, &none) {
+		return nil, usage(fmt.Errorf("--%s %s: no broker has run with this folder (%w): give the one that its broker was started with", flag, data, err))
+	}
+	return operator, err
+}
+
 // provisionRunning makes the streams of a practice where the broker answers, and lets its
 // devices use all of them.
 func provisionRunning(ctx context.Context, o *broker.Operator, practice, url string, replicas int) error {
@@ -92,5 +103,8 @@ func provisionRunning(ctx context.Context, o *broker.Operator, practice, url str
 	if err != nil {
 		return err
 	}
-	return broker.Provision(ctx, access, practice, replicas)
+	if err = broker.Provision(ctx, access, practice, replicas); errors.Is(err, broker.ErrNotLetIn) {
+		err = fmt.Errorf("%w: the broker at %s was started with another folder than this one: give --data that folder", err, url)
+	}
+	return err
 }

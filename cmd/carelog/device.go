@@ -11,7 +11,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/carelog/carelog/agent/enrolment"
-	"github.com/carelog/carelog/broker"
 )
 
 type deviceCommand struct {
@@ -122,7 +121,7 @@ func (c *deviceRevokeCommand) Run(env *environment) error {
 	if err := d.get(env.ctx, "/api/status", &s); err != nil {
 		return err
 	}
-	operator, err := broker.OpenOperator(operatorFolder(c.BrokerData))
+	operator, err := findOperator("broker-data", c.BrokerData)
 	if err != nil {
 		return err
 	}
