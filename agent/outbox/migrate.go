@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 
 	"github.com/carelog/carelog/events"
@@ -56,7 +55,10 @@ func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
 		case schemaVersion:
 			return nil
 		}
-		return errors.Join(err, tx.fromSchema4())
+		if err == nil {
+			err = tx.fromSchema4()
+		}
+		return err
 	})
 }
 

@@ -104,7 +104,7 @@ func provisionRunning(ctx context.Context, o *broker.Operator, practice, url str
 		return err
 	}
 	if err = broker.Provision(ctx, access, practice, replicas); errors.Is(err, broker.ErrNotLetIn) {
-		err = fmt.Errorf("%w: the broker at %s was started with another folder than this one: give --data that folder", err, url)
+		err = fmt.Errorf("%w: the broker at %s was started with another folder than this one (give --data that one), or it takes accounts from a resolver that was not given those of this folder", err, url)
 	}
 	return err
 }

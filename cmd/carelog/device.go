@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/broker"
 )
 
 type deviceCommand struct {
@@ -105,6 +106,13 @@ type deviceRevokeCommand struct {
 
 // Run revokes the device in the log and, where it can, at the broker.
 func (c *deviceRevokeCommand) Run(env *environment) error {
+	var operator *broker.Operator
+	if c.BrokerData != "" { // before anything is done that cannot be undone
+		var err error
+		if operator, err = findOperator("broker-data", c.BrokerData); err != nil {
+			return err
+		}
+	}
 	d, err := c.connect()
 	if err != nil {
 		return err
@@ -114,15 +122,11 @@ func (c *deviceRevokeCommand) Run(env *environment) error {
 		return err
 	}
 	fmt.Fprintf(env.stdout, "what device %s signs from now on does not count\n", c.Device)
-	if c.BrokerData == "" {
+	if operator == nil {
 		return nil
 	}
 	var s struct{ Practice string }
 	if err := d.get(env.ctx, "/api/status", &s); err != nil {
-		return err
-	}
-	operator, err := findOperator("broker-data", c.BrokerData)
-	if err != nil {
 		return err
 	}
 	if err := operator.Revoke(env.ctx, s.Practice, answer.Login); err != nil {

@@ -100,7 +100,7 @@ func (c *practiceAddCommand) add(env *environment, file *os.File, secret enrolme
 	if c.Running {
 		err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas)
 		if errors.Is(err, broker.ErrNotLetIn) {
-			return fmt.Errorf("%w (the account and the sheet %s that were made here are of no use at that broker)", err, c.Sheet)
+			return fmt.Errorf("the practice has its account and the sheet %s here, but not its streams: %w. With another folder add it anew and delete this sheet; else run carelog practice provision when the resolver has the accounts", c.Sheet, err)
 		}
 		if err != nil {
 			return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
