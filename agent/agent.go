@@ -204,6 +204,7 @@ func (a *Agent) loadKeys(ctx context.Context) error {
 			return err
 		}
 	}
+	a.tellRefusedKeys()
 	return a.store.PutKeys(ctx, made...)
 }
 

@@ -90,3 +90,27 @@ func TestOfflineWithABrokenProjection(t *testing.T) {
 	}
 	one.AwaitGreen()
 }
+
+// Whoever shuts a desk out sees first what this one could not show before, as whoever makes
+// any other change does.
+func TestRevokingShowsFirst(t *testing.T) {
+	p := newPractice(t)
+	one, two := p.desk("one"), p.desk("two")
+	two.AwaitGreen()
+	one.AwaitGreen()
+	mend := breakProjection(t, one)
+	written, err := one.Note("c1", "asthma")
+	mend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := one.RevokeDevice(t.Context(), "two", "dr-one"); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := one.Store().Record(t.Context(), agenttest.Condition("c1")); err != nil || state.Shown.Event.ID != written.ID {
+		t.Errorf("the change is not shown: %v", err)
+	}
+	if slices.ContainsFunc(one.Now().Warnings, func(w agent.Warning) bool { return w.Code == "projection-failed" }) {
+		t.Error("it is said that a change cannot be shown, and all are")
+	}
+}

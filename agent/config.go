@@ -22,6 +22,7 @@ type Log interface {
 	attachments.Server
 	AppendBatch(ctx context.Context, list []events.Appending) (first uint64, err error)
 	Announce(list []events.Appending)
+	PutKey(ctx context.Context, k events.WrappedKey) error
 	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error)
 	PutPosition(context.Context, events.SignedPosition) error

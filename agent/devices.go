@@ -43,7 +43,7 @@ func (a *Agent) protect(ctx context.Context, d Draft) error {
 // to the broker, so that the broker can be told as well.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
 	a.needAll(ctx, []Draft{{Record: deviceRecord(device)}})
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return "", Written{}, err
 	}
 	defer a.unlockWriting()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/events"
 )
@@ -46,31 +49,85 @@ func (a *Agent) keepKeys(ctx context.Context, made *newKeys) error {
 	return a.store.PutKeys(ctx, made.wrapped...)
 }
 
-// pushKeys sends the keys that were made here, before the events that need them. One
-// that the server refuses stops nothing else: this desk has it, and says so.
+// pushKeys sends the keys that were made here, before the events that need them, and those
+// that the server refused, once more.
 func (a *Agent) pushKeys(ctx context.Context, log Log) error {
 	if made := a.outbox.TakeKeyed(); !a.owesKeys.Swap(false) && !made {
 		return nil
 	}
 	keys, err := a.outbox.Keys(ctx)
-	if err == nil && len(keys) > 1 && log.PutKeys(ctx, keys) == nil {
-		return nil
-	}
-	for _, k := range keys { // the server has some of them, or does not take one
-
-		if err != nil {
-			break
-		}
-		err = log.PutKey(ctx, k)
-		var refused *events.RefusedError
-		if errors.As(err, &refused) {
-			a.warn("key-refused", "The server refuses the key of patient %q: %s. The other desks cannot read what was written here of this patient.", k.Patient, refused.Reason)
-			err = nil
-		}
+	if err == nil {
+		err = a.giveKeys(ctx, log, keys)
 	}
 	if err != nil {
 		a.owesKeys.Store(true)
 		return fmt.Errorf("send the keys of patients: %w", err)
 	}
 	return nil
+}
+
+// giveKeys gives the server keys. One that it refuses stops nothing else, but nobody can open
+// what is sealed by it where it is not: it is kept in the outbox, and the light is not
+// green, until the server takes it.
+func (a *Agent) giveKeys(ctx context.Context, log Log, keys []events.WrappedKey) error {
+	defer a.tellRefusedKeys()
+	kept := context.WithoutCancel(ctx)
+	all := len(keys) > 1 && log.PutKeys(ctx, keys) == nil // else the server has some of them, or does not take one
+	for _, k := range keys {
+		var err error
+		if !all {
+			err = log.PutKey(ctx, k)
+		}
+		var refused *events.RefusedError
+		switch {
+		case err == nil:
+			err = a.outbox.KeyTaken(kept, k)
+		case errors.As(err, &refused):
+			err = a.outbox.KeyRefused(kept, k, refused.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retryKeys sends the keys once more that the server refused, if any.
+func (a *Agent) retryKeys(ctx context.Context, log Log) error {
+	if len(a.outbox.RefusedKeys()) == 0 {
+		return nil
+	}
+	a.owesKeys.Store(true)
+	return a.pushKeys(ctx, log)
+}
+
+const warnRefusedKeys = "key-refused"
+
+// tellRefusedKeys says which patients nobody else can read, and why; or that there is none.
+func (a *Agent) tellRefusedKeys() {
+	refused := a.outbox.RefusedKeys()
+	if len(refused) == 0 {
+		a.clearWarning(warnRefusedKeys)
+		return
+	}
+	var whose []string
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		k, err := events.ParseWrappedKey(name, nil)
+		if err != nil { // it was read as one when it came
+			continue
+		}
+		whose = append(whose, fmt.Sprintf("of patient %q (%s)", k.Patient, refused[name]))
+	}
+	const shown = 5
+	if more := len(whose) - shown; more > 0 {
+		whose = append(whose[:shown], fmt.Sprintf("and %d more", more))
+	}
+	a.warn(warnRefusedKeys, "The server refuses keys: %s. No other desk can read what was written here of them, and this PC alone can open it: keep it running, and have the server looked at. They are sent again every few seconds.", strings.Join(whose, ", "))
+}
+
+func reasonRefusedKeys(n int) string {
+	if n == 1 {
+		return "the server refuses the key of a patient: no other desk can read what was written here"
+	}
+	return fmt.Sprintf("the server refuses the keys of %d patients: no other desk can read what was written here", n)
 }

@@ -126,7 +126,10 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, la
 	endAhead(errReadToEnd)
 	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
-		n, err := s.agent.replica.Heal(ctx, s.log, lacked)
+		if err := s.agent.giveKeys(ctx, s.log, lacked); err != nil {
+			return fmt.Errorf("give the server back the keys of patients: %w", err)
+		}
+		n, err := s.agent.replica.Heal(ctx, s.log, s.reach)
 		if err != nil {
 			return err
 		}
@@ -205,6 +208,19 @@ func (s *session) moves(ctx context.Context, moved <-chan struct{}, last uint64)
 		return fmt.Errorf("the server has events up to %d, but sends none after %d", last, p.Sequence)
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// reach waits until the log was read up to a place, for as long as it is on its way.
+func (s *session) reach(ctx context.Context, sequence uint64) error {
+	for {
+		position, _, moved := s.agent.replica.Position()
+		if position.Sequence >= sequence {
+			return nil
+		}
+		if err := s.moves(ctx, moved, sequence); err != nil {
+			return err
+		}
 	}
 }
 
@@ -330,7 +346,8 @@ func (s *session) prove(ctx context.Context) error {
 	return s.state(ctx, position, stream)
 }
 
-// openLate looks now and then for keys that came after what they open.
+// openLate looks now and then for keys that came after what they open, and sends those
+// again that the server refused.
 func (s *session) openLate(ctx context.Context) error {
 	a := s.agent
 	now := a.config.Now()
@@ -338,6 +355,9 @@ func (s *session) openLate(ctx context.Context) error {
 		return nil
 	}
 	s.lookedAt = now
+	if err := a.retryKeys(ctx, s.log); err != nil {
+		return err
+	}
 	concerns, err := a.store.Concerns(ctx)
 	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 {
 		return err
@@ -385,6 +405,10 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	a.mu.Unlock()
 	if refused > 0 {
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
+		return nil
+	}
+	if keys := len(a.outbox.RefusedKeys()); keys > 0 {
+		a.setLight(light.Synchronising, reasonRefusedKeys(keys), nil)
 		return nil
 	}
 	if owed := a.attachments.Owed(); owed > 0 {

@@ -114,3 +114,23 @@ func TestSessionEndsUnderAWrite(t *testing.T) {
 		w.settled()
 	})
 }
+
+// A server that takes back what it lost, and then sends none of it, does not keep the desk
+// waiting for ever: it begins anew.
+func TestHealingDoesNotWaitForEver(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.machine("one")
+		_, still := one.gated()
+		one.start()
+		w.settled()
+		ids := one.notes(3)
+		w.settled()
+		still.Store(true)
+		w.server.Wipe()
+		time.Sleep(5 * time.Minute)
+		still.Store(false) // for whoever asks from now on
+		w.settled()
+		w.once(ids...)
+		w.agreed()
+	})
+}

@@ -49,6 +49,27 @@ func OpenOperator(dir string) (*Operator, error) {
 	return o, nil
 }
 
+// NoOperatorError says that a folder holds no operator.
+type NoOperatorError struct{ Folder string }
+
+// Error names the folder.
+func (e *NoOperatorError) Error() string {
+	return fmt.Sprintf("no operator of a broker is in %s", e.Folder)
+}
+
+// FindOperator is OpenOperator for a folder that is one already; where it is none, nothing is
+// made, and the error is a *NoOperatorError.
+func FindOperator(dir string) (*Operator, error) {
+	there, err := exists(filepath.Join(dir, "operator"+seedSuffix))
+	if err == nil && !there {
+		err = &NoOperatorError{Folder: dir}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return OpenOperator(dir)
+}
+
 func openOperator(dir string) (*Operator, error) {
 	for _, d := range []string{dir, filepath.Join(dir, "accounts"), filepath.Join(dir, "practices")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {

@@ -23,6 +23,9 @@ type Access struct {
 	Credentials string // path of a .creds file
 }
 
+// ErrNotLetIn says that a broker does not know who signed the access that it was shown.
+var ErrNotLetIn = errors.New("the broker does not know this practice, or its operator")
+
 // connect opens a connection that is closed by the caller.
 func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
 	options := []nats.Option{nats.Name("carelog provision"), nats.NoReconnect()}
@@ -36,6 +39,9 @@ func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
 		options = append(options, nats.UserCredentials(a.Credentials))
 	}
 	conn, err := nats.Connect(strings.Join(a.URLs, ","), options...)
+	if notLetIn(err) {
+		err = fmt.Errorf("%w: %w", ErrNotLetIn, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(a.URLs, ", "), err)
 	}

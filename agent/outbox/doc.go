@@ -7,6 +7,9 @@
 // Arrived or Confirm (the log has it), Withdraw (the author was told that it was not written)
 // or Discard (a named user gave it up, and that is kept).
 //
+// A key leaves with the first event that it seals, but one that the server refused
+// (KeyRefused) only when the server has it (KeyTaken).
+//
 // The events of a transaction stay together: Pending never ends within one, and SetAside,
 // Requeue and Discard are of all its events.
 //

@@ -10,7 +10,7 @@ import (
 
 const (
 	applicationID = 0x63_6c_6f_62 // "clob": carelog outbox
-	schemaVersion = 4
+	schemaVersion = 5
 )
 
 var (
@@ -46,15 +46,19 @@ func (o *Outbox) migrate(ctx context.Context, practice, device string) error {
 		if p != practice || d != device {
 			return fmt.Errorf("it is of device %s of practice %s: %w", d, p, ErrForeign)
 		}
+		var err error
 		switch version {
 		case 1:
-			return tx.fromSchema1()
+			err = tx.fromSchema1()
 		case 2:
-			return tx.fromSchema2()
-		case 3:
-			return tx.fromSchema3()
+			err = tx.fromSchema2()
+		case schemaVersion:
+			return nil
 		}
-		return nil
+		if err == nil {
+			err = tx.fromSchema4()
+		}
+		return err
 	})
 }
 
@@ -112,21 +116,21 @@ func (c change) fromSchema1() error {
 			return err
 		}
 	}
-	_, err = c.Exec(fmt.Sprintf("DROP TABLE queue_1; PRAGMA user_version = %d", schemaVersion))
+	_, err = c.Exec("DROP TABLE queue_1")
 	return err
 }
 
 // fromSchema2 takes over a queue that knows no transactions.
 func (c change) fromSchema2() error {
-	_, err := c.Exec(fmt.Sprintf(`ALTER TABLE queue ADD COLUMN together BLOB NOT NULL DEFAULT x'';
-		ALTER TABLE aside ADD COLUMN together BLOB NOT NULL DEFAULT x'';
-		PRAGMA user_version = %d`, schemaVersion))
+	_, err := c.Exec(`ALTER TABLE queue ADD COLUMN together BLOB NOT NULL DEFAULT x'';
+		ALTER TABLE aside ADD COLUMN together BLOB NOT NULL DEFAULT x''`)
 	return err
 }
 
-// fromSchema3 takes over a queue of which a program that knows no more than that must not
-// go on with the chain: it would not look at the last in the queue.
-func (c change) fromSchema3() error {
-	_, err := c.Exec(fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+// fromSchema4 takes over keys of which nobody noted that they were refused. A program that
+// knows no more than that would drop such a key, and one of schema 3 must not go on with the
+// chain: it would not look at the last in the queue.
+func (c change) fromSchema4() error {
+	_, err := c.Exec(fmt.Sprintf("ALTER TABLE keys ADD COLUMN refused TEXT NOT NULL DEFAULT ''; PRAGMA user_version = %d", schemaVersion))
 	return err
 }

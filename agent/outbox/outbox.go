@@ -29,6 +29,7 @@ type Outbox struct {
 	sentTo uint64                      // counter up to which everything was acknowledged
 	gone   uint64                      // highest counter that was confirmed, or tried to be, since the file was opened
 	keyed  bool                        // keys came in since TakeKeyed
+	barred map[string]string           // why the server refused keys, by their names
 	// settle finds out what a change that failed has left; nil: nothing is in doubt.
 	settle func(context.Context) error
 }
@@ -143,7 +144,11 @@ func (o *Outbox) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.next, o.count, o.aside = next, count, aside
+	barred, err := o.refusedKeys(ctx)
+	if err != nil {
+		return err
+	}
+	o.next, o.count, o.aside, o.barred = next, count, aside, barred
 	return nil
 }
 

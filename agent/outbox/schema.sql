@@ -7,10 +7,11 @@ CREATE TABLE chain (
 	offline  INTEGER NOT NULL DEFAULT 0 -- the user chose to work offline
 ) STRICT;
 
--- Keys made here for events that were not yet read in the log.
+-- Keys made here for events that were not yet read in the log, and those that the server refused.
 CREATE TABLE keys (
 	name    TEXT PRIMARY KEY,
-	wrapped BLOB NOT NULL
+	wrapped BLOB NOT NULL,
+	refused TEXT NOT NULL DEFAULT '' -- why the server did not take it
 ) STRICT;
 
 -- What a named user gave up: kept for ever, in the form in which it was given up. A

@@ -61,9 +61,9 @@ func (o *Outbox) Unsend() {
 }
 
 // Arrived removes events of this device that were read in the log, and the keys that
-// were made here for them. What bears the number or the id of an event here, and is not
-// that event, is passed over. It does not wait for the disk: after a power cut an event
-// may be back, and is then found in the log again.
+// were made here for them and that the server did not refuse. What bears the number or the
+// id of an event here, and is not that event, is passed over. It does not wait for the disk:
+// after a power cut an event may be back, and is then found in the log again.
 func (o *Outbox) Arrived(ctx context.Context, list ...*events.Event) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -137,7 +137,7 @@ func (o *Outbox) confirm(ctx context.Context, counters []uint64, aside []events.
 			}
 		}
 		for name := range keys {
-			if _, err := tx.Exec("DELETE FROM keys WHERE name = ?", name); err != nil {
+			if _, err := tx.Exec("DELETE FROM keys WHERE name = ? AND refused = ''", name); err != nil {
 				return err
 			}
 		}

@@ -137,7 +137,7 @@ func TestSchema2IsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("ALTER TABLE queue DROP COLUMN together; ALTER TABLE aside DROP COLUMN together; PRAGMA user_version = 2"); err != nil {
+	if _, err := db.Exec("ALTER TABLE queue DROP COLUMN together; ALTER TABLE aside DROP COLUMN together; ALTER TABLE keys DROP COLUMN refused; PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
 	b.reopen()

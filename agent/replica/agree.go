@@ -180,19 +180,11 @@ func (r *Replica) reopen(ctx context.Context) error {
 	return nil
 }
 
-// Heal pushes back what the server no longer has, keys first, each event once: an
-// event is stored only at the very end of what was read, so that of two devices that
-// heal at the same time one is told to read first. Follow must be running.
-func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (pushed int, err error) {
-	for _, k := range keys {
-		err := log.PutKey(ctx, k)
-		var refused *events.RefusedError
-		if errors.As(err, &refused) {
-			r.config.Warn("key-refused", "The server refuses to take back the key "+k.Name()+": "+refused.Reason)
-		} else if err != nil {
-			return 0, fmt.Errorf("give the server back a key: %w", err)
-		}
-	}
+// Heal pushes back what the server no longer has, each event once: an event is stored only
+// at the very end of what was read, so that of two devices that heal at the same time one is
+// told to read first. The server must have the keys. reach waits until the log was read up to a
+// place, and gives up where nothing comes; Follow must be running.
+func (r *Replica) Heal(ctx context.Context, log Log, reach func(ctx context.Context, sequence uint64) error) (pushed int, err error) {
 	done := make(map[string]bool) // what the server took or refused: nothing is given twice
 	for {
 		position, _, _ := r.Position()
@@ -210,8 +202,8 @@ func (r *Replica) Heal(ctx context.Context, log Log, keys []events.WrappedKey) (
 		case n == 0:
 			return pushed, nil
 		}
-		if err := r.Reach(ctx, last); err != nil {
-			return pushed, err
+		if err := reach(ctx, last); err != nil {
+			return pushed, fmt.Errorf("read what the server was given back: %w", err)
 		}
 	}
 }

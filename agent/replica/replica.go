@@ -22,7 +22,6 @@ type Log interface {
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
-	PutKey(context.Context, events.WrappedKey) error
 }
 
 // Bounds of the pipeline: messages read ahead, and events in one transaction.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -84,12 +82,15 @@ func whileHealthy(ctx context.Context, look func() error) error {
 // operatorFolder is where the broker's data folder keeps its own keys and the accounts.
 func operatorFolder(data string) string { return filepath.Join(data, "operator") }
 
-// checkOperator refuses a folder that never was a broker's: opening it would make it one.
-func checkOperator(data string) error {
-	if _, err := os.Stat(operatorFolder(data)); errors.Is(err, fs.ErrNotExist) {
-		return usage(fmt.Errorf("%s is not the data folder of a broker: give that of the broker that runs", data))
+// findOperator opens the operator of a folder with which a broker has run. flag is the one
+// that names the folder.
+func findOperator(flag, data string) (*broker.Operator, error) {
+	operator, err := broker.FindOperator(operatorFolder(data))
+	var none *broker.NoOperatorError
+	if errors.As(err, &none) {
+		return nil, usage(fmt.Errorf("--%s %s: no broker has run with this folder (%w): give the one that its broker was started with", flag, data, err))
 	}
-	return nil
+	return operator, err
 }
 
 // provisionRunning makes the streams of a practice where the broker answers, and lets its
@@ -102,5 +103,8 @@ func provisionRunning(ctx context.Context, o *broker.Operator, practice, url str
 	if err != nil {
 		return err
 	}
-	return broker.Provision(ctx, access, practice, replicas)
+	if err = broker.Provision(ctx, access, practice, replicas); errors.Is(err, broker.ErrNotLetIn) {
+		err = fmt.Errorf("%w: the broker at %s was started with another folder than this one (give --data that one), or it takes accounts from a resolver that was not given those of this folder", err, url)
+	}
+	return err
 }

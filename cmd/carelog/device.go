@@ -106,29 +106,27 @@ type deviceRevokeCommand struct {
 
 // Run revokes the device in the log and, where it can, at the broker.
 func (c *deviceRevokeCommand) Run(env *environment) error {
+	var operator *broker.Operator
+	if c.BrokerData != "" { // before anything is done that cannot be undone
+		var err error
+		if operator, err = findOperator("broker-data", c.BrokerData); err != nil {
+			return err
+		}
+	}
 	d, err := c.connect()
 	if err != nil {
 		return err
-	}
-	if c.BrokerData != "" { // before anything is done
-		if err := checkOperator(c.BrokerData); err != nil {
-			return err
-		}
 	}
 	var answer struct{ Login string }
 	if err := d.post(env.ctx, "/api/devices/"+url.PathEscape(c.Device)+"/revoke", nil, &answer); err != nil {
 		return err
 	}
 	fmt.Fprintf(env.stdout, "what device %s signs from now on does not count\n", c.Device)
-	if c.BrokerData == "" {
+	if operator == nil {
 		return nil
 	}
 	var s struct{ Practice string }
 	if err := d.get(env.ctx, "/api/status", &s); err != nil {
-		return err
-	}
-	operator, err := broker.OpenOperator(operatorFolder(c.BrokerData))
-	if err != nil {
 		return err
 	}
 	if err := operator.Revoke(env.ctx, s.Practice, answer.Login); err != nil {

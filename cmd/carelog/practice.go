@@ -25,10 +25,7 @@ type practiceProvisionCommand struct {
 
 // Run makes the streams; those that are there as they should be are left alone.
 func (c *practiceProvisionCommand) Run(env *environment) error {
-	if err := checkOperator(c.Data); err != nil {
-		return err
-	}
-	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	operator, err := findOperator("data", c.Data)
 	if err != nil {
 		return err
 	}
@@ -85,7 +82,7 @@ func (c *practiceAddCommand) Run(env *environment) error {
 // add makes the account and fills the sheet. A sheet that nothing was written to is
 // removed again.
 func (c *practiceAddCommand) add(env *environment, file *os.File, secret enrolment.Secret, public string) error {
-	operator, err := broker.OpenOperator(operatorFolder(c.Data))
+	operator, err := c.operator()
 	if err != nil {
 		return errors.Join(err, os.Remove(c.Sheet))
 	}
@@ -101,9 +98,26 @@ func (c *practiceAddCommand) add(env *environment, file *os.File, secret enrolme
 		return fmt.Errorf("write the recovery sheet: %w", err)
 	}
 	if c.Running {
-		if err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas); err != nil {
+		err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas)
+		if errors.Is(err, broker.ErrNotLetIn) {
+			return fmt.Errorf("the practice has its account and the sheet %s here, but not its streams: %w. With another folder add it anew and delete this sheet; else run carelog practice provision when the resolver has the accounts", c.Sheet, err)
+		}
+		if err != nil {
 			return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
 		}
 	}
 	return nil
+}
+
+// operator is that of the broker that runs; only for one that does not yet is it made.
+func (c *practiceAddCommand) operator() (*broker.Operator, error) {
+	if !c.Running {
+		return broker.OpenOperator(operatorFolder(c.Data))
+	}
+	operator, err := findOperator("data", c.Data)
+	var none *broker.NoOperatorError
+	if errors.As(err, &none) {
+		err = fmt.Errorf("%w; or say --no-running, where a broker will be started with this one", err)
+	}
+	return operator, err
 }
