@@ -4,9 +4,38 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 )
+
+// What the tests of impatience and pace need to see.
+const (
+	BusyLine    = busyLine
+	LongestWait = lineBytes / slowestLine * time.Second
+	ObjectAhead = objectAhead
+	ObjectMost  = objectAheadFast
+	ObjectChunk = objectChunk
+)
+
+// Impatience is that of a line which has carried so many bytes by now.
+func Impatience(patience time.Duration, carried func() uint64, giveUp context.CancelCauseFunc) (stop func()) {
+	return impatience(patience, carried, giveUp)
+}
+
+// Pace is how fast objects come.
+type Pace struct{ pace }
+
+// Most is how many pieces of an object may be under way.
+func (p *Pace) Most(session context.Context) int { return p.most(session) }
+
+// Note learns from an object.
+func (p *Pace) Note(session context.Context, bytes int, took time.Duration) {
+	p.note(session, bytes, took)
+}
+
+// PiecesAhead is how many pieces of the next object may be under way.
+func (l *Log) PiecesAhead() int { return l.pace.most(l.link.current()) }
 
 // Edit changes the accounts of a practice as an operator does with the tools of NATS.
 func (o *Operator) Edit(ctx context.Context, practice string, f func(data, desks *jwt.AccountClaims)) error {

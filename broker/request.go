@@ -26,11 +26,16 @@ const (
 // as the line is busy it is waited on, but no longer than a slow line takes for what can
 // be under way.
 func (l *Log) impatience(patience time.Duration, giveUp context.CancelCauseFunc) (stop func()) {
-	conn, began := l.link.conn.Load(), time.Now()
-	seen := conn.Stats().InBytes
+	conn := l.link.conn.Load()
+	return impatience(patience, func() uint64 { return conn.Stats().InBytes }, giveUp)
+}
+
+// impatience is that of a line which has carried so many bytes by now.
+func impatience(patience time.Duration, carried func() uint64, giveUp context.CancelCauseFunc) (stop func()) {
+	began, seen := time.Now(), carried()
 	var timer *time.Timer
 	timer = time.AfterFunc(time.Hour, func() {
-		now := conn.Stats().InBytes
+		now := carried()
 		if now-seen >= busyLine && time.Since(began) < patience+lineBytes/slowestLine*time.Second {
 			seen = now
 			timer.Reset(patience)

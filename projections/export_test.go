@@ -83,3 +83,6 @@ func (s *Store) Readers() int {
 	defer s.readers.mu.Unlock()
 	return len(s.readers.idle)
 }
+
+// RecordsByName is the question with which a batch finds n records.
+func RecordsByName(n int) string { return recordsByName(n) }

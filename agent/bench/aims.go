@@ -40,6 +40,8 @@ var aims = map[string]aim{
 	"door-read":           {ours: 0.2, headline: "A read at the FHIR door"},
 	"door-everything":     {fast: 50, headline: "$everything of a large dossier"},
 	"door-clients":        {headline: "64 clients at once"},
+	"conflicts":           {ours: 1000, headline: "All conflicts of the practice, listed"},
+	"conflicts-page":      {ours: 5, headline: "A page of the conflicts of one type, 99th percentile"},
 	"search-values":       {headline: "Values to search by, for each event read"},
 	"disk-broker":         {headline: "Disk of the broker"},
 	"disk-desk":           {headline: "Disk of a desk"},

@@ -95,6 +95,7 @@ var sized = []subject{
 	{"replay", measureReplay},
 	{"dossier", measureDossier},
 	{"search", measureSearch}, // it completes an index, which is then among the bytes of a desk
+	{"conflicts", measureConflicts},
 	{"disk", measureDisk},
 	{"memory", measureMemory},
 	{"busy", measureBusy},

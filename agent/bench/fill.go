@@ -3,11 +3,11 @@ package bench
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/events"
 )
@@ -18,7 +18,7 @@ const scribes = 4
 
 // page is a part of the log that one device writes.
 type page struct {
-	drafts   []agent.Draft
+	drafts   []draft
 	keys     []events.WrappedKey // of the patients that come up for the first time
 	messages []events.Message
 	bytes    int64 // on the wire
@@ -42,8 +42,8 @@ type written struct {
 }
 
 // fill adds n events of a synthetic practice to a log: the registrations of devices,
-// and records that they wrote, with the keys.
-func (g *ground) fill(ctx context.Context, s enrolment.Sheet, n int, seed uint64) (written, error) {
+// and records that they wrote, with the keys. A device writes so many in turn.
+func (g *ground) fill(ctx context.Context, s enrolment.Sheet, n, inTurn int, list iter.Seq2[draft, error]) (written, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -52,7 +52,7 @@ func (g *ground) fill(ctx context.Context, s enrolment.Sheet, n int, seed uint64
 	if err != nil {
 		return written{}, err
 	}
-	running.Go(func() { f.draw(ctx, n, seed) })
+	running.Go(func() { f.draw(ctx, n, inTurn, list) })
 	for i := range scribes {
 		running.Go(func() { f.write(ctx, i) })
 	}
@@ -82,7 +82,7 @@ func (g *ground) newFilling(s enrolment.Sheet) (*filling, error) {
 
 // draw makes pages of drafts, the first ones with the registration of their device,
 // until there are n drafts, and gives them out in turn.
-func (f *filling) draw(ctx context.Context, n int, seed uint64) {
+func (f *filling) draw(ctx context.Context, n, inTurn int, list iter.Seq2[draft, error]) {
 	defer func() {
 		for _, c := range f.todo {
 			close(c)
@@ -100,14 +100,14 @@ func (f *filling) draw(ctx context.Context, n int, seed uint64) {
 	}
 	for _, w := range f.writers {
 		p := &page{}
-		p.add(w.ring, w.registration())
+		p.add(w.ring, draft{Draft: w.registration()})
 		n--
 		if !give(p) {
 			return
 		}
 	}
 	p := &page{}
-	for d, err := range drafts(ctx, seed) {
+	for d, err := range list {
 		if p.err == nil {
 			p.err = err
 		}
@@ -115,7 +115,7 @@ func (f *filling) draw(ctx context.Context, n int, seed uint64) {
 		if n >= late {
 			f.late = d.Patient
 		}
-		if n--; len(p.drafts) < maxBatch && n > 0 && p.err == nil {
+		if n--; len(p.drafts) < inTurn && n > 0 && p.err == nil {
 			continue
 		}
 		if ended := p.err != nil || n <= 0; !give(p) || ended {
@@ -125,7 +125,7 @@ func (f *filling) draw(ctx context.Context, n int, seed uint64) {
 	}
 }
 
-func (p *page) add(ring *events.Keyring, d agent.Draft) {
+func (p *page) add(ring *events.Keyring, d draft) {
 	p.drafts = append(p.drafts, d)
 	if p.err != nil || ring.Has(d.Patient) {
 		return
@@ -138,7 +138,7 @@ func (p *page) add(ring *events.Keyring, d agent.Draft) {
 func (f *filling) write(ctx context.Context, i int) {
 	defer close(f.done[i])
 	for p := range f.todo[i] {
-		p.seal(f.writers[i])
+		p.seal(ctx, f.writers[i])
 		select {
 		case f.done[i] <- p:
 		case <-ctx.Done():
@@ -147,13 +147,13 @@ func (f *filling) write(ctx context.Context, i int) {
 	}
 }
 
-func (p *page) seal(w *scribe) {
+func (p *page) seal(ctx context.Context, w *scribe) {
 	if p.err != nil {
 		return
 	}
 	p.messages = make([]events.Message, len(p.drafts))
 	for i, d := range p.drafts {
-		e, err := w.event(d)
+		e, err := d.event(ctx, w)
 		if err == nil {
 			p.messages[i], err = events.Encode(e)
 		}

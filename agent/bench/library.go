@@ -26,7 +26,8 @@ func (l *library) fill(ctx context.Context) (err error) {
 	if l.sheet, err = l.ground.practice(ctx); err != nil {
 		return err
 	}
-	l.written, err = l.ground.fill(ctx, l.sheet, l.size, firstSeed)
+	inTurn := min(maxBatch, l.size/10) // small logs have records in conflict as well
+	l.written, err = l.ground.fill(ctx, l.sheet, l.size, inTurn, forked(drafts(ctx, firstSeed), inTurn))
 	return err
 }
 

@@ -52,7 +52,7 @@ func measureLogin(ctx context.Context, g *ground, report func(Figure) error) (er
 		if err != nil {
 			return err
 		}
-		if _, err := g.fill(ctx, g.sheet, max(g.News, scribes+1), g.seed()); err != nil {
+		if _, err := g.fill(ctx, g.sheet, max(g.News, scribes+1), maxBatch, once(drafts(ctx, g.seed()))); err != nil {
 			return err
 		}
 		if err := errors.Join(g.readBare(ctx, conn, last, table, &newsBare), g.login(ctx, d.enrolment, &news)); err != nil {
