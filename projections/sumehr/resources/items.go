@@ -23,6 +23,9 @@ func (r *reader) item(n int, item *kmehr.Element) {
 		r.miss("it is " + name + " of this practice, and")
 		return
 	}
+	if r.here(kind, item) {
+		return
+	}
 	for _, part := range item.Children {
 		if !slices.Contains(read, part.Name) {
 			r.miss(part.Name)
