@@ -63,8 +63,10 @@ func (h *Handler) takeFromHub(w http.ResponseWriter, r *http.Request, seen strin
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), hubPatience)
 	defer cancel()
-	if err := h.desk.Need(ctx, patient); err != nil {
-		return explainTaking(err)
+	for _, dossier := range []string{patient, ""} { // or who made it would be made a second time
+		if err := h.desk.Need(ctx, dossier); err != nil {
+			return explainTaking(err)
+		}
 	}
 	answers, err := h.physician(r)
 	if err != nil {
