@@ -10,11 +10,14 @@
 //     its fullUrl, or from its content, so that a second import finds the first.
 //   - Errors that name the file and the entry or line, and reading that goes on
 //     behind them: a broken line costs that line, a broken bundle that bundle.
+//   - What of another doctor's Sumehr goes into a dossier is said before it does (Dossiers),
+//     doubles nothing that stands there, and undoes nothing that was changed here since it was
+//     taken in before.
 //   - Bounded memory: one resource at a time, and for a bundle some 50 bytes an entry.
 //     What unpacks without end is an error.
 //
 // It does not promise order beyond that of the files, nor that references resolve:
 // those to things outside of the bundle are counted and left alone, as are conditional
-// ones (Practitioner?identifier=…). It writes nothing, and no file of patients'
+// ones (Practitioner?identifier=…). Reading writes nothing, and no file of patients'
 // data is put anywhere: a bundle is read twice instead.
 package intake

@@ -31,6 +31,7 @@ type Item struct {
 	Conditional int      // references by search, such as Practitioner?identifier=…, kept as they are
 	Dangling    int      // urn: references to nothing in the bundle, kept as they are
 	Warnings    []string // what the file says and no resource does
+	Here        int      // items of a Sumehr that are records already, and are not handed on
 }
 
 // Progress says how far the reading is.

@@ -43,6 +43,7 @@ func (r *reader) message(p part) {
 		item := at
 		item.Entry, item.Type, item.ID, item.Body = n+1, one.Type, one.ID, one.Body
 		if n == len(read.Resources)-1 {
+			item.Here = read.Here
 			for _, what := range read.Unread {
 				item.Warnings = append(item.Warnings, fmt.Sprintf("%s was not taken in: look into the Sumehr for it", what))
 			}

@@ -40,17 +40,17 @@ func morning(d *desk) {
 	for i, text := range people {
 		p := strings.Split(text, "|")
 		id := fmt.Sprintf("p%d", i+1)
-		d.arrives("Patient/"+id, id, "dr-1", person(id, p[0], p[1], p[2], p[3], 101+2*i))
+		d.arrives("Patient/"+id, id, "dr-1", person(id, p[0], p[1], p[2], p[3]))
 	}
 	dossierOfJan(d)
 	sumehrsOfMonday(d)
 	conflictsOfMonday(d)
 }
 
-// person writes a Patient whose national number has valid check digits.
-func person(id, family, given, birth, gender string, serial int) string {
+// person writes a Patient whose national number has valid check digits, and belongs to nobody.
+func person(id, family, given, birth, gender string) string {
 	digits := strings.ReplaceAll(birth, "-", "")
-	nine := fmt.Sprintf("%s%03d", digits[2:], serial)
+	nine := digits[2:] + map[string]string{"female": "000", "male": "999"}[gender]
 	var n int
 	_, _ = fmt.Sscan(strings.TrimLeft(nine, "0"), &n)
 	if digits >= "2000" {

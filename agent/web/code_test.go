@@ -14,7 +14,7 @@ func TestNoTextBecomesCode(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
 	const evil = `<img src=x onerror='window.taken=1'><script>window.taken=1</script>{0}`
-	d.arrives("Patient/evil", "evil", "dr-1", person("evil", evil, "Eve", "1980-01-01", "female", 333))
+	d.arrives("Patient/evil", "evil", "dr-1", person("evil", evil, "Eve", "1980-01-01", "female"))
 	statement := func(dose string) string {
 		return `{"resourceType":"MedicationStatement","id":"e1","status":"active","subject":{"reference":"Patient/evil"},"medicationCodeableConcept":{"text":"` + evil + `"},"dosage":[{"text":"` + dose + `"}]}`
 	}

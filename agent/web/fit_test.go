@@ -151,7 +151,7 @@ func TestLargeDossier(t *testing.T) {
 
 // large fills a dossier with so many records of three kinds.
 func large(d *desk, records int) {
-	d.arrives("Patient/large", "large", "dr-1", person("large", "Large", "Dossier", "1950-01-01", "female", 401))
+	d.arrives("Patient/large", "large", "dr-1", person("large", "Large", "Dossier", "1950-01-01", "female"))
 	for i := range records / 3 {
 		id, subject := fmt.Sprintf("l%d", i), `"subject":{"reference":"Patient/large"}`
 		day := fmt.Sprintf("20%02d-%02d-%02d", i/40, 1+i%12, 1+i%28)

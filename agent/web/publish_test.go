@@ -14,6 +14,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/hub"
+	"github.com/carelog/carelog/agent/intake"
 	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/agent/web"
 	"github.com/carelog/carelog/projections/sumehr"
@@ -55,7 +56,7 @@ func (p *publisher) State(standing.Facts) standing.Hub {
 func withHub(t *testing.T) (*desk, *publisher) {
 	d, p := newDesk(t), &publisher{}
 	table := behind.New(behind.Config{Desk: d, Records: d.store, Hub: p})
-	pages := web.New(web.Config{Desk: d, Records: d.store, Sumehrs: table, Publisher: p, Trail: d})
+	pages := web.New(web.Config{Desk: d, Records: d.store, Sumehrs: table, Publisher: p, Intake: intake.NewDossiers(d, d.store), Trail: d})
 	t.Cleanup(pages.Close)
 	d.serve(pages)
 	d.arrives("Practitioner/dr-2", "", "dr-1", physicianTwo)
@@ -219,7 +220,7 @@ func TestLookAtTheHub(t *testing.T) {
 func TestNoHub(t *testing.T) {
 	d := newDesk(t)
 	d.arrives("Patient/p1", "p1", "dr-1", sumehrPatient)
-	for _, ask := range []string{"POST /api/sumehr/p1/publish", "POST /api/sumehr/p1/revoke", "GET /api/sumehr/p1/hub"} {
+	for _, ask := range []string{"POST /api/sumehr/p1/publish", "POST /api/sumehr/p1/revoke", "GET /api/sumehr/p1/hub", "GET /api/sumehr/p1/take-in"} {
 		method, path, _ := strings.Cut(ask, " ")
 		answer, text := d.ask(method, path, "")
 		if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, `"no-hub"`) {

@@ -110,6 +110,8 @@ type Config struct {
 	Sumehrs Sumehrs
 	// Publisher publishes Sumehrs. Nil: no hub is set up at this desk.
 	Publisher Publisher
+	// Intake takes in what other doctors put on the hub. Nil: nothing is taken in.
+	Intake Intake
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -122,6 +124,7 @@ type Handler struct {
 	trail     Trail
 	sumehrs   Sumehrs
 	publisher Publisher
+	intake    Intake
 	log       *slog.Logger
 	mux       *http.ServeMux
 	closed    chan struct{}
@@ -131,7 +134,7 @@ type Handler struct {
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, log: c.Logger,
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, intake: c.Intake, log: c.Logger,
 		mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
@@ -154,6 +157,7 @@ func New(c Config) *Handler {
 	h.route("/api/sumehr/{patient}/publish", methods{"POST": h.publish})
 	h.route("/api/sumehr/{patient}/revoke", methods{"POST": h.revokeSumehr})
 	h.route("/api/sumehr/{patient}/hub", methods{"GET": h.lookAtHub})
+	h.route("/api/sumehr/{patient}/take-in", methods{"GET": h.takingIn, "POST": h.takeIn})
 	h.route("/api/history/{type}/{id}", methods{"GET": h.history})
 	h.route("/api/history/{type}/{id}/compare", methods{"GET": h.compareVersions})
 	h.route("/api/open", methods{"GET": h.opened, "POST": h.open})

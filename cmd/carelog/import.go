@@ -88,6 +88,7 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 		if err := in.add(ctx, item); err != nil {
 			return err
 		}
+		in.total.Unchanged += item.Here
 		for _, text := range item.Warnings {
 			in.total.Warnings = append(in.total.Warnings, intake.Warning{Source: item.Source, Text: text})
 		}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/sumehr"
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
 	"github.com/carelog/carelog/projections/sumehr/resources"
 )
 
@@ -26,6 +28,9 @@ func (d *desk) meet(ctx context.Context, who resources.People) (known resources.
 		}
 		if len(ids) == 1 {
 			known.Patient = ids[0]
+			if known.Sumehr, err = d.summary(ctx, known.Patient); err != nil {
+				return known, err
+			}
 		}
 	}
 	for _, number := range who.Practitioners {
@@ -44,6 +49,24 @@ func (d *desk) meet(ctx context.Context, who resources.People) (known resources.
 		}
 	}
 	return known, nil
+}
+
+// summary is the Sumehr that a patient's dossier makes now; nil where none is made of it.
+func (d *desk) summary(ctx context.Context, patient string) (*kmehr.Element, error) {
+	answer, err := d.send(ctx, http.MethodGet, "/api/sumehr/"+patient+"?format=xml", "application/xml", nil)
+	var refused *answerError
+	if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, kmehr.MaxSize))
+	if err != nil {
+		return nil, fmt.Errorf("read the Sumehr of %s: %w", patient, err)
+	}
+	return kmehr.Read(text)
 }
 
 // stood reports whether a record stands here, or was deleted here.

@@ -28,6 +28,9 @@ func Digest(message *kmehr.Element) events.Digest {
 	return sha256.Sum256([]byte("sumehr content 1\n" + strings.Join(lines, "\n")))
 }
 
+// Saying is equal for two items of which a reader learns the same, as Digest sees it.
+func Saying(item *kmehr.Element) string { return canonical(item) }
+
 // canonical writes an element as far as it says something of the patient; empty where it
 // says nothing. Each part stands with its length, so that no two trees are written alike.
 func canonical(e *kmehr.Element) string {

@@ -59,15 +59,21 @@ func (h *Hub) Holds() map[string][]Held {
 }
 
 // Foreign puts a newer version of a patient's Sumehr, by another author; it says whether
-// there is one to be newer than.
-func (h *Hub) Foreign(patient, author string) bool {
+// there is one to be newer than. It says what the last one does.
+func (h *Hub) Foreign(patient, author string) bool { return h.Another(patient, author, nil) }
+
+// Another is Foreign with a message of its own; nil: what the last one says.
+func (h *Hub) Another(patient, author string, message *kmehr.Element) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := h.live(patient)
 	if d == nil {
 		return false
 	}
-	d.versions = append(d.versions, version{unmarked(d.last().message), author, h.now()})
+	if message == nil {
+		message = unmarked(d.last().message)
+	}
+	d.versions = append(d.versions, version{message, author, h.now()})
 	return h.save() == nil
 }
 

@@ -3,10 +3,13 @@ package hubsim
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
 // Mode is a way in which the hub answers.
@@ -66,7 +69,7 @@ func (h *Hub) next(operation string) Switch {
 	return now
 }
 
-// control answers what is not SOAP: POST /switch, POST /foreign?patient=&author=, GET /holds.
+// control answers what is not SOAP: POST /switch, POST /foreign?patient=&author= with or without a message, GET /holds.
 func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /switch":
@@ -81,7 +84,11 @@ func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
 	case "POST /foreign":
-		if !h.Foreign(r.URL.Query().Get("patient"), r.URL.Query().Get("author")) {
+		message, err := messageOf(http.MaxBytesReader(w, r.Body, kmehr.MaxSize))
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		case !h.Another(r.URL.Query().Get("patient"), r.URL.Query().Get("author"), message):
 			http.Error(w, "the hub has no Sumehr of this patient", http.StatusNotFound)
 		}
 	case "GET /holds":
@@ -90,4 +97,13 @@ func (h *Hub) control(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "want SOAP at /, or POST /switch, POST /foreign, GET /holds", http.StatusNotFound)
 	}
+}
+
+// messageOf reads a message; nil where there is none.
+func messageOf(from io.Reader) (*kmehr.Element, error) {
+	text, err := io.ReadAll(from)
+	if err != nil || len(text) == 0 {
+		return nil, err
+	}
+	return kmehr.Read(text)
 }

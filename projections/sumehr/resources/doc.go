@@ -10,6 +10,8 @@
 //     finds the first. An item that its author names (an identifier of its system) keeps
 //     its id from one version of the Sumehr to the next; no id of a message is ever taken as
 //     one of ours.
+//   - An item that says just what a record of the dossier does makes no second one, where it is
+//     told what the dossier says (Known.Sumehr).
 //   - What cannot be said in these resources is named in Unread, with its item.
 //   - Nothing panics, whatever the message is.
 //

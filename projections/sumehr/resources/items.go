@@ -23,6 +23,9 @@ func (r *reader) item(n int, item *kmehr.Element) {
 		r.miss("it is " + name + " of this practice, and")
 		return
 	}
+	if r.here(kind, item) {
+		return
+	}
 	for _, part := range item.Children {
 		if !slices.Contains(read, part.Name) {
 			r.miss(part.Name)
@@ -71,12 +74,14 @@ func (r *reader) item(n int, item *kmehr.Element) {
 
 var languageForm = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
-// languageOf is that of the first words of an item; empty where there are none.
+// languageOf is that of the first words of an item, begun in small letters as FHIR's tables have
+// it; empty where there are none.
 func languageOf(item *kmehr.Element) string {
 	for _, content := range append(item.All("content"), item, item.At("posology")) {
 		for _, words := range content.All("text") {
 			if tag := words.Attribute("L"); languageForm.MatchString(tag) && words.Value() != "" {
-				return tag
+				first, _, _ := strings.Cut(tag, "-")
+				return strings.ToLower(first) + tag[len(first):]
 			}
 		}
 	}

@@ -28,6 +28,9 @@ type Known struct {
 	// Records, by their names, are those of People.Records that stand here, or stood: an item
 	// that was made of one is not read.
 	Records map[string]bool
+	// Sumehr is the one that the dossier makes now; nil: it is not known. An item that says just
+	// what one of its does is the record which that was made of, and is not made again.
+	Sumehr *kmehr.Element
 }
 
 // Reading is what was read.
@@ -35,6 +38,8 @@ type Reading struct {
 	Resources []Resource // each after those that it refers to
 	// Unread names what the message says and no resource does: "item 3 medication: duration".
 	Unread []string
+	// Here is how many items are records of the dossier already; see Known.Sumehr.
+	Here int
 }
 
 // ErrNotSumehr says that a message is not one that can be read as a Sumehr.
@@ -117,7 +122,7 @@ func Of(message *kmehr.Element, known Known) (*Reading, error) {
 	if own(message, known) {
 		return nil, ErrOwn
 	}
-	r := reader{known: known, practitioners: map[string]string{}, sections: map[string][]string{}, nothing: map[string]bool{}, keys: map[string]int{}}
+	r := reader{known: known, practitioners: map[string]string{}, sections: map[string][]string{}, nothing: map[string]bool{}, keys: map[string]int{}, stands: standing(known.Sumehr)}
 	authors := tx.At("author").All("hcparty")
 	if len(authors) > 0 {
 		r.author = authors[len(authors)-1] // a hub puts itself before
@@ -137,7 +142,7 @@ func Of(message *kmehr.Element, known Known) (*Reading, error) {
 	}
 	r.careTeam()
 	r.composition(message, by)
-	return &Reading{Resources: r.resources, Unread: r.unread}, nil
+	return &Reading{Resources: r.resources, Unread: r.unread, Here: r.standing}, nil
 }
 
 // reader is one reading of a message.
@@ -151,6 +156,8 @@ type reader struct {
 	resources     []Resource
 	sections      map[string][]string // references, by kind of item
 	nothing       map[string]bool
+	stands        map[string]string // records of the dossier, by what their item says
+	standing      int               // items that are such a record
 	team          []object
 	manager       string // reference to an Organization
 	unread        []string

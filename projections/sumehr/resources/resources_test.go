@@ -156,3 +156,35 @@ func TestOwn(t *testing.T) {
 		t.Errorf("it says nothing, of a patient of ours: got %v", err)
 	}
 }
+
+// What a record of the dossier says already makes no second one, however it is written; the
+// summary refers to that record. A contact within the Patient is none to refer to.
+func TestHere(t *testing.T) {
+	const mother = `<item><id S="ID-KMEHR" SV="1.0">4</id>%<cd S="CD-ITEM" SV="1.11">contactperson</cd><cd S="CD-CONTACT-PERSON" SV="1.0">mother</cd><content><person><firstname>M</firstname><familyname>B</familyname><sex><cd S="CD-SEX" SV="1.1">female</cd></sex></person></content></item></transaction>`
+	local := func(name string) string { return `<id S="LOCAL" SL="carelog" SV="1">` + name + `</id>` }
+	text := strings.NewReplacer(local("Condition/c1"), "", `SL="carelog" SV="1">Condition/c1`, `SL="theirs" SV="1">1`, "</transaction>", strings.Replace(mother, "%", "", 1)).Replace(theirs)
+	ours, err := kmehr.Read([]byte(strings.NewReplacer(
+		`<id S="ID-KMEHR" SV="1.0">2</id>`, local("Condition/h1")+`<isrelevant>true</isrelevant>`, `SV="1.11"`, `SV="1.4"`, `L="nl"`, `L="NL"`, "</transaction>", strings.Replace(mother, "%", local("Patient/p1#1"), 1)).Replace(theirs)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := kmehr.Read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := resources.Of(message, resources.Known{Patient: "p1", Sumehr: ours})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for _, one := range r.Resources {
+		kinds[one.Type]++
+		if one.Type == "Composition" && strings.Count(string(one.Body), `"Condition/h1"`) != 1 {
+			t.Errorf("the summary is %s", one.Body)
+		}
+	}
+	// Both headaches and the mother stand there; the diabetes is the record c1.
+	if r.Here != 4 || kinds["Condition"] != 0 || kinds["RelatedPerson"] != 0 {
+		t.Errorf("%d stand there, and made are %v", r.Here, kinds)
+	}
+}

@@ -6,6 +6,7 @@ import { titled } from './light.js';
 import { onLive } from './live.js';
 import { publishButton } from './publishing.js';
 import { finding } from './sumehrs.js';
+import { takeInButton } from './takein.js';
 import { date, kind, language, moment, number, words } from './words.js';
 import { writeSSIN } from './resource.js';
 import { rewrite } from './router.js';
@@ -148,7 +149,7 @@ async function held(id, path, again) {
       h('table', { class: 'list' }, h('thead', {}, h('tr', {}, [w.made, w.author, words.privacy.uri, ''].map((t) => (t ? h('th', { scope: 'col' }, t) : h('td', {}))))),
         h('tbody', {}, answer.holds.map((one) => h('tr', {}, h('th', { scope: 'row' }, moment(one.recorded, true)), h('td', { class: 'figures' }, one.author),
           h('td', {}, one.uri), h('td', {}, h('span', { class: 'chip' }, one.ours ? w.ours : w.theirs))))))),
-    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, publishButton(id, again, { over: newest.uri }))),
+    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, takeInButton(id, newest.uri), publishButton(id, again, { over: newest.uri }))),
     answer.sumehr && sections(answer.sumehr),
   ];
 }

@@ -301,10 +301,21 @@ export default {
     revoke: 'Vom Hub nehmen', revoked: 'Der Sumehr wurde vom Hub genommen.', revokeTitle: 'Den Sumehr vom Hub nehmen?',
     revokeText: 'Andere Ärzte finden ihn dort nicht mehr. Die Akte ändert sich nicht.',
     views: 'Formen des Sumehr', readable: 'Lesbar', message: 'XML-Nachricht', save: 'Speichern', author: 'Verantwortlich', made: 'Erstellt',
-    ours: 'von uns', theirs: 'von anderswo', holdsNothing: 'Der Hub hat keinen Sumehr dieses Patienten.', publishOver: 'Unseren an seine Stelle setzen', chooseTitle: 'Welchen sollen andere Ärzte finden?', chooseText: 'Der neueste Sumehr auf dem Hub ist nicht der letzte dieser Praxis. Lesen Sie ihn unten, bevor Sie unseren an seine Stelle setzen.',
+    ours: 'von uns', theirs: 'von anderswo', holdsNothing: 'Der Hub hat keinen Sumehr dieses Patienten.', publishOver: 'Unseren an seine Stelle setzen', chooseTitle: 'Welchen sollen andere Ärzte finden?', chooseText: 'Der neueste Sumehr auf dem Hub ist nicht der letzte dieser Praxis. Lesen Sie ihn unten, und übernehmen Sie ihn in die Akte, wenn Sie wollen, bevor Sie unseren an seine Stelle setzen.',
     hubDown: 'Der Hub ist seit {0} nicht erreichbar.', hubNext: 'Nächster Versuch um {0}.',
     publishable: 'Es ist nichts falsch daran: er kann veröffentlicht werden.', inConflict: 'In Konflikt', errors: 'Zu berichtigen', remarks: 'Einen Blick wert', nothingKnown: 'Keine bekannt',
     confidential: 'Von dieser Akte wird kein Sumehr erstellt', confidentialText: 'Der Patient ist als vertraulich gekennzeichnet.',
+    takeIn: {
+      action: 'In die Akte übernehmen', title: 'Diesen Sumehr in die Akte übernehmen?', done: 'Er steht jetzt in der Akte.',
+      nothing: 'Die Akte enthält schon alles davon', moved: 'Der Hub hat inzwischen einen anderen Sumehr: lesen Sie ihn noch einmal.',
+      own: 'Alles, was darin steht, kommt aus dieser Akte.', otherPatient: 'Er trägt eine andere Nationalregisternummer als dieser Patient: nichts wurde übernommen.',
+      new: { one: '{0} Eintrag kommt hinzu.', other: '{0} Einträge kommen hinzu.' },
+      changed: { one: '{0} Eintrag aus einer älteren Version davon wird aktualisiert.', other: '{0} Einträge aus einer älteren Version davon werden aktualisiert.' },
+      here: { one: '{0} steht schon in der Akte.', other: '{0} stehen schon in der Akte.' },
+      kept: { one: '{0} wurde früher übernommen und hier seither geändert: das bleibt so.', other: '{0} wurden früher übernommen und hier seither geändert: das bleibt so.' },
+      unread: { one: '{0} Einzelheit kann nicht übernommen werden: suchen Sie sie im Sumehr.', other: '{0} Einzelheiten können nicht übernommen werden: suchen Sie sie im Sumehr.' },
+      refused: { one: '{0} Eintrag wurde nicht übernommen.', other: '{0} Einträge wurden nicht übernommen.' },
+    },
   },
 
   privacy: {

@@ -301,10 +301,21 @@ export default {
     revoke: 'Take from the hub', revoked: 'The Sumehr was taken from the hub.', revokeTitle: 'Take the Sumehr from the hub?',
     revokeText: 'Other doctors no longer find it there. The dossier does not change.',
     views: 'Forms of the Sumehr', readable: 'To read', message: 'XML message', save: 'Save', author: 'Answers for it', made: 'Made',
-    ours: 'ours', theirs: 'from elsewhere', holdsNothing: 'The hub has no Sumehr of this patient.', publishOver: 'Send ours in its place', chooseTitle: 'Which one shall other doctors find?', chooseText: 'The newest Sumehr on the hub is not the last one of this practice. Read it below before you put ours in its place.',
+    ours: 'ours', theirs: 'from elsewhere', holdsNothing: 'The hub has no Sumehr of this patient.', publishOver: 'Send ours in its place', chooseTitle: 'Which one shall other doctors find?', chooseText: 'The newest Sumehr on the hub is not the last one of this practice. Read it below, and take it into the dossier if you like, before you put ours in its place.',
     hubDown: 'The hub cannot be reached since {0}.', hubNext: 'It is tried again at {0}.',
     publishable: 'Nothing is wrong with it: it can be published.', inConflict: 'In conflict', errors: 'To be corrected', remarks: 'Worth a look', nothingKnown: 'None known',
     confidential: 'No Sumehr is made of this dossier', confidentialText: 'The patient is marked as confidential.',
+    takeIn: {
+      action: 'Take it into the dossier', title: 'Take this Sumehr into the dossier?', done: 'It stands in the dossier now.',
+      nothing: 'The dossier has all of it already', moved: 'The hub has another Sumehr by now: read it again.',
+      own: 'All that it says comes from this dossier.', otherPatient: 'It has another national number than this patient: nothing was taken in.',
+      new: { one: '{0} registration is added.', other: '{0} registrations are added.' },
+      changed: { one: '{0} registration of an older version of it is brought up to date.', other: '{0} registrations of an older version of it are brought up to date.' },
+      here: { one: '{0} stands in the dossier already.', other: '{0} stand in the dossier already.' },
+      kept: { one: '{0} was taken in before and changed here since: it stays so.', other: '{0} were taken in before and changed here since: they stay so.' },
+      unread: { one: '{0} detail cannot be taken in: look for it in the Sumehr.', other: '{0} details cannot be taken in: look for them in the Sumehr.' },
+      refused: { one: '{0} registration was not taken in.', other: '{0} registrations were not taken in.' },
+    },
   },
 
   privacy: {

@@ -301,10 +301,20 @@ export default {
     revoke: 'Retirer du hub', revoked: 'Le Sumehr a été retiré du hub.', revokeTitle: 'Retirer le Sumehr du hub ?',
     revokeText: 'Les autres médecins ne l’y trouvent plus. Le dossier ne change pas.',
     views: 'Formes du Sumehr', readable: 'À lire', message: 'Message XML', save: 'Enregistrer', author: 'Responsable', made: 'Établi',
-    ours: 'de nous', theirs: 'd’ailleurs', holdsNothing: 'Le hub n’a pas de Sumehr de ce patient.', publishOver: 'Mettre le nôtre à sa place', chooseTitle: 'Lequel les autres médecins doivent-ils trouver ?', chooseText: 'Le Sumehr le plus récent du hub n’est pas le dernier de ce cabinet. Lisez-le ci-dessous avant de mettre le nôtre à sa place.',
+    ours: 'de nous', theirs: 'd’ailleurs', holdsNothing: 'Le hub n’a pas de Sumehr de ce patient.', publishOver: 'Mettre le nôtre à sa place', chooseTitle: 'Lequel les autres médecins doivent-ils trouver ?', chooseText: 'Le Sumehr le plus récent du hub n’est pas le dernier de ce cabinet. Lisez-le ci-dessous, et reprenez-le dans le dossier si vous voulez, avant de mettre le nôtre à sa place.',
     hubDown: 'Le hub est injoignable depuis {0}.', hubNext: 'Nouvel essai à {0}.',
     publishable: 'Rien ne s’y oppose : il peut être publié.', inConflict: 'En conflit', errors: 'À corriger', remarks: 'À examiner', nothingKnown: 'Aucun connu',
     confidential: 'Aucun Sumehr n’est établi de ce dossier', confidentialText: 'Le patient est marqué comme confidentiel.',
+    takeIn: {
+      action: 'Reprendre dans le dossier', title: 'Reprendre ce Sumehr dans le dossier ?', done: 'Il se trouve maintenant dans le dossier.',
+      nothing: 'Le dossier contient déjà tout ce qu’il dit', moved: 'Le hub a entre-temps un autre Sumehr : relisez-le.',
+      own: 'Tout ce qu’il dit vient de ce dossier.', otherPatient: 'Il porte un autre numéro national que ce patient : rien n’a été repris.',
+      new: { one: '{0} donnée est ajoutée.', many: '{0} de données sont ajoutées.', other: '{0} données sont ajoutées.' }, changed: { one: '{0} donnée d’une version antérieure est mise à jour.', many: '{0} de données d’une version antérieure sont mises à jour.', other: '{0} données d’une version antérieure sont mises à jour.' },
+      here: { one: '{0} se trouve déjà dans le dossier.', many: '{0} se trouvent déjà dans le dossier.', other: '{0} se trouvent déjà dans le dossier.' },
+      kept: { one: '{0} a été reprise auparavant et modifiée ici depuis : elle reste ainsi.', many: '{0} ont été reprises auparavant et modifiées ici depuis : elles restent ainsi.', other: '{0} ont été reprises auparavant et modifiées ici depuis : elles restent ainsi.' },
+      unread: { one: '{0} détail ne peut être repris : cherchez-le dans le Sumehr.', many: '{0} de détails ne peuvent être repris : cherchez-les dans le Sumehr.', other: '{0} détails ne peuvent être repris : cherchez-les dans le Sumehr.' },
+      refused: { one: '{0} donnée n’a pas été reprise.', many: '{0} de données n’ont pas été reprises.', other: '{0} données n’ont pas été reprises.' },
+    },
   },
 
   privacy: {

@@ -301,10 +301,21 @@ export default {
     revoke: 'Van de hub halen', revoked: 'De Sumehr is van de hub gehaald.', revokeTitle: 'De Sumehr van de hub halen?',
     revokeText: 'Andere artsen vinden ze daar dan niet meer. Aan het dossier verandert niets.',
     views: 'Vormen van de Sumehr', readable: 'Leesbaar', message: 'XML-bericht', save: 'Opslaan', author: 'Verantwoordelijk', made: 'Gemaakt',
-    ours: 'van ons', theirs: 'van elders', holdsNothing: 'De hub heeft geen Sumehr van deze patiënt.', publishOver: 'De onze in de plaats zetten', chooseTitle: 'Welke moeten andere artsen vinden?', chooseText: 'De nieuwste Sumehr op de hub is niet de laatste van deze praktijk. Lees ze hieronder voor u de onze in de plaats zet.',
+    ours: 'van ons', theirs: 'van elders', holdsNothing: 'De hub heeft geen Sumehr van deze patiënt.', publishOver: 'De onze in de plaats zetten', chooseTitle: 'Welke moeten andere artsen vinden?', chooseText: 'De nieuwste Sumehr op de hub is niet de laatste van deze praktijk. Lees ze hieronder, en neem ze in het dossier op als u wil, voor u de onze in de plaats zet.',
     hubDown: 'De hub is niet bereikbaar sinds {0}.', hubNext: 'Er wordt opnieuw geprobeerd om {0}.',
     publishable: 'Er is niets mis mee: ze kan gepubliceerd worden.', inConflict: 'In conflict', errors: 'Te verbeteren', remarks: 'Goed om te bekijken', nothingKnown: 'Geen bekend',
     confidential: 'Van dit dossier wordt geen Sumehr gemaakt', confidentialText: 'De patiënt is als vertrouwelijk aangeduid.',
+    takeIn: {
+      action: 'In het dossier opnemen', title: 'Deze Sumehr in het dossier opnemen?', done: 'Hij staat nu in het dossier.',
+      nothing: 'Het dossier heeft er alles al van', moved: 'De hub heeft intussen een andere Sumehr: lees hem opnieuw.',
+      own: 'Alles wat erin staat komt uit dit dossier.', otherPatient: 'Er staat een ander rijksregisternummer in dan dat van deze patiënt: er werd niets opgenomen.',
+      new: { one: '{0} registratie komt erbij.', other: '{0} registraties komen erbij.' },
+      changed: { one: '{0} registratie uit een oudere versie ervan wordt bijgewerkt.', other: '{0} registraties uit een oudere versie ervan worden bijgewerkt.' },
+      here: { one: '{0} staat al in het dossier.', other: '{0} staan al in het dossier.' },
+      kept: { one: '{0} werd eerder opgenomen en hier sindsdien gewijzigd: dat blijft zo.', other: '{0} werden eerder opgenomen en hier sindsdien gewijzigd: dat blijft zo.' },
+      unread: { one: '{0} bijzonderheid kan niet opgenomen worden: zoek ze in de Sumehr.', other: '{0} bijzonderheden kunnen niet opgenomen worden: zoek ze in de Sumehr.' },
+      refused: { one: '{0} registratie werd niet opgenomen.', other: '{0} registraties werden niet opgenomen.' },
+    },
   },
 
   privacy: {

@@ -1,0 +1,50 @@
+// What another doctor put on the hub, taken into the dossier: first what that would bring, then a question.
+
+import { get, post } from './api.js';
+import { ask, tell } from './dialog.js';
+import { announce, h } from './dom.js';
+import { words } from './words.js';
+
+/** takeInButton takes the Sumehr that the hub calls uri into the dossier; then is called after it was. */
+export function takeInButton(patient, uri, then) {
+  const w = words.sumehr.takeIn;
+  const path = `/api/sumehr/${encodeURIComponent(patient)}/take-in`;
+  const done = h('span', { class: 'hint' });
+  const failed = h('span', { class: 'error', role: 'alert' });
+  const button = h('button', {
+    type: 'button', class: 'button', onclick: async () => {
+      button.disabled = true;
+      done.textContent = failed.textContent = '';
+      try {
+        const plan = await get(path);
+        if (plan.uri !== uri) throw new Error(w.moved);
+        if (plan.new.length + plan.changed.length === 0) await tell(w.nothing, said(plan));
+        else if (await ask({ title: w.title, text: said(plan), action: w.action })) {
+          const { refused } = await post(path, { uri });
+          if (refused.length > 0) failed.textContent = `${w.refused(refused.length)} ${refused.map((r) => r.error).join('; ')}`;
+          else done.textContent = w.done;
+          announce(done.textContent);
+          then?.();
+        }
+      } catch (cause) {
+        failed.textContent = { own: w.own, moved: w.moved, 'other-patient': w.otherPatient }[cause.code] ?? cause.message;
+      }
+      button.disabled = false;
+    },
+  }, w.action);
+  return [button, done, failed];
+}
+
+// said is what a Sumehr brings to the dossier, and what it does not.
+function said(plan) {
+  const w = words.sumehr.takeIn;
+  return [
+    h('ul', {}, [
+      plan.new.length > 0 && w.new(plan.new.length),
+      plan.changed.length > 0 && w.changed(plan.changed.length),
+      plan.here > 0 && w.here(plan.here),
+      plan.kept.length > 0 && w.kept(plan.kept.length),
+    ].filter(Boolean).map((line) => h('li', {}, line))),
+    plan.unread.length > 0 && h('details', {}, h('summary', {}, w.unread(plan.unread.length)), h('ul', { lang: 'en' }, plan.unread.map((line) => h('li', {}, line)))),
+  ];
+}
