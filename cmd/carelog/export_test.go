@@ -4,3 +4,5 @@ package main
 var Main = main
 
 var WhileHealthy = whileHealthy
+
+var HeardOut = heardOut
