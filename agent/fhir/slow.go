@@ -99,3 +99,16 @@ func (t *taken) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // end takes the limit away: the next answer on the connection may be somebody else's.
 func (t *taken) end() { _ = t.control.SetWriteDeadline(time.Time{}) }
+
+// serverOf is the server's own writer under those that stand around it: http.MaxBytesReader tells
+// it, and no other, that the rest of a body is not to be waited for. Else a caller who is still
+// sending finds the connection reset, and may never see why.
+func serverOf(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		around, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = around.Unwrap()
+	}
+}
