@@ -40,6 +40,9 @@ func (x *searching) tables() (columns, joins string) {
 
 // candidates calls f with each hit of a origin, in no order.
 func (x *searching) candidates(from origin, f func(hit) error) error {
+	if from.carried.decided {
+		return x.carriedHits(from, f)
+	}
 	return x.look("(SELECT DISTINCT record FROM ("+from.sql+")) c CROSS", "", from.args, func(c *candidate) error {
 		h, ok, err := x.judge(c)
 		if err != nil || !ok {

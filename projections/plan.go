@@ -22,6 +22,8 @@ type origin struct {
 	count int  // of rows, as far as they were counted
 	exact bool // count is all
 	along bool // it is the reach along which what is found is ordered
+
+	carried carried
 }
 
 // firstArg is the first free number of an argument: the others are those of look.
@@ -108,21 +110,14 @@ func (x *searching) measure(s *origin, most int) error {
 		if most == x.few { // nothing better is known yet
 			most = max(most, carriersKept)
 		}
-		var carriers []any
-		if err := x.each("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", []any{s.match, most + 1}, func(scan func(...any) error) error {
-			var carrier int64
-			err := scan(&carrier)
-			carriers = append(carriers, carrier)
-			return err
-		}); err != nil {
+		found, met, err := x.carriers(s.match, most+1)
+		if err != nil {
 			return err
 		}
-		if s.count = len(carriers); s.count > 0 && s.count <= most {
-			carriers = padded(carriers)
-			list := "carrier <> 0 AND carrier IN (?" + strings.Repeat(", ?", len(carriers)-1) + ")"
-			*s = origin{way: s.way, count: s.count, exact: true}
-			s.add("SELECT key AS record FROM record WHERE "+list, carriers...)
-			s.add("SELECT record FROM head WHERE "+list, carriers...)
+		if s.count = met; met > 0 && met <= most {
+			*s = origin{way: s.way, count: len(found.keys), exact: true, carried: found}
+			s.add("SELECT key AS record FROM record WHERE "+carriersIn, keyList(found.keys))
+			s.add("SELECT record FROM head WHERE "+carriersIn, keyList(found.keys))
 		}
 		return nil
 	}

@@ -36,8 +36,9 @@ type searching struct {
 	Query
 	bounds
 	order  fhirsearch.Order
-	along  *along // nil: by the order alone
-	lean   bool   // see fhirsearch.Alone
+	along  *along                // nil: by the order alone
+	lean   bool                  // see fhirsearch.Alone
+	named  *fhirsearch.Condition // all that is asked for: the words of names decide it; else nil
 	limit  int
 	after  *cursor // nil: from the beginning
 	behind bool    // not every record is indexed
@@ -118,6 +119,9 @@ func (v *view) searching(q Query, b bounds) (*searching, error) {
 	_, err := v.one("SELECT indexed, EXISTS (SELECT 1 FROM unindexed), ifnull((SELECT max(key) FROM record), 0) FROM store", nil, &x.upTo, &waiting, &last)
 	x.behind = waiting || x.upTo < last
 	x.lean = !x.behind && x.Text == "" && (x.along != nil || x.order.InValues()) && fhirsearch.Alone(q.Type, q.Conditions)
+	if x.lean && x.order.Name == fhirsearch.ParamName {
+		x.named = fhirsearch.OfNames(q.Type, q.Conditions)
+	}
 	return x, err
 }
 

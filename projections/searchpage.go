@@ -2,8 +2,9 @@ package projections
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/carelog/carelog/events"
 )
@@ -34,32 +35,21 @@ func (x *searching) nameFirst() error {
 	return x.name(x.hits)
 }
 
-// atOnce is how many records are asked for with one question, and the largest of the sizes
-// in which they are: each size is a statement, and preparing one costs more than reading a
-// few rows.
-const atOnce = 256
+// theseKeys stands in a statement for the keys of records, which are its argument n, as
+// keyList writes them. It is one statement for any number of them: each number would have
+// one of its own, and preparing one costs as much as a small search.
+func theseKeys(n int) string { return fmt.Sprintf("(SELECT value FROM json_each(?%d))", n) }
 
-// padded repeats the last of a list until it has the next of the sizes.
-func padded(list []any) []any {
-	for n := len(list); n&(n-1) != 0; n++ {
-		list = append(list, list[len(list)-1])
-	}
-	return list
-}
-
-// inParts asks for rows by the keys of records, some at a time.
-func inParts(keys []int64, ask func(list string, args []any) error) error {
-	for part := range slices.Chunk(keys, atOnce) {
-		args := make([]any, len(part))
-		for i, key := range part {
-			args[i] = key
+// keyList writes keys as JSON, whose whole numbers SQLite reads exactly.
+func keyList(keys []int64) string {
+	list := []byte{'['}
+	for i, key := range keys {
+		if i > 0 {
+			list = append(list, ',')
 		}
-		args = padded(args)
-		if err := ask("(?"+strings.Repeat(", ?", len(args)-1)+")", args); err != nil {
-			return err
-		}
+		list = strconv.AppendInt(list, key, 10)
 	}
-	return nil
+	return string(append(list, ']'))
 }
 
 // name finds the names of records that were found by their values alone.
@@ -72,16 +62,14 @@ func (x *searching) name(hits []hit) error {
 	for i := range hits {
 		at[hits[i].key], keys[i] = &hits[i], hits[i].key
 	}
-	return inParts(keys, func(list string, args []any) error {
-		return x.each("SELECT key, id FROM record WHERE key IN "+list, args, func(scan func(...any) error) error {
-			var key int64
-			var id string
-			if err := scan(&key, &id); err != nil {
-				return err
-			}
-			at[key].record.ID = id
-			return nil
-		})
+	return x.each("SELECT key, id FROM record WHERE key IN "+theseKeys(1), []any{keyList(keys)}, func(scan func(...any) error) error {
+		var key int64
+		var id string
+		if err := scan(&key, &id); err != nil {
+			return err
+		}
+		at[key].record.ID = id
+		return nil
 	})
 }
 
@@ -92,9 +80,7 @@ func (x *searching) readStates(page *Page) error {
 	for i, h := range x.hits {
 		keys[i] = h.key
 	}
-	if err := inParts(keys, func(list string, args []any) error {
-		return x.eachState("WHERE r.key IN "+list+" AND r.heads = 1", args, func(key int64, _ int, got State) { byKey[key] = got })
-	}); err != nil {
+	if err := x.eachState("WHERE r.key IN "+theseKeys(1)+" AND r.heads = 1", []any{keyList(keys)}, func(key int64, _ int, got State) { byKey[key] = got }); err != nil {
 		return err
 	}
 	for i := range x.hits {

@@ -149,7 +149,7 @@ func bounded(w http.ResponseWriter, r *http.Request, limit int64) io.Reader {
 		w.Header().Set("Connection", "close") // what is on its way is not read
 		return errorReader{events.ErrAttachmentSize}
 	}
-	return http.MaxBytesReader(w, r.Body, limit)
+	return http.MaxBytesReader(serverOf(w), r.Body, limit)
 }
 
 type errorReader struct{ err error }

@@ -1,11 +1,15 @@
 package fhir_test
 
 import (
+	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +134,96 @@ func TestABodyThatStops(t *testing.T) {
 	answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("then a read is %s", answer.Status)
+	}
+}
+
+// A caller who stops taking an answer loses it, and its place is free again; one that takes it
+// slowly gets all of it, though that lasts longer than an answer may stop.
+func TestAnAnswerThatIsNotTaken(t *testing.T) {
+	d := newDesk(t)
+	config := doorConfig(d, d.store)
+	config.Stall, config.Concurrent = 300*time.Millisecond, 1
+	server := httptest.NewUnstartedServer(fhir.New(config))
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(64 << 10) // what the system keeps of an answer nobody has taken
+		return ctx
+	}
+	server.Start()
+	defer server.Close()
+	large := `{"resourceType":"Basic","id":"b1","code":{"text":"` + strings.Repeat("x", 800<<10) + `"}}`
+	d.do("PUT", "/fhir/Basic/b1", large).want(201)
+	ask := func() net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+		fmt.Fprintf(conn, "GET /fhir/Basic/b1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		return conn
+	}
+	stopped := ask()
+	defer stopped.Close()
+	if _, err := io.ReadFull(stopped, make([]byte, 12)); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for began := time.Now(); ; refused++ { // its place is the only one
+		answer, err := http.Get(server.URL + "/fhir/metadata")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body) // to its end: its own place is free then
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			break
+		}
+		if answer.StatusCode != http.StatusTooManyRequests || time.Since(began) > 20*time.Second {
+			t.Fatalf("beside an answer that nobody takes: %s", answer.Status)
+		}
+	}
+	if refused == 0 {
+		t.Error("the answer that was not taken never held a place")
+	}
+	slow := ask()
+	defer slow.Close()
+	var got bytes.Buffer
+	began := time.Now()
+	for {
+		n, err := io.CopyN(&got, slow, 8<<10)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("after %d bytes and %v: %v", got.Len(), time.Since(began), err)
+		}
+		<-time.After(time.Duration(n) * 600 * time.Millisecond / (800 << 10)) // the line is slow
+	}
+	took := time.Since(began)
+	answer, err := http.ReadResponse(bufio.NewReader(&got), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || len(body) < len(large) {
+		t.Errorf("slowly came %s and %d bytes, %v", answer.Status, len(body), err)
+	}
+	if took < config.Stall {
+		t.Errorf("it took %v: no longer than an answer may stop", took)
+	}
+}
+
+// Whoever misspells the way to the door is told so in FHIR: a page of HTML helps no program.
+func TestMisspeltRoot(t *testing.T) {
+	d := newDesk(t)
+	pages := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for path, want := range map[string]int{
+		"/fhir/metadata": 200, "//fhir/metadata": 404, "/api/../fhir/metadata": 404, "/FHIR/metadata": 404, "/Fhir": 404, "/./fhir/": 404,
+		"/fhirx": 418, "/fhi": 418, "/": 418, "/api/fhir": 418,
+	} {
+		w := httptest.NewRecorder()
+		fhir.New(doorConfig(d, d.store)).Before(pages).ServeHTTP(w, &http.Request{Method: "GET", URL: &url.URL{Path: path}, Host: "127.0.0.1:7878"})
+		if w.Code != want || want == 404 && !strings.Contains(w.Body.String(), `"OperationOutcome"`) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 }

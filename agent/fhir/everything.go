@@ -46,7 +46,7 @@ func (h *Handler) everything(w http.ResponseWriter, r *http.Request, record even
 		return err // nothing is known of the patient
 	}
 	e := &everythingOut{
-		out: bufio.NewWriterSize(w, writeBuffer), controller: http.NewResponseController(w), records: h.records, base: base(r),
+		out: bufio.NewWriterSize(w, writeBuffer), records: h.records, base: base(r),
 		types: asked.want.Types, queued: make(map[events.Record]bool),
 	}
 	names, next := asked.page(names, record)

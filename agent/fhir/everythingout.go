@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
 	"slices"
-	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -19,20 +17,18 @@ const (
 	readAtOnce  = 64        // records
 	readAhead   = 2         // such parts that are read while one is written
 	writeBuffer = 128 << 10 // bytes
-	writeLimit  = 30 * time.Second
 )
 
 // everythingOut writes the Bundle.
 type everythingOut struct {
-	out        *bufio.Writer
-	controller *http.ResponseController
-	records    Records
-	base       string
-	types      []string // the only ones that are wanted; none: all
-	entries    int
-	queued     map[events.Record]bool // practice's own records that were referred to
-	queue      []events.Record        // of them, those still to be written
-	buffer     []byte                 // of one entry
+	out     *bufio.Writer
+	records Records
+	base    string
+	types   []string // the only ones that are wanted; none: all
+	entries int
+	queued  map[events.Record]bool // practice's own records that were referred to
+	queue   []events.Record        // of them, those still to be written
+	buffer  []byte                 // of one entry
 }
 
 func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete error, names []projections.Named) error {
@@ -122,8 +118,6 @@ func (e *everythingOut) writeReferred(ctx context.Context) error {
 
 // write writes a few versions.
 func (e *everythingOut) write(ctx context.Context, list []projections.Listed, mode string) error {
-	// A server without deadlines on its connections has none to move; that is no fault.
-	_ = e.controller.SetWriteDeadline(time.Now().Add(writeLimit))
 	for _, v := range list {
 		if unreadable(v.Version) {
 			e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(v.Event.Record, v.Version).text}))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	pathpkg "path"
 	"strings"
 	"time"
 
@@ -82,7 +83,8 @@ type Config struct {
 	// Concurrent is how many requests are answered at once, at most, and how many streams
 	// of events beside them; who comes then is told to come again. 0 means 256.
 	Concurrent int
-	// Stall is how long the body of a request may stop on its way; 0 means a minute.
+	// Stall is how long the body of a request may stop on its way, and an answer that the
+	// caller does not take; 0 means a minute.
 	Stall time.Duration
 }
 
@@ -139,6 +141,9 @@ func New(c Config) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache") // may be kept, and must be asked about: see If-None-Match
 	w.Header().Set(requestID, requestIDOf(r))
+	out := mustBeTaken(w, h.stall)
+	defer out.end()
+	w = out
 	if packs(r) {
 		p := &packer{ResponseWriter: w}
 		defer p.close()
@@ -163,11 +168,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Before answers what is under Root, and leaves everything else to next. A ServeMux
 // would send who asks for Root itself, or for an address with // in it, elsewhere with a
-// page of HTML.
+// page of HTML; whoever misspells Root is told so, in FHIR as well.
 func (h *Handler) Before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == Root || strings.HasPrefix(r.URL.Path, Root+"/") {
 			h.ServeHTTP(w, r)
+			return
+		}
+		if near := strings.ToLower(pathpkg.Clean(r.URL.Path)); near == Root || strings.HasPrefix(near, Root+"/") {
+			h.fail(w, r, notFound("there is nothing at %s: the address begins with %s", r.URL.Path, base(r)))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -106,7 +106,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Connection", "close") // what is on its way is not read
 		return nil, tooLarge
 	}
-	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	var from io.Reader = http.MaxBytesReader(serverOf(w), r.Body, limit)
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":

@@ -108,7 +108,7 @@ func take(ctx context.Context, w Writer, body io.Reader, author string) (result 
 		drafts, sources = append(drafts, d), append(sources, line.Source)
 	}
 	if err := lines.Err(); err != nil {
-		return result, err
+		return result, fmt.Errorf("%w: nothing was taken of what does not come to its end: %w", errLine, err)
 	}
 	outcomes, err := w.WriteMany(ctx, drafts)
 	if err != nil {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,5 +72,23 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{strings.Replace(patient, "p1", "p2", 1), doubtful}, kept); diff != "" {
 		t.Errorf("-want +kept:\n%s", diff)
+	}
+}
+
+// A request that breaks off is the caller's fault, and nothing of it was taken: it can be sent
+// again.
+func TestDoorTakesNothingOfWhatBreaksOff(t *testing.T) {
+	line, err := json.Marshal(intake.Line{Source: "a", Type: "Patient", ID: "p2", Body: patient})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, came := range []string{string(line) + "\n", string(line) + "\n" + string(line)[:20], ""} {
+		k := &keeper{}
+		w := httptest.NewRecorder()
+		body := io.MultiReader(strings.NewReader(came), iotest.ErrReader(io.ErrUnexpectedEOF))
+		intake.NewDoor(k, func(*http.Request) string { return "" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", body))
+		if w.Code != http.StatusBadRequest || len(k.drafts) != 0 {
+			t.Errorf("%d bytes and no more: %d %s, %d taken", len(came), w.Code, w.Body, len(k.drafts))
+		}
 	}
 }

@@ -122,32 +122,44 @@ func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, t
 	return err
 }
 
-// maxHeard is how much of a refused request is read, in bytes.
-const maxHeard = 64 << 20
+// Bounds of what is read of a refused request: its bytes, and how long they may take. One whose
+// body stops on its way would else be waited for as long as its connection stands.
+const (
+	maxHeard     = 64 << 20
+	maxHeardTime = time.Minute
+)
 
-// heardOut reads what a handler left of a request. A client that is still sending would
-// else find its connection reset, and never see the answer that says why.
-func heardOut(next http.Handler) http.Handler {
+// heardOut reads what a handler left of a request, within a time. A client that is still sending
+// would else find its connection reset, and never see the answer that says why.
+func heardOut(next http.Handler, within time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := &begunBody{ReadCloser: r.Body}
 		r.Body = body
 		next.ServeHTTP(w, r)
 		// A body that nobody asked for and that waits for "100 Continue" never comes.
-		if body.begun || r.Header.Get("Expect") == "" {
-			_, _ = io.CopyN(io.Discard, body, maxHeard)
+		if body.ended || !body.begun && r.Header.Get("Expect") != "" {
+			return
+		}
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(within))
+		_, _ = io.CopyN(io.Discard, body, maxHeard)
+		if body.ended {
+			_ = control.SetReadDeadline(time.Time{}) // the next request has a time of its own
 		}
 	})
 }
 
-// begunBody knows whether somebody began to read it.
+// begunBody knows whether somebody began to read it, and came to its end.
 type begunBody struct {
 	io.ReadCloser
-	begun bool
+	begun, ended bool
 }
 
 func (b *begunBody) Read(p []byte) (int, error) {
 	b.begun = true
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err == io.EOF
+	return n, err
 }
 
 // finishWithin is how long the requests under way may take at the end.

@@ -123,7 +123,7 @@ func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", d.pages)
 	}
-	server := &http.Server{Handler: heardOut(d.guard.Handler(doors)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: heardOut(d.guard.Handler(doors), maxHeardTime), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	server.RegisterOnShutdown(d.pages.Close)
 	server.RegisterOnShutdown(d.fhir.Close)
 	return server

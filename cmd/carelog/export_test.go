@@ -6,5 +6,6 @@ var Main = main
 var (
 	WhileHealthy = whileHealthy
 	ServeUntil   = serveUntil
+	HeardOut     = heardOut
 	Tame         = tame
 )

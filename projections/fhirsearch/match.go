@@ -46,6 +46,20 @@ func Alone(typ string, list []Condition) bool {
 	return own
 }
 
+// OfNames is the one condition of a question that the words of a record's names decide alone, as
+// fhirjson.Index has them; nil where there is another one, or it asks for more. It is of
+// people: what else is a name differs from type to type.
+func OfNames(typ string, list []Condition) *Condition {
+	if len(list) != 1 || list[0].Name != ParamName || list[0].exact || list[0].present || list[0].missing {
+		return nil
+	}
+	switch typ {
+	case "Patient", "Practitioner", "RelatedPerson":
+		return &list[0]
+	}
+	return nil
+}
+
 // sealed reports whether the content cannot be opened.
 func (v Values) sealed() (sealed bool) {
 	v.each(func(place uint16, _ []byte) bool {
@@ -133,6 +147,12 @@ func (c *Condition) anyWords(v Values) bool {
 		}
 		return true
 	})
+	return c.MatchesWords(words)
+}
+
+// MatchesWords reports whether all words of one of the texts that are wanted begin one of
+// these words.
+func (c *Condition) MatchesWords(words []string) bool {
 	return slices.ContainsFunc(c.wants, func(w want) bool {
 		return !slices.ContainsFunc(w.words, func(begin string) bool {
 			return !slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, begin) })
