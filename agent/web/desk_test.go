@@ -103,9 +103,10 @@ func newDesk(t testing.TB) *desk {
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
 	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
-	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, Heartbeat: 50 * time.Millisecond})
+	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
+	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
-	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
+	mux.Handle("/fhir/", door)
 	mux.Handle("/", d.pages)
 	d.doors = d.losing(mux)
 	server := httptest.NewUnstartedServer(d.living(d.guard.Handler(d.doors)))

@@ -64,7 +64,7 @@ func TestEveryPageFits(t *testing.T) {
 	d.judged()
 	b := openBrowser(t, d)
 	for _, language := range []string{"en", "nl", "fr", "de"} {
-		b.run(`localStorage.setItem('carelog.language', ` + quote(language) + `)`)
+		b.run(`document.cookie = 'carelog-language=' + ` + quote(language) + ` + '; path=/'`)
 		for _, path := range []string{
 			"/", "/patients/p7", "/patients/p7?view=timeline", "/patients/p7?view=privacy", "/conflicts", "/conflicts/MedicationStatement/m9", "/conflicts/DocumentReference/n9",
 			"/history/MedicationStatement/m9", "/sync", "/new-patient", "/sumehr", "/sumehr/p7", "/sumehr/p7?view=xml",

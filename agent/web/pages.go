@@ -30,11 +30,11 @@ type asset struct {
 	etag        string
 }
 
-// assets are all files by their path under pages/, and version names them together; made once,
-// since they never change.
-var assets, version = readAssets()
+// assets are all files by their path under pages/, version names them together, and languages are
+// those of the files of words; made once, since they never change.
+var assets, languages, version = readAssets()
 
-func readAssets() (map[string]asset, string) {
+func readAssets() (map[string]asset, map[string]*spoken, string) {
 	found := make(map[string]asset)
 	all := sha256.New()
 	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
@@ -46,16 +46,27 @@ func readAssets() (map[string]asset, string) {
 			return err
 		}
 		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
-		found[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
+		if path.Ext(name) != ".html" { // those are templates
+			found[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
+		}
 		return nil
 	})
 	if err != nil {
 		panic("web: the binary was built without its pages: " + err.Error())
 	}
-	version := hex.EncodeToString(all.Sum(nil)[:8])
-	index := strings.ReplaceAll(found["index.html"].content, `"/assets/`, `"/assets/`+version+`/`)
-	found["index.html"] = newAsset("index.html", []byte(index))
-	return found, version
+	languages, err := readLanguages(found)
+	if err != nil {
+		panic("web: read the words of the pages: " + err.Error())
+	}
+	first, others, err := joinModules(found)
+	if err != nil {
+		panic("web: join the modules of the pages: " + err.Error())
+	}
+	styles := joinStyles(found)
+	for name, content := range map[string]string{joinedFirst: first, joinedOthers: others, joinedStyles: styles} {
+		found[name] = newAsset(name, []byte(content))
+	}
+	return found, languages, hex.EncodeToString(all.Sum(nil)[:8])
 }
 
 func newAsset(name string, content []byte) asset {
@@ -98,15 +109,6 @@ func typeOf(name string) string {
 	return mime.TypeByExtension(path.Ext(name))
 }
 
-// servePage answers every page with the same frame; the script in it reads the address.
-func servePage(w http.ResponseWriter, r *http.Request) {
-	status := http.StatusOK
-	if !isPage(r.URL.Path) {
-		status = http.StatusNotFound
-	}
-	serve(w, r, assets["index.html"], status, mayChange)
-}
-
 // How long a browser may keep a file. Below the name of its version it is for ever, and after an
 // update of carelog there are other names: no browser mixes old files with new ones. Without it,
 // the desk is asked each time, and answers without a byte where nothing has changed.
@@ -127,21 +129,21 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	serve(w, r, file, http.StatusOK, keep)
+	serve(w, r, file, keep)
 }
 
-func serve(w http.ResponseWriter, r *http.Request, file asset, status int, keep string) {
+func serve(w http.ResponseWriter, r *http.Request, file asset, keep string) {
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "a page can only be read", http.StatusMethodNotAllowed)
+		http.Error(w, "a file can only be read", http.StatusMethodNotAllowed)
 		return
 	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", file.contentType)
 	h.Set("Cache-Control", keep)
 	h.Set("ETag", file.etag)
-	if status == http.StatusOK && r.Header.Get("If-None-Match") == file.etag {
+	if r.Header.Get("If-None-Match") == file.etag {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -151,7 +153,6 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, status int, keep 
 		h.Set("Content-Encoding", "gzip")
 		content = file.packed()
 	}
-	w.WriteHeader(status)
 	if r.Method == http.MethodGet {
 		_, _ = w.Write([]byte(content)) // a browser that went away misses nothing
 	}

@@ -110,6 +110,9 @@ type Config struct {
 	Sumehrs Sumehrs
 	// Publisher publishes Sumehrs. Nil: no hub is set up at this desk.
 	Publisher Publisher
+	// FHIR is the door that the pages search patients by, in the name of who asks. Nil: a page
+	// with patients is filled by its script alone.
+	FHIR http.Handler
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -122,6 +125,7 @@ type Handler struct {
 	trail     Trail
 	sumehrs   Sumehrs
 	publisher Publisher
+	fhir      http.Handler
 	log       *slog.Logger
 	mux       *http.ServeMux
 	closed    chan struct{}
@@ -131,7 +135,7 @@ type Handler struct {
 // New returns the handler. It reads and starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, log: c.Logger,
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, fhir: c.FHIR, log: c.Logger,
 		mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
@@ -168,7 +172,8 @@ func New(c Config) *Handler {
 	h.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, notFound("there is no %s", r.URL.Path))
 	})
-	h.mux.HandleFunc("/", servePage)
+	h.route("/fragments/patients", methods{"GET": h.patientsFragment})
+	h.mux.HandleFunc("/", h.servePage)
 	h.mux.HandleFunc("/assets/", serveAsset)
 	return h
 }

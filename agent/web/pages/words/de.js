@@ -3,6 +3,7 @@
 export default {
   locale: 'de-BE',
   name: 'Deutsch',
+  dates: { months: 'Jan. Feb. März Apr. Mai Juni Juli Aug. Sept. Okt. Nov. Dez.', day: '{0}. {1} {2}' },
   product: 'carelog',
   skip: 'Zum Inhalt',
   language: 'Sprache',

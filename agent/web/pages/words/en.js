@@ -3,6 +3,7 @@
 export default {
   locale: 'en-GB',
   name: 'English',
+  dates: { months: 'Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Skip to the content',
   language: 'Language',

@@ -3,6 +3,7 @@
 export default {
   locale: 'fr-BE',
   name: 'Français',
+  dates: { months: 'janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Aller au contenu',
   language: 'Langue',

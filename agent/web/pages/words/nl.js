@@ -3,6 +3,7 @@
 export default {
   locale: 'nl-BE',
   name: 'Nederlands',
+  dates: { months: 'jan feb mrt apr mei jun jul aug sep okt nov dec', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Naar de inhoud',
   language: 'Taal',
