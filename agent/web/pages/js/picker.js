@@ -3,13 +3,13 @@
 import { h, show } from './dom.js';
 import { practitioners } from './names.js';
 import { choose, current } from './user.js';
-import { collator, words } from './words.js';
+import { inOrder, words } from './words.js';
 
 /** picker lets the user say who they are. */
 export function picker() {
   const select = document.getElementById('user');
   const fillIn = async () => {
-    const people = [...(await practitioners()).entries()].sort((a, b) => collator.compare(a[1], b[1]));
+    const people = [...(await practitioners()).entries()].sort((a, b) => inOrder(a[1], b[1]));
     const id = current();
     // A name that is not known here yet stays chosen: it may arrive with the next events.
     if (id && !people.some(([known]) => known === id)) people.push([id, id]);

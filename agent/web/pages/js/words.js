@@ -6,11 +6,20 @@ export const language = document.documentElement.lang;
 
 const data = (await import(`../words/${language}.js`)).default;
 const locale = data.locale;
-const plurals = new Intl.PluralRules(locale);
-/** collator puts names in order. */
-export const collator = new Intl.Collator(locale);
+// Each is made when it is first needed: a page stands without.
+const plurals = once(() => new Intl.PluralRules(locale));
+const whole = once(() => new Intl.NumberFormat(locale));
+const collator = once(() => new Intl.Collator(locale));
 
-const whole = new Intl.NumberFormat(locale);
+/** inOrder compares two names as the language orders them. */
+export function inOrder(a, b) {
+  return collator().compare(a, b);
+}
+
+function once(make) {
+  let made = null;
+  return () => (made ??= make());
+}
 
 /** words are all of them. What has a place for something is a function of what stands there. */
 export const words = compiled(data);
@@ -19,7 +28,7 @@ export const words = compiled(data);
 // does; one that chooses between forms is the first one.
 function compiled(value) {
   if (typeof value === 'string') return value.includes('{') ? (...args) => filled(value, args) : value;
-  if (typeof value.other === 'string' && 'one' in value) return (...args) => filled(value[plurals.select(args[0])] ?? value.other, args);
+  if (typeof value.other === 'string' && 'one' in value) return (...args) => filled(value[plurals().select(args[0])] ?? value.other, args);
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, compiled(inner)]));
 }
 
@@ -75,7 +84,7 @@ export function label(path, type = '') {
 
 /** number writes a number. */
 export function number(n) {
-  return whole.format(n);
+  return whole().format(n);
 }
 
 /** bytes writes how much that is, in the unit that fits. */
