@@ -69,6 +69,7 @@ type desk struct {
 	changed  chan struct{}
 	agenda   []string // that was asked for
 	looks    []trail.Entry
+	asked    []string
 	read     []agent.DevicePosition
 	past     []light.Episode
 	opened   map[string]agent.Opened // what pages have open, here
@@ -80,6 +81,29 @@ func (d *desk) Add(e trail.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks = append(d.looks, e)
+}
+
+// asked keeps in whose name the FHIR door is asked for patients.
+type asked struct {
+	fhir.Looks
+	d *desk
+}
+
+func (a asked) Add(e trail.Entry) {
+	a.d.mu.Lock()
+	defer a.d.mu.Unlock()
+	if e.What == "Patient" {
+		a.d.asked = append(a.d.asked, e.Agent)
+	}
+}
+
+// askers is in whose names the FHIR door is asked for patients while f runs.
+func (d *desk) askers(f func()) []string {
+	d.set(func() { d.asked = nil })
+	f()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.asked)
 }
 
 func newDesk(t testing.TB) *desk {
@@ -103,7 +127,7 @@ func newDesk(t testing.TB) *desk {
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
 	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
-	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch})
+	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch, Trail: asked{d: d}})
 	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", door)

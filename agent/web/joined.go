@@ -20,12 +20,12 @@ const (
 )
 
 // The forms of import and export that the modules are written in; a module with another one does
-// not join, and the program does not start: a test would find it first.
+// not join, which is an error.
 var (
 	importing = regexp.MustCompile(`(?m)^import \{ ([^}]+) \} from '\./(\w+)\.js';\n`)
 	loading   = regexp.MustCompile(`\bimport\('\./(\w+)\.js'\)`)
 	exporting = regexp.MustCompile(`(?m)^export (?:async )?(?:function|const|class) (\w+)`)
-	unjoined  = regexp.MustCompile(`(?m)^(?:import|export)\b.*`)
+	unjoined  = regexp.MustCompile(`(?m)^(?:import[^(]|export\b).*`)
 	remarks   = regexp.MustCompile(`(?m)^\s*(?://|/?\*).*\n`)
 )
 

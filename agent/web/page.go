@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"fmt"
-	"html/template"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,9 +12,6 @@ import (
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/events"
 )
-
-// templates are the HTML of the pages: the frame around all of them, and what is in it.
-var templates = template.Must(template.ParseFS(embedded, "pages/html/*.html"))
 
 // page is what a template is filled with.
 type page struct {
@@ -74,8 +70,8 @@ func (h *Handler) newPage(r *http.Request) *page {
 	if c, err := r.Cookie(languageCookie); err == nil {
 		chosen = c.Value
 	}
-	said := pick(languages, chosen, r.Header.Get("Accept-Language"))
-	p := &page{said: said, Language: said.code, Languages: names, Assets: "/assets/" + version, Others: r.URL.Path != "/"}
+	said := pick(h.site.languages, chosen, r.Header.Get("Accept-Language"))
+	p := &page{said: said, Language: said.code, Languages: h.site.names, Assets: "/assets/" + h.site.version, Others: r.URL.Path != "/"}
 	if status, err := h.deskStatus(r.Context()); err == nil { // without it the page hears of it by the stream
 		p.Light, p.Conflicts, p.Behind = string(status.Color), status.Conflicts, status.SumehrBehind
 	}
@@ -85,9 +81,7 @@ func (h *Handler) newPage(r *http.Request) *page {
 // languageCookie has the language that was chosen at this browser, for all desks of this PC.
 const languageCookie = "carelog-language"
 
-// names are the languages in the order in which Belgium names its own.
-var names = nameLanguages(languages)
-
+// nameLanguages puts them in the order in which Belgium names its own.
 func nameLanguages(languages map[string]*spoken) (list []languageName) {
 	order := "nl fr de en"
 	for _, code := range slices.SortedFunc(maps.Keys(languages), func(a, b string) int { return strings.Index(order, a) - strings.Index(order, b) }) {
@@ -126,7 +120,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 // render writes a template whole, or nothing of it.
 func (h *Handler) render(w http.ResponseWriter, status int, name string, p *page) error {
 	var filled bytes.Buffer
-	if err := templates.ExecuteTemplate(&filled, name, p); err != nil {
+	if err := h.site.templates.ExecuteTemplate(&filled, name, p); err != nil {
 		return fmt.Errorf("fill %s: %w", name, err)
 	}
 	header := w.Header()

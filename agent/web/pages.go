@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -30,12 +31,27 @@ type asset struct {
 	etag        string
 }
 
-// assets are all files by their path under pages/, version names them together, and languages are
-// those of the files of words; made once, since they never change.
-var assets, languages, version = readAssets()
+// site is all that the pages are made of.
+type site struct {
+	assets    map[string]asset // by their path under pages/
+	version   string           // of all of them together
+	languages map[string]*spoken
+	names     []languageName
+	templates *template.Template // the frame around all pages, and what is in it
+}
 
-func readAssets() (map[string]asset, map[string]*spoken, string) {
-	found := make(map[string]asset)
+// builtSite is made once, since it never changes, and not before somebody serves it: a command that
+// serves no page starts without it.
+var builtSite = sync.OnceValue(func() *site {
+	s, err := readSite()
+	if err != nil {
+		panic("web: the binary was built with pages that do not work: " + err.Error()) // a test would find it first
+	}
+	return s
+})
+
+func readSite() (*site, error) {
+	s := &site{assets: make(map[string]asset)}
 	all := sha256.New()
 	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -47,26 +63,30 @@ func readAssets() (map[string]asset, map[string]*spoken, string) {
 		}
 		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
 		if path.Ext(name) != ".html" { // those are templates
-			found[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
+			s.assets[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
 		}
 		return nil
 	})
 	if err != nil {
-		panic("web: the binary was built without its pages: " + err.Error())
+		return nil, err
 	}
-	languages, err := readLanguages(found)
+	s.version = hex.EncodeToString(all.Sum(nil)[:8])
+	if s.templates, err = template.ParseFS(embedded, "pages/html/*.html"); err != nil {
+		return nil, err
+	}
+	if s.languages, err = readLanguages(s.assets); err != nil {
+		return nil, err
+	}
+	s.names = nameLanguages(s.languages)
+	first, others, err := joinModules(s.assets)
 	if err != nil {
-		panic("web: read the words of the pages: " + err.Error())
+		return nil, err
 	}
-	first, others, err := joinModules(found)
-	if err != nil {
-		panic("web: join the modules of the pages: " + err.Error())
-	}
-	styles := joinStyles(found)
+	styles := joinStyles(s.assets)
 	for name, content := range map[string]string{joinedFirst: first, joinedOthers: others, joinedStyles: styles} {
-		found[name] = newAsset(name, []byte(content))
+		s.assets[name] = newAsset(name, []byte(content))
 	}
-	return found, languages, hex.EncodeToString(all.Sum(nil)[:8])
+	return s, nil
 }
 
 func newAsset(name string, content []byte) asset {
@@ -118,13 +138,13 @@ const (
 )
 
 // serveAsset answers the files that a page is made of.
-func serveAsset(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/assets/")
 	keep := mayChange
-	if ours, ok := strings.CutPrefix(name, version+"/"); ok {
+	if ours, ok := strings.CutPrefix(name, h.site.version+"/"); ok {
 		name, keep = ours, forEver
 	}
-	file, ok := assets[name]
+	file, ok := h.site.assets[name]
 	if !ok {
 		http.NotFound(w, r)
 		return

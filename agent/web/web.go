@@ -127,6 +127,7 @@ type Handler struct {
 	publisher Publisher
 	fhir      http.Handler
 	log       *slog.Logger
+	site      *site
 	mux       *http.ServeMux
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -136,7 +137,7 @@ type Handler struct {
 func New(c Config) *Handler {
 	h := &Handler{
 		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, fhir: c.FHIR, log: c.Logger,
-		mux: http.NewServeMux(), closed: make(chan struct{}),
+		site: builtSite(), mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
 		h.heartbeat = 15 * time.Second
@@ -174,7 +175,7 @@ func New(c Config) *Handler {
 	})
 	h.route("/fragments/patients", methods{"GET": h.patientsFragment})
 	h.mux.HandleFunc("/", h.servePage)
-	h.mux.HandleFunc("/assets/", serveAsset)
+	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h
 }
 

@@ -205,7 +205,6 @@ func (s *spoken) date(value string) string {
 	return said
 }
 
-
 // pick is the language that was chosen, else the first of those asked for, in the form of the
 // header Accept-Language, that is spoken here.
 func pick(languages map[string]*spoken, chosen, accept string) *spoken {

@@ -77,6 +77,7 @@ class Patients {
       const now = (await fragment(addressOf(this.input.value.trim()), { signal: this.asking() })).querySelector('#found');
       // Part by part: what is said of the list is a live region, which must stay to be heard.
       for (const part of ['.count', 'tbody', '.more']) show(this.found.querySelector(part), ...now.querySelector(part).childNodes);
+      this.found.querySelector('.card').hidden = now.querySelector('.card').hidden;
       this.found.dataset.partial = now.dataset.partial;
     } catch (cause) {
       if (cause.name !== 'AbortError') show(this.found.querySelector('.count'), h('span', { class: 'error' }, cause.message));
