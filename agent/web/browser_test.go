@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ func openBrowserAt(t *testing.T, g *guard.Guard, url string) *browser {
 // chromium is a process of Chromium. Each test has a profile of its own in it: nothing that a
 // test leaves is there for the next one, and to start it takes seconds.
 type chromium struct {
+	mu   sync.Mutex
 	ctx  context.Context // nil: it does not run
 	stop func()
 }
@@ -53,6 +55,8 @@ type chromium struct {
 var shared = chromium{stop: func() {}}
 
 func (c *chromium) start(path string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.ctx != nil {
 		return nil
 	}

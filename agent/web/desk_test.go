@@ -122,7 +122,7 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	d.status = agent.Status{
-		State:    light.State{Color: light.Online, Since: eventstest.Epoch, Reason: "this PC has all that the server has"},
+		State:    light.State{Color: light.Online, Since: eventstest.Epoch, Reason: "everything is on the server"},
 		Practice: p.ID, Device: "desk-1", DeviceName: "Consultation room 1",
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
@@ -249,7 +249,7 @@ func (d *desk) WorkOffline(context.Context) error {
 func (d *desk) WorkOnline(context.Context) error {
 	d.set(func() {
 		d.status.ByChoice = false
-		d.status.Color, d.status.Reason = light.Online, "this PC has all that the server has"
+		d.status.Color, d.status.Reason = light.Online, "everything is on the server"
 	})
 	return nil
 }

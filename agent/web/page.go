@@ -24,6 +24,7 @@ type page struct {
 	Others            bool
 	Light             string
 	Conflicts, Behind int
+	incomplete        bool          // the desk has not read everything yet
 	Patients          *patientsPage // nil: another page
 }
 
@@ -35,7 +36,7 @@ func (p *page) T(at string, args ...any) (string, error) { return p.said.say(at,
 // Word is the word for a code; empty where there is none.
 func (p *page) Word(at, code string) string { return p.said.has(at, code) }
 
-// N writes a number, Date a FHIR date.
+// N writes a number.
 func (p *page) N(n int) string { return p.said.printer.Sprint(n) }
 
 // Date writes a FHIR date.
@@ -73,7 +74,7 @@ func (h *Handler) newPage(r *http.Request) *page {
 	said := pick(h.site.languages, chosen, r.Header.Get("Accept-Language"))
 	p := &page{said: said, Language: said.code, Languages: h.site.names, Assets: "/assets/" + h.site.version, Others: r.URL.Path != "/"}
 	if status, err := h.deskStatus(r.Context()); err == nil { // without it the page hears of it by the stream
-		p.Light, p.Conflicts, p.Behind = string(status.Color), status.Conflicts, status.SumehrBehind
+		p.Light, p.Conflicts, p.Behind, p.incomplete = string(status.Color), status.Conflicts, status.SumehrBehind, status.Incomplete
 	}
 	return p
 }

@@ -288,4 +288,12 @@ func TestOfflineAndQueue(t *testing.T) {
 	if gone := d.discards(); len(gone) != 1 || !strings.HasSuffix(gone[0], "by dr-1: typed twice") {
 		t.Errorf("got discards %q, want one with its reason", gone)
 	}
+	waiting(d)
+	b.click("button", "Send again")
+	b.missing("h2", "Set aside")
+	d.set(func() {
+		if len(d.retried) != 1 {
+			t.Errorf("got %v sent again, want one", d.retried)
+		}
+	})
 }

@@ -61,10 +61,6 @@ func (p *page) Nobody() (string, error) {
 }
 
 func (h *Handler) findPatients(r *http.Request, query string, p *page) (*foundPatients, error) {
-	status, err := h.desk.Status(r.Context())
-	if err != nil {
-		return nil, err
-	}
 	answer, err := h.askFHIR(r, "/fhir/Patient?"+query)
 	if err != nil {
 		return nil, err
@@ -80,7 +76,7 @@ func (h *Handler) findPatients(r *http.Request, query string, p *page) (*foundPa
 	if err := json.Unmarshal(answer, &bundle); err != nil {
 		return nil, fmt.Errorf("read the patients that were found: %w", err)
 	}
-	found := &foundPatients{Partial: status.Incomplete}
+	found := &foundPatients{Partial: p.incomplete}
 	for _, e := range bundle.Entry {
 		if row, ok := rowOf(e.Resource); ok && e.Search.Mode != "outcome" {
 			found.Rows = append(found.Rows, row)

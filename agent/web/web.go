@@ -133,7 +133,7 @@ type Handler struct {
 	closeOnce sync.Once
 }
 
-// New returns the handler. It reads and starts nothing.
+// New returns the handler. It starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
 		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, fhir: c.FHIR, log: c.Logger,
