@@ -134,7 +134,8 @@ func Author(r *http.Request) string {
 	return author
 }
 
-// WithAuthor returns r as Handler would pass it on for that author, for tests of doors.
+// WithAuthor returns r as Handler would pass it on for that author: where a page names its user in another
+// way than by the header, and in tests of doors.
 func WithAuthor(r *http.Request, author string) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), authorKey{}, author))
 }

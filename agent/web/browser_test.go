@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ func openBrowserAt(t *testing.T, g *guard.Guard, url string) *browser {
 // chromium is a process of Chromium. Each test has a profile of its own in it: nothing that a
 // test leaves is there for the next one, and to start it takes seconds.
 type chromium struct {
+	mu   sync.Mutex
 	ctx  context.Context // nil: it does not run
 	stop func()
 }
@@ -53,6 +55,8 @@ type chromium struct {
 var shared = chromium{stop: func() {}}
 
 func (c *chromium) start(path string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.ctx != nil {
 		return nil
 	}
@@ -81,6 +85,7 @@ func (c *chromium) start(path string) error {
 func (b *browser) logIn(g *guard.Guard) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(g.Link(b.url)))
+	b.until(alive, "the page to stand")
 	b.until(`document.querySelector('#light[data-light="online"]')`, "a light that is online")
 }
 
@@ -138,10 +143,14 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// visit opens an address, and waits until the page stands and listens.
 func (b *browser) visit(path string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(b.url + path))
+	b.until(alive, "the page to stand")
 }
+
+const alive = `performance.getEntriesByName('carelog.first').length === 1`
 
 // see waits until an element that matches shows the text.
 func (b *browser) see(selector, text string) {
@@ -188,6 +197,7 @@ func (b *browser) until(script, what string) {
 func (b *browser) click(selector, text string) {
 	b.t.Helper()
 	b.see(selector, text)
+	b.until(alive, "the page to stand") // what the desk wrote can be seen before it listens
 	b.run(`[...document.querySelectorAll(` + quote(selector) + `)].find((e) => e.checkVisibility() && e.innerText.includes(` + quote(text) + `)).click()`)
 }
 

@@ -255,6 +255,8 @@ func TestConflictFilters(t *testing.T) {
 	b.until(`document.querySelectorAll('tbody tr').length === 1`, "the filter to be kept")
 	b.click(".filters button", "Show all")
 	b.until(`document.querySelectorAll('tbody tr').length === 3 && location.search === ''`, "all again")
+	choose("user", "dr-1")
+	b.until(`document.querySelectorAll('tbody tr').length === 1 && document.querySelector('tbody').innerText.includes('Claes')`, "what one user wrote")
 }
 
 func recordOf(t *testing.T, name string) events.Record {

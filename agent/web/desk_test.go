@@ -69,6 +69,7 @@ type desk struct {
 	changed  chan struct{}
 	agenda   []string // that was asked for
 	looks    []trail.Entry
+	asked    []string
 	read     []agent.DevicePosition
 	past     []light.Episode
 	opened   map[string]agent.Opened // what pages have open, here
@@ -80,6 +81,29 @@ func (d *desk) Add(e trail.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks = append(d.looks, e)
+}
+
+// asked keeps in whose name the FHIR door is asked for patients.
+type asked struct {
+	fhir.Looks
+	d *desk
+}
+
+func (a asked) Add(e trail.Entry) {
+	a.d.mu.Lock()
+	defer a.d.mu.Unlock()
+	if e.What == "Patient" {
+		a.d.asked = append(a.d.asked, e.Agent)
+	}
+}
+
+// askers is in whose names the FHIR door is asked for patients while f runs.
+func (d *desk) askers(f func()) []string {
+	d.set(func() { d.asked = nil })
+	f()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.asked)
 }
 
 func newDesk(t testing.TB) *desk {
@@ -98,14 +122,15 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	d.status = agent.Status{
-		State:    light.State{Color: light.Online, Since: eventstest.Epoch, Reason: "this PC has all that the server has"},
+		State:    light.State{Color: light.Online, Since: eventstest.Epoch, Reason: "everything is on the server"},
 		Practice: p.ID, Device: "desk-1", DeviceName: "Consultation room 1",
 		Server: agent.ServerStatus{URL: "tls://log.example.be:4222", Agreed: eventstest.Epoch},
 	}
 	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
-	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, Heartbeat: 50 * time.Millisecond})
+	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch, Trail: asked{d: d}})
+	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
-	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch}))
+	mux.Handle("/fhir/", door)
 	mux.Handle("/", d.pages)
 	d.doors = d.losing(mux)
 	server := httptest.NewUnstartedServer(d.living(d.guard.Handler(d.doors)))
@@ -224,7 +249,7 @@ func (d *desk) WorkOffline(context.Context) error {
 func (d *desk) WorkOnline(context.Context) error {
 	d.set(func() {
 		d.status.ByChoice = false
-		d.status.Color, d.status.Reason = light.Online, "this PC has all that the server has"
+		d.status.Color, d.status.Reason = light.Online, "everything is on the server"
 	})
 	return nil
 }

@@ -75,7 +75,7 @@ func TestHistoryOfARecord(t *testing.T) {
 	first := shownID(t, d, "Condition/d2")
 	text := shown(t, d, "Condition/d2")
 	second := d.arrives("Condition/d2", "p7", "dr-2", strings.Replace(text, "High blood pressure", "Hypertension, grade 2", 1), first)
-	d.arrivesFrom(d.here, "Condition/d2", "p7", "nurse-1", strings.Replace(text, "2011-05", "2011-06", 1), second)
+	third := d.arrivesFrom(d.here, "Condition/d2", "p7", "nurse-1", strings.Replace(text, "2011-05", "2011-06", 1), second)
 	b := openBrowser(t, d)
 	b.visit("/patients/p7")
 	b.click("[data-record='Condition/d2'] a", "History")
@@ -91,6 +91,12 @@ func TestHistoryOfARecord(t *testing.T) {
 	address := b.text(`location.pathname + location.search`)
 	b.visit(address)
 	b.until(`document.querySelectorAll('#difference tbody tr').length === 1`, "the same two versions at the same address")
+	// Another version comes in while somebody chooses, and they go on choosing.
+	b.run(`document.querySelector('.versions tr:last-child input[name=to]').focus()`)
+	d.arrives("Condition/d2", "p7", "dr-2", strings.Replace(text, "2011-05", "2011-07", 1), third)
+	b.until(`document.querySelectorAll('.versions tbody tr').length === 4`, "the version that came in")
+	b.until(`document.activeElement.matches('.versions tr:last-child input[name=to]')`, "the focus where it was")
+	b.until(`document.querySelector('.versions tr:last-child input[name=from]').checked`, "what was chosen")
 	b.click(".crumbs a", "To the dossier")
 	b.see("h1", "Jan Janssens")
 }

@@ -28,6 +28,8 @@ const sticksOut = `(() => {
 		if (e.localName !== 'select' && !e.matches('.clip') && getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1) wrong.push(name(e) + ' is cut off');
 		if (e.matches('.button, .chip, .badge') && e.scrollWidth > e.clientWidth + 2) wrong.push(name(e) + ' is wider than its edge');
 	}
+	for (const e of document.querySelectorAll('.registration-body')) if (e.checkVisibility() && e.clientWidth < 200) wrong.push(name(e) + ' has only ' + e.clientWidth + ' to be read in');
+	for (const e of document.querySelectorAll('.scroll:has(> .compare)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the versions do not stand beside each other');
 	const top = [...document.getElementById('top').children].filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);
 	top.forEach(([a, at], i) => top.slice(i + 1).forEach(([b, bt]) => {
 		if (at.left < bt.right - 1 && bt.left < at.right - 1 && at.top < bt.bottom - 1 && bt.top < at.bottom - 1) wrong.push(name(a) + ' lies on ' + name(b));
@@ -59,12 +61,13 @@ func stands(b *browser, path string) {
 
 // Every page is usable at 1024 x 768, on a tablet and at 200 % zoom, in each language.
 func TestEveryPageFits(t *testing.T) {
+	t.Parallel() // the two longest go side by side, once all others are done
 	d := newDesk(t)
 	morning(d)
 	d.judged()
 	b := openBrowser(t, d)
 	for _, language := range []string{"en", "nl", "fr", "de"} {
-		b.run(`localStorage.setItem('carelog.language', ` + quote(language) + `)`)
+		b.run(`document.cookie = 'carelog-language=' + ` + quote(language) + ` + '; path=/'`)
 		for _, path := range []string{
 			"/", "/patients/p7", "/patients/p7?view=timeline", "/patients/p7?view=privacy", "/conflicts", "/conflicts/MedicationStatement/m9", "/conflicts/DocumentReference/n9",
 			"/history/MedicationStatement/m9", "/sync", "/new-patient", "/sumehr", "/sumehr/p7", "/sumehr/p7?view=xml",

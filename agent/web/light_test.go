@@ -30,7 +30,7 @@ func TestLight(t *testing.T) {
 		b.see("#light", c.word)
 		b.until(`document.title.startsWith('`+c.mark+`')`, "the mark in the title")
 		b.until(`document.querySelector('link[rel=icon]').href.endsWith('/icons/`+string(c.color)+`.svg')`, "the icon")
-		b.until(`document.querySelector('#light .lamp `+c.lamp+`')`, "the shape "+c.lamp)
+		b.until(`[...document.querySelectorAll('#light .lamp > g')].filter((g) => getComputedStyle(g).display !== 'none').map((g) => Boolean(g.querySelector('`+c.lamp+`')) && g.getAttribute('class')).join() === '`+string(c.color)+`'`, "the shape "+c.lamp+" and no other")
 		b.until(`document.querySelector('[role=status][aria-live=polite]').textContent === '`+c.word+`'`, "the word for a screen reader")
 		if c.color == light.Synchronising {
 			seconds := b.text(`String(parseFloat(getComputedStyle(document.querySelector('#light .lamp')).animationDuration) >= 1)`)

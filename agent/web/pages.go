@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -30,12 +31,27 @@ type asset struct {
 	etag        string
 }
 
-// assets are all files by their path under pages/, and version names them together; made once,
-// since they never change.
-var assets, version = readAssets()
+// site is all that the pages are made of.
+type site struct {
+	assets    map[string]asset // by their path under pages/
+	version   string           // of all of them together
+	languages map[string]*spoken
+	names     []languageName
+	templates *template.Template // the frame around all pages, and what is in it
+}
 
-func readAssets() (map[string]asset, string) {
-	found := make(map[string]asset)
+// builtSite is made once, since it never changes, and not before somebody serves it: a command that
+// serves no page starts without it.
+var builtSite = sync.OnceValue(func() *site {
+	s, err := readSite()
+	if err != nil {
+		panic("web: the binary was built with pages that do not work: " + err.Error()) // a test would find it first
+	}
+	return s
+})
+
+func readSite() (*site, error) {
+	s := &site{assets: make(map[string]asset)}
 	all := sha256.New()
 	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -46,16 +62,31 @@ func readAssets() (map[string]asset, string) {
 			return err
 		}
 		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
-		found[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
+		if path.Ext(name) != ".html" { // those are templates
+			s.assets[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
+		}
 		return nil
 	})
 	if err != nil {
-		panic("web: the binary was built without its pages: " + err.Error())
+		return nil, err
 	}
-	version := hex.EncodeToString(all.Sum(nil)[:8])
-	index := strings.ReplaceAll(found["index.html"].content, `"/assets/`, `"/assets/`+version+`/`)
-	found["index.html"] = newAsset("index.html", []byte(index))
-	return found, version
+	s.version = hex.EncodeToString(all.Sum(nil)[:8])
+	if s.templates, err = template.ParseFS(embedded, "pages/html/*.html"); err != nil {
+		return nil, err
+	}
+	if s.languages, err = readLanguages(s.assets); err != nil {
+		return nil, err
+	}
+	s.names = nameLanguages(s.languages)
+	first, others, err := joinModules(s.assets)
+	if err != nil {
+		return nil, err
+	}
+	styles := joinStyles(s.assets)
+	for name, content := range map[string]string{joinedFirst: first, joinedOthers: others, joinedStyles: styles} {
+		s.assets[name] = newAsset(name, []byte(content))
+	}
+	return s, nil
 }
 
 func newAsset(name string, content []byte) asset {
@@ -98,15 +129,6 @@ func typeOf(name string) string {
 	return mime.TypeByExtension(path.Ext(name))
 }
 
-// servePage answers every page with the same frame; the script in it reads the address.
-func servePage(w http.ResponseWriter, r *http.Request) {
-	status := http.StatusOK
-	if !isPage(r.URL.Path) {
-		status = http.StatusNotFound
-	}
-	serve(w, r, assets["index.html"], status, mayChange)
-}
-
 // How long a browser may keep a file. Below the name of its version it is for ever, and after an
 // update of carelog there are other names: no browser mixes old files with new ones. Without it,
 // the desk is asked each time, and answers without a byte where nothing has changed.
@@ -116,32 +138,32 @@ const (
 )
 
 // serveAsset answers the files that a page is made of.
-func serveAsset(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/assets/")
 	keep := mayChange
-	if ours, ok := strings.CutPrefix(name, version+"/"); ok {
+	if ours, ok := strings.CutPrefix(name, h.site.version+"/"); ok {
 		name, keep = ours, forEver
 	}
-	file, ok := assets[name]
+	file, ok := h.site.assets[name]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	serve(w, r, file, http.StatusOK, keep)
+	serve(w, r, file, keep)
 }
 
-func serve(w http.ResponseWriter, r *http.Request, file asset, status int, keep string) {
+func serve(w http.ResponseWriter, r *http.Request, file asset, keep string) {
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "a page can only be read", http.StatusMethodNotAllowed)
+		http.Error(w, "a file can only be read", http.StatusMethodNotAllowed)
 		return
 	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", file.contentType)
 	h.Set("Cache-Control", keep)
 	h.Set("ETag", file.etag)
-	if status == http.StatusOK && r.Header.Get("If-None-Match") == file.etag {
+	if r.Header.Get("If-None-Match") == file.etag {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -151,7 +173,6 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, status int, keep 
 		h.Set("Content-Encoding", "gzip")
 		content = file.packed()
 	}
-	w.WriteHeader(status)
 	if r.Method == http.MethodGet {
 		_, _ = w.Write([]byte(content)) // a browser that went away misses nothing
 	}

@@ -1,10 +1,7 @@
 package web_test
 
 import (
-	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +15,7 @@ func TestPagesAndAssets(t *testing.T) {
 	for path, want := range map[string]int{
 		"/": 200, "/patients/p1": 200, "/new-patient": 200, "/patients/new": 200, "/conflicts": 200, "/conflicts/Condition/c1": 200, "/sync": 200, "/sumehr": 200, "/sumehr/p1": 200, "/sumehr/p1/x": 404,
 		"/nothing": 404, "/patients": 404, "/patients/p1/x": 404, "/conflicts/Condition": 404,
-		"/assets/js/main.js": 200, "/assets/css/base.css": 200, "/assets/index.html": 200, "/assets/nothing.js": 404, "/assets/": 404, "/assets/../web.go": 404,
+		"/assets/js/main.js": 200, "/assets/css/base.css": 200, "/assets/html/page.html": 404, "/assets/js/joined.js": 200, "/assets/js/others.js": 200, "/assets/css/joined.css": 200, "/assets/nothing.js": 404, "/assets/": 404, "/assets/../web.go": 404,
 	} {
 		answer, text := d.ask("GET", path, "")
 		if answer.StatusCode != want {
@@ -33,7 +30,7 @@ func TestPagesAndAssets(t *testing.T) {
 	}
 	// Under the name of its version a file is kept for ever, and under that of another there is none.
 	_, index := d.ask("GET", "/", "")
-	kept := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/js/main.js)"`).FindStringSubmatch(index)
+	kept := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/js/joined.js)"`).FindStringSubmatch(index)
 	if kept == nil {
 		t.Fatalf("got %s, want the name of a version in it", index)
 	}
@@ -53,32 +50,18 @@ func TestPagesAndAssets(t *testing.T) {
 	}
 }
 
-// index.html names just the modules that the first page needs: one that is not named is found
-// only when the one that needs it has come, and one too many makes the first view heavier.
+// A page asks for its modules and words at once: what is found only when something else has come is late.
 func TestWhatIsPreloaded(t *testing.T) {
 	d := newDesk(t)
-	_, index := d.ask("GET", "/", "")
-	var named []string
-	for _, m := range regexp.MustCompile(`modulepreload" href="/assets/[0-9a-f]{16}/js/([^"]+)"`).FindAllStringSubmatch(index, -1) {
-		named = append(named, m[1])
-	}
-	needs := regexp.MustCompile(`(?m)^import [^;]*from '\./([^']+)';`)
-	wanted, next := map[string]bool{}, []string{"main.js"}
-	for len(next) > 0 {
-		source, err := os.ReadFile(filepath.Join("pages", "js", next[0]))
-		if err != nil {
-			t.Fatal(err)
+	for path, want := range map[string][]string{"/": {"words/fr.js"}, "/patients/p1": {"words/fr.js", "js/others.js"}, "/sync": {"words/fr.js", "js/others.js"}} {
+		_, page := d.ask("GET", path, "", "Accept-Language: pt, fr-BE;q=0.8, nl;q=0.5")
+		var named []string
+		for _, m := range regexp.MustCompile(`modulepreload" href="/assets/[0-9a-f]{16}/([^"]+)"`).FindAllStringSubmatch(page, -1) {
+			named = append(named, m[1])
 		}
-		next = next[1:]
-		for _, m := range needs.FindAllStringSubmatch(string(source), -1) {
-			if !wanted[m[1]] {
-				wanted[m[1]] = true
-				next = append(next, m[1])
-			}
+		if !slices.Equal(named, want) {
+			t.Errorf("%s names %v, want %v", path, named, want)
 		}
-	}
-	if want := slices.Sorted(maps.Keys(wanted)); len(want) < 10 || !slices.Equal(named, want) {
-		t.Errorf("index.html names %v, want %v", named, want)
 	}
 }
 
@@ -305,4 +288,12 @@ func TestOfflineAndQueue(t *testing.T) {
 	if gone := d.discards(); len(gone) != 1 || !strings.HasSuffix(gone[0], "by dr-1: typed twice") {
 		t.Errorf("got discards %q, want one with its reason", gone)
 	}
+	waiting(d)
+	b.click("button", "Send again")
+	b.missing("h2", "Set aside")
+	d.set(func() {
+		if len(d.retried) != 1 {
+			t.Errorf("got %v sent again, want one", d.retried)
+		}
+	})
 }

@@ -61,9 +61,10 @@ func (d *realDesk) openDoors(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- table.Run(ctx) }()
-	pages := web.New(web.Config{Desk: d.Agent, Records: d.Records(), Sumehrs: table, Heartbeat: 50 * time.Millisecond})
+	door := fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Attachments: d.Agent, Author: guard.Author, Version: "test", Started: time.Now()})
+	pages := web.New(web.Config{Desk: d.Agent, Records: d.Records(), Sumehrs: table, FHIR: door, Heartbeat: 50 * time.Millisecond})
 	mux := http.NewServeMux()
-	mux.Handle("/fhir/", fhir.New(fhir.Config{Desk: d.Agent, Records: d.Records(), Attachments: d.Agent, Author: guard.Author, Version: "test", Started: time.Now()}))
+	mux.Handle("/fhir/", door)
 	mux.Handle("/", pages)
 	server := httptest.NewServer(d.guard.Handler(mux))
 	d.url = server.URL

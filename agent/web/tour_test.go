@@ -164,14 +164,14 @@ func (v *visitor) firstSync() {
 
 func (v *visitor) languages() {
 	for _, language := range []string{"nl", "fr", "de"} {
-		v.run(`localStorage.setItem('carelog.language', ` + quote(language) + `)`)
+		v.run(`document.cookie = 'carelog-language=' + ` + quote(language) + ` + '; path=/'`)
 		v.visit("/conflicts/MedicationStatement/m9")
 		v.until(`document.documentElement.lang === `+quote(language)+` && document.querySelector('.compare')`, language)
 		v.look("conflict-" + language)
 		v.stop("sumehrs-"+language, "/sumehr", ".sumehrs", "Bogaert")
 		v.stop("privacy-"+language, "/patients/p7?view=privacy", ".standing", "")
 	}
-	v.run(`localStorage.removeItem('carelog.language')`)
+	v.run(`document.cookie = 'carelog-language=; path=/; max-age=0'`)
 }
 
 // TestPictures makes a picture of every page in every state, into the folder that

@@ -112,6 +112,9 @@ type Config struct {
 	Publisher Publisher
 	// Intake takes in what other doctors put on the hub. Nil: nothing is taken in.
 	Intake Intake
+	// FHIR is the door that the pages search patients by, in the name of who asks. Nil: a page
+	// with patients is filled by its script alone.
+	FHIR http.Handler
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -125,17 +128,19 @@ type Handler struct {
 	sumehrs   Sumehrs
 	publisher Publisher
 	intake    Intake
+	fhir      http.Handler
 	log       *slog.Logger
+	site      *site
 	mux       *http.ServeMux
 	closed    chan struct{}
 	closeOnce sync.Once
 }
 
-// New returns the handler. It reads and starts nothing.
+// New returns the handler. It starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
-		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher, intake: c.Intake, log: c.Logger,
-		mux: http.NewServeMux(), closed: make(chan struct{}),
+		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher,
+		intake: c.Intake, fhir: c.FHIR, log: c.Logger, site: builtSite(), mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
 		h.heartbeat = 15 * time.Second
@@ -172,8 +177,9 @@ func New(c Config) *Handler {
 	h.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, notFound("there is no %s", r.URL.Path))
 	})
-	h.mux.HandleFunc("/", servePage)
-	h.mux.HandleFunc("/assets/", serveAsset)
+	h.route("/fragments/patients", methods{"GET": h.patientsFragment})
+	h.mux.HandleFunc("/", h.servePage)
+	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h
 }
 

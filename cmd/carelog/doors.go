@@ -60,12 +60,12 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.E
 		table.Hub, pages.Publisher = d.hub, d.hub
 	}
 	d.sumehrs = behind.New(table)
-	pages.Sumehrs = d.sumehrs
-	d.pages = web.New(pages)
 	d.fhir = fhir.New(fhir.Config{
 		Desk: a, Records: a.Records(), Attachments: a, Author: guard.Author, Version: version(), Started: time.Now(), Logger: env.log,
 		Changed: a.Changed, Exports: d.exports, Trail: d.trail,
 	})
+	pages.Sumehrs, pages.FHIR = d.sumehrs, d.fhir
+	d.pages = web.New(pages)
 	return d, nil
 }
 

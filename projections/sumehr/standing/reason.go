@@ -106,7 +106,7 @@ var says = map[Reason]struct {
 		"this desk and the server do not have the same yet: it goes on when the light is green",
 		"deze post en de server hebben nog niet hetzelfde: het gaat verder als het lampje groen is",
 		"ce poste et le serveur n'ont pas encore la même chose : cela continue quand le voyant est vert",
-		"dieser Platz und der Server haben noch nicht dasselbe: es geht weiter, wenn das Licht grün ist",
+		"dieser PC und der Server haben noch nicht dasselbe: es geht weiter, wenn das Licht grün ist",
 	}},
 	Invalid: {Correct, [4]string{
 		"it breaks the rules of a Sumehr: correct the records that are named",
@@ -118,7 +118,7 @@ var says = map[Reason]struct {
 		"no hub is set up at this desk",
 		"op deze post is geen hub ingesteld",
 		"aucun hub n'est configuré sur ce poste",
-		"an diesem Platz ist kein Hub eingerichtet",
+		"an diesem PC ist kein Hub eingerichtet",
 	}},
 	NoSession: {LogIn, [4]string{
 		"its author has no session with the hub: log in with the author's card",

@@ -42,6 +42,13 @@ export function parse(text) {
     typeof value === 'number' && context?.source !== undefined && context.source !== String(value) ? context.source : value));
 }
 
+/** fragment asks for a part of a page, as carelog writes it. */
+export async function fragment(path, options = {}) {
+  const part = document.createElement('template');
+  part.innerHTML = (await request('GET', path, { ...options, headers: { Accept: 'text/html' } })).text;
+  return part.content;
+}
+
 /** post sends JSON, and returns the JSON of the answer or null. */
 export async function post(path, value) {
   const { text } = await request('POST', path, {

@@ -37,8 +37,8 @@ export function colleagues(patient) {
   const draw = async () => {
     const mine = ++turn;
     const here = status()?.device;
-    // The other pages of whoever is at this one are no colleagues.
-    const others = open().filter((o) => o.patient === patient && (o.device !== here || (me !== null && o.author !== me)));
+    // The other pages of whoever is at this one are no colleagues; before the desk has said which one it is, nobody knows.
+    const others = open().filter((o) => o.patient === patient && here && (o.device !== here || (me !== null && o.author !== me)));
     const said = await Promise.all(others.map(async (o) => {
       const name = o.author ? await who(o.author) : words.dossier.somebody;
       return o.device === here ? words.dossier.colleagueHere(name) : words.dossier.colleague(name, await where(o.device));
@@ -49,7 +49,7 @@ export function colleagues(patient) {
   };
 
   const clock = setInterval(say, again);
-  const stop = onLive((message) => (message.kind === 'open' || message.kind === 'contact') && draw());
+  const stop = onLive((message) => ['open', 'contact', 'status'].includes(message.kind) && draw());
   document.addEventListener('visibilitychange', say);
   window.addEventListener('pagehide', goodbye);
   window.addEventListener('pageshow', say);

@@ -1,6 +1,6 @@
 // One conflict: its versions side by side, and the choice.
 
-import { deleteRecord, get, parse, request, writeRecord } from './api.js';
+import { get, parse, request } from './api.js';
 import { dropChoices, keepChoices, keptChoices } from './choices.js';
 import { byMember, rowsOf } from './comparison.js';
 import { onKeys } from './conflictkeys.js';
@@ -13,9 +13,10 @@ import { patient, where, who } from './names.js';
 import { fieldList } from './registrations.js';
 import { describe, personName, safety } from './resource.js';
 import { go } from './router.js';
+import { said, settle } from './settling.js';
 import { textAt } from './splice.js';
 import { radio, versionTable } from './versions.js';
-import { date, kind, moment, number, words } from './words.js';
+import { date, kind, number, words } from './words.js';
 
 /** turnedAt is when the next conflict, or a preview, last came to stand under the hands of the user. */
 let turnedAt = -Infinity;
@@ -272,7 +273,7 @@ class Conflict {
     buttons.forEach((b) => { b.disabled = true; });
     button.textContent = words.conflicts.keeping;
     try {
-      const event = await this.write(choice);
+      const event = await settle(this, choice);
       dropChoices(this.type, this.id);
       remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text });
       announce(words.conflicts.solved);
@@ -288,22 +289,4 @@ class Conflict {
       else show(this.main.querySelector('.trouble'), h('p', { class: 'error' }, cause.status === 422 ? `${words.conflicts.invalid} ` : '', cause.message));
     }
   }
-
-  // write settles the conflict or, where it was settled here before, writes over that alone.
-  // It returns the event that was made.
-  async write({ keep, content }) {
-    if (this.over) {
-      const { etag } = keep?.deleted ? await deleteRecord(this.type, this.id, this.over) : await writeRecord(this.type, this.id, content, this.over);
-      return /"(.*)"/.exec(etag)?.[1] ?? '';
-    }
-    const heads = `"heads":${JSON.stringify(this.answer.heads.map((head) => head.event))}`;
-    const body = keep ? `{${heads},"keep":"${keep.event}"}` : `{${heads},"content":${content}}`;
-    const { text } = await request('POST', `${this.path}/resolve`, { body, headers: { 'Content-Type': 'application/json' } });
-    return JSON.parse(text).event;
-  }
-}
-
-// said tells by whom a version is.
-async function said(head) {
-  return words.conflicts.elsewhereBy(await who(head.author), await where(head.device), moment(head.time));
 }

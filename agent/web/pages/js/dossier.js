@@ -12,11 +12,12 @@ import { onLive } from './live.js';
 import { forget, practitioners } from './names.js';
 import { measurements } from './measurements.js';
 import { ofPrivacy, privacy } from './privacy.js';
-import { entryRow, historyLink, inParts, otherRegistrations } from './registrations.js';
-import { age, concept, describe, personName, ssinOf, writeSSIN } from './resource.js';
+import { patientHead, printed } from './patienthead.js';
+import { entryRow, inParts, otherRegistrations } from './registrations.js';
+import { describe, personName } from './resource.js';
 import { rewrite } from './router.js';
 import { timeline } from './timeline.js';
-import { date, kind, moment, within, words } from './words.js';
+import { kind, within, words } from './words.js';
 
 const left = ['DocumentReference', 'Observation', 'Immunization'];
 const right = ['Condition', 'AllergyIntolerance', 'MedicationStatement'];
@@ -32,10 +33,6 @@ window.addEventListener('beforeprint', () => {
 
 function addressOf(view) {
   return view === 'overview' ? location.pathname : `${location.pathname}?view=${view}`;
-}
-
-function printed() {
-  return words.dossier.printed(moment(new Date().toISOString(), true));
 }
 
 /** dossier is the page of one patient. */
@@ -131,7 +128,8 @@ class Dossier {
     }
     const first = !this.head.isConnected;
     if (first) this.frame();
-    redraw(this.head, this.header(person));
+    titled(person ? personName(person.content ?? {}) : words.patients.unnamed);
+    redraw(this.head, patientHead(this.id, person, this.records, { incomplete: this.incomplete, edit: () => this.edit(person) }));
     for (const type of [...left, ...right]) this.list(type);
     if (this.view === 'privacy') this.drawPrivacy();
     this.timeline.draw(this.records.filter((r) => r.type !== 'Patient'), this.names);
@@ -193,55 +191,6 @@ class Dossier {
     const draft = newDraft('Consent', this.id);
     draft.values.about = code;
     this.open('Consent', draft);
-  }
-
-  header(person) {
-    const p = person?.content ?? {};
-    const gone = p.deceasedDateTime || p.deceasedBoolean;
-    const facts = [
-      p.birthDate && [words.dossier.born, `${date(p.birthDate)}${gone ? '' : ` (${age(p.birthDate)})`}`],
-      gone && [words.dossier.deceased, p.deceasedDateTime ? date(p.deceasedDateTime) : ''],
-      p.gender && [words.patients.gender, words.gender[p.gender] ?? p.gender],
-      ssinOf(p) && [words.patients.number, writeSSIN(ssinOf(p))],
-    ].filter(Boolean);
-    const name = person ? personName(p) : words.patients.unnamed;
-    titled(name);
-    return [
-      h('div', { class: 'who' }, h('h1', {}, name),
-        h('dl', { class: 'inline-facts' }, facts.map(([term, text]) => h('div', {}, h('dt', {}, term), h('dd', {}, text)))),
-        h('div', { class: 'who-tools' }, person?.queued && h('span', { class: 'badge queued' }, words.dossier.queued),
-          person?.conflict && h('a', { class: 'badge conflict', href: `/conflicts/Patient/${this.id}` }, words.dossier.conflict(person.heads.length)),
-          person?.content && h('button', { type: 'button', class: 'button small quiet', onclick: () => this.edit(person) }, words.dossier.edit),
-          person && historyLink(person, name),
-          h('button', { type: 'button', class: 'button small quiet', onclick: () => print() }, words.dossier.print)),
-        h('p', { class: 'printed' }, printed())),
-      this.allergies(),
-    ];
-  }
-
-  // allergies are those of every version that is in conflict: one that stands on one side
-  // only is an allergy until somebody has decided that it is not.
-  allergies() {
-    const list = this.records.filter((r) => r.type === 'AllergyIntolerance');
-    const unreadable = list.some((r) => r.heads.some((version) => version.doubt && !version.deleted));
-    const found = new Map();
-    for (const r of list) {
-      r.heads.forEach((version) => {
-        const said = version.content && describe(version.content);
-        const verified = concept(version.content?.verificationStatus);
-        if (!said?.title || said.past || ['refuted', 'entered-in-error'].includes(verified)) return;
-        const known = found.get(said.title);
-        // Of two versions the more dangerous one is shown.
-        if (!known || (said.high && !known.high)) found.set(said.title, { ...said, href: r.conflict && `/conflicts/${r.type}/${r.id}` });
-      });
-    }
-    const items = [...found.values()].sort((a, b) => Boolean(b.high) - Boolean(a.high));
-    return h('section', { class: items.length + unreadable + Boolean(this.incomplete) > 0 ? 'safety' : 'safety calm', 'aria-label': words.dossier.safety },
-      h('strong', { class: 'safety-title' }, items.length > 0 || unreadable || this.incomplete ? words.dossier.allergies : words.dossier.noAllergies),
-      items.length > 0 && h('ul', {}, items.map((a) => h('li', { class: a.high ? 'high' : '' }, a.title,
-        a.state && h('small', {}, ` ${a.state}`), a.href && [' ', h('a', { class: 'badge conflict', href: a.href }, words.dossier.alsoIn)]))),
-      unreadable && h('p', {}, words.dossier.allergiesUnreadable),
-      this.incomplete && h('p', {}, words.dossier.incomplete));
   }
 
   list(type) {

@@ -3,7 +3,7 @@
 import { h, show } from './dom.js';
 import { patient, who } from './names.js';
 import { personName } from './resource.js';
-import { collator, kind, words } from './words.js';
+import { inOrder, kind, words } from './words.js';
 
 const mostPatients = 200; // more are no list to choose from
 
@@ -32,7 +32,7 @@ export function filterBar(filter, changed) {
 
   const fill = (name, any, options) => {
     if (selects[name] === document.activeElement) return; // not under the hands of the user
-    const sorted = [...options].sort((a, b) => collator.compare(a[1], b[1]));
+    const sorted = [...options].sort((a, b) => inOrder(a[1], b[1]));
     if (filter[name] && !options.has(filter[name])) sorted.push([filter[name], filter[name]]);
     show(selects[name], h('option', { value: '' }, any), sorted.map(([value, text]) => h('option', { value }, text)));
     selects[name].value = filter[name];

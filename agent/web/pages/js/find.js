@@ -1,7 +1,7 @@
 // Finding a patient from anywhere, without leaving the page before somebody is chosen.
 
 import { resources, search } from './api.js';
-import { h, later, s, show } from './dom.js';
+import { h, later, show } from './dom.js';
 import { queryOf } from './query.js';
 import { nameOf, ssinOf, writeSSIN } from './resource.js';
 import { go } from './router.js';
@@ -11,7 +11,7 @@ const atOnce = '8';
 const pause = 40; // ms after the last key
 const least = 2; // letters: one finds too many to choose from
 
-/** findButton opens the search, as / and Ctrl K do from anywhere. */
+/** findButton lets its button open the search, as / and Ctrl K do from anywhere. */
 export function findButton() {
   document.addEventListener('keydown', (event) => {
     const slash = event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest('input, textarea, select, dialog');
@@ -22,8 +22,7 @@ export function findButton() {
     if (slash && here) here.focus();
     else open();
   });
-  return h('button', { type: 'button', class: 'icon-button', id: 'find', 'aria-label': words.find.title, title: `${words.find.open} (Ctrl K)`, onclick: open },
-    s('svg', { viewBox: '0 0 24 24', class: 'glass', 'aria-hidden': 'true', focusable: 'false' }, s('circle', { cx: 10.5, cy: 10.5, r: 6 }), s('path', { d: 'M15 15l5 5' })));
+  document.getElementById('find').addEventListener('click', open);
 }
 
 function open() {

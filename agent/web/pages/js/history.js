@@ -1,7 +1,7 @@
 // The history of one record: every version there was, and what differs between any two.
 
 import { get } from './api.js';
-import { h, later, show } from './dom.js';
+import { h, later, redraw, show } from './dom.js';
 import { onLive } from './live.js';
 import { where, who } from './names.js';
 import { describe, value } from './resource.js';
@@ -45,7 +45,7 @@ export function history(main, { type, id }, current) {
     show(back, answer.patient && h('a', { href: `/patients/${answer.patient}` }, words.history.back));
     const said = describe(versions.find((v) => v.content)?.content).title;
     title.textContent = words.history.title(said ? words.named(kind(type), said) : kind(type));
-    if (!list.contains(document.activeElement)) show(list, versionList(versions, names, chosen, compare));
+    redraw(list, versionList(versions, names, chosen, compare));
     if (versions.length > 1) {
       const known = (event) => versions.some((v) => v.event === event);
       if (!known(chosen.from)) chosen.from = versions[1].event;
@@ -82,7 +82,7 @@ function versionList(versions, names, chosen, compare) {
     h('div', { class: 'scroll' }, h('table', { class: 'list versions' },
       h('thead', {}, h('tr', {}, [w.version, w.change, words.conflicts.who, words.conflicts.where, words.conflicts.when, several && w.from, several && w.to]
         .filter(Boolean).map((text) => h('th', { scope: 'col' }, text)))),
-      h('tbody', {}, versions.map((v, i) => h('tr', { dataset: { version: v.event } },
+      h('tbody', {}, versions.map((v, i) => h('tr', { dataset: { version: v.event, record: v.event } },
         h('th', { scope: 'row', class: 'figures' }, number(versions.length - i)),
         h('td', {}, change(v), v.head && h('span', { class: 'chip' }, w.head), v.sequence === 0 && h('span', { class: 'badge queued' }, words.dossier.queued)),
         h('td', {}, names[i][0]), h('td', {}, names[i][1]), h('td', { class: 'figures' }, moment(v.time)),

@@ -1,14 +1,13 @@
 // Choosing a language, with one click.
 
-import { h } from './dom.js';
-import { language, languages, speak, words } from './words.js';
+const cookie = 'carelog-language';
 
-/** languagePicker offers all languages; what is typed outlives the load that the choice takes. */
+/** languagePicker makes the buttons choose; what is typed outlives the load that the choice takes. */
 export function languagePicker() {
-  return h('div', { class: 'languages', role: 'group', 'aria-label': words.language }, Object.entries(languages).map(([code, name]) => h('button', {
-    type: 'button', lang: code, title: name, 'aria-label': name, 'aria-pressed': String(code === language), onclick: () => {
-      speak(code);
+  for (const button of document.querySelectorAll('.languages button')) {
+    button.addEventListener('click', () => {
+      document.cookie = `${cookie}=${button.lang}; path=/; samesite=strict; max-age=31536000`;
       location.reload();
-    },
-  }, code.toUpperCase())));
+    });
+  }
 }

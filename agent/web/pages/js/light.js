@@ -1,19 +1,23 @@
 // The light: the one thing that every user sees, on every page and in the title.
 
 import { post } from './api.js';
-import { announce, h, s, show } from './dom.js';
+import { announce, h, show } from './dom.js';
 import { onLive, refreshStatus, status } from './live.js';
 import { bytes, duration, moment, number, reason, words } from './words.js';
 
 // The light within the title, where there is no colour.
 const marks = { online: '●', synchronising: '◐', offline: '○', unknown: '?' };
 
+// What the light was when carelog sent the page: nothing is newer before the stream begins.
+const given = document.getElementById('light').dataset.light;
+
 let contact = 'connecting';
 let pageTitle = '';
 
 /** colour is what the light shows: the desk's state, or that it is not known. */
 export function colour() {
-  return contact === 'live' && status() ? status().light : contact === 'connecting' ? '' : 'unknown';
+  if (contact === 'connecting') return given;
+  return contact === 'live' ? status()?.light ?? given : 'unknown';
 }
 
 /** titled gives the page its title, behind the mark of the light. */
@@ -22,14 +26,13 @@ export function titled(title) {
   retitle();
 }
 
-/** light makes the light and its details. */
+/** light brings the light to life: it stands on the page as carelog sent it. */
 export function light() {
-  const button = h('button', {
-    class: 'light', type: 'button', id: 'light', 'aria-expanded': 'false', 'aria-controls': 'light-details', onclick: () => toggle(),
-  });
-  const panel = h('section', { class: 'panel', id: 'light-details', 'aria-label': words.light.details, hidden: true });
-  const box = h('div', { class: 'light-box' }, button, panel);
+  const button = document.getElementById('light');
+  const panel = document.getElementById('light-details');
+  const box = button.parentElement;
 
+  button.addEventListener('click', () => toggle());
   const toggle = (open = panel.hidden) => {
     panel.hidden = !open;
     button.setAttribute('aria-expanded', String(open));
@@ -45,14 +48,14 @@ export function light() {
     }
   });
 
-  let shown = null;
+  let shown = colour();
   const update = () => {
     const now = colour();
     if (now !== shown) {
       button.dataset.light = now;
       button.title = words.light.meaning[now] ?? '';
       button.setAttribute('aria-label', words.light.open(words.light[now] ?? words.loading));
-      show(button, lamp(now), h('span', { class: 'light-word' }, words.light[now] ?? words.loading));
+      button.querySelector('.light-word').textContent = words.light[now] ?? words.loading;
       if (shown) announce(words.light[now]);
       shown = now;
       retitle();
@@ -63,19 +66,12 @@ export function light() {
     if (message.kind === 'contact') contact = message.contact;
     if (message.kind === 'status' || message.kind === 'contact') update();
   });
-  update();
-  return box;
+  retitle();
 }
 
-/** lamp draws the light: a full disc with a tick, a half disc, an empty ring, or a question. */
-export function lamp(now) {
-  const inside = {
-    online: () => [s('circle', { cx: 10, cy: 10, r: 9, class: 'disc' }), s('path', { d: 'M5.8 10.4l2.9 2.9 5.5-6', class: 'tick' })],
-    synchronising: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring' }), s('path', { d: 'M10 2a8 8 0 0 1 0 16z', class: 'half' })],
-    offline: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring' }), s('path', { d: 'M6.5 10h7', class: 'bar' })],
-    unknown: () => [s('circle', { cx: 10, cy: 10, r: 8, class: 'ring dashed' }), s('path', { d: 'M7.8 8a2.2 2.2 0 1 1 3.2 2c-.7.4-1 .8-1 1.6M10 14v.2', class: 'bar' })],
-  }[now];
-  return s('svg', { class: 'lamp', viewBox: '0 0 20 20', 'aria-hidden': 'true', focusable: 'false' }, inside?.() ?? []);
+/** lamp is the lamp of the light once more; it shows the light of what it stands in. */
+export function lamp() {
+  return document.querySelector('#light .lamp').cloneNode(true);
 }
 
 /** details is what is behind the light. */

@@ -1,28 +1,21 @@
 // The frame around every page, and the way to each.
 
-import { h, s, show } from './dom.js';
 import { findButton } from './find.js';
 import { languagePicker } from './language.js';
 import { light } from './light.js';
 import { onLive, startLive } from './live.js';
 import { forget } from './names.js';
 import { patients } from './patients.js';
+import { picker } from './picker.js';
 import { start } from './router.js';
-import { picker } from './user.js';
 import { number, words } from './words.js';
 
-document.querySelector('.skip').textContent = words.skip;
-
-const open = h('span', { class: 'figure attention', hidden: true });
-const behind = h('span', { class: 'figure', hidden: true });
-show(document.getElementById('top'),
-  h('a', { class: 'brand', href: '/' }, mark(), words.product),
-  h('nav', { 'aria-label': words.nav.label },
-    h('a', { href: '/' }, words.nav.patients),
-    h('a', { href: '/conflicts' }, words.nav.conflicts, open),
-    h('a', { href: '/sumehr' }, words.nav.sumehr, behind),
-    h('a', { href: '/sync' }, words.nav.synchronisation)),
-  findButton(), languagePicker(), picker(), light());
+const open = document.getElementById('count-conflicts');
+const behind = document.getElementById('count-sumehr');
+findButton();
+languagePicker();
+picker();
+light();
 
 const banner = document.getElementById('banner');
 onLive((message) => {
@@ -64,9 +57,4 @@ first.then(() => {
 function count(figure, n) {
   figure.hidden = !n;
   figure.textContent = number(n ?? 0);
-}
-
-function mark() {
-  return s('svg', { viewBox: '0 0 32 32', class: 'mark', 'aria-hidden': 'true', focusable: 'false' },
-    s('rect', { width: 32, height: 32, rx: 8 }), s('path', { d: 'M9 10h14M9 16h14M9 22h8' }), s('circle', { cx: 23, cy: 22, r: 2.6 }));
 }

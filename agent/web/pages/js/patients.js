@@ -1,118 +1,130 @@
-// The patients of the practice, and finding one.
+// The patients of the practice, and finding one. carelog writes the page; this lets it follow what
+// is typed and what happens.
 
-import { get, resources, search } from './api.js';
+import { fragment } from './api.js';
 import { h, later, show } from './dom.js';
-import { onLive, status } from './live.js';
+import { onLive } from './live.js';
 import { queryOf } from './query.js';
-import { age, nameOf, ssinOf, writeSSIN } from './resource.js';
 import { rewrite } from './router.js';
-import { date, words } from './words.js';
+import { words } from './words.js';
 
-const atOnce = '50';
+const atOnce = 50;
 
 /** patients is the page of all patients. */
-export function patients(main) {
-  const query = new URLSearchParams(location.search).get('q') ?? '';
-  const input = h('input', {
-    type: 'search', id: 'search', value: query, placeholder: words.patients.search, 'aria-label': words.patients.search,
-    'aria-describedby': 'search-hint', autocomplete: 'off', spellcheck: 'false', oninput: () => typed(),
-    onkeydown: (event) => {
-      if (event.key === 'Enter' || event.key === 'ArrowDown') {
-        event.preventDefault();
-        const first = body.querySelector('a');
-        if (event.key === 'Enter') first?.click();
-        else first?.focus();
+export function patients(main, _, current) {
+  const typed = new URLSearchParams(location.search).get('q') ?? '';
+  const page = new Patients(main);
+  return { title: words.patients.title, ready: page.begin(typed, current), leave: () => page.leave() };
+}
+
+class Patients {
+  constructor(main) {
+    this.main = main;
+    this.soon = later(() => this.load(), 120);
+    this.again = later(() => {
+      // Not under the hands of somebody who walks through the list or has opened more of it.
+      if (!this.found.contains(document.activeElement) && this.rows().length <= atOnce) this.load();
+    }, 400);
+  }
+
+  // begin takes the page that came with the address, or asks for it.
+  async begin(typed, current) {
+    if (!this.main.querySelector('#found')) {
+      try {
+        const given = await fragment(addressOf(typed), { signal: this.asking() });
+        if (current()) show(this.main, given);
+      } catch (cause) {
+        if (current() && cause.name !== 'AbortError') this.fail(cause, typed);
+        return;
       }
-    },
-  });
-  const body = h('tbody', { onkeydown: (event) => walk(event, body, input) });
-  const found = h('p', { class: 'count', role: 'status' });
-  const more = h('div', { class: 'more' });
-  const head = [words.patients.name, words.patients.birth, words.patients.age, words.patients.gender, words.patients.number];
-  show(main,
-    h('div', { class: 'page-head' }, h('h1', {}, words.patients.title), h('a', { class: 'button primary', href: '/new-patient' }, words.patients.add)),
-    h('div', { class: 'search' }, input, h('p', { class: 'hint', id: 'search-hint' }, words.patients.hint)),
-    found,
-    h('div', { class: 'card flush' }, h('table', { class: 'list' },
-      h('thead', {}, h('tr', {}, head.map((t) => h('th', { scope: 'col' }, t)))), body), more));
-
-  let abort = null;
-  let partial = false; // what is shown may not be all
-  const load = async () => {
-    abort?.abort();
-    abort = new AbortController();
-    const { signal } = abort;
-    const text = input.value.trim();
-    try {
-      const bundle = await search('Patient', { ...queryOf(text), _count: atOnce }, { signal });
-      show(body);
-      page(bundle, text);
-    } catch (cause) {
-      if (cause.name !== 'AbortError') show(found, h('span', { class: 'error' }, cause.message));
+      if (!current()) return;
     }
-  };
-  const page = (bundle, text) => {
-    const list = resources(bundle);
-    body.append(...list.map(row));
-    const total = bundle.total ?? body.rows.length;
-    partial = Boolean(status()?.incomplete);
-    show(found, body.rows.length === 0 ? nobody(text) : words.patients.count(total),
-      partial && (text || body.rows.length > 0) && h('span', { class: 'perhaps' }, words.patients.perhaps));
-    const next = bundle.link?.find((l) => l.relation === 'next')?.url;
-    show(more, next && h('button', {
-      type: 'button', class: 'button', onclick: async () => {
-        const url = new URL(next, location.href);
-        page(await get(url.pathname + url.search), text);
-      },
-    }, words.patients.more));
-  };
-  const soon = later(load, 120);
-  const typed = () => {
-    const text = input.value.trim();
+    this.input = this.main.querySelector('#search');
+    this.found = this.main.querySelector('#found');
+    this.input.addEventListener('input', () => this.type());
+    this.input.addEventListener('keydown', (event) => this.enter(event));
+    this.listen();
+    this.stop = onLive((message) => {
+      const partial = this.found.dataset.partial === 'true';
+      if (message.kind === 'reset' || (message.kind === 'change' && message.change.type === 'Patient') ||
+        (message.kind === 'status' && Boolean(message.status.incomplete) !== partial)) this.again();
+    });
+    this.input.focus();
+    // What was typed before the page came to life is looked for as well.
+    if (this.found.dataset.partial === undefined || this.input.value !== typed) await this.load();
+  }
+
+  leave() {
+    this.stop?.();
+    this.abort?.abort();
+    this.soon.cancel();
+    this.again.cancel();
+  }
+
+  fail(cause, typed) {
+    show(this.main, h('section', { class: 'empty' }, h('h1', {}, words.errors.heading), h('p', {}, cause.message),
+      h('button', { type: 'button', class: 'button', onclick: () => this.begin(typed, () => true) }, words.retry)));
+  }
+
+  asking() {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    return this.abort.signal;
+  }
+
+  async load() {
+    try {
+      const now = (await fragment(addressOf(this.input.value.trim()), { signal: this.asking() })).querySelector('#found');
+      // Part by part: what is said of the list is a live region, which must stay to be heard.
+      for (const part of ['.count', 'tbody', '.more']) show(this.found.querySelector(part), ...now.querySelector(part).childNodes);
+      this.found.querySelector('.card').hidden = now.querySelector('.card').hidden;
+      this.found.dataset.partial = now.dataset.partial;
+    } catch (cause) {
+      if (cause.name !== 'AbortError') show(this.found.querySelector('.count'), h('span', { class: 'error' }, cause.message));
+    }
+  }
+
+  // listen lets the rows be walked through, and more of them come.
+  listen() {
+    const body = this.found.querySelector('tbody');
+    body.addEventListener('keydown', (event) => this.walk(event));
+    this.found.addEventListener('click', async ({ target }) => {
+      if (!target.dataset.next) return;
+      const next = await fragment(target.dataset.next);
+      body.append(...next.querySelectorAll('tbody tr'));
+      show(this.found.querySelector('.more'), next.querySelector('[data-next]'));
+    });
+  }
+
+  rows() {
+    return [...this.found.querySelectorAll('tbody tr')];
+  }
+
+  type() {
+    const text = this.input.value.trim();
     rewrite(text ? `/?q=${encodeURIComponent(text)}` : '/');
-    soon();
-  };
-  const again = later(() => {
-    // Not under the hands of somebody who walks through the list or has opened more of it.
-    if (!body.contains(document.activeElement) && body.rows.length <= Number(atOnce)) load();
-  }, 400);
-  const stop = onLive((message) => {
-    if (message.kind === 'reset' || (message.kind === 'change' && message.change.type === 'Patient') ||
-      (message.kind === 'status' && Boolean(message.status.incomplete) !== partial)) again();
-  });
-  queueMicrotask(() => input.focus());
-  return {
-    title: words.patients.title, ready: load(),
-    leave: () => {
-      stop();
-      abort?.abort();
-      soon.cancel();
-      again.cancel();
-    },
-  };
+    this.soon();
+  }
+
+  enter(event) {
+    if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
+    event.preventDefault();
+    const first = this.found.querySelector('tbody a');
+    if (event.key === 'Enter') first?.click();
+    else first?.focus();
+  }
+
+  walk(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const links = [...this.found.querySelectorAll('tbody a')];
+    const at = links.indexOf(document.activeElement) + step;
+    (at < 0 ? this.input : links[Math.min(at, links.length - 1)]).focus();
+  }
 }
 
-function row(person) {
-  const { family, given, text } = nameOf(person);
-  return h('tr', {},
-    h('th', { scope: 'row' }, h('a', { class: 'row-link', href: `/patients/${person.id}` },
-      h('strong', {}, family || text || words.patients.unnamed), given && ` ${given}`)),
-    h('td', {}, date(person.birthDate)),
-    h('td', {}, person.deceasedDateTime || person.deceasedBoolean ? words.dossier.deceased : age(person.birthDate)),
-    h('td', {}, words.gender[person.gender] ?? ''),
-    h('td', { class: 'figures' }, writeSSIN(ssinOf(person))));
-}
-
-function nobody(text) {
-  if (text) return words.patients.nobody(text);
-  return status()?.incomplete ? words.patients.arriving : words.patients.empty;
-}
-
-function walk(event, body, input) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const links = [...body.querySelectorAll('a')];
-  const at = links.indexOf(document.activeElement) + step;
-  (at < 0 ? input : links[Math.min(at, links.length - 1)]).focus();
+// addressOf is where the page is for what was typed.
+function addressOf(text) {
+  return `/fragments/patients?${new URLSearchParams({ ...queryOf(text), _count: atOnce, ...(text && { text }) })}`;
 }

@@ -1,6 +1,6 @@
 // What somebody types to find a patient: names in any order, a birth date in any form, a number.
 
-const months = monthNames(['nl', 'fr', 'de', 'en']);
+let months = null; // made when somebody types: a page would stand later for it
 
 /** queryOf takes what was typed apart, as the parameters of a search for patients. */
 export function queryOf(text) {
@@ -20,6 +20,7 @@ export function queryOf(text) {
 /** withMonths writes "12 maart 1957" as 12/3/1957, and "maart 1957" as 1957-03. */
 export function withMonths(text) {
   return text.replace(/(?:(\d{1,2})(?:er|e|\.)?\s+)?(\p{L}{3,})\.?\s+(\d{4})(?!\d)/gu, (all, day, name, year) => {
+    months ??= monthNames(['nl', 'fr', 'de', 'en']);
     const month = months.get(plain(name));
     if (!month) return all;
     return day ? `${day}/${month}/${year}` : `${year}-${month}`;

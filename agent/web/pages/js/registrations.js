@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { describe, value } from './resource.js';
-import { collator, date, kind, label, moment, number, words } from './words.js';
+import { date, inOrder, kind, label, moment, number, words } from './words.js';
 
 const firstOnes = 5;
 const atOnce = 50;
@@ -76,7 +76,7 @@ export function otherRegistrations(records, names, opened) {
   const groups = Map.groupBy ? Map.groupBy(records, (r) => r.type) : group(records);
   return h('section', { class: 'card section', 'aria-labelledby': 'title-other' },
     h('div', { class: 'section-head' }, h('h2', { id: 'title-other' }, words.dossier.other)),
-    [...groups].sort((a, b) => collator.compare(kind(a[0]), kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
+    [...groups].sort((a, b) => inOrder(kind(a[0]), kind(b[0]))).map(([type, list]) => h('details', { class: 'group' },
       h('summary', {}, kind(type), h('span', { class: 'figure' }, number(list.length)), list.some((r) => r.conflict) && h('span', { class: 'badge conflict' }, '!')),
       groupList(type, list, names, opened))));
 }

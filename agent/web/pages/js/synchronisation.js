@@ -24,7 +24,7 @@ export function synchronisation(main, _, current) {
     const now = status();
     if (!now || state.contains(document.activeElement)) return;
     show(state,
-      h('div', { class: 'state-head', dataset: { light: colour() } }, lamp(colour()), h('div', {},
+      h('div', { class: 'state-head', dataset: { light: colour() } }, lamp(), h('div', {},
         h('h2', {}, words.light[colour()] ?? words.loading), h('p', {}, words.light.meaning[colour()] ?? ''))),
       colour() === 'unknown' ? null : activity(now.activity), facts(now, true), h('div', { class: 'actions' }, switcher(now)));
     show(doubts, lookAt(now));

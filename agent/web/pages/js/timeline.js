@@ -3,7 +3,7 @@
 import { h, redraw, show } from './dom.js';
 import { badges, fieldList, historyLink } from './registrations.js';
 import { describe } from './resource.js';
-import { collator, date, kind, words } from './words.js';
+import { date, inOrder, kind, words } from './words.js';
 
 const atOnce = 100;
 
@@ -53,7 +53,7 @@ export function timeline() {
 function options(select, any, map) {
   if (select === document.activeElement) return;
   const before = select.value;
-  show(select, h('option', { value: '' }, any), [...map].sort((a, b) => collator.compare(a[1], b[1])).map(([value, name]) => h('option', { value }, name)));
+  show(select, h('option', { value: '' }, any), [...map].sort((a, b) => inOrder(a[1], b[1])).map(([value, name]) => h('option', { value }, name)));
   select.value = map.has(before) ? before : '';
 }
 

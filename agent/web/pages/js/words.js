@@ -1,42 +1,34 @@
 // Every word of the interface, in the language in use. A language is one file of data under
 // words/, and all have the same words: a test compares them.
 
-const key = 'carelog.language';
-
-/** languages are those that there are, by their code, each named in itself. */
-export const languages = { nl: 'Nederlands', fr: 'Français', de: 'Deutsch', en: 'English' };
-
-/** language is the code of the one in use: the one that was chosen here, else what the browser asks for. */
-export const language = pick(localStorage.getItem(key), navigator.languages ?? [navigator.language]);
-
-/** pick is the first language that is spoken here: the chosen one, else of those asked for. */
-export function pick(chosen, asked) {
-  const known = [chosen, ...asked].map((tag) => String(tag ?? '').toLowerCase().split('-')[0]);
-  return known.find((code) => Object.hasOwn(languages, code)) ?? 'en';
-}
-
-/** speak keeps a language for this browser. It is spoken from the next load of the page on. */
-export function speak(code) {
-  localStorage.setItem(key, code);
-}
+/** language is the code of the one in use: carelog chose it, by the choice that was made at this browser. */
+export const language = document.documentElement.lang;
 
 const data = (await import(`../words/${language}.js`)).default;
 const locale = data.locale;
-const plurals = new Intl.PluralRules(locale);
-/** collator puts names in order. */
-export const collator = new Intl.Collator(locale);
+// Each is made when it is first needed: a page stands without.
+const plurals = once(() => new Intl.PluralRules(locale));
+const whole = once(() => new Intl.NumberFormat(locale));
+const collator = once(() => new Intl.Collator(locale));
 
-const whole = new Intl.NumberFormat(locale);
+/** inOrder compares two names as the language orders them. */
+export function inOrder(a, b) {
+  return collator().compare(a, b);
+}
+
+function once(make) {
+  let made = null;
+  return () => (made ??= make());
+}
 
 /** words are all of them. What has a place for something is a function of what stands there. */
 export const words = compiled(data);
-document.documentElement.lang = language;
 
 // compiled makes functions of the sentences with places. A number is written as the language
 // does; one that chooses between forms is the first one.
 function compiled(value) {
   if (typeof value === 'string') return value.includes('{') ? (...args) => filled(value, args) : value;
-  if (typeof value.other === 'string' && 'one' in value) return (...args) => filled(value[plurals.select(args[0])] ?? value.other, args);
+  if (typeof value.other === 'string' && 'one' in value) return (...args) => filled(value[plurals().select(args[0])] ?? value.other, args);
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, compiled(inner)]));
 }
 
@@ -92,7 +84,7 @@ export function label(path, type = '') {
 
 /** number writes a number. */
 export function number(n) {
-  return whole.format(n);
+  return whole().format(n);
 }
 
 /** bytes writes how much that is, in the unit that fits. */

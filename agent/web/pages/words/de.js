@@ -3,6 +3,7 @@
 export default {
   locale: 'de-BE',
   name: 'Deutsch',
+  dates: { months: 'Jan. Feb. März Apr. Mai Juni Juli Aug. Sept. Okt. Nov. Dez.', day: '{0}. {1} {2}' },
   product: 'carelog',
   skip: 'Zum Inhalt',
   language: 'Sprache',
@@ -139,7 +140,7 @@ export default {
     conflict: { one: 'Konflikt: {0} Fassung', other: 'Konflikt: {0} Fassungen' },
     decide: 'Vergleichen und wählen',
     unread: 'Dieser Eintrag kann auf diesem PC nicht gelesen werden.',
-    past: '{0} nicht mehr aktiv',
+    past: { one: '{0} nicht mehr aktiv', other: '{0} nicht mehr aktiv' },
     removeTitle: 'Löschen: {0}?',
     removeText: 'Der Eintrag verschwindet aus der Akte auf jedem PC. Er bleibt im Verlauf.',
     removeConflict: 'Dieser Eintrag hat widersprüchliche Fassungen. Löschen beendet nur die gezeigte; vergleichen und wählen Sie zuerst.',
@@ -210,7 +211,7 @@ export default {
 
   conflicts: {
     title: 'Konflikte',
-    intro: 'Diese Einträge wurden an zwei Orten zugleich geändert. Beide Fassungen bleiben erhalten, bis jemand wählt.',
+    intro: 'Diese Einträge wurden an mehreren Orten zugleich geändert. Alle Fassungen bleiben erhalten, bis jemand wählt.',
     none: 'Es gibt keine Konflikte.',
     noneText: 'Jeder Eintrag hat eine Fassung.',
     noneHere: 'Kein Konflikt passt zu dieser Auswahl.',

@@ -3,6 +3,7 @@
 export default {
   locale: 'en-GB',
   name: 'English',
+  dates: { months: 'Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Skip to the content',
   language: 'Language',
@@ -139,7 +140,7 @@ export default {
     conflict: { one: 'Conflict: {0} version', other: 'Conflict: {0} versions' },
     decide: 'Compare and choose',
     unread: 'This registration cannot be read on this PC.',
-    past: '{0} no longer active',
+    past: { one: '{0} no longer active', other: '{0} no longer active' },
     removeTitle: 'Delete: {0}?',
     removeText: 'It disappears from the dossier of every desk. It stays in the history of the record.',
     removeConflict: 'This registration has conflicting versions. Deleting ends only the version shown; compare and choose first.',
@@ -210,7 +211,7 @@ export default {
 
   conflicts: {
     title: 'Conflicts',
-    intro: 'These registrations were changed in two places at once. Both versions are kept until somebody chooses.',
+    intro: 'These registrations were changed in several places at once. All versions are kept until somebody chooses.',
     none: 'There are no conflicts.',
     noneText: 'Every registration has one version.',
     noneHere: 'No conflict fits this choice.',

@@ -3,6 +3,7 @@
 export default {
   locale: 'fr-BE',
   name: 'Français',
+  dates: { months: 'janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Aller au contenu',
   language: 'Langue',
@@ -139,7 +140,7 @@ export default {
     conflict: { one: 'Conflit : {0} version', many: 'Conflit : {0} de versions', other: 'Conflit : {0} versions' },
     decide: 'Comparer et choisir',
     unread: 'Cet enregistrement est illisible sur ce PC.',
-    past: '{0} plus actifs',
+    past: { one: '{0} n’est plus actif', many: '{0} ne sont plus actifs', other: '{0} ne sont plus actifs' },
     removeTitle: 'Supprimer : {0} ?',
     removeText: 'Il disparaît du dossier sur tous les PC. Il reste dans l’historique.',
     removeConflict: 'Cet enregistrement a des versions contradictoires. Supprimer ne termine que la version affichée ; comparez et choisissez d’abord.',
@@ -210,7 +211,7 @@ export default {
 
   conflicts: {
     title: 'Conflits',
-    intro: 'Ces enregistrements ont été modifiés à deux endroits en même temps. Les deux versions sont gardées jusqu’à ce que quelqu’un choisisse.',
+    intro: 'Ces enregistrements ont été modifiés à plusieurs endroits en même temps. Toutes les versions sont gardées jusqu’à ce que quelqu’un choisisse.',
     none: 'Il n’y a pas de conflits.',
     noneText: 'Chaque enregistrement a une seule version.',
     noneHere: 'Aucun conflit ne correspond à ce choix.',

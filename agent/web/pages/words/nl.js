@@ -3,6 +3,7 @@
 export default {
   locale: 'nl-BE',
   name: 'Nederlands',
+  dates: { months: 'jan feb mrt apr mei jun jul aug sep okt nov dec', day: '{0} {1} {2}' },
   product: 'carelog',
   skip: 'Naar de inhoud',
   language: 'Taal',
@@ -139,7 +140,7 @@ export default {
     conflict: { one: 'Conflict: {0} versie', other: 'Conflict: {0} versies' },
     decide: 'Vergelijken en kiezen',
     unread: 'Deze registratie kan op deze pc niet worden gelezen.',
-    past: '{0} niet meer actief',
+    past: { one: '{0} niet meer actief', other: '{0} niet meer actief' },
     removeTitle: 'Verwijderen: {0}?',
     removeText: 'Ze verdwijnt uit het dossier op elke pc. Ze blijft in de geschiedenis.',
     removeConflict: 'Deze registratie heeft versies die elkaar tegenspreken. Verwijderen beëindigt alleen de getoonde versie; vergelijk en kies eerst.',
@@ -210,7 +211,7 @@ export default {
 
   conflicts: {
     title: 'Conflicten',
-    intro: 'Deze registraties werden op twee plaatsen tegelijk gewijzigd. Beide versies blijven bewaard tot iemand kiest.',
+    intro: 'Deze registraties werden op meer dan één plaats tegelijk gewijzigd. Alle versies blijven bewaard tot iemand kiest.',
     none: 'Er zijn geen conflicten.',
     noneText: 'Elke registratie heeft één versie.',
     noneHere: 'Geen conflict past bij deze keuze.',

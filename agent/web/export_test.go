@@ -1,0 +1,24 @@
+package web
+
+// ReadWords reads a file of words, and Say is a sentence of it in a locale.
+var ReadWords = readWords
+
+// Pick is the code of the language for a cookie and a header Accept-Language.
+func Pick(chosen, accept string) string { return pick(builtSite().languages, chosen, accept).code }
+
+// Date writes a FHIR date in a language.
+func Date(code, value string) string { return builtSite().languages[code].date(value) }
+
+// Say is a sentence of a language.
+func Say(code, at string, args ...any) (string, error) {
+	return builtSite().languages[code].say(at, args...)
+}
+
+// JoinModules joins modules of these texts.
+func JoinModules(texts map[string]string) (first, others string, err error) {
+	files := make(map[string]asset)
+	for name, text := range texts {
+		files["js/"+name+".js"] = newAsset(name, []byte(text))
+	}
+	return joinModules(files)
+}
