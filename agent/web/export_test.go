@@ -1,8 +1,5 @@
 package web
 
-// ReadWords reads a file of words, and Say is a sentence of it in a locale.
-var ReadWords = readWords
-
 // Pick is the code of the language for a cookie and a header Accept-Language.
 func Pick(chosen, accept string) string { return pick(builtSite().languages, chosen, accept).code }
 

@@ -1,9 +1,12 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +15,8 @@ import (
 	"golang.org/x/text/message"
 )
 
-// spoken is a language in which the pages speak. The modules read the same file of words.
+// spoken is a language in which the pages speak; desk and modules read the same words. In a
+// sentence {0} and {1} stand for what is said of; of forms "one" and "other" {0} chooses.
 type spoken struct {
 	code    string
 	tag     language.Tag
@@ -23,16 +27,17 @@ type spoken struct {
 // fallback is spoken where nothing else that was asked for is.
 const fallback = "en"
 
-// readLanguages reads the files below words/.
+// readLanguages reads the files below words/, and gives the modules what they import: each is a
+// module of one value.
 func readLanguages(files map[string]asset) (map[string]*spoken, error) {
 	found := make(map[string]*spoken)
-	for name, file := range files {
-		code, ok := strings.CutSuffix(path.Base(name), ".js")
+	for _, name := range slices.Collect(maps.Keys(files)) {
+		code, ok := strings.CutSuffix(path.Base(name), ".json")
 		if !ok || path.Dir(name) != "words" {
 			continue
 		}
-		words, err := readWords(file.content)
-		if err != nil {
+		var words map[string]any
+		if err := json.Unmarshal([]byte(files[name].content), &words); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		locale, _ := words["locale"].(string)
@@ -41,93 +46,10 @@ func readLanguages(files map[string]asset) (map[string]*spoken, error) {
 			return nil, fmt.Errorf("%s: the locale %q: %w", name, locale, err)
 		}
 		found[code] = &spoken{code: code, tag: tag, words: words, printer: message.NewPrinter(tag)}
+		module := "words/" + code + ".js"
+		files[module] = newAsset(module, []byte("export default "+files[name].content))
 	}
 	return found, nil
-}
-
-// readWords reads a file of words: a remark, and one object of objects and of texts in quotes.
-func readWords(text string) (map[string]any, error) {
-	_, text, ok := strings.Cut(text, "export default ")
-	if !ok {
-		return nil, fmt.Errorf("there is no \"export default\" in it")
-	}
-	r := wordReader{rest: text}
-	words, err := r.object()
-	if err != nil {
-		line := strings.Count(text[:len(text)-len(r.rest)], "\n") + 1
-		return nil, fmt.Errorf("line %d of the object: %w", line, err)
-	}
-	return words, nil
-}
-
-type wordReader struct{ rest string }
-
-var (
-	blank     = regexp.MustCompile(`^(?:\s|//.*)*`)
-	plainName = regexp.MustCompile(`^[A-Za-z_$][\w$]*`)
-	quoted    = regexp.MustCompile(`^(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")`)
-)
-
-// next takes what matches from the beginning, behind what is blank; empty: nothing does.
-func (r *wordReader) next(pattern *regexp.Regexp) string {
-	r.rest = r.rest[len(blank.FindString(r.rest)):]
-	found := pattern.FindString(r.rest)
-	r.rest = r.rest[len(found):]
-	return found
-}
-
-func (r *wordReader) sign(sign string) bool {
-	r.next(blank)
-	rest, ok := strings.CutPrefix(r.rest, sign)
-	r.rest = rest
-	return ok
-}
-
-func (r *wordReader) object() (map[string]any, error) {
-	if !r.sign("{") {
-		return nil, fmt.Errorf("want an object")
-	}
-	found := make(map[string]any)
-	for !r.sign("}") {
-		name := r.next(plainName)
-		if name == "" {
-			var err error
-			if name, err = r.text(); err != nil {
-				return nil, err
-			}
-		}
-		if !r.sign(":") {
-			return nil, fmt.Errorf("%s has no value", name)
-		}
-		value, err := r.value()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		found[name] = value
-		if !r.sign(",") && !strings.HasPrefix(r.rest, "}") {
-			return nil, fmt.Errorf("want a comma behind %s", name)
-		}
-	}
-	return found, nil
-}
-
-func (r *wordReader) value() (any, error) {
-	if r.next(blank); strings.HasPrefix(r.rest, "{") {
-		return r.object()
-	}
-	return r.text()
-}
-
-func (r *wordReader) text() (string, error) {
-	found := r.next(quoted)
-	if found == "" {
-		return "", fmt.Errorf("want a text in quotes")
-	}
-	inside := strings.ReplaceAll(found[1:len(found)-1], `\'`, `'`)
-	if found[0] == '\'' {
-		inside = strings.ReplaceAll(inside, `"`, `\"`)
-	}
-	return strconv.Unquote(`"` + inside + `"`)
 }
 
 // say is the sentence at a path of names such as patients.count, with args in its places. A number
