@@ -49,7 +49,6 @@ func (a *axe) findings(b *browser) string {
 
 // On no page, in no state, does axe-core find anything.
 func TestAxeFindsNothing(t *testing.T) {
-	t.Parallel() // the two longest go side by side, once all others are done
 	a := newAxe(t)
 	tour(t, func(b *browser, state string) { a.look(b, state) })
 }

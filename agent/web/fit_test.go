@@ -61,7 +61,6 @@ func stands(b *browser, path string) {
 
 // Every page is usable at 1024 x 768, on a tablet and at 200 % zoom, in each language.
 func TestEveryPageFits(t *testing.T) {
-	t.Parallel() // the two longest go side by side, once all others are done
 	d := newDesk(t)
 	morning(d)
 	d.judged()
