@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -41,7 +42,6 @@ type auditSource struct {
 	keys      audit.Keys
 	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
 	last      uint64
-	store     *projections.Store                                           // of a desk's own copy; else nil
 	pieces    func(ctx context.Context, name string) (map[int]bool, error) // of attachments at the broker; nil: it is not asked
 	close     func() error
 }
@@ -80,13 +80,14 @@ func (f auditFlags) open(env *environment) (*auditSource, error) {
 	return s, s.openBroker(env, ring)
 }
 
-// openFile opens the copy in a desk's folder. It makes none: an empty one would be clean.
+// openFile opens the copy in a desk's folder, which may run, and changes nothing in it. It
+// makes none: an empty one would be clean.
 func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Keyring) error {
 	path := filepath.Join(data, agent.ProjectionFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no copy of the log: a desk makes it when it runs for the first time", data)
 	}
-	store, err := projections.Open(ctx, path, projections.Options{Practice: s.enrolment.Practice, Opener: ring.Open})
+	store, err := projections.OpenReadOnly(ctx, path, s.enrolment.Practice)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Ke
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	s.read, s.last, s.close, s.store = store.Log, position.Sequence, store.Close, store
+	s.read, s.last, s.close = store.Log, position.Sequence, store.Close
 	return nil
 }
 
@@ -344,17 +345,27 @@ func (c *auditVerifyCommand) Run(env *environment) (err error) {
 }
 
 // compare replays the desk's copy of the log and compares the result with its
-// projection. A running desk changes it meanwhile, so that it must stand still.
+// projection. A running desk changes it meanwhile, so that it must stand still; and what
+// waits to be indexed in it is indexed first, so that it is opened as its desk opens it.
 func (c *auditVerifyCommand) compare(env *environment, source *auditSource, printer audit.Printer) (found int, err error) {
 	lock, err := agent.Lock(c.Data)
 	if errors.Is(err, agent.ErrInUse) {
 		fmt.Fprintln(env.stderr, "carelog: the desk is running, so its projection was not compared with a replay: stop it for that")
 		return 0, nil
 	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		fmt.Fprintf(env.stderr, "carelog: nothing may be written in %s, so its projection was not compared with a replay: copy the folder to where it can be written for that\n", c.Data)
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
+	store, err := projections.Open(env.ctx, filepath.Join(c.Data, agent.ProjectionFile), projections.Options{Practice: source.enrolment.Practice, Opener: source.keys.Open})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	queue, err := outbox.Open(env.ctx, filepath.Join(c.Data, agent.OutboxFile), source.enrolment.Practice, source.enrolment.Device)
 	if err != nil {
 		return 0, err
@@ -364,7 +375,7 @@ func (c *auditVerifyCommand) compare(env *environment, source *auditSource, prin
 	if err != nil {
 		return 0, err
 	}
-	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys, Folder: c.Data}
+	p := audit.Projection{Replica: store, Log: store.Log(env.ctx, 1), Keys: source.keys, Folder: c.Data}
 	if p.Queued, err = outbox.Events(entries); err != nil {
 		return 0, err
 	}
