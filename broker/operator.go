@@ -127,6 +127,10 @@ type AddPractice struct {
 	// SigningKey is the public key ("A...") of the practice's own signing key. Who
 	// holds its seed enrols the practice's devices, and can do no more than that.
 	SigningKey string
+	// Before is called, if it is not nil, when the practice gets its account and does not
+	// have it yet, with the public key that Account.PublicKey will be: what must not be lost
+	// is written here. After an error there is no account.
+	Before func(account string) error
 }
 
 // Account is what the broker knows of a practice. It is two accounts: see accounts.go.
@@ -184,6 +188,11 @@ func (o *Operator) addPractice(p AddPractice) (Account, error) {
 		return Account{}, err
 	}
 	if !there {
+		if p.Before != nil {
+			if err := p.Before(desks); err != nil {
+				return Account{}, err
+			}
+		}
 		if err := o.writeAccount(dataClaims(data, p.ID)); err != nil {
 			return Account{}, err
 		}

@@ -23,6 +23,8 @@
 //   - Copy is of one moment, and what a replay of the log up to its position makes: with
 //     that and the rest of the log another store comes to the same Dump. Replace leaves
 //     the old file or the new one, whole, whenever it is killed.
+//   - ReadOnly reads the copy of the log beside whoever keeps it, of the file's own version
+//     only, and changes nothing in the file.
 //   - Check works everything out again from the events, the plain way, and names the
 //     first difference.
 //

@@ -39,6 +39,17 @@ func (e *NewerError) Error() string {
 	return fmt.Sprintf("%s was written by a newer carelog (schema %d, this one knows %d): update carelog on this PC", e.Path, e.Have, e.Known)
 }
 
+// OlderError says that an older carelog wrote the file, which is only to be read here.
+type OlderError struct {
+	Path        string
+	Have, Known int // versions of the schema: the file's, and the newest known here
+}
+
+// Error says what to do.
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("%s was written by an older carelog (schema %d, this one reads %d): use the carelog that its desk runs, or start the desk with this carelog, which brings the file up to date", e.Path, e.Have, e.Known)
+}
+
 // PracticeError says that the file holds another practice's records.
 type PracticeError struct {
 	Path       string

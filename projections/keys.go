@@ -67,10 +67,10 @@ func (s *Store) PutRead(ctx context.Context, read events.KeyMark, keys ...events
 }
 
 // Keys is every wrapped key, by patient and id. The iteration ends after an error.
-func (s *Store) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
+func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 	return func(yield func(events.WrappedKey, error) bool) {
 		var keys []events.WrappedKey
-		err := s.view(ctx, "read the keys", func(v *view) error {
+		err := q.view(ctx, "read the keys", func(v *view) error {
 			return v.each("SELECT patient, id, wrapped FROM wrapped_key ORDER BY patient, id", nil, func(scan func(...any) error) error {
 				var k events.WrappedKey
 				var id []byte

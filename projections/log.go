@@ -16,8 +16,8 @@ const logPage = 256
 // that were read. Places that were never read are missing, and headers of the broker's
 // own are only kept where the message is no event. What comes in meanwhile comes too.
 // The iteration ends after the first error.
-func (s *Store) Log(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
-	return s.messages(ctx, "read the local log", int64(max(from, 1)), +1)
+func (q *questions) Log(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return q.messages(ctx, "read the local log", int64(max(from, 1)), +1)
 }
 
 // Unconfirmed is what the server had and no longer has, in the order that it had it:
@@ -28,10 +28,10 @@ func (s *Store) Unconfirmed(ctx context.Context) iter.Seq2[events.Stored, error]
 }
 
 // messages reads upwards from a sequence, or downwards for what is unconfirmed.
-func (s *Store) messages(ctx context.Context, what string, from, step int64) iter.Seq2[events.Stored, error] {
+func (q *questions) messages(ctx context.Context, what string, from, step int64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
 		for {
-			page, err := s.messagePage(ctx, what, from, step)
+			page, err := q.messagePage(ctx, what, from, step)
 			if err != nil {
 				yield(events.Stored{}, err)
 				return
@@ -63,9 +63,9 @@ const (
 		UNION ALL SELECT sequence, 1, key FROM stray WHERE sequence <= ?1 ORDER BY 1 DESC LIMIT ?2`
 )
 
-func (s *Store) messagePage(ctx context.Context, what string, from, step int64) ([]placed, error) {
+func (q *questions) messagePage(ctx context.Context, what string, from, step int64) ([]placed, error) {
 	var page []placed
-	err := s.view(ctx, what, func(v *view) error {
+	err := q.view(ctx, what, func(v *view) error {
 		sql := pageUp
 		if step < 0 {
 			sql = pageDown

@@ -10,8 +10,8 @@ import (
 
 // Position is how far the log has been read, and the identity of the stream that it
 // was read from.
-func (s *Store) Position(ctx context.Context) (at events.Position, stream string, err error) {
-	err = s.glance(ctx, "read the position", func(v *view) error {
+func (q *questions) Position(ctx context.Context) (at events.Position, stream string, err error) {
+	err = q.glance(ctx, "read the position", func(v *view) error {
 		var sequence int64
 		var hash []byte
 		_, err := v.one("SELECT sequence, hash, stream FROM store", nil, &sequence, &hash, &stream)

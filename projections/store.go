@@ -33,8 +33,7 @@ type Options struct {
 // may be called from several goroutines; changes wait for each other, and a question
 // sees the state after one change or after the next, never one between.
 type Store struct {
-	path    string
-	options Options
+	questions
 
 	copying sync.RWMutex // read-held while the file is copied, held while it is replaced; taken before changing
 
@@ -48,12 +47,7 @@ type Store struct {
 	many      int        // so many entries make a batch whose records are indexed later
 	naming    naming
 
-	promised atomic.Pointer[<-chan struct{}]
-	waiting  atomic.Int64 // Waiting
-
-	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
-	readers   *readers
-	numbering numbering
+	waiting atomic.Int64 // Waiting
 }
 
 // busyTimeout is how long a change waits for another program that writes.
@@ -81,7 +75,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func newStore(path string, o Options) *Store {
-	return &Store{path: path, options: o, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries, naming: usualNaming}
+	return &Store{questions: questions{path: path, options: o}, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries, naming: usualNaming}
 }
 
 func (s *Store) open(ctx context.Context) error {
@@ -138,7 +132,9 @@ func (s *Store) release() error {
 }
 
 // readSource is the name under which SQLite opens the file for questions.
-func (s *Store) readSource() string { return source(s.path, "query_only(1)", "cache_size(-16384)") }
+func (s *Store) readSource() string { return source(s.path, readPragmas...) }
+
+var readPragmas = []string{"query_only(1)", "cache_size(-16384)"}
 
 // source is the name under which SQLite opens a file, with the pragmas of a connection.
 func source(path string, pragmas ...string) string {
@@ -155,8 +151,6 @@ func source(path string, pragmas ...string) string {
 
 // explain says what was being done, and turns what SQLite reports into the error
 // that tells the user what to do.
-func (s *Store) explain(what string, err error) error { return explain(s.path, what, err) }
-
 func explain(path, what string, err error) error {
 	if err == nil {
 		return nil
@@ -236,92 +230,3 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 // under way was promised to somebody, and nobody must miss it. done must be closed when
 // the change has ended, however it did.
 func (s *Store) Promise(done <-chan struct{}) { s.promised.Store(&done) }
-
-// awaitPromised waits for the change that was promised last.
-func (s *Store) awaitPromised(ctx context.Context) error {
-	p := s.promised.Load()
-	if p == nil {
-		return nil
-	}
-	select {
-	case <-*p:
-		s.promised.CompareAndSwap(p, nil)
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// view runs f on one unchanging state.
-func (s *Store) view(ctx context.Context, what string, f func(*view) error) error {
-	return s.ask(ctx, ctx, what, f)
-}
-
-// glance is view for a question that a few rows answer which are found by their keys. It
-// is over before anybody can have stopped waiting for it, and the driver has a goroutine
-// for each statement that somebody might stop waiting for, which costs as much again.
-func (s *Store) glance(ctx context.Context, what string, f func(*view) error) error {
-	return s.ask(ctx, context.WithoutCancel(ctx), what, f)
-}
-
-// peek is glance for a question of one statement, which sees one state by itself.
-func (s *Store) peek(ctx context.Context, what string, f func(*view) error) error {
-	return s.lend(ctx, what, func(r *reader) error { return f(s.viewOf(context.WithoutCancel(ctx), r)) }, (*readers).lend)
-}
-
-// ask waits for a reader as long as ctx lasts, and for the rows as long as asking does.
-func (s *Store) ask(ctx, asking context.Context, what string, f func(*view) error) error {
-	return s.lend(ctx, what, func(r *reader) error { return f(s.viewOf(asking, r)) }, (*readers).ask)
-}
-
-// lend lends a reader, as one of the readers' methods does.
-func (s *Store) lend(ctx context.Context, what string, f func(*reader) error, lend func(*readers, context.Context, func(*reader) error) error) error {
-	if err := s.awaitPromised(ctx); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	s.asking.RLock()
-	defer s.asking.RUnlock()
-	return s.explain(what, lend(s.readers, ctx, f))
-}
-
-func (s *Store) viewOf(ctx context.Context, r *reader) *view {
-	return &view{ctx: ctx, reader: r, practice: s.options.Practice, opener: s.options.Opener, numbering: s.numbering}
-}
-
-// view is one unchanging state of the store, for the length of a question.
-type view struct {
-	ctx context.Context
-	*reader
-	practice string
-	opener   func(*events.Event) ([]byte, error)
-	numbering
-}
-
-// each calls f on every row of a question.
-func (v *view) each(sql string, args []any, f func(scan func(...any) error) error) error {
-	stmt, err := v.stmt(sql)
-	if err != nil {
-		return err
-	}
-	defer v.keep(sql, stmt)
-	rows, err := stmt.QueryContext(v.ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// one reads a single row; false where there is none.
-func (v *view) one(sql string, args []any, into ...any) (found bool, err error) {
-	err = v.each(sql, args, func(scan func(...any) error) error {
-		found = true
-		return scan(into...)
-	})
-	return found, err
-}

@@ -136,19 +136,6 @@ func (e takenError) Error() string {
 // Unwrap returns fs.ErrExist.
 func (takenError) Unwrap() error { return fs.ErrExist }
 
-// CreateSecret makes a new file that only its owner can read. A file that exists is
-// left alone.
-func CreateSecret(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, takenError{path}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write a secret: %w", err)
-	}
-	return f, nil
-}
-
 // WriteSecret writes a new file that only its owner can read, as a whole or not at all, on
 // disk when it returns. A file that exists is left alone.
 func WriteSecret(path string, text []byte) error {

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
-	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/carelog/carelog/agent"
-	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/agent/outbox"
-	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/audit"
@@ -24,149 +20,6 @@ type auditCommand struct {
 	Log    auditLogCommand    `cmd:"" help:"List the events of the log."`
 	Show   auditShowCommand   `cmd:"" help:"Show a record or a dossier as the log had it."`
 	Verify auditVerifyCommand `cmd:"" help:"Verify chains, signatures, parents, bodies and hashes of the whole log, that the contents of letters and scans are on the broker, and the projection."`
-}
-
-// auditFlags say which log is read: the broker's, or a device's copy.
-type auditFlags struct {
-	Data      string   `help:"Data folder of a desk: its enrolment opens the log." placeholder:"DIR" type:"path"`
-	Enrolment string   `help:"An enrolment, where there is no data folder." placeholder:"FILE" type:"path"`
-	File      bool     `help:"Read the desk's own copy of the log, not the broker's."`
-	Broker    []string `help:"Where the broker is, instead of what the enrolment says." placeholder:"URL"`
-	JSON      bool     `help:"Print JSON lines." name:"json"`
-}
-
-// auditSource is an open log.
-type auditSource struct {
-	enrolment enrolment.Enrolment
-	keys      audit.Keys
-	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
-	last      uint64
-	store     *projections.Store                                           // of a desk's own copy; else nil
-	pieces    func(ctx context.Context, name string) (map[int]bool, error) // of attachments at the broker; nil: it is not asked
-	close     func() error
-}
-
-// open opens the log that the flags name.
-func (f auditFlags) open(env *environment) (*auditSource, error) {
-	if err := checkBrokers("broker", f.Broker); err != nil {
-		return nil, err
-	}
-	if f.File && f.Data == "" {
-		return nil, usage(errors.New("--file reads the copy of a desk: give its folder as --data"))
-	}
-	path := f.Enrolment
-	if path == "" {
-		if f.Data == "" {
-			return nil, usage(errors.New("which log? give --data DIR of a desk, or --enrolment FILE"))
-		}
-		path = filepath.Join(f.Data, enrolmentFile)
-	}
-	e, err := enrolment.Load(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(f.Broker) > 0 {
-		e.URLs = f.Broker
-	}
-	practiceKey, err := events.KeyFrom(e.PracticeKey)
-	if err != nil {
-		return nil, err
-	}
-	ring := events.NewKeyring(practiceKey)
-	s := &auditSource{enrolment: e, keys: audit.Keys{Practice: e.Practice, Root: e.Root, Open: ring.Open}}
-	if f.File {
-		return s, s.openFile(env.ctx, f.Data, ring)
-	}
-	return s, s.openBroker(env, ring)
-}
-
-// openFile opens the copy in a desk's folder. It makes none: an empty one would be clean.
-func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Keyring) error {
-	path := filepath.Join(data, agent.ProjectionFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s has no copy of the log: a desk makes it when it runs for the first time", data)
-	}
-	store, err := projections.Open(ctx, path, projections.Options{Practice: s.enrolment.Practice, Opener: ring.Open})
-	if err != nil {
-		return err
-	}
-	position, _, err := store.Position(ctx)
-	if err == nil {
-		err = addKeys(ring, store.Keys(ctx))
-	}
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	s.read, s.last, s.close, s.store = store.Log, position.Sequence, store.Close, store
-	return nil
-}
-
-// reachPatience is how long a tool waits for the broker before it gives up.
-const reachPatience = 10 * time.Second
-
-func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
-	e := s.enrolment
-	connection := make(chan error, 1)
-	log, err := broker.Connect(env.ctx, broker.Config{
-		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
-		OnConnection: func(up bool, err error) { // one at a time, and what is newer counts
-			if up {
-				err = nil
-			}
-			select {
-			case <-connection:
-			default:
-			}
-			connection <- err
-		},
-	})
-	if err != nil {
-		return err
-	}
-	err = awaitConnection(env.ctx, connection)
-	var state events.LogState
-	if err == nil {
-		state, err = log.State(env.ctx)
-	}
-	if err == nil {
-		err = addKeys(ring, log.Keys(env.ctx))
-	}
-	if err != nil {
-		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
-	}
-	s.read, s.last, s.close, s.pieces = log.Read, state.Last, log.Close, log.Pieces
-	return nil
-}
-
-func awaitConnection(ctx context.Context, connection <-chan error) error {
-	timer := time.NewTimer(reachPatience)
-	defer timer.Stop()
-	var last error = events.ErrOffline
-	for {
-		select {
-		case err := <-connection:
-			if err == nil {
-				return nil
-			}
-			last = err
-		case <-timer.C:
-			return last
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func addKeys(ring *events.Keyring, keys iter.Seq2[events.WrappedKey, error]) error {
-	for k, err := range keys {
-		if err != nil {
-			return err
-		}
-		if err := ring.Add(k); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (f auditFlags) printer(env *environment) audit.Printer {
@@ -319,7 +172,7 @@ func (c *auditVerifyCommand) Run(env *environment) (err error) {
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
 	printer := c.printer(env)
-	check := audit.Check{Keys: source.keys, Total: source.last, Pieces: source.pieces}
+	check := audit.Check{Keys: source.keys, Last: source.end, Pieces: source.pieces}
 	if progress := progressOn(env, c.JSON); progress != nil {
 		check.Progress = func(p audit.Progress) { progress.show("verify", p.Done, p.Total, p.Rate) }
 		defer progress.end()
@@ -344,17 +197,27 @@ func (c *auditVerifyCommand) Run(env *environment) (err error) {
 }
 
 // compare replays the desk's copy of the log and compares the result with its
-// projection. A running desk changes it meanwhile, so that it must stand still.
+// projection. A running desk changes it meanwhile, so that it must stand still; and what
+// waits to be indexed in it is indexed first, so that it is opened as its desk opens it.
 func (c *auditVerifyCommand) compare(env *environment, source *auditSource, printer audit.Printer) (found int, err error) {
 	lock, err := agent.Lock(c.Data)
 	if errors.Is(err, agent.ErrInUse) {
 		fmt.Fprintln(env.stderr, "carelog: the desk is running, so its projection was not compared with a replay: stop it for that")
 		return 0, nil
 	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		fmt.Fprintf(env.stderr, "carelog: nothing may be written in %s, so its projection was not compared with a replay: copy the folder to where it can be written for that\n", c.Data)
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
+	store, err := projections.Open(env.ctx, filepath.Join(c.Data, agent.ProjectionFile), projections.Options{Practice: source.enrolment.Practice, Opener: source.keys.Open})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	queue, err := outbox.Open(env.ctx, filepath.Join(c.Data, agent.OutboxFile), source.enrolment.Practice, source.enrolment.Device)
 	if err != nil {
 		return 0, err
@@ -364,7 +227,7 @@ func (c *auditVerifyCommand) compare(env *environment, source *auditSource, prin
 	if err != nil {
 		return 0, err
 	}
-	p := audit.Projection{Replica: source.store, Log: source.read(env.ctx, 1), Keys: source.keys, Folder: c.Data}
+	p := audit.Projection{Replica: store, Log: store.Log(env.ctx, 1), Keys: source.keys, Folder: c.Data}
 	if p.Queued, err = outbox.Events(entries); err != nil {
 		return 0, err
 	}

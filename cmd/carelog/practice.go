@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/carelog/carelog/agent/enrolment"
@@ -64,47 +66,55 @@ func (c *practiceAddCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	// The place of the sheet first: an account whose secret nobody has is of no use.
-	file, err := enrolment.CreateSecret(c.Sheet)
+	operator, err := c.operator()
 	if err != nil {
 		return err
 	}
-	if err := c.add(env, file, secret, public); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := file.Close(); err != nil {
+	if err := c.add(env, operator, secret, public); err != nil {
 		return err
+	}
+	if c.Running {
+		if err := c.provision(env, operator); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(env.stdout, "practice %s added; its recovery sheet is %s\n", c.Practice, c.Sheet)
 	return err
 }
 
-// add makes the account and fills the sheet. A sheet that nothing was written to is
-// removed again.
-func (c *practiceAddCommand) add(env *environment, file *os.File, secret enrolment.Secret, public string) error {
-	operator, err := c.operator()
-	if err != nil {
-		return errors.Join(err, os.Remove(c.Sheet))
-	}
-	account, err := operator.AddPractice(env.ctx, broker.AddPractice{ID: c.Practice, SigningKey: public})
-	if err != nil {
-		return errors.Join(err, os.Remove(c.Sheet))
-	}
-	sheet := enrolment.Sheet{Practice: c.Practice, Name: c.Name, Account: account.PublicKey, URLs: c.URL, Secret: secret}
-	if _, err := sheet.WriteTo(file); err != nil {
-		return fmt.Errorf("write the recovery sheet: %w", err)
-	}
-	if err := file.Sync(); err != nil {
-		return fmt.Errorf("write the recovery sheet: %w", err)
-	}
-	if c.Running {
-		err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas)
-		if errors.Is(err, broker.ErrNotLetIn) {
-			return fmt.Errorf("the practice has its account and the sheet %s here, but not its streams: %w. With another folder add it anew and delete this sheet; else run carelog practice provision when the resolver has the accounts", c.Sheet, err)
+// add writes the sheet and makes the account, in this order: an account whose secret nobody
+// has is of no use, and stands in the way of another. A sheet without an account is removed.
+func (c *practiceAddCommand) add(env *environment, operator *broker.Operator, secret enrolment.Secret, public string) error {
+	written := false
+	_, err := operator.AddPractice(env.ctx, broker.AddPractice{ID: c.Practice, SigningKey: public, Before: func(account string) error {
+		var text bytes.Buffer
+		sheet := enrolment.Sheet{Practice: c.Practice, Name: c.Name, Account: account, URLs: c.URL, Secret: secret}
+		if _, err := sheet.WriteTo(&text); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
+		if err := enrolment.WriteSecret(c.Sheet, text.Bytes()); err != nil {
+			return fmt.Errorf("write the recovery sheet: %w", err)
 		}
+		written = true
+		return nil
+	}})
+	if err == nil || !written {
+		return err
+	}
+	if _, failed := operator.Account(c.Practice); !errors.Is(failed, fs.ErrNotExist) {
+		return fmt.Errorf("the practice may have its account: keep the sheet %s, and run carelog practice provision: %w", c.Sheet, err)
+	}
+	return errors.Join(err, os.Remove(c.Sheet))
+}
+
+// provision makes the streams on the broker that runs.
+func (c *practiceAddCommand) provision(env *environment, operator *broker.Operator) error {
+	err := provisionRunning(env.ctx, operator, c.Practice, c.URL[0], c.Replicas)
+	if errors.Is(err, broker.ErrNotLetIn) {
+		return fmt.Errorf("the practice has its account and the sheet %s here, but not its streams: %w. With another folder add it anew and delete this sheet; else run carelog practice provision when the resolver has the accounts", c.Sheet, err)
+	}
+	if err != nil {
+		return fmt.Errorf("the practice has its account and sheet, but not its streams (run carelog practice provision, or restart our own broker): %w", err)
 	}
 	return nil
 }

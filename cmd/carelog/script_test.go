@@ -50,24 +50,27 @@ import (
 //	    The projections of two stopped desks are whole, and the same byte for byte.
 //	publish ENROLMENT KIND URL
 //	    A device puts an event into the log such as no desk of today makes; see publish_test.go.
+//	remove-last FOLDER PRACTICE URL
+//	    Takes the last message out of the log of the broker with this folder.
 //	page FILE
 //	    Runs the commands of a page of docs and compares their answers with those that it
 //	    shows. FILE is seen from the folder of this test.
 func words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits":   exits,
-		"until":   until,
-		"start":   start,
-		"quit":    quit,
-		"ends":    ends,
-		"kill9":   kill9,
-		"disk":    disk,
-		"line":    line,
-		"http":    request,
-		"json":    jsonWord,
-		"same":    same,
-		"publish": publish,
-		"page":    page,
+		"exits":       exits,
+		"until":       until,
+		"start":       start,
+		"quit":        quit,
+		"ends":        ends,
+		"kill9":       kill9,
+		"disk":        disk,
+		"line":        line,
+		"http":        request,
+		"json":        jsonWord,
+		"same":        same,
+		"publish":     publish,
+		"remove-last": removeLast,
+		"page":        page,
 	}
 }
 

@@ -26,7 +26,7 @@ type Code string
 
 // What Verify looks for.
 const (
-	SequenceGap   Code = "sequence-gap"   // error: the log's own numbers skip or go back
+	SequenceGap   Code = "sequence-gap"   // error: the log's own numbers skip, go back, or reach further than its messages
 	Undecodable   Code = "undecodable"    // error: a message is no event; the text says why
 	UnknownType   Code = "unknown-type"   // notice: an event of a newer version; kept, and not in the graph
 	OtherPractice Code = "other-practice" // error: an event of another practice stands in this log

@@ -112,7 +112,7 @@ func (p Projection) replay(ctx context.Context, into *projections.Store) error {
 	if err != nil {
 		return err
 	}
-	v := newVerifier(Check{Total: end.Sequence, Progress: p.Progress}, nil) // for its progress
+	v := newVerifier(Check{Last: end.Sequence, Progress: p.Progress}, nil) // for its progress
 	batch, size := projections.Batch{Stream: stream}, 0
 	apply := func() error {
 		if p.Progress != nil {

@@ -27,8 +27,9 @@ type Check struct {
 	// Pieces tells which pieces of an attachment the broker has, by number; nil: nobody
 	// looks for them. See events.Attachment.
 	Pieces func(ctx context.Context, name string) (map[int]bool, error)
-	// Total is how many messages are to come, for Progress; 0 where it is not known.
-	Total uint64
+	// Last is the sequence to which whoever keeps the log has counted, for Progress and to
+	// see that nothing was removed from the end; 0 where it is not known.
+	Last uint64
 	// Progress is called from Verify's goroutine after some hundreds of messages; it may be nil.
 	Progress func(Progress)
 }
@@ -256,6 +257,9 @@ func erasedPatient(e *events.Event) string {
 
 // finish reports what only the end of the log can tell.
 func (v *verifier) finish() {
+	if at := v.position.Sequence; at < v.check.Last {
+		v.report(place{}.finding(SequenceGap, "the log ends at %d, and its keeper has counted to %d: what stood behind was removed", at, v.check.Last))
+	}
 	v.parents.finish(v.report)
 	v.chains.finish(v.report)
 	for _, patient := range slices.Sorted(maps.Keys(v.closed)) {
@@ -286,7 +290,7 @@ func (v *verifier) finish() {
 }
 
 func (v *verifier) progress() Progress {
-	p := Progress{Done: uint64(v.summary.Messages), Total: v.check.Total, Since: time.Since(v.start)}
+	p := Progress{Done: uint64(v.summary.Messages), Total: v.check.Last, Since: time.Since(v.start)}
 	if s := p.Since.Seconds(); s > 0 {
 		p.Rate = float64(p.Done) / s
 	}

@@ -28,6 +28,12 @@ var faults = map[string]fault{
 			p.Log = slices.Delete(p.Log, 2, 3)
 			return idAt(p, 2)
 		}},
+	"the last message was removed": {code: audit.SequenceGap,
+		plant: func(p *eventstest.Practice, _, _ *eventstest.Device, c *audit.Check) string {
+			c.Last = uint64(len(p.Log))
+			p.Log = p.Log[:len(p.Log)-1]
+			return ""
+		}},
 	"the log goes back": {code: audit.SequenceGap,
 		plant: func(p *eventstest.Practice, _, _ *eventstest.Device, _ *audit.Check) string {
 			p.Log[3].Sequence = 2
@@ -378,7 +384,7 @@ func TestProgress(t *testing.T) {
 	}
 	last := uint64(len(p.Log))
 	var got []audit.Progress
-	verify(t, audit.Until(waiting, last), audit.Check{Keys: keysOf(p), Total: last, Progress: func(p audit.Progress) { got = append(got, p) }})
+	verify(t, audit.Until(waiting, last), audit.Check{Keys: keysOf(p), Last: last, Progress: func(p audit.Progress) { got = append(got, p) }})
 	if n := len(got); n < 3 || got[n-1].Done != last || got[n-1].Total != last || got[n-1].Rate <= 0 {
 		t.Errorf("progress %+v: want it to end at %d", got, last)
 	}

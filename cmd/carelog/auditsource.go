@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/enrolment"
+	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+	"github.com/carelog/carelog/projections/audit"
+)
+
+// auditFlags say which log is read: the broker's, or a device's copy.
+type auditFlags struct {
+	Data      string   `help:"Data folder of a desk: its enrolment opens the log." placeholder:"DIR" type:"path"`
+	Enrolment string   `help:"An enrolment, where there is no data folder." placeholder:"FILE" type:"path"`
+	File      bool     `help:"Read the desk's own copy of the log, not the broker's."`
+	Broker    []string `help:"Where the broker is, instead of what the enrolment says." placeholder:"URL"`
+	JSON      bool     `help:"Print JSON lines." name:"json"`
+}
+
+// auditSource is an open log.
+type auditSource struct {
+	enrolment enrolment.Enrolment
+	keys      audit.Keys
+	read      func(ctx context.Context, from uint64) iter.Seq2[events.Stored, error]
+	last      uint64                                                       // the last message that stands
+	end       uint64                                                       // to which its keeper has counted: more than last where the end was removed
+	pieces    func(ctx context.Context, name string) (map[int]bool, error) // of attachments at the broker; nil: it is not asked
+	close     func() error
+}
+
+// open opens the log that the flags name.
+func (f auditFlags) open(env *environment) (*auditSource, error) {
+	if err := checkBrokers("broker", f.Broker); err != nil {
+		return nil, err
+	}
+	if f.File && f.Data == "" {
+		return nil, usage(errors.New("--file reads the copy of a desk: give its folder as --data"))
+	}
+	path := f.Enrolment
+	if path == "" {
+		if f.Data == "" {
+			return nil, usage(errors.New("which log? give --data DIR of a desk, or --enrolment FILE"))
+		}
+		path = filepath.Join(f.Data, enrolmentFile)
+	}
+	e, err := enrolment.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Broker) > 0 {
+		e.URLs = f.Broker
+	}
+	practiceKey, err := events.KeyFrom(e.PracticeKey)
+	if err != nil {
+		return nil, err
+	}
+	ring := events.NewKeyring(practiceKey)
+	s := &auditSource{enrolment: e, keys: audit.Keys{Practice: e.Practice, Root: e.Root, Open: ring.Open}}
+	if f.File {
+		return s, s.openFile(env.ctx, f.Data, ring)
+	}
+	return s, s.openBroker(env, ring)
+}
+
+// openFile opens the copy in a desk's folder, which may run, and changes nothing in it. It
+// makes none: an empty one would be clean.
+func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Keyring) error {
+	path := filepath.Join(data, agent.ProjectionFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no copy of the log: a desk makes it when it runs for the first time", data)
+	}
+	store, err := projections.OpenReadOnly(ctx, path, s.enrolment.Practice)
+	if err != nil {
+		return err
+	}
+	position, _, err := store.Position(ctx)
+	if err == nil {
+		err = addKeys(ring, store.Keys(ctx))
+	}
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	s.read, s.last, s.end, s.close = store.Log, position.Sequence, position.Sequence, store.Close
+	return nil
+}
+
+// reachPatience is how long a tool waits for the broker before it gives up.
+const reachPatience = 10 * time.Second
+
+func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
+	e := s.enrolment
+	connection := make(chan error, 1)
+	log, err := broker.Connect(env.ctx, broker.Config{
+		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
+		OnConnection: func(up bool, err error) { // one at a time, and what is newer counts
+			if up {
+				err = nil
+			}
+			select {
+			case <-connection:
+			default:
+			}
+			connection <- err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	err = awaitConnection(env.ctx, connection)
+	var state events.LogState
+	if err == nil {
+		state, err = log.State(env.ctx)
+	}
+	if err == nil {
+		s.last, err = lastStanding(env.ctx, log, state)
+	}
+	if err == nil {
+		err = addKeys(ring, log.Keys(env.ctx))
+	}
+	if err != nil {
+		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
+	}
+	s.read, s.end, s.close, s.pieces = log.Read, state.Last, log.Close, log.Pieces
+	return nil
+}
+
+// lastStanding is the last message that is there: behind one that was removed a live log
+// waits for what comes, and a reader that wants it to its end would wait for ever.
+func lastStanding(ctx context.Context, log *broker.Log, state events.LogState) (uint64, error) {
+	for at := state.Last; at >= max(state.First, 1); at-- {
+		if _, err := log.Get(ctx, at); !errors.Is(err, events.ErrNoMessage) {
+			return at, err
+		}
+	}
+	return 0, nil
+}
+
+func awaitConnection(ctx context.Context, connection <-chan error) error {
+	timer := time.NewTimer(reachPatience)
+	defer timer.Stop()
+	var last error = events.ErrOffline
+	for {
+		select {
+		case err := <-connection:
+			if err == nil {
+				return nil
+			}
+			last = err
+		case <-timer.C:
+			return last
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func addKeys(ring *events.Keyring, keys iter.Seq2[events.WrappedKey, error]) error {
+	for k, err := range keys {
+		if err != nil {
+			return err
+		}
+		if err := ring.Add(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
