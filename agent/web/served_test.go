@@ -117,6 +117,45 @@ func TestUserOfAPageIsWhoSaidSo(t *testing.T) {
 	b.until(`document.getElementById('user').value === 'nurse-1'`, "the choice that was made")
 }
 
+// The cookie of this desk names who looks, under each name that the desk has; that of another desk of the PC
+// does not, and who says it of the request itself comes first.
+func TestUserOfACookie(t *testing.T) {
+	d := newDesk(t)
+	port := d.url[strings.LastIndex(d.url, ":")+1:]
+	for _, c := range []struct{ host, cookie, header, want string }{
+		{"127.0.0.1", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"localhost", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"[::1]", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"127.0.0.1", "carelog-user-1=nurse-1", "", "dr-1"},
+		{"127.0.0.1", "carelog-user-" + port + "=nurse/1", "", "dr-1"},
+		{"127.0.0.1", "carelog-user-" + port + "=nurse-1", "dr-2", "dr-2"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", d.url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host + ":" + port
+		r.Header.Set("Authorization", "Bearer "+d.token)
+		r.Header.Set("Cookie", c.cookie)
+		if c.header != "" {
+			r.Header.Set("Carelog-User", c.header)
+		}
+		asked := d.askers(func() {
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("%+v: got %s", c, answer.Status)
+			}
+		})
+		if len(asked) != 1 || asked[0] != c.want {
+			t.Errorf("%+v: the patients are read in the name of %q", c, asked)
+		}
+	}
+}
+
 func TestLanguageThatIsSpoken(t *testing.T) {
 	for _, c := range []struct{ chosen, accept, want string }{
 		{"", "fr-BE, nl;q=0.5", "fr"}, {"de", "fr", "de"}, {"xx", "pt, nl-NL;q=0.3", "nl"}, {"", "", "en"}, {"constructor", "ja", "en"}, {"", "nl;q=0.1, de;q=0.9", "de"}, {"", ";;;", "en"},
