@@ -79,9 +79,32 @@ func TestPatientsFragment(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &refused); err != nil || answer.StatusCode != http.StatusBadRequest || refused.Error.Text == "" {
 		t.Errorf("got %s %s, want the refusal of the FHIR door", answer.Status, text)
 	}
+	if rows := strings.Count(fragment("name=bogaert&_include=Patient:general-practitioner"), `<tr><th scope="row">`); rows != 1 {
+		t.Errorf("who comes with a patient is in the list: got %d rows", rows)
+	}
 	if answer, _ := d.ask("POST", "/fragments/patients", ""); answer.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: got %s, want 405", answer.Status)
 	}
+}
+
+// More rows come once, however often one asks; what went wrong is said, and the button stays.
+func TestMorePatientsComeOnce(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	for i := range 60 {
+		id := fmt.Sprintf("more%02d", i)
+		d.arrives("Patient/"+id, id, "dr-1", person(id, "Zoveel", fmt.Sprint("N", i), "1980-01-02", "other"))
+	}
+	b := openBrowser(t, d)
+	b.run(`(() => { window.fetched = window.fetch; window.fetch = () => Promise.reject(new TypeError('no line')); document.querySelector('[data-next]').click(); })()`)
+	b.until(`document.querySelector('#found .count .error') && document.querySelector('[data-next]:enabled')`, "what went wrong, and the button")
+	b.run(`(() => { window.fetch = window.fetched; const more = document.querySelector('[data-next]'); more.click(); more.click(); })()`)
+	b.until(`document.querySelectorAll('#found tbody tr').length > 50 && !document.querySelector('[data-next]')`, "the rest")
+	b.run(`fetch('/api/status')`) // behind what was asked for twice
+	if got := b.text(`String(new Set([...document.querySelectorAll('#found tbody a')].map((a) => a.href)).size) + ' of ' + document.querySelectorAll('#found tbody tr').length`); got != "72 of 72" {
+		t.Errorf("got %s rows, want 72, each once", got)
+	}
+	b.until(`!document.querySelector('#found .count .error') && document.querySelector('#found .count').textContent.includes('72')`, "how many there are")
 }
 
 // A Patient of any form has a row, with what can be read of it.
