@@ -251,6 +251,20 @@ func TestModulesJoin(t *testing.T) {
 	}
 }
 
+// What is kept for ever has another name when it is another file: also what is joined from the others.
+func TestVersionIsOfWhatIsSent(t *testing.T) {
+	d := newDesk(t)
+	for _, file := range []string{"js/joined.js", "js/others.js", "css/joined.css", "words/nl.js", "js/words.js"} {
+		version, other := web.Versions(file)
+		if version == other {
+			t.Errorf("with another %s the files have the same name", file)
+		}
+		if answer, _ := d.ask("GET", "/assets/"+version+"/"+file, ""); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %s", file, answer.Status)
+		}
+	}
+}
+
 // What is rendered by the desk is not made a second time by a module.
 func TestNothingIsWrittenTwice(t *testing.T) {
 	files, err := filepath.Glob("pages/js/*.js")
