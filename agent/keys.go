@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 )
 
@@ -113,12 +114,16 @@ func (a *Agent) retryKeys(ctx context.Context, log Log) error {
 
 const warnRefusedKeys = "key-refused"
 
-// tellRefusedKeys says which patients nobody else can read, and why; or that there is none.
+// tellRefusedKeys says which patients nobody else can read, and why; or that there is none. A
+// light that was green is so no more, and not only from the next proof on.
 func (a *Agent) tellRefusedKeys() {
 	refused := a.outbox.RefusedKeys()
 	if len(refused) == 0 {
 		a.clearWarning(warnRefusedKeys)
 		return
+	}
+	if a.light.State().Color == light.Online {
+		a.setLight(light.Synchronising, reasonRefusedKeys(len(refused)), nil)
 	}
 	var whose []string
 	for _, name := range slices.Sorted(maps.Keys(refused)) {

@@ -127,6 +127,24 @@ func TestARefusedKeyIsOwed(t *testing.T) {
 	}
 }
 
+// Whoever wrote sees at once that nobody else can read it, and not at the next proof.
+func TestTheLightIsNotGreenFromTheRefusalOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var refuses atomic.Bool
+		refuses.Store(true)
+		one := w.barredDesk("one", &refuses)
+		w.settled()
+		if _, err := one.Write(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		if s := one.Now(); s.Color == light.Online {
+			t.Errorf("the light is %v (%s)", s.Color, s.Reason)
+		}
+		refuses.Store(false)
+		w.paidKey()
+	})
+}
+
 // A server that lost a key and does not take it back leaves it with the desks alone, too.
 func TestAKeyThatIsNotTakenBackIsOwed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
