@@ -107,6 +107,21 @@ func TestMorePatientsComeOnce(t *testing.T) {
 	b.until(`!document.querySelector('#found .count .error') && document.querySelector('#found .count').textContent.includes('72')`, "how many there are")
 }
 
+// Whoever opens the page of the patients can type at once, and the modules that come do not take the cursor away.
+func TestSearchKeepsTheCursor(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/")
+	b.keys("bogaert")
+	b.see("#found .count", "1 patient")
+	b.click("nav a", "Conflicts")
+	b.see("main h1", "Conflicts")
+	b.until(`document.activeElement.id === 'main'`, "the focus on what is new")
+	b.click("nav a", "Patients")
+	b.until(`document.activeElement.id === 'search'`, "the cursor in the search")
+}
+
 // A Patient of any form has a row, with what can be read of it.
 func TestPatientsOfOddForm(t *testing.T) {
 	d := newDesk(t)

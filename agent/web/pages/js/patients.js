@@ -14,7 +14,7 @@ const atOnce = 50;
 export function patients(main, _, current) {
   const typed = new URLSearchParams(location.search).get('q') ?? '';
   const page = new Patients(main);
-  return { title: words.patients.title, ready: page.begin(typed, current), leave: () => page.leave() };
+  return { title: words.patients.title, focuses: true, ready: page.begin(typed, current), leave: () => page.leave() };
 }
 
 class Patients {
