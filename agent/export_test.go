@@ -1,6 +1,9 @@
 package agent
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Estimate is estimate, for tests.
 type Estimate struct{ estimate }
@@ -24,3 +27,28 @@ func (a *Agent) HurryOpened(every time.Duration) {
 
 // ProblemOf is problemOf.
 func ProblemOf(text string) *Problem { return problemOf(text) }
+
+// Begin is Write of a new patient until the change is in the outbox with its key; carry is
+// the rest of it.
+func (a *Agent) Begin(ctx context.Context, d Draft) (carry func() error, err error) {
+	if err := a.beginWriting(ctx); err != nil {
+		return nil, err
+	}
+	made := a.newKeys()
+	e, err := a.compose(d, nil, a.outbox.Next(), made)
+	if err == nil {
+		err = a.enqueueKeyed(ctx, e, made)
+	}
+	if err != nil {
+		a.unlockWriting()
+		return nil, err
+	}
+	return func() error {
+		defer a.unlockWriting()
+		_, err := a.carryOut(ctx, e, d.body(), 0, true)
+		return err
+	}, nil
+}
+
+// RetryKeys is what a session does now and then. It must be live.
+func (a *Agent) RetryKeys(ctx context.Context) error { return a.retryKeys(ctx, a.live.log) }

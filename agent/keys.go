@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 )
 
@@ -92,23 +93,37 @@ func (a *Agent) giveKeys(ctx context.Context, log Log, keys []events.WrappedKey)
 	return nil
 }
 
-// retryKeys sends the keys once more that the server refused, if any.
+// retryKeys sends the keys once more that the server refused, if any. It leaves alone what a
+// change on its way made: whoever makes that sends its key first, and would else believe
+// that it was sent.
 func (a *Agent) retryKeys(ctx context.Context, log Log) error {
-	if len(a.outbox.RefusedKeys()) == 0 {
+	refused := a.outbox.RefusedKeys()
+	if len(refused) == 0 {
 		return nil
 	}
-	a.owesKeys.Store(true)
-	return a.pushKeys(ctx, log)
+	keys, err := a.outbox.Keys(ctx)
+	if err == nil {
+		keys = slices.DeleteFunc(keys, func(k events.WrappedKey) bool { _, is := refused[k.Name()]; return !is })
+		err = a.giveKeys(ctx, log, keys)
+	}
+	if err != nil {
+		return fmt.Errorf("send the keys again that were refused: %w", err)
+	}
+	return nil
 }
 
 const warnRefusedKeys = "key-refused"
 
-// tellRefusedKeys says which patients nobody else can read, and why; or that there is none.
+// tellRefusedKeys says which patients nobody else can read, and why; or that there is none. A
+// light that was green is so no more, and not only from the next proof on.
 func (a *Agent) tellRefusedKeys() {
 	refused := a.outbox.RefusedKeys()
 	if len(refused) == 0 {
 		a.clearWarning(warnRefusedKeys)
 		return
+	}
+	if a.light.State().Color == light.Online {
+		a.setLight(light.Synchronising, reasonRefusedKeys(len(refused)), nil)
 	}
 	var whose []string
 	for _, name := range slices.Sorted(maps.Keys(refused)) {

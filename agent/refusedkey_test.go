@@ -3,8 +3,10 @@ package agent_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -125,6 +127,24 @@ func TestARefusedKeyIsOwed(t *testing.T) {
 	}
 }
 
+// Whoever wrote sees at once that nobody else can read it, and not at the next proof.
+func TestTheLightIsNotGreenFromTheRefusalOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var refuses atomic.Bool
+		refuses.Store(true)
+		one := w.barredDesk("one", &refuses)
+		w.settled()
+		if _, err := one.Write(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		if s := one.Now(); s.Color == light.Online {
+			t.Errorf("the light is %v (%s)", s.Color, s.Reason)
+		}
+		refuses.Store(false)
+		w.paidKey()
+	})
+}
+
 // A server that lost a key and does not take it back leaves it with the desks alone, too.
 func TestAKeyThatIsNotTakenBackIsOwed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -143,6 +163,92 @@ func TestAKeyThatIsNotTakenBackIsOwed(t *testing.T) {
 		one.owesKey("after a start")
 		refuses.Store(false)
 		w.desk("two")
+		w.paidKey()
+	})
+}
+
+// slowKeys is a line on which the next keys wait to be let go, and which knows whether an event
+// came before the key of its patient.
+type slowKeys struct {
+	barred
+	next  *atomic.Bool // the next keys are held
+	held  chan struct{}
+	put   *sync.Map // patients whose keys the server has
+	early *atomic.Int64
+}
+
+func (l slowKeys) hold() {
+	if l.next.Swap(false) {
+		<-l.held
+	}
+}
+
+func (l slowKeys) PutKey(ctx context.Context, k events.WrappedKey) error {
+	l.hold()
+	err := l.barred.PutKey(ctx, k)
+	if err == nil {
+		l.put.Store(k.Patient, true)
+	}
+	return err
+}
+
+func (l slowKeys) PutKeys(ctx context.Context, keys []events.WrappedKey) error {
+	l.hold()
+	err := l.barred.PutKeys(ctx, keys)
+	for _, k := range keys {
+		if err == nil {
+			l.put.Store(k.Patient, true)
+		}
+	}
+	return err
+}
+
+func (l slowKeys) AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error) {
+	if _, has := l.put.Load("pat-2"); !has {
+		l.early.Add(1)
+	}
+	return l.barred.AppendAfter(ctx, m, after)
+}
+
+// While refused keys are sent once more, a change sends its own key before itself all the same.
+func TestARetryDoesNotTakeAKeyFromItsChange(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var refuses, next atomic.Bool
+		var put sync.Map
+		var early atomic.Int64
+		held := make(chan struct{})
+		refuses.Store(true)
+		one := w.machine("one")
+		one.wrap = func(l *memlog.Log) agent.Log {
+			return slowKeys{barred{l, stranger.Patient, &refuses}, &next, held, &put, &early}
+		}
+		one.start()
+		w.desk("two")
+		w.settled()
+		if _, err := one.Write(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		one.owesKey("after the refusal")
+		early.Store(0)
+		carry, err := one.Begin(t.Context(), newPatient("pat-2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Store(true)
+		retried := make(chan error, 1)
+		go func() { retried <- one.RetryKeys(t.Context()) }()
+		synctest.Wait()
+		if err := carry(); err != nil {
+			t.Fatal(err)
+		}
+		if n := early.Load(); n > 0 {
+			t.Error("the change is on the server before the key that it is sealed by")
+		}
+		close(held)
+		if err := <-retried; err != nil {
+			t.Error(err)
+		}
+		refuses.Store(false)
 		w.paidKey()
 	})
 }

@@ -78,8 +78,8 @@ func (o *Outbox) KeyRefused(ctx context.Context, k events.WrappedKey, reason str
 	return err
 }
 
-// KeyTaken notes that the server has a key. One that it had refused is then kept as long as
-// any other, which is until nothing waits here any more.
+// KeyTaken notes that the server has a key. One that it had refused is then kept as any other
+// until an event that it seals was read in the log, and no longer where nothing waits here.
 func (o *Outbox) KeyTaken(ctx context.Context, k events.WrappedKey) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

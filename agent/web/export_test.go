@@ -1,5 +1,7 @@
 package web
 
+import "maps"
+
 // Pick is the code of the language for a cookie and a header Accept-Language.
 func Pick(chosen, accept string) string { return pick(builtSite().languages, chosen, accept).code }
 
@@ -18,4 +20,12 @@ func JoinModules(texts map[string]string) (first, others string, err error) {
 		files["js/"+name+".js"] = newAsset(name, []byte(text))
 	}
 	return joinModules(files)
+}
+
+// Versions are the name of all files together, and the one that they would have if a file were another.
+func Versions(file string) (all, other string) {
+	files := maps.Clone(builtSite().assets)
+	all = versionOf(files)
+	files[file] = newAsset(file, []byte(files[file].content+" "))
+	return all, versionOf(files)
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/agent/light"
 )
@@ -50,4 +52,20 @@ func TestLight(t *testing.T) {
 	if answer, text := d.ask("GET", "/assets/icons/unknown.svg", ""); answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("got %s %s", answer.Status, text)
 	}
+}
+
+// A page that nobody passes the stream on to shows the light that it came with only for as long as a silent
+// stream is believed; then it is not known.
+func TestLightWithoutAnybodyWhoListens(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d)
+	b.run(`BroadcastChannel.prototype.postMessage = () => {}`) // it has the stream, and says nothing
+	other := b.tab("/sync")
+	if _, err := chromedp.Call(other.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `const wait = window.setTimeout; window.setTimeout = (f, ms, ...more) => wait(f, ms / 100, ...more);`,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	other.visit("/")
+	other.until(`document.querySelector('#light[data-light="unknown"]')`, "a light that is not known")
 }

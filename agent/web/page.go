@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -136,8 +137,11 @@ func (h *Handler) render(w http.ResponseWriter, status int, name string, p *page
 // asUser is the request in the name of whoever said at this browser who they are. A browser that
 // opens an address sends no Carelog-User header, and the trail must name who looks all the same.
 func asUser(r *http.Request) *http.Request {
+	if r.Header.Get(guard.UserHeader) != "" {
+		return r // who says it of this request is right
+	}
 	name := "carelog-user"
-	if _, port, ok := strings.Cut(r.Host, ":"); ok {
+	if _, port, err := net.SplitHostPort(r.Host); err == nil {
 		name += "-" + port // a cookie is sent to every port of a host, and a PC may have two desks
 	}
 	if c, err := r.Cookie(name); err == nil && events.ValidateID(guard.UserHeader, c.Value) == nil {

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -52,7 +54,6 @@ var builtSite = sync.OnceValue(func() *site {
 
 func readSite() (*site, error) {
 	s := &site{assets: make(map[string]asset)}
-	all := sha256.New()
 	err := fs.WalkDir(embedded, "pages", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -61,7 +62,6 @@ func readSite() (*site, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
 		if path.Ext(name) != ".html" { // those are templates
 			s.assets[strings.TrimPrefix(name, "pages/")] = newAsset(name, content)
 		}
@@ -70,7 +70,6 @@ func readSite() (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.version = hex.EncodeToString(all.Sum(nil)[:8])
 	if s.templates, err = template.ParseFS(embedded, "pages/html/*.html"); err != nil {
 		return nil, err
 	}
@@ -86,7 +85,18 @@ func readSite() (*site, error) {
 	for name, content := range map[string]string{joinedFirst: first, joinedOthers: others, joinedStyles: styles} {
 		s.assets[name] = newAsset(name, []byte(content))
 	}
+	s.version = versionOf(s.assets)
 	return s, nil
+}
+
+// versionOf names all files together, as they are sent: also what is made of the others here,
+// so that another way of making it has another name.
+func versionOf(files map[string]asset) string {
+	all := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(all, "%s %d\n%s", name, len(files[name].content), files[name].content)
+	}
+	return hex.EncodeToString(all.Sum(nil)[:8])
 }
 
 func newAsset(name string, content []byte) asset {

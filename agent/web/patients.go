@@ -78,7 +78,7 @@ func (h *Handler) findPatients(r *http.Request, query string, p *page) (*foundPa
 	}
 	found := &foundPatients{Partial: p.incomplete}
 	for _, e := range bundle.Entry {
-		if row, ok := rowOf(e.Resource); ok && e.Search.Mode != "outcome" {
+		if row, ok := rowOf(e.Resource); ok && e.Search.Mode == "match" {
 			found.Rows = append(found.Rows, row)
 		}
 	}

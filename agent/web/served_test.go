@@ -79,9 +79,47 @@ func TestPatientsFragment(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &refused); err != nil || answer.StatusCode != http.StatusBadRequest || refused.Error.Text == "" {
 		t.Errorf("got %s %s, want the refusal of the FHIR door", answer.Status, text)
 	}
+	if rows := strings.Count(fragment("name=bogaert&_include=Patient:general-practitioner"), `<tr><th scope="row">`); rows != 1 {
+		t.Errorf("who comes with a patient is in the list: got %d rows", rows)
+	}
 	if answer, _ := d.ask("POST", "/fragments/patients", ""); answer.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: got %s, want 405", answer.Status)
 	}
+}
+
+// More rows come once, however often one asks; what went wrong is said, and the button stays.
+func TestMorePatientsComeOnce(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	for i := range 60 {
+		id := fmt.Sprintf("more%02d", i)
+		d.arrives("Patient/"+id, id, "dr-1", person(id, "Zoveel", fmt.Sprint("N", i), "1980-01-02", "other"))
+	}
+	b := openBrowser(t, d)
+	b.run(`(() => { window.fetched = window.fetch; window.fetch = () => Promise.reject(new TypeError('no line')); document.querySelector('[data-next]').click(); })()`)
+	b.until(`document.querySelector('#found .count .error') && document.querySelector('[data-next]:enabled')`, "what went wrong, and the button")
+	b.run(`(() => { window.fetch = window.fetched; const more = document.querySelector('[data-next]'); more.click(); more.click(); })()`)
+	b.until(`document.querySelectorAll('#found tbody tr').length > 50 && !document.querySelector('[data-next]')`, "the rest")
+	b.run(`fetch('/api/status')`) // behind what was asked for twice
+	if got := b.text(`String(new Set([...document.querySelectorAll('#found tbody a')].map((a) => a.href)).size) + ' of ' + document.querySelectorAll('#found tbody tr').length`); got != "72 of 72" {
+		t.Errorf("got %s rows, want 72, each once", got)
+	}
+	b.until(`!document.querySelector('#found .count .error') && document.querySelector('#found .count').textContent.includes('72')`, "how many there are")
+}
+
+// Whoever opens the page of the patients can type at once, and the modules that come do not take the cursor away.
+func TestSearchKeepsTheCursor(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/")
+	b.keys("bogaert")
+	b.see("#found .count", "1 patient")
+	b.click("nav a", "Conflicts")
+	b.see("main h1", "Conflicts")
+	b.until(`document.activeElement.id === 'main'`, "the focus on what is new")
+	b.click("nav a", "Patients")
+	b.until(`document.activeElement.id === 'search'`, "the cursor in the search")
 }
 
 // A Patient of any form has a row, with what can be read of it.
@@ -115,6 +153,45 @@ func TestUserOfAPageIsWhoSaidSo(t *testing.T) {
 		t.Errorf("the patients are read in the name of %q, want nurse-1", asked)
 	}
 	b.until(`document.getElementById('user').value === 'nurse-1'`, "the choice that was made")
+}
+
+// The cookie of this desk names who looks, under each name that the desk has; that of another desk of the PC
+// does not, and who says it of the request itself comes first.
+func TestUserOfACookie(t *testing.T) {
+	d := newDesk(t)
+	port := d.url[strings.LastIndex(d.url, ":")+1:]
+	for _, c := range []struct{ host, cookie, header, want string }{
+		{"127.0.0.1", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"localhost", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"[::1]", "carelog-user-" + port + "=nurse-1", "", "nurse-1"},
+		{"127.0.0.1", "carelog-user-1=nurse-1", "", "dr-1"},
+		{"127.0.0.1", "carelog-user-" + port + "=nurse/1", "", "dr-1"},
+		{"127.0.0.1", "carelog-user-" + port + "=nurse-1", "dr-2", "dr-2"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", d.url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host + ":" + port
+		r.Header.Set("Authorization", "Bearer "+d.token)
+		r.Header.Set("Cookie", c.cookie)
+		if c.header != "" {
+			r.Header.Set("Carelog-User", c.header)
+		}
+		asked := d.askers(func() {
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("%+v: got %s", c, answer.Status)
+			}
+		})
+		if len(asked) != 1 || asked[0] != c.want {
+			t.Errorf("%+v: the patients are read in the name of %q", c, asked)
+		}
+	}
 }
 
 func TestLanguageThatIsSpoken(t *testing.T) {
@@ -185,6 +262,20 @@ func TestModulesJoin(t *testing.T) {
 	} {
 		if _, _, err := web.JoinModules(modules); err == nil {
 			t.Errorf("%s: they join", name)
+		}
+	}
+}
+
+// What is kept for ever has another name when it is another file: also what is joined from the others.
+func TestVersionIsOfWhatIsSent(t *testing.T) {
+	d := newDesk(t)
+	for _, file := range []string{"js/joined.js", "js/others.js", "css/joined.css", "words/nl.js", "js/words.js"} {
+		version, other := web.Versions(file)
+		if version == other {
+			t.Errorf("with another %s the files have the same name", file)
+		}
+		if answer, _ := d.ask("GET", "/assets/"+version+"/"+file, ""); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %s", file, answer.Status)
 		}
 	}
 }

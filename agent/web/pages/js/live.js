@@ -48,6 +48,8 @@ export function startLive() {
     } else hear(data);
   });
   channel.postMessage({ kind: 'hello' });
+  // Who leads may be there and not answer: what the page came with grows old unseen.
+  setTimeout(() => state.contact === 'connecting' && hear({ kind: 'contact', contact: 'stale' }), silence);
   if (!navigator.locks) {
     lead(new AbortController().signal); // an old browser: every page listens for itself
     return;

@@ -14,7 +14,7 @@ const atOnce = 50;
 export function patients(main, _, current) {
   const typed = new URLSearchParams(location.search).get('q') ?? '';
   const page = new Patients(main);
-  return { title: words.patients.title, ready: page.begin(typed, current), leave: () => page.leave() };
+  return { title: words.patients.title, focuses: true, ready: page.begin(typed, current), leave: () => page.leave() };
 }
 
 class Patients {
@@ -80,20 +80,33 @@ class Patients {
       this.found.querySelector('.card').hidden = now.querySelector('.card').hidden;
       this.found.dataset.partial = now.dataset.partial;
     } catch (cause) {
-      if (cause.name !== 'AbortError') show(this.found.querySelector('.count'), h('span', { class: 'error' }, cause.message));
+      if (cause.name !== 'AbortError') this.wrong(cause);
     }
+  }
+
+  // wrong says what went wrong, where else it says how many there are.
+  wrong(cause) {
+    show(this.found.querySelector('.count'), h('span', { class: 'error' }, cause.message));
   }
 
   // listen lets the rows be walked through, and more of them come.
   listen() {
-    const body = this.found.querySelector('tbody');
-    body.addEventListener('keydown', (event) => this.walk(event));
-    this.found.addEventListener('click', async ({ target }) => {
-      if (!target.dataset.next) return;
-      const next = await fragment(target.dataset.next);
-      body.append(...next.querySelectorAll('tbody tr'));
-      show(this.found.querySelector('.more'), next.querySelector('[data-next]'));
-    });
+    this.found.querySelector('tbody').addEventListener('keydown', (event) => this.walk(event));
+    this.found.addEventListener('click', ({ target }) => target.dataset.next && this.more(target));
+  }
+
+  // more adds the rows that follow, once however often it is pressed.
+  async more(button) {
+    button.disabled = true;
+    try {
+      const next = await fragment(button.dataset.next);
+      if (!button.isConnected) return; // it is another list by now
+      this.found.querySelector('tbody').append(...next.querySelectorAll('tbody tr'));
+      for (const part of ['.count', '.more']) show(this.found.querySelector(part), ...next.querySelector(part).childNodes);
+    } catch (cause) {
+      button.disabled = false;
+      this.wrong(cause);
+    }
   }
 
   rows() {

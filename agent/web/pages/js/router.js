@@ -11,7 +11,8 @@ let turn = 0;
 /**
  * start shows the page of the address and follows links; it is done when the first page stands.
  * A route is [pattern, load], and load gives the view, at once or when it has come. A view is
- * called with (main, parameters, current) and returns {title, leave, ready}; all may be missing.
+ * called with (main, parameters, current) and returns {title, leave, ready, focuses}; all may be
+ * missing. One that focuses puts the focus somewhere itself.
  */
 export function start(list) {
   routes = list;
@@ -73,7 +74,7 @@ async function open() {
   const page = view(main, parameters, () => mine === turn) ?? {};
   leave = page.leave ?? leave;
   if (page.title) titled(page.title);
-  main.focus({ preventScroll: true });
+  if (!page.focuses) main.focus({ preventScroll: true });
   await page.ready;
 }
 

@@ -5,8 +5,8 @@ import { ask, tell } from './dialog.js';
 import { announce, h } from './dom.js';
 import { words } from './words.js';
 
-/** takeInButton takes the Sumehr that the hub calls uri into the dossier; then is called after it was. */
-export function takeInButton(patient, uri, then) {
+/** takeInButton takes the Sumehr that the hub calls uri into the dossier. */
+export function takeInButton(patient, uri) {
   const w = words.sumehr.takeIn;
   const path = `/api/sumehr/${encodeURIComponent(patient)}/take-in`;
   const done = h('span', { class: 'hint' });
@@ -22,9 +22,7 @@ export function takeInButton(patient, uri, then) {
         else if (await ask({ title: w.title, text: said(plan), action: w.action })) {
           const { refused } = await post(path, { uri });
           if (refused.length > 0) failed.textContent = `${w.refused(refused.length)} ${refused.map((r) => r.error).join('; ')}`;
-          else done.textContent = w.done;
-          announce(done.textContent);
-          then?.();
+          else announce(done.textContent = w.done);
         }
       } catch (cause) {
         failed.textContent = { own: w.own, moved: w.moved, 'other-patient': w.otherPatient }[cause.code] ?? cause.message;
