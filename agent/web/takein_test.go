@@ -218,6 +218,11 @@ func TestTakeInPage(t *testing.T) {
 	b.click(".actions button", "Take it into the dossier")
 	b.see("dialog", "The dossier has all of it already")
 	b.click("dialog button", "Close")
+	// What no record can be made of is not there already, and the user is told.
+	p.holding(t, "/x/1", strings.Replace(theirs, "<yearmonth>1987-05</yearmonth>", "<date>1987-02-31</date>", 1))
+	b.click(".actions button", "Take it into the dossier")
+	b.until(`((d) => d?.textContent.includes('1 registration cannot be taken in') && d.textContent.includes('1987-02-31') && !d.textContent.includes('all of it already'))(document.querySelector('dialog'))`, "what cannot be taken in")
+	b.click("dialog button", "Close")
 	b.visit("/patients/p1")
 	b.see("main", "Migraine")
 	for _, c := range [][2]string{{"NL", "In het dossier opnemen"}, {"FR", "Reprendre dans le dossier"}, {"DE", "In die Akte übernehmen"}} {

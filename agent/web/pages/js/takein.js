@@ -18,7 +18,7 @@ export function takeInButton(patient, uri) {
       try {
         const plan = await get(path);
         if (plan.uri !== uri) throw new Error(w.moved);
-        if (plan.new.length + plan.changed.length === 0) await tell(w.nothing, said(plan));
+        if (plan.new.length + plan.changed.length === 0) await tell(plan.refused.length > 0 ? w.cannot(plan.refused.length) : w.nothing, said(plan));
         else if (await ask({ title: w.title, text: said(plan), action: w.action })) {
           const { refused } = await post(path, { uri });
           if (refused.length > 0) failed.textContent = `${w.refused(refused.length)} ${refused.map((r) => r.error).join('; ')}`;
@@ -43,6 +43,12 @@ function said(plan) {
       plan.here > 0 && w.here(plan.here),
       plan.kept.length > 0 && w.kept(plan.kept.length),
     ].filter(Boolean).map((line) => h('li', {}, line))),
-    plan.unread.length > 0 && h('details', {}, h('summary', {}, w.unread(plan.unread.length)), h('ul', { lang: 'en' }, plan.unread.map((line) => h('li', {}, line)))),
+    folded(w.cannot, plan.refused.map((r) => r.error)),
+    folded(w.unread, plan.unread),
   ];
+}
+
+// folded is how many lines there are, and behind it the lines.
+function folded(title, lines) {
+  return lines.length > 0 && h('details', {}, h('summary', {}, title(lines.length)), h('ul', { lang: 'en' }, lines.map((line) => h('li', {}, line))));
 }
