@@ -107,10 +107,20 @@ func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string
 // unqueued says ErrNotFound of an event that is not in the outbox.
 func unqueued(err error) error {
 	if errors.Is(err, outbox.ErrNotQueued) {
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
+		return notQueuedError{err}
 	}
 	return err
 }
+
+// notQueuedError is ErrNotFound, in the words of the outbox: it is an event that is not
+// there, and no record.
+type notQueuedError struct{ error }
+
+// Is reports whether it is ErrNotFound.
+func (notQueuedError) Is(target error) bool { return target == ErrNotFound }
+
+// Unwrap is what the outbox said.
+func (e notQueuedError) Unwrap() error { return e.error }
 
 // replaceQueued shows queued events in their new form.
 func (a *Agent) replaceQueued(ctx context.Context, list ...*events.Event) error {

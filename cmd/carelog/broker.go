@@ -22,6 +22,9 @@ type brokerCommand struct {
 
 // Run runs the broker until it is told to stop.
 func (c *brokerCommand) Run(env *environment) error {
+	if c.Port == 0 { // which a ServerConfig takes for the usual one, and others for any
+		return usage(fmt.Errorf("--port 0: want 1 to 65535, or %d for any free one", broker.AnyPort))
+	}
 	config := broker.ServerConfig{Data: c.Data, Host: c.Host, Port: c.Port, MonitorPort: c.Monitor, Logger: env.log}
 	if err := config.Validate(); err != nil {
 		return usage(err)

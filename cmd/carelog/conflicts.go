@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -97,7 +98,17 @@ func (c *conflictsShowCommand) Run(env *environment) error {
 	if len(k.Ancestor) > 0 && string(k.Ancestor) != "null" {
 		fmt.Fprintf(env.stdout, "\nshared ancestor\n  %s\n", k.Ancestor)
 	}
-	return nil
+	_, err = fmt.Fprintf(env.stdout, "\nto settle just these, and none that comes meanwhile:\n  carelog conflicts resolve %s/%s --heads %s --keep EVENT\n",
+		k.Type, k.ID, strings.Join(k.events(), ","))
+	return err
+}
+
+// events are the ids of its versions.
+func (k conflict) events() (ids []string) {
+	for _, h := range k.Heads {
+		ids = append(ids, h.Event)
+	}
+	return ids
 }
 
 func orNobody(author string) string {
@@ -133,7 +144,7 @@ type conflictsResolveCommand struct {
 	Record    string   `arg:"" help:"Type/id of the record."`
 	Keep      string   `help:"The version to keep." placeholder:"EVENT" xor:"choice" required:""`
 	Content   string   `help:"File with a merge to keep; - reads the standard input." placeholder:"FILE" xor:"choice" required:""`
-	Heads     []string `help:"The versions that were seen; by default those that stand now." placeholder:"EVENT"`
+	Heads     []string `help:"The versions that were seen, as conflicts show prints them: where others stand meanwhile, nothing is settled (exit code 4). Without it all that stand at this moment are settled, also one that you have not seen." placeholder:"EVENT"`
 }
 
 // Run sends the choice.
@@ -143,9 +154,7 @@ func (c *conflictsResolveCommand) Run(env *environment) error {
 		return err
 	}
 	if len(c.Heads) == 0 {
-		for _, h := range k.Heads {
-			c.Heads = append(c.Heads, h.Event)
-		}
+		c.Heads = k.events()
 	}
 	choice := map[string]any{"heads": c.Heads}
 	if c.Keep != "" {
