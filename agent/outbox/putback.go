@@ -20,7 +20,7 @@ import (
 func (o *Outbox) PutBack(ctx context.Context, next events.Chain, keys []events.WrappedKey, renew func(events.Event, events.Chain) *events.Event, list ...*events.Event) (renewed []*events.Event, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.next.Counter >= next.Counter {
+	if o.next.Counter > next.Counter { // else its last may be displaced
 		next = o.next
 	}
 	end := next
