@@ -59,6 +59,7 @@ type Agent struct {
 	landed   <-chan struct{}     // guarded by writing: closed when the last change is in the projection, or never will be
 	unshown  []projections.Entry // guarded by writing and landed: changes that are safe, and that the projection could not take in
 	live     *session            // guarded by writing: the session that takes writes; nil: they are queued
+	unsent   map[events.ID]bool  // since Open: changes that are only in the projection, and are damaged there
 	owesKeys atomic.Bool         // keys may be in the outbox that the server does not have
 	acked    uint64              // guarded by writing: where the live session has put our last change
 
@@ -209,7 +210,8 @@ func (a *Agent) loadKeys(ctx context.Context) error {
 }
 
 // replayOutbox shows what is queued, also where the projection was lost, or the
-// program was killed between the two.
+// program was killed between the two. Where it was the outbox that was lost, what the
+// projection has of it is queued again.
 func (a *Agent) replayOutbox(ctx context.Context) error {
 	discarded, err := a.outbox.Discarded(ctx)
 	if err != nil {
@@ -219,6 +221,9 @@ func (a *Agent) replayOutbox(ctx context.Context) error {
 		if err := a.store.Remove(ctx, id); err != nil && !errors.Is(err, projections.ErrNotQueued) {
 			return err
 		}
+	}
+	if err := a.restoreQueue(ctx); err != nil {
+		return fmt.Errorf("put back what the outbox lost: %w", err)
 	}
 	queued, err := a.allQueued(ctx)
 	if err != nil {

@@ -22,6 +22,9 @@ func (a *Agent) align(ctx context.Context) error {
 	if err := a.confirmArrived(ctx, inLog); err != nil {
 		return err
 	}
+	if err := a.findUnsent(ctx); err != nil {
+		return err
+	}
 	here := a.outbox.Next()
 	pending, err := a.outbox.Pending(ctx, 0, 1)
 	if err != nil {
@@ -41,7 +44,7 @@ func (a *Agent) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %d queued changes were numbered anew; nothing is lost. If two PCs use one enrolment, enrol one of them again.", len(renewed))
+	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %d queued changes were numbered anew and are sent. What was entered here after that copy was made and had not reached the server is not on this PC any more. If two PCs use one enrolment, enrol one of them again.", len(renewed))
 	return a.replaceQueued(ctx, renewed...)
 }
 

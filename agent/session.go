@@ -407,6 +407,10 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
 		return nil
 	}
+	if lost := len(a.unsent); lost > 0 {
+		a.setLight(light.Synchronising, reasonUnsent(lost), nil)
+		return nil
+	}
 	if keys := len(a.outbox.RefusedKeys()); keys > 0 {
 		a.setLight(light.Synchronising, reasonRefusedKeys(keys), nil)
 		return nil

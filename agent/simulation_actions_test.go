@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ var actions = []action{
 	{2, (*simulation).copyDisk},
 	{2, (*simulation).putDiskBack},
 	{2, (*simulation).loseRecords},
+	{2, (*simulation).loseQueue},
 
 	{3, func(s *simulation, _ *machine) string { s.server.Restart(); return "server restarted" }},
 	{2, (*simulation).rollBack},
@@ -321,6 +323,24 @@ func (s *simulation) loseRecords(m *machine) string {
 	s.destroy(func() { m.kill(); m.loseProjection() })
 	m.start()
 	return "record.db lost"
+}
+
+// loseQueue loses outbox.db alone, or puts an older one back; record.db has all that it had.
+func (s *simulation) loseQueue(m *machine) string {
+	if !s.strikes("disk") {
+		return ""
+	}
+	older := s.kept[m.Name]
+	s.destroy(func() {
+		m.kill()
+		if older == "" {
+			m.loseOutbox()
+		} else {
+			m.putBackOutbox(older)
+		}
+	})
+	m.start()
+	return "outbox.db lost; in its place: " + cmp.Or(older, "nothing")
 }
 
 func (s *simulation) rollBack(*machine) string {

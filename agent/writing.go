@@ -186,6 +186,9 @@ func staleError(state projections.State) error {
 // compose makes the event of a draft: sealed, chained and signed. A key that has to be
 // made for it goes to made. An event that could not be written is an error here.
 func (a *Agent) compose(d Draft, parents []events.ID, chain events.Chain, made *newKeys) (*events.Event, error) {
+	if slices.ContainsFunc(parents, func(id events.ID) bool { return a.unsent[id] }) {
+		return nil, errUnsent
+	}
 	id, err := a.clock.Next(parents...)
 	if err != nil {
 		return nil, err

@@ -106,19 +106,19 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, file := range []string{"../run.go", "../session.go", "../attachments.go"} {
+	for _, file := range []string{"../run.go", "../session.go", "../attachments.go", "../lostqueue.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^\s*reason\w+\s+= "([^"]+)"|reason :?= light\.\w+, "([^"]+)"|"(sending the contents? of [^"]+)"|Offline, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^\s*reason\w+\s+= "([^"]+)"|reason :?= light\.\w+, "([^"]+)"|"(sending the contents? of [^"]+|changes are only [^"]+)"|Offline, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			text := strings.ReplaceAll(m[1]+m[2]+m[3]+m[4], "%d", "#")
 			found++
 			if !strings.Contains(string(english), `"`+text+`"`) {
 				t.Errorf("the light can say %q in %s, for which the pages have no words", text, file)
 			}
 		}
-		for _, m := range regexp.MustCompile(`\.warn\("([^"]+)"|^const warn\w+ = "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.warn\("([^"]+)"|(?m)^(?:const |\t)warn\w+\s+= "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			if code := m[1] + m[2]; !strings.Contains(string(english), `"`+code+`"`) {
 				t.Errorf("%s warns of %q, for which the pages have no words", file, code)
 			}
