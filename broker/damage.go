@@ -15,11 +15,7 @@ const lookEvery = 1000
 // examine looks once, beside the work, at the files of what nobody can make again, and says
 // what is gone. nats-server trusts its files when it starts; when it comes to a damaged place
 // later, it cuts the file off there without a word.
-func (s *Server) examine(ctx context.Context, logger *slog.Logger) {
-	practices, err := s.operator.Practices()
-	if err != nil {
-		logger.Error("the practices of this broker cannot be read", slog.Any("error", err))
-	}
+func (s *Server) examine(ctx context.Context, practices []string, logger *slog.Logger) {
 	for _, practice := range practices {
 		for _, stream := range []string{streamRecords, streamAttachments} {
 			switch lost, err := s.lost(ctx, practice, stream); {

@@ -57,7 +57,7 @@ func TestADamagedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			left := uint64(len(b.Stored()))
-			if state.Last != left ||  left == 0 || left >= sent || again && state.Counted != sent {
+			if state.Last != left || left == 0 || left >= sent || again && state.Counted != sent {
 				t.Fatalf("%+v of a log that has %d messages of %d", state, left, sent)
 			}
 			m := logtest.Event(t, "pat-2", "Condition/back")
