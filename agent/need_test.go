@@ -276,7 +276,7 @@ func TestReadAheadAndKilledAgainAndAgain(t *testing.T) {
 		three.start()
 		four := w.desk("four") // from nothing, in order
 		w.settled()
-		if diff := cmp.Diff(w.comparable(four.Store()), w.comparable(three.Store())); diff != "" {
+		if diff := cmp.Diff(comparable(w.t, four.Store()), comparable(w.t, three.Store())); diff != "" {
 			t.Errorf("what was read ahead ended differently (-want +got):\n%s", diff)
 		}
 		if got := three.Now().Doubts[projections.DoubtRevoked]; got != 3 {

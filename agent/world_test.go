@@ -313,8 +313,13 @@ func (w *world) settled() {
 }
 
 // truth is the end of the log, worked out from its first message.
-func (w *world) truth() (end events.Position) {
-	for _, stored := range w.server.Stored() {
+func (w *world) truth() events.Position {
+	return endOf(w.server.Stored())
+}
+
+// endOf is the position at the end of a log.
+func endOf(log []events.Stored) (end events.Position) {
+	for _, stored := range log {
 		end = end.Next(stored.Sequence, stored.Fingerprint())
 	}
 	return end

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"strconv"
 	"strings"
@@ -72,7 +73,8 @@ const (
 	expectPrefix  = "Nats-Expected-"
 )
 
-// Publish sends m once.
+// Publish sends m once; or a second time, where the first was certainly refused by a server
+// that has lost the end of its log.
 func (l line) Publish(ctx context.Context, m events.Message, x writing.Expectation) (uint64, error) {
 	header := nats.Header(maps.Clone(m.Header))
 	if x.Dossier != nil {
@@ -81,7 +83,31 @@ func (l line) Publish(ctx context.Context, m events.Message, x writing.Expectati
 	if x.Log != nil {
 		header.Set(expectLog, strconv.FormatUint(*x.Log, 10))
 	}
+	sequence, err := l.publish(ctx, &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data})
+	counted, wrong := countedIn(err)
+	if x.Log == nil || !wrong || counted <= *x.Log {
+		return sequence, err
+	}
+	// It was not stored. Either others wrote, or the server lost the end of its log and counts
+	// on from where that was: then nobody can write at the end who does not count as it does.
+	last, failed := l.lastStanding(ctx)
+	if failed != nil || last != *x.Log {
+		return 0, err
+	}
+	l.logger.Error("the server's log ends before the place to which it has counted", slog.Uint64("end", last), slog.Uint64("counted", counted))
+	header.Set(expectLog, strconv.FormatUint(counted, 10))
 	return l.publish(ctx, &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data})
+}
+
+// countedIn is the last sequence that the server names where the expected one was wrong.
+func countedIn(err error) (counted uint64, wrong bool) {
+	var e *apiError
+	if !errors.As(err, &e) || e.Code != codeWrongLastSequence {
+		return 0, false
+	}
+	_, number, _ := strings.Cut(e.Description, ": ")
+	counted, err = strconv.ParseUint(number, 10, 64)
+	return counted, err == nil
 }
 
 // publish sends one message to a stream. Errors as writing.Line has them.

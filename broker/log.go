@@ -120,12 +120,34 @@ func (l *Log) State(ctx context.Context) (events.LogState, error) {
 	if err := l.request(ctx, "STREAM.INFO."+streamRecords, nil, &info); err != nil {
 		return events.LogState{}, fmt.Errorf("ask for the state of the log: %w", err)
 	}
-	return events.LogState{
+	state := events.LogState{
 		Identity: identityOf(&info.StreamInfo),
 		First:    info.State.FirstSeq,
 		Last:     info.State.LastSeq,
+		Counted:  info.State.LastSeq,
 		Now:      info.TimeStamp.UTC(),
-	}, nil
+	}
+	if lacks(info.State) == 0 {
+		return state, nil
+	}
+	var err error
+	if state.Last, err = l.lastStanding(ctx); err != nil {
+		return events.LogState{}, fmt.Errorf("ask for the end of the log: %w", err)
+	}
+	return state, nil
+}
+
+// lacks is how many of its messages a stream has lost from which nothing is ever removed:
+// they were counted and are not there.
+func lacks(has jetstream.StreamState) uint64 { return has.LastSeq - min(has.Msgs, has.LastSeq) }
+
+// lastStanding is the sequence of the last message that is there; 0: none is.
+func (l *Log) lastStanding(ctx context.Context) (uint64, error) {
+	last, err := l.get(ctx, streamRecords, getRequest{LastFor: events.Subjects(l.practice)})
+	if errors.Is(err, events.ErrNoMessage) {
+		return 0, nil
+	}
+	return last.Sequence, err
 }
 
 // identityOf is what Provision wrote, or the time of making for a stream that

@@ -66,6 +66,7 @@ type Server struct {
 	nats     *server.Server
 	lock     *localdisk.Lock
 	stop     chan struct{}
+	enough   context.CancelFunc // of examine
 	watching sync.WaitGroup
 	close    func() error
 }
@@ -106,7 +107,7 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Server{stop: make(chan struct{})}
+	s := &Server{stop: make(chan struct{}), enough: func() {}}
 	if s.lock, err = lockFolder(c.Data); err != nil {
 		return nil, err
 	}
@@ -129,7 +130,11 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	log := newServerLog(c.Logger)
 	accounts := newResolver(s.operator, c.Logger)
-	var err error
+	// An account that has nothing yet is left to whoever provisions it.
+	stored, err := filepath.Glob(filepath.Join(c.Data, "jetstream", "*", "streams", streamRecords))
+	if err != nil {
+		return err
+	}
 	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
 		return err
 	}
@@ -163,6 +168,15 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 		return err
 	}
 	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
+	if len(stored) > 0 {
+		practices, err := s.operator.Practices()
+		if err != nil {
+			return err
+		}
+		looking, enough := context.WithCancel(context.WithoutCancel(ctx))
+		s.enough = enough
+		s.watching.Go(func() { s.examine(looking, practices, c.Logger) })
+	}
 	c.Logger.Info("the broker runs", slog.String("url", s.URL()), slog.String("data", c.Data))
 	return nil
 }
@@ -239,6 +253,7 @@ func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shutdown() error {
 	close(s.stop)
+	s.enough()
 	s.watching.Wait()
 	if s.nats != nil {
 		s.nats.Shutdown()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -27,10 +28,18 @@ func (l *serverLog) log(level slog.Level, format string, v []any) {
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.log(slog.LevelDebug, format, v) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.log(slog.LevelWarn, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.log(slog.LevelError, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.log(slog.LevelDebug, format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.log(slog.LevelDebug, format, v) }
+
+// Warnf also says at once, of a file that is found damaged, what it means: nats-server cuts it off there.
+func (l *serverLog) Warnf(format string, v ...any) {
+	if !strings.Contains(format, "corrupt") {
+		l.log(slog.LevelWarn, format, v)
+		return
+	}
+	l.log(slog.LevelError, "a file of the broker is damaged, and what it had may be gone: have the disk looked at; the desks give back what they have: "+format, v)
+}
 
 // Fatalf keeps the first reason for Start to return.
 func (l *serverLog) Fatalf(format string, v ...any) {

@@ -9,7 +9,8 @@ import (
 // LogState is what the server says of the log.
 type LogState struct {
 	Identity    string // of the stream: another one means another log under the same name
-	First, Last uint64 // sequences; Last is 0 in an empty log
+	First, Last uint64 // sequences of messages that are there; Last is 0 in an empty log
+	Counted     uint64 // up to which the server has counted: more than Last where it lost the end
 	Now         time.Time
 }
 

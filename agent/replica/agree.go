@@ -43,6 +43,10 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
 	}
 	if !same {
+		// A server that finds only now that its file is damaged ends elsewhere than it said.
+		if state, err = log.State(ctx); err != nil {
+			return state, "", fmt.Errorf("ask the server for its log: %w", err)
+		}
 		return state, Loss(fmt.Sprintf("it has not the event at %d that was read here", position.Sequence)), nil
 	}
 	if loss, err = r.sameAhead(ctx, log, state); err != nil {
@@ -195,6 +199,9 @@ func (r *Replica) Heal(ctx context.Context, log Log, reach func(ctx context.Cont
 			state, err := log.State(ctx)
 			if err != nil {
 				return pushed, fmt.Errorf("give the server back what it lost: %w", err)
+			}
+			if n == 0 && state.Last <= position.Sequence {
+				return pushed, fmt.Errorf("give the server back what it lost: it ends its log at %d and takes nothing after that: restart the broker, and look for what its log says of a damaged file: %w", state.Last, err)
 			}
 			last = state.Last
 		case err != nil:

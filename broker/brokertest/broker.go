@@ -2,6 +2,7 @@ package brokertest
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type Broker struct {
 	url      string         // kept over restarts
 	signing  nkeys.KeyPair
 	account  string
+	logger   *slog.Logger
 	original string // folder of the streams as Mark found them
 }
 
@@ -83,6 +85,9 @@ func (b *Broker) Access() broker.Access {
 	}
 	return a
 }
+
+// LogTo lets the broker log there from its next start on.
+func (b *Broker) LogTo(logger *slog.Logger) { b.logger = logger }
 
 // Stop stops the broker; a stopped one stays so.
 func (b *Broker) Stop() {
@@ -161,7 +166,7 @@ func (b *Broker) streams() string { return filepath.Join(b.dir, "jetstream") }
 
 func (b *Broker) start(port int) {
 	b.t.Helper()
-	server, err := broker.Start(context.WithoutCancel(b.t.Context()), broker.ServerConfig{Data: b.dir, Port: port})
+	server, err := broker.Start(context.WithoutCancel(b.t.Context()), broker.ServerConfig{Data: b.dir, Port: port, Logger: b.logger})
 	if err != nil {
 		b.t.Fatal(err)
 	}

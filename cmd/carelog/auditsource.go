@@ -117,12 +117,8 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 		return err
 	}
 	err = awaitConnection(env.ctx, connection)
-	var state events.LogState
 	if err == nil {
-		state, err = log.State(env.ctx)
-	}
-	if err == nil {
-		s.last, err = lastStanding(env.ctx, log, state)
+		s.last, s.end, err = endsOf(env.ctx, log)
 	}
 	if err == nil {
 		err = addKeys(ring, log.Keys(env.ctx))
@@ -130,19 +126,23 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 	if err != nil {
 		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
 	}
-	s.read, s.end, s.close, s.pieces = log.Read, state.Last, log.Close, log.Pieces
+	s.read, s.close, s.pieces = log.Read, log.Close, log.Pieces
 	return nil
 }
 
-// lastStanding is the last message that is there: behind one that was removed a live log
-// waits for what comes, and a reader that wants it to its end would wait for ever.
-func lastStanding(ctx context.Context, log *broker.Log, state events.LogState) (uint64, error) {
-	for at := state.Last; at >= max(state.First, 1); at-- {
-		if _, err := log.Get(ctx, at); !errors.Is(err, events.ErrNoMessage) {
-			return at, err
-		}
+// endsOf is the last message that is there, behind which a reader would wait for ever, and the
+// place to which the broker has counted. A broker that finds only now that its file is
+// damaged ends elsewhere than it said.
+func endsOf(ctx context.Context, log *broker.Log) (last, counted uint64, err error) {
+	state, err := log.State(ctx)
+	if err != nil {
+		return 0, 0, err
 	}
-	return 0, nil
+	counted = state.Counted
+	if _, err = log.Get(ctx, state.Last); errors.Is(err, events.ErrNoMessage) {
+		state, err = log.State(ctx)
+	}
+	return state.Last, counted, err
 }
 
 func awaitConnection(ctx context.Context, connection <-chan error) error {

@@ -1,0 +1,120 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/audit"
+)
+
+// A failing disk spoils a part of the file in which the broker has the log. The broker cuts
+// the file off there when it comes to that place, and counts on from where the log had ended:
+// at once in secret, and from its next start on in what it says of its log.
+func TestTheBrokersDiskIsDamaged(t *testing.T) {
+	for name, part := range map[string][2]float64{"beginning": {0, .05}, "middle": {.3, .4}, "end": {.97, 1}} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, started again %t", name, again), func(t *testing.T) {
+				const notes = 60
+				p := newPractice(t)
+				one, two := p.desk("one"), p.desk("two")
+				one.AwaitGreen()
+				two.AwaitGreen()
+				var want []events.ID
+				for i := range notes {
+					for _, d := range []*agenttest.Desk{one, two} {
+						want = append(want, d.MustNote(fmt.Sprint(d.Name, i), fmt.Sprint("note ", i)).ID)
+					}
+				}
+				one.AwaitVersion(agenttest.Condition(fmt.Sprint("two", notes-1)), want[len(want)-1])
+				two.AwaitVersion(agenttest.Condition(fmt.Sprint("one", notes-1)), want[len(want)-2])
+				for _, d := range []*agenttest.Desk{one, two} {
+					p.lines[d.Name].Cut()
+					d.AwaitOffline()
+				}
+				p.broker.DamageLog(part[0], part[1])
+				if again {
+					if n := len(p.broker.Stored()); n >= len(want) {
+						t.Fatalf("the broker has lost nothing of %d messages", n)
+					}
+					p.broker.Restart()
+				}
+				want = append(want, one.MustNote("after", "written after the damage").ID)
+				p.lines["one"].Mend()
+				p.lines["two"].Mend()
+				p.healed(want, one, two)
+				p.broker.Restart()
+				p.healed(want, one, two, p.desk("three"))
+			})
+		}
+	}
+}
+
+// healed waits until all desks are green at the end of a log that has all that was written,
+// and checks that each event stands there once, that the desks are what the log makes of them
+// and the same, and that an audit finds nothing but the gap in the numbers.
+func (p *practice) healed(want []events.ID, desks ...*agenttest.Desk) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	var log []events.Stored
+	for _, d := range desks {
+		d.Await("green at the end of all that was written", func(s agent.Status) bool {
+			if s.Color != light.Online || s.Outbox > 0 {
+				return false
+			}
+			log = p.broker.Stored()
+			return len(log) >= len(want) && s.Position == endOf(log)
+		})
+	}
+	places := make(map[string]int)
+	for _, m := range log {
+		id, _ := m.Peek()
+		places[id]++
+	}
+	for _, id := range want {
+		if n := places[id.String()]; n != 1 {
+			p.t.Errorf("event %s stands in the log %d times, want once", id, n)
+		}
+	}
+	ring := p.ring()
+	graph, err := newModel(log, ring.Open)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, d := range desks {
+		if err := graph.compare(ctx, d.Store()); err != nil {
+			p.t.Errorf("desk %s: %v", d.Name, err)
+		}
+		if err := d.Store().Check(ctx); err != nil {
+			p.t.Errorf("desk %s: %v", d.Name, err)
+		}
+		if diff := cmp.Diff(comparable(p.t, desks[0].Store()), comparable(p.t, d.Store())); diff != "" {
+			p.t.Errorf("desk %s differs from %s (-want +got):\n%s", d.Name, desks[0].Name, diff)
+		}
+	}
+	clean(p.t, log, audit.Keys{Practice: p.sheet.Practice, Root: desks[0].Config.Enrolment.Root, Open: ring.Open}, audit.SequenceGap)
+}
+
+// ring opens every body of the practice, with the keys that the broker has.
+func (p *practice) ring() *events.Keyring {
+	p.t.Helper()
+	key, err := events.KeyFrom(p.sheet.Secret.PracticeKey())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ring := events.NewKeyring(key)
+	for k, err := range p.broker.Device("auditor").Connect().Keys(p.t.Context()) {
+		if err == nil {
+			err = ring.Add(k)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return ring
+}
