@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/carelog/carelog/events"
 )
@@ -44,8 +45,15 @@ func (a *Agent) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %d queued changes were numbered anew and are sent. What was entered here after that copy was made and had not reached the server is not on this PC any more. If two PCs use one enrolment, enrol one of them again.", len(renewed))
+	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %s numbered anew to be sent. What was entered here after that copy was made and had not reached the server is not on this PC any more. If two PCs use one enrolment, enrol one of them again.", changesWere(len(renewed)))
 	return a.replaceQueued(ctx, renewed...)
+}
+
+func changesWere(n int) string {
+	if n == 1 {
+		return "1 queued change was"
+	}
+	return fmt.Sprintf("%d queued changes were", n)
 }
 
 // confirmArrived takes out of the outbox what the log has, which goes on with inLog.

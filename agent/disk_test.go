@@ -3,6 +3,9 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/carelog/carelog/agent"
@@ -114,5 +117,19 @@ func TestWhatIsNotShownIsBuiltOn(t *testing.T) {
 				w.agreed()
 			})
 		})
+	}
+}
+
+// What a desk holds is for the user of the PC alone, also where an older carelog made the file.
+func TestOnlyTheOwnerReadsTheData(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such rights")
+	}
+	one := newPractice(t).desk("one")
+	for _, name := range []string{agent.ProjectionFile, agent.OutboxFile} {
+		info, err := os.Stat(filepath.Join(one.Config.Data, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is %v, %v; want that only its owner reads it", name, info, err)
+		}
 	}
 }

@@ -37,3 +37,27 @@ func TestDesksHearOfEachOther(t *testing.T) {
 		t.Errorf("got %+v, want the first synchronisation, ended", past)
 	}
 }
+
+// What was queued counts when it was sent, also where it went in one batch.
+func TestWhatWasSentIsRemembered(t *testing.T) {
+	one := newPractice(t).desk("one")
+	one.AwaitGreen()
+	if err := one.WorkOffline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	one.MustNote("c1", "asthma")
+	one.MustNote("c2", "gout")
+	if err := one.WorkOnline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	one.AwaitGreen()
+	for _, e := range one.Past() {
+		if e.Kind == light.Push {
+			if e.Done != 2 || e.Ended.IsZero() {
+				t.Errorf("got %+v, want 2 events sent, ended", e)
+			}
+			return
+		}
+	}
+	t.Errorf("got %+v, want that something was sent", one.Past())
+}

@@ -50,17 +50,22 @@ func (a *Agent) push(ctx context.Context, log Log) (err error) {
 		return err
 	}
 	for {
-		if next.err != nil || len(next.entries) == 0 {
+		if next.err != nil {
 			return next.err
+		}
+		if len(next.entries) > 0 || p.done > 0 { // the last batch counts too
+			total := p.done + uint64(a.outbox.Len())
+			a.setLight(light.Synchronising, reasonSending, &light.Activity{
+				Kind: light.Push, Done: p.done, Total: total, ETASeconds: remaining(a.config.Now().Sub(p.began), p.done, total),
+			})
+		}
+		if len(next.entries) == 0 {
+			return nil
 		}
 		// After the reading: the key of an event that was read is then told of.
 		if err := a.pushKeys(ctx, log); err != nil {
 			return err
 		}
-		total := p.done + uint64(a.outbox.Len())
-		a.setLight(light.Synchronising, reasonSending, &light.Activity{
-			Kind: light.Push, Done: p.done, Total: total, ETASeconds: remaining(a.config.Now().Sub(p.began), p.done, total),
-		})
 		if next, err = p.step(ctx, next); err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func dial(c Config) (*link, error) {
 func (l *link) beforeRetry(attempts int) time.Duration {
 	if conn := l.conn.Load(); conn != nil {
 		if err := conn.LastError(); notLetIn(err) {
-			l.down(fmt.Errorf("the broker does not let this device in: %w", err))
+			l.down(fmt.Errorf("the broker does not let this device in (it was revoked, or this is not the broker of its practice, or that broker does not know the practice: ask whoever looks after it): %w", err))
 		}
 	}
 	return reconnectDelay(attempts)

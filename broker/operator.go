@@ -147,7 +147,7 @@ type PracticeExistsError struct{ Practice string }
 
 // Error says what to do.
 func (e *PracticeExistsError) Error() string {
-	return fmt.Sprintf("practice %s has an account on this broker already, with another signing key: choose another id, or use that key", e.Practice)
+	return fmt.Sprintf("practice %s was added to this broker before, with the recovery sheet that was made then: enrol devices with that sheet, make streams that are missing with carelog practice provision, and choose another id for another practice", e.Practice)
 }
 
 // AddPractice makes the account of a practice, or returns the one that is there.

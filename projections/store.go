@@ -15,6 +15,7 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Options of a store.
@@ -80,6 +81,9 @@ func newStore(path string, o Options) *Store {
 
 func (s *Store) open(ctx context.Context) error {
 	if err := checkHeader(s.path); err != nil {
+		return err
+	}
+	if err := localdisk.Private(s.path); err != nil {
 		return err
 	}
 	s.waiting.Store(unknownWaiting)

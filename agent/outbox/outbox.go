@@ -12,6 +12,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // Outbox is open until Close. Safe for use by several goroutines; writes follow one
@@ -92,6 +93,9 @@ func Open(ctx context.Context, path, practice, device string) (*Outbox, error) {
 }
 
 func (o *Outbox) open(ctx context.Context, practice, device string) (err error) {
+	if err := localdisk.Private(o.path); err != nil {
+		return err
+	}
 	if o.durable, err = connect(o.path, full); err != nil {
 		return err
 	}

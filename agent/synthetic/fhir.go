@@ -48,6 +48,10 @@ func coded(system, code string) *concept {
 	return &concept{Coding: []coding{{System: system, Code: code}}}
 }
 
+func loinc(code, display string) *concept {
+	return &concept{Coding: []coding{{System: nsLOINC, Code: code, Display: display}}}
+}
+
 type reference struct {
 	Reference string `json:"reference"`
 }

@@ -159,10 +159,10 @@ func (p *person) measure(v visit, at, doctor head, start time.Time) {
 		systolic := p.between(104, 178)
 		pressure := o
 		pressure.head = p.new("Observation")
-		pressure.Code = *coded(nsLOINC, "85354-9")
+		pressure.Code = *loinc("85354-9", "Blood pressure panel with all children optional")
 		pressure.Component = []component{
-			{Code: *coded(nsLOINC, "8480-6"), Value: millimetres(systolic)},
-			{Code: *coded(nsLOINC, "8462-4"), Value: millimetres(systolic*6/10 - p.below(12))},
+			{Code: *loinc("8480-6", "Systolic blood pressure"), Value: millimetres(systolic)},
+			{Code: *loinc("8462-4", "Diastolic blood pressure"), Value: millimetres(systolic*6/10 - p.below(12))},
 		}
 		p.w.write(pressure.head, pressure)
 	}
@@ -172,7 +172,7 @@ func (p *person) measure(v visit, at, doctor head, start time.Time) {
 		}
 		one := o
 		one.head = p.new("Observation")
-		one.Code = concept{Coding: []coding{{System: nsLOINC, Code: t.loinc, Display: t.display}}}
+		one.Code = *loinc(t.loinc, t.display)
 		one.Value = &quantity{Value: json.Number(decimal(p.between(t.low, t.high), t.places)), Unit: t.unit, System: nsUCUM, Code: t.ucum}
 		if t.laboratory {
 			one.Category = []*concept{coded(terminology+"observation-category", "laboratory")}

@@ -69,6 +69,41 @@ func TestDossierInTime(t *testing.T) {
 	b.shoot("dossier-print")
 }
 
+// What is measured has words in the language in use, by its code: those of a code are English.
+func TestMeasuresInWords(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	observe := func(id, rest string) {
+		d.arrives("Observation/"+id, "p7", "dr-1", `{"resourceType":"Observation","id":"`+id+`","status":"final","subject":{"reference":"Patient/p7"},"effectiveDateTime":"2026-11-04",`+rest+`}`)
+	}
+	loinc := func(code, display string) string {
+		return `"code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"` + display + `}]}`
+	}
+	part := func(code, value string) string {
+		return `{` + loinc(code, "") + `,"valueQuantity":{"value":` + value + `,"unit":"mmHg"}}`
+	}
+	observe("bp", loinc("85354-9", "")+`,"component":[`+part("8462-4", "101")+`,`+part("8480-6", "174")+`]`)
+	observe("half", loinc("85354-9", "")+`,"component":[`+part("8480-6", "173")+`]`)
+	observe("ldl", loinc("13457-7", `,"display":"LDL cholesterol"`)+`,"valueQuantity":{"comparator":"<","value":40.0,"unit":"mg/dL"}`)
+	observe("own", `"code":{"text":"Pulse, left","coding":[{"system":"http://loinc.org","code":"8867-4"}]},"valueQuantity":{"value":70,"unit":"/min"}`)
+	observe("other", `"code":{"coding":[{"system":"urn:x","code":"8867-4","display":"Not a pulse"}]},"valueQuantity":{"value":7,"unit":"x"}`)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	for _, c := range []struct{ language, pressure, systolic, ldl string }{
+		{"EN", "Blood pressure", "Systolic", "LDL cholesterol"}, {"NL", "Bloeddruk", "Systolisch", "LDL-cholesterol"},
+		{"FR", "Tension artérielle", "Systolique", "Cholestérol LDL"}, {"DE", "Blutdruck", "Systolisch", "LDL-Cholesterin"},
+	} {
+		b.click(".languages button", c.language)
+		b.see("[data-record='Observation/bp']", c.pressure)
+		b.see("[data-record='Observation/bp']", "174/101 mmHg")
+		b.see("[data-record='Observation/half']", c.systolic+" 173 mmHg")
+		b.see("[data-record='Observation/ldl']", c.ldl)
+		b.see("[data-record='Observation/ldl']", "<40.0 mg/dL")
+		b.see("[data-record='Observation/own']", "Pulse, left")
+		b.see("[data-record='Observation/other']", "Not a pulse")
+	}
+}
+
 func TestHistoryOfARecord(t *testing.T) {
 	d := newDesk(t)
 	morning(d)

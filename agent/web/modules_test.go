@@ -48,7 +48,8 @@ const moduleTests = `(async () => {
 	want('a long text', wordsMarked('x' + story, story).length, 1);
 	want('what was put in', wordsMarked('a b b c', 'a b c'), ['b ']);
 
-	const { readDate, typedDate } = await import('/assets/js/typeddate.js');
+	const { looksLikeDay, readDate, typedDate } = await import('/assets/js/typeddate.js');
+	for (const [typed, whole] of [['31/02/2020', true], ['2020-02-31', true], ['31 februari 2020', true], ['02/2020', false], ['soon', false], ['31/02/20', false], ['12/13/2019', false]]) want('a whole day ' + typed, looksLikeDay(typed), whole);
 	for (const [typed, date] of [['12/3/1957', '1957-03-12'], ['12.03.1957', '1957-03-12'], ['1957-3-12', '1957-03-12'], ['3/1957', '1957-03'], ['1957', '1957'], ['12 maart 1957', '1957-03-12'], ['29/2/2024', '2024-02-29'],
 		['29/2/2023', null], ['31-02-2024', null], ['12/3/57', null], ['0/1/2024', null], ['1/13/2024', null], ['0000', null], ['soon', null], ['12/3/1957 x', null], ['12/3/1957 25:00', null], ['1957 10:00', null], ['1/1/2040', '2040-01-01']]) want('typed ' + typed, readDate(typed), date);
 	for (const [date, typed] of [['1957-03-12', '12/03/1957'], ['1957-03', '03/1957'], ['1957', '1957'], ['31-02-2024', '31-02-2024'], ['', '']]) want('shown ' + date, typedDate(date), typed);

@@ -54,10 +54,11 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if err := checkBrokers("broker", c.Broker); err != nil {
 		return err
 	}
-	e, err := takeEnrolment(c.Data, c.Enrolment)
+	given, first, err := takeEnrolment(c.Data, c.Enrolment)
 	if err != nil {
 		return err
 	}
+	e := given
 	if len(c.Broker) > 0 {
 		e.URLs = c.Broker
 	}
@@ -85,6 +86,12 @@ func (c *agentCommand) Run(env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	if first {
+		// Not before the folder was found to be of this device: a wrong file would shut out the right one.
+		if err := given.Save(filepath.Join(c.Data, enrolmentFile)); err != nil {
+			return err
+		}
+	}
 	return c.serve(env, a, e, listener)
 }
 
@@ -212,31 +219,29 @@ func runTogether(ctx context.Context, parts ...func(context.Context) error) erro
 	return errors.Join(errs...)
 }
 
-// takeEnrolment reads the desk's enrolment, after putting it into the folder at the
-// first start.
-func takeEnrolment(data, file string) (enrolment.Enrolment, error) {
+// takeEnrolment reads the desk's enrolment: the one in its folder, or at the first start the
+// one that is given, which the folder does not have yet.
+func takeEnrolment(data, file string) (e enrolment.Enrolment, first bool, err error) {
 	kept := filepath.Join(data, enrolmentFile)
 	if file == "" {
-		return enrolment.Load(kept)
+		e, err = enrolment.Load(kept)
+		return e, false, err
 	}
 	given, err := enrolment.Load(file)
 	if err != nil {
-		return enrolment.Enrolment{}, err
+		return enrolment.Enrolment{}, false, err
 	}
 	have, err := enrolment.Load(kept)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(data, 0o700); err != nil {
-			return enrolment.Enrolment{}, fmt.Errorf("make the data folder: %w", err)
-		}
-		return given, given.Save(kept)
+		return given, true, nil
 	case err != nil:
-		return enrolment.Enrolment{}, err
+		return enrolment.Enrolment{}, false, err
 	case have.Practice != given.Practice || have.Device != given.Device:
-		return enrolment.Enrolment{}, codedError{exitForeign, fmt.Errorf("%s belongs to device %s of practice %s, and the enrolment is for device %s of practice %s: use another folder",
+		return enrolment.Enrolment{}, false, codedError{exitForeign, fmt.Errorf("%s belongs to device %s of practice %s, and the enrolment is for device %s of practice %s: use another folder",
 			data, have.Device, have.Practice, given.Device, given.Practice)}
 	}
-	return have, nil
+	return have, false, nil
 }
 
 // listenLoopback listens, on loopback only.

@@ -108,13 +108,13 @@ func (c *exportCommand) say(env *environment, result exported) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(env.stdout, "%d records written as they were at %s\n", result.Records, result.At)
+		fmt.Fprintf(env.stdout, "%s written as at %s\n", records(result.Records), result.At)
 		if conflicts > 0 {
 			fmt.Fprintf(env.stdout, "%d of them were in conflict: %s\n", conflicts, c.where("conflicts.ndjson has all their versions", "a Bundle of each has all its versions"))
 		}
 	}
 	if closed > 0 {
-		return fmt.Errorf("%d records cannot be opened at this desk: %s", closed, c.where("errors.ndjson names them", "an export into a folder names them"))
+		return fmt.Errorf("%s cannot be opened at this desk: %s", records(closed), c.where("errors.ndjson names them", "an export into a folder names them"))
 	}
 	return nil
 }

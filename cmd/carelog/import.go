@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/carelog/carelog/agent/intake"
@@ -40,7 +41,7 @@ func (c *importCommand) Run(env *environment) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(env.stdout, "%d records written, %d were there already, %d refused\n", in.total.Written, in.total.Unchanged, len(in.total.Refused))
+		fmt.Fprintf(env.stdout, "%s written, %d were there already, %d refused\n", records(in.total.Written), in.total.Unchanged, len(in.total.Refused))
 		for _, w := range in.total.Warnings {
 			fmt.Fprintf(env.stderr, "carelog: warning: %s: %s\n", w.Source, w.Text)
 		}
@@ -49,7 +50,7 @@ func (c *importCommand) Run(env *environment) error {
 		}
 	}
 	if len(in.total.Refused) > 0 {
-		return fmt.Errorf("%d records were not taken in", len(in.total.Refused))
+		return fmt.Errorf("%s not taken in", records(len(in.total.Refused)))
 	}
 	return nil
 }
@@ -132,4 +133,12 @@ func (in *importer) flush(ctx context.Context) error {
 	in.total.Refused = append(in.total.Refused, result.Refused...)
 	in.total.Warnings = append(in.total.Warnings, result.Warnings...)
 	return nil
+}
+
+// records counts them in words.
+func records(n int) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return strconv.Itoa(n) + " records"
 }

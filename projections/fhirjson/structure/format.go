@@ -27,21 +27,32 @@ var formats = map[string]*format{
 	"id":           {fhirjson.Text, isID, "1 to 64 of A-Z, a-z, 0-9, - and ."},
 	"instant":      {fhirjson.Text, isInstant, "a moment that exists, as YYYY-MM-DDThh:mm:ss.sss+zz:zz; it needs seconds and a zone"},
 	"integer":      {fhirjson.Number, isInteger, "a whole number from -2147483648 to 2147483647, without quotes, point and exponent"},
-	"markdown":     {fhirjson.Text, notEmpty, "a text; leave the element out where there is none"},
+	"markdown":     {fhirjson.Text, isText, wantText},
 	"oid":          {fhirjson.Text, isOID, "urn:oid: and an OID, such as urn:oid:1.2.3"},
 	"positiveInt":  {fhirjson.Number, isPositive, "a whole number from 1 to 2147483647, without quotes, point and exponent"},
-	"string":       {fhirjson.Text, notEmpty, "a text; leave the element out where there is none"},
+	"string":       {fhirjson.Text, isText, wantText},
 	"time":         {fhirjson.Text, isTime, "a time as hh:mm:ss, without a zone"},
 	"unsignedInt":  {fhirjson.Number, isUnsigned, "a whole number from 0 to 2147483647, without quotes, point and exponent"},
 	"uri":          {fhirjson.Text, isURI, "a URI without white space"},
 	"url":          {fhirjson.Text, isURI, "a URL without white space"},
 	"uuid":         {fhirjson.Text, isUUID, "urn:uuid: and a UUID in small letters"},
-	"xhtml":        {fhirjson.Text, notEmpty, "the XHTML of a div, as a string"},
+	"xhtml":        {fhirjson.Text, isText, "the XHTML of a div, as a string"},
 }
 
 func anything([]byte) bool { return true } // JSON's numbers are those of decimal
 
-func notEmpty(v []byte) bool { return len(v) > 0 }
+const wantText = "a text without control characters other than tab and line ends; leave the element out where there is none"
+
+// isText is what datatypes.html#string says beside its expression: no character below 32 but
+// tab, carriage return and line feed.
+func isText(v []byte) bool {
+	for _, b := range v {
+		if b < ' ' && b != '\t' && b != '\r' && b != '\n' {
+			return false
+		}
+	}
+	return len(v) > 0
+}
 
 func isBoolean(v []byte) bool { return len(v) > 0 && v[0] != 'n' } // of true, false and null
 

@@ -34,8 +34,8 @@ func TestFormats(t *testing.T) {
 		{"Uuid", `"urn:uuid:c757873d-ec9a-4326-a141-556f43239520"`,
 			`"c757873d-ec9a-4326-a141-556f43239520" "urn:uuid:C757873D-EC9A-4326-A141-556F43239520" "urn:uuid:c757873d-ec9a-4326-a141-556f4323952" "urn:uuid:c757873dxec9a-4326-a141-556f43239520" "urn:oid_:c757873d-ec9a-4326-a141-556f43239520" ""`},
 		{"Base64Binary", `"QUJD" "QUI=" "QQ==" "QUJD\nQUJD" "\u0020QUJD\u0020" "+/+/"`, `"" "QUJ" "QUJDQ" "QU=D" "Q===" "====" "QU\nJD" "QU-_" 1`},
-		{"String", `"x" "\u0020" "\n" "\u0001"`, `"" 1 true {} []`},
-		{"Markdown", `"*x*"`, `"" 1`},
+		{"String", `"x" "\u0020" "\n" "a\r\n\u0009b" "\u007f"`, `"" 1 true {} [] "\u0001" "a\u0000b" "a\u001fb" "\b"`},
+		{"Markdown", `"*x*"`, `"" 1 "a\u0000b"`},
 	} {
 		try := func(value string) bool {
 			return issues(t, of("Basic", `"code":{"text":"x"},"extension":[{"url":"u","value`+c.typ+`":`+value+`}]`)) == nil

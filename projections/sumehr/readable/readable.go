@@ -61,7 +61,7 @@ func Of(message *kmehr.Element, language string) Page {
 			s.Nothing = true
 			continue
 		}
-		s.Lines = append(s.Lines, line(item))
+		s.Lines = append(s.Lines, line(item, language))
 	}
 	slices.SortStableFunc(p.Sections, func(a, b Section) int { return place(a.Kind) - place(b.Kind) })
 	return p
@@ -113,14 +113,17 @@ func moment(e *kmehr.Element) string {
 
 // line reads an item: the label from words, people and products, in that order; the rest
 // that says something as details.
-func line(item *kmehr.Element) Line {
-	l := Line{Begin: moment(item.At("beginmoment")), End: moment(item.At("endmoment")), State: item.At("lifecycle", "cd").Value()}
+func line(item *kmehr.Element, language string) Line {
+	l := Line{Begin: moment(item.At("beginmoment")), End: moment(item.At("endmoment")), State: said(item.At("lifecycle", "cd"), language)}
 	l.Record, _, _ = strings.Cut(item.Local(check.LocalSystem), "#")
-	var words, products []string
+	var words, products, meant []string // meant by codes
 	for _, content := range item.All("content") {
 		words = append(words, texts(content.All("text"))...)
 		for _, cd := range content.All("cd") {
 			l.Codes = append(l.Codes, coded(cd))
+			if word, ok := inWords(cd, language); ok {
+				meant = append(meant, word)
+			}
 		}
 		for _, kind := range []string{"medicinalproduct", "substanceproduct"} {
 			p := content.At(kind)
@@ -132,7 +135,7 @@ func line(item *kmehr.Element) Line {
 		for _, kind := range []string{"hcparty", "person"} {
 			if who := content.At(kind); who != nil {
 				words = append(words, person(who).Name)
-				l.Details = append(l.Details, reach(who)...)
+				l.Details = append(l.Details, reach(who, language)...)
 			}
 		}
 	}
@@ -147,17 +150,20 @@ func line(item *kmehr.Element) Line {
 		l.Details = append(l.Details, all...)
 	}
 	if l.Label == "" {
+		l.Label = strings.Join(meant, ", ")
+	}
+	if l.Label == "" {
 		l.Label = strings.Join(l.Codes, ", ")
 	}
 	for _, name := range []string{"text", "certainty", "temporality", "frequency", "dayperiod", "posology", "batch", "instructionforpatient", "duration"} {
 		for _, e := range item.All(name) {
-			if said := strings.Join(leaves(e), " "); said != "" {
+			if said := strings.Join(leaves(e, language), " "); said != "" {
 				l.Details = append(l.Details, said)
 			}
 		}
 	}
 	if scheme := item.At("regimen"); scheme != nil {
-		l.Details = append(l.Details, steps(scheme)...)
+		l.Details = append(l.Details, steps(scheme, language)...)
 	}
 	return l
 }
@@ -177,11 +183,12 @@ func coded(cd *kmehr.Element) string {
 }
 
 // reach is how somebody is found: number, profession, address, telephone.
-func reach(who *kmehr.Element) (details []string) {
-	for _, said := range []string{who.ID("ID-HCPARTY"), who.Code("CD-HCPARTY")} {
-		if said != "" {
-			details = append(details, said)
-		}
+func reach(who *kmehr.Element, language string) (details []string) {
+	if number := who.ID("ID-HCPARTY"); number != "" {
+		details = append(details, number)
+	}
+	for _, cd := range who.Codes("CD-HCPARTY") {
+		details = append(details, said(cd, language))
 	}
 	for _, a := range who.All("address") {
 		parts := []string{
@@ -199,21 +206,21 @@ func reach(who *kmehr.Element) (details []string) {
 }
 
 // leaves are all words beneath an element.
-func leaves(e *kmehr.Element) (words []string) {
-	if v := e.Value(); v != "" {
+func leaves(e *kmehr.Element, language string) (words []string) {
+	if v := said(e, language); v != "" {
 		words = append(words, v)
 	}
 	for _, c := range e.Children {
-		words = append(words, leaves(c)...)
+		words = append(words, leaves(c, language)...)
 	}
 	return words
 }
 
 // steps are those of a scheme, each up to its quantity.
-func steps(scheme *kmehr.Element) (all []string) {
+func steps(scheme *kmehr.Element, language string) (all []string) {
 	var step []string
 	for _, part := range scheme.Children {
-		step = append(step, leaves(part)...)
+		step = append(step, leaves(part, language)...)
 		if part.Name == "quantity" {
 			all, step = append(all, strings.Join(step, " ")), nil
 		}

@@ -14,6 +14,7 @@ const message = `<kmehrmessage xmlns="http://www.ehealth.fgov.be/standards/kmehr
 <item><cd S="CD-ITEM" SV="1">vaccine</cd><content><cd S="CD-VACCINEINDICATION" SV="1">tetanus</cd></content><beginmoment><date>2021-09-14</date></beginmoment><lifecycle><cd S="CD-LIFECYCLE" SV="1">administrated</cd></lifecycle><batch>L1</batch></item>
 <heading><item><id S="LOCAL" SL="carelog" SV="1">Condition/c1#2</id><cd S="CD-ITEM" SV="1">problem</cd><content><cd S="ICPC" SV="2">R96</cd></content><content><text L="nl">Astma&#x9b;31m</text></content><beginmoment><yearmonth>2001-02</yearmonth></beginmoment><endmoment><year>2010</year></endmoment><lifecycle><cd S="CD-LIFECYCLE" SV="1">inactive</cd></lifecycle><certainty><cd S="CD-CERTAINTY" SV="1">proven</cd></certainty></item></heading>
 <item><cd S="CD-ITEM" SV="1" nullFlavor="NA">treatment</cd></item>
+<item><cd S="CD-ITEM" SV="1">gmdmanager</cd><content><hcparty><id S="ID-HCPARTY" SV="1">10000007004</id><cd S="CD-HCPARTY" SV="1">persphysician</cd><familyname>V</familyname></hcparty></content></item>
 <item><cd S="CD-ITEM" SV="1">evolution</cd><content><text L="nl">iets</text></content></item>
 <item><cd S="CD-ITEM" SV="1">medication</cd><content><medicinalproduct><intendedcd S="CD-DRUG-CNK" SV="1">1467000</intendedcd><intendedname>Coversyl</intendedname></medicinalproduct></content><regimen><daynumber>1</daynumber><daytime><time>08:00:00</time></daytime><quantity><decimal>1</decimal></quantity><daytime><time>20:00:00</time></daytime><quantity><decimal>2</decimal></quantity></regimen></item>
 <item><cd S="CD-ITEM" SV="1">contactperson</cd><cd S="CD-CONTACT-PERSON" SV="1">spouse</cd><content><person><firstname>E</firstname><familyname>P</familyname><address><zip>9000</zip><city>Gent</city><street>Kerkstraat</street><housenumber>1</housenumber></address><telecom><cd S="CD-TELECOM" SV="1">phone</cd><telecomnumber>1</telecomnumber></telecom></person></content></item>
@@ -33,7 +34,7 @@ func TestText(t *testing.T) {
 Sumehr van 2026-01-05 09:30:00, door T V 10000007004
 
 Problemen
-  Astma31m (2001-02 – 2010) inactive [ICPC R96]: proven
+  Astma31m (2001-02 – 2010) niet actief [ICPC R96]: bevestigd
 
 Behandelingen
   niets gekend
@@ -42,7 +43,10 @@ Medicatie
   Coversyl [DRUG-CNK 1467000]: 1 08:00:00 1; 20:00:00 2
 
 Vaccins
-  VACCINEINDICATION tetanus (2021-09-14) administrated: L1
+  tetanus (2021-09-14) toegediend [VACCINEINDICATION tetanus]: L1
+
+Houder van het globaal medisch dossier
+  V: 10000007004; arts
 
 Contactpersonen
   E P: Kerkstraat 1, 9000 Gent; phone 1; spouse

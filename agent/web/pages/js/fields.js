@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { validSSIN } from './resource.js';
-import { readDate, typedDate } from './typeddate.js';
+import { looksLikeDay, readDate, typedDate } from './typeddate.js';
 import { words } from './words.js';
 
 // As JSON and FHIR write a decimal, but for the comma that a hand may type.
@@ -45,7 +45,7 @@ export function field(definition, resource, id, changed) {
       const text = input.value.trim();
       if (definition.required && !text) say(words.form.required);
       else if (definition.input === 'decimal' && text && !decimalForm.test(text)) say(words.form.decimal);
-      else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(words.form.date);
+      else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(looksLikeDay(text) ? words.form.noDay : words.form.date);
       else {
         say('');
         if (definition.input === 'ssin' && text && !validSSIN(text.replace(/\D/g, ''))) message.textContent = words.form.number;

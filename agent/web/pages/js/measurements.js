@@ -2,7 +2,7 @@
 
 import { h, s } from './dom.js';
 import { inParts } from './registrations.js';
-import { concept, describe } from './resource.js';
+import { describe, measure } from './resource.js';
 import { date, number, words } from './words.js';
 
 const width = 300;
@@ -14,7 +14,7 @@ const firstOnes = 3;
 export function measurements(entries, row, opened) {
   const groups = new Map();
   for (const entry of entries) {
-    const name = concept(entry.content?.code) || words.dossier.unread;
+    const name = measure(entry.content?.code) || words.dossier.unread;
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(entry);
   }

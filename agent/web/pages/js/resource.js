@@ -16,6 +16,13 @@ export function concept(value) {
   return value.text || coding?.display || coding?.code || '';
 }
 
+const LOINC = 'http://loinc.org';
+
+/** measure is the name of what is measured: its own words, else ours for the codes that are used every day, since those of a code are English. */
+export function measure(value) {
+  return value?.text || value?.coding?.filter((c) => c.system === LOINC).map((c) => words.measures[c.code]).find(Boolean) || concept(value);
+}
+
 /** code is the code of the first coding of a CodeableConcept. */
 export function code(value) {
   return value?.coding?.[0]?.code ?? '';
@@ -128,7 +135,7 @@ const describers = {
   MedicationStatement: medication,
   MedicationRequest: medication,
   Immunization: (r) => ({ title: concept(r.vaccineCode), detail: remarks(r), state: '', when: r.occurrenceDateTime, past: false }),
-  Observation: (r) => ({ title: concept(r.code), detail: measured(r), state: '', when: started(r, 'effective'), past: false }),
+  Observation: (r) => ({ title: measure(r.code), detail: measured(r), state: '', when: started(r, 'effective'), past: false }),
 };
 
 function medication(r) {
@@ -157,9 +164,21 @@ function remarks(r) {
 }
 
 function measured(r) {
-  if (r.valueQuantity) return `${r.valueQuantity.value} ${r.valueQuantity.unit ?? ''}`.trim();
-  const parts = (r.component ?? []).map((c) => `${concept(c.code)} ${c.valueQuantity?.value ?? ''} ${c.valueQuantity?.unit ?? ''}`.trim());
-  return r.valueString ?? (concept(r.valueCodeableConcept) || parts.join(', '));
+  if (r.valueQuantity) return quantity(r.valueQuantity);
+  const parts = bloodPressure(r.component ?? []) ?? (r.component ?? []).map((c) => `${measure(c.code)} ${quantity(c.valueQuantity ?? {})}`.trim()).join(', ');
+  return r.valueString ?? (concept(r.valueCodeableConcept) || parts);
+}
+
+function quantity({ comparator = '', value: amount = '', unit = '' }) {
+  return `${comparator}${amount} ${unit}`.trim();
+}
+
+// bloodPressure writes 138/84 mmHg where there is that and nothing else; undefined where there is not.
+function bloodPressure(components) {
+  const [systolic, diastolic] = ['8480-6', '8462-4'].map((wanted) =>
+    components.find((c) => c.code?.coding?.some((k) => k.system === LOINC && k.code === wanted))?.valueQuantity);
+  const plain = components.length === 2 && [systolic, diastolic].every((q) => q?.value !== undefined && !q.comparator) && systolic.unit === diastolic.unit;
+  return plain ? quantity({ value: `${systolic.value}/${diastolic.value}`, unit: systolic.unit }) : undefined;
 }
 
 /** value says any value of a resource in words, as short as it can. */

@@ -30,6 +30,11 @@ export function readDate(text) {
   return date.length === 10 && +hour < 24 && +minute < 60 ? withTime(date, +hour, +minute) : null;
 }
 
+/** looksLikeDay tells whether somebody wrote a day of a month, be there one or not. */
+export function looksLikeDay(text) {
+  return /^(\d{4}[-/.](0?[1-9]|1[0-2])[-/.]\d{1,2}|\d{1,2}[-/.](0?[1-9]|1[0-2])[-/.]\d{4})$/.test(withMonths(text.trim()));
+}
+
 // real is a date that there is; a time before 1 or after 9999 is none.
 function real(year, month, day) {
   if (month === undefined) return +year > 0 ? year : null;
