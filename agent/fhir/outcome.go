@@ -209,11 +209,24 @@ func issuesOf(severity string, found []structure.Issue) []issue {
 	return issues
 }
 
+// outcome writes an OperationOutcome. What an error names came from outside, and may have what
+// no text of FHIR may.
 func outcome(issues ...issue) []byte {
+	for i := range issues {
+		issues[i].Diagnostics = strings.Map(printable, issues[i].Diagnostics)
+	}
 	return encode(struct {
 		ResourceType string  `json:"resourceType"`
 		Issue        []issue `json:"issue"`
 	}{"OperationOutcome", issues})
+}
+
+// printable puts a mark where a control character stands that a string of R4 has not.
+func printable(r rune) rune {
+	if r < ' ' && r != '\t' && r != '\r' && r != '\n' {
+		return '\uFFFD'
+	}
+	return r
 }
 
 // encode writes what we made ourselves as JSON. It is not for resources of others:
