@@ -16,7 +16,8 @@ import (
 func TestQueued(t *testing.T) {
 	ctx := context.Background()
 	s := open(t)
-	one, two := eventstest.New(t, nil).Stranger("desk-1"), eventstest.New(t, nil).Stranger("desk-2")
+	made := eventstest.New(t, nil)
+	one, two := made.Stranger("desk-1"), made.Stranger("desk-2")
 	var list []*events.Event
 	for range 4 {
 		list = append(list, one.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Body: eventstest.Resource("Condition/c1", "p1", "x")}))
