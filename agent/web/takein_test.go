@@ -218,6 +218,7 @@ func TestTakeInPage(t *testing.T) {
 	b.click(".actions button", "Take it into the dossier")
 	b.see("dialog", "The dossier has all of it already")
 	b.click("dialog button", "Close")
+	b.until(`!document.querySelector('dialog, .actions button:disabled')`, "no question any more")
 	// What no record can be made of is not there already, and the user is told.
 	p.holding(t, "/x/1", strings.Replace(theirs, "<yearmonth>1987-05</yearmonth>", "<date>1987-02-31</date>", 1))
 	b.click(".actions button", "Take it into the dossier")
