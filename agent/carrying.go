@@ -32,33 +32,30 @@ func (a *Agent) withdraw(ctx context.Context, list ...*events.Event) error {
 }
 
 // carryOut brings a change into the outbox, where it is not there yet, and sends it or
-// leaves it there. The projection takes it in while the disk and the server are at work.
-// When both have it, the author is told; only the projection's commit, which waits for
-// no disk, is still on its way, and whoever asks for anything waits for that.
+// leaves it there. When the outbox has it, or the server where that can be reached, the
+// author is told. The projection takes it in while the server is at work, or else after the
+// author was told, and whoever asks for anything waits for that.
 func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, enqueued bool) (Written, error) {
-	w := Written{ID: e.ID}
-	online := a.live != nil
-	entry := projections.Entry{Event: e, Body: body}
-	p := a.project(ctx, entry)
 	if !enqueued {
 		if err := a.outbox.Enqueue(ctx, nil, e); err != nil {
-			p.undo(err)
 			return Written{}, err
 		}
 	}
-	if online {
-		var refused error
-		if w.Sequence, refused = a.deliver(ctx, e, after); refused != nil {
-			p.undo(refused)
-			return Written{}, a.refuse(ctx, e, refused)
-		}
+	w, entry := Written{ID: e.ID}, projections.Entry{Event: e, Body: body}
+	if a.live == nil {
+		a.showSoon(ctx, entry)
+		a.queued()
+		return w, nil
 	}
-	switch unseen := p.keep(); {
-	case unseen != nil && !online:
-		return Written{}, errors.Join(unseen, a.withdraw(ctx, e))
-	case unseen != nil:
+	p := a.project(ctx, entry)
+	var refused error
+	if w.Sequence, refused = a.deliver(ctx, e, after); refused != nil {
+		p.undo(refused)
+		return Written{}, a.refuse(ctx, e, refused)
+	}
+	if unseen := p.keep(); unseen != nil {
 		a.showLater(unseen, entry) // the server may have it: it stays
-	default:
+	} else {
 		w.Arrived = p.arrived
 	}
 	if w.Queued() {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
-	"github.com/carelog/carelog/agent/light"
 )
 
 // breakProjection lets the projection of a running desk take nothing in any more.
@@ -64,8 +63,8 @@ func TestOnlineWithABrokenProjection(t *testing.T) {
 	one.MustNote("c3", "flu")
 }
 
-// Offline it would be safe here only, and nobody could see it: it is refused, and nothing
-// of it is left.
+// Offline it is safe in the outbox, and this desk says that it cannot show it. The next change
+// is made on top of it.
 func TestOfflineWithABrokenProjection(t *testing.T) {
 	p := newPractice(t)
 	one := p.desk("one")
@@ -76,15 +75,21 @@ func TestOfflineWithABrokenProjection(t *testing.T) {
 		t.Fatal(err)
 	}
 	mend := breakProjection(t, one)
-	_, err := one.Note("c2", "gout")
+	written, err := one.Note("c2", "gout")
+	if err != nil || !written.Queued() {
+		t.Fatalf("got %+v, %v; want it in the outbox", written, err)
+	}
+	if _, err := one.Note("c3", "flu"); err == nil {
+		t.Error("another change was made, and the one before cannot be seen")
+	}
+	if s := one.Now(); s.Outbox != 1 || !slices.ContainsFunc(s.Warnings, func(w agent.Warning) bool { return w.Code == "projection-failed" }) {
+		t.Errorf("%d queued, warnings %v; want one, and that it cannot be shown", s.Outbox, s.Warnings)
+	}
 	mend()
-	if err == nil {
-		t.Error("it was accepted")
-	}
-	if s := one.Now(); s.Outbox != 0 || s.Color != light.Offline {
-		t.Errorf("%d queued, light %v; want nothing queued", s.Outbox, s.Color)
-	}
 	one.MustNote("c3", "flu")
+	if state, err := one.Store().Record(t.Context(), agenttest.Condition("c2")); err != nil || state.Shown.Event.ID != written.ID {
+		t.Errorf("the change is not shown: %v", err)
+	}
 	if err := one.WorkOnline(t.Context()); err != nil {
 		t.Fatal(err)
 	}

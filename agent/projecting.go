@@ -61,6 +61,20 @@ func (p *projecting) undo(cause error) {
 	<-p.ended
 }
 
+// showSoon lets the projection take in changes that stand. Every question asked from now on
+// waits until it has. writing is held.
+func (a *Agent) showSoon(ctx context.Context, entries ...projections.Entry) {
+	shown := make(chan struct{})
+	a.landed = shown
+	a.store.Promise(shown)
+	go func() {
+		defer close(shown)
+		if _, err := a.store.Apply(ctx, projections.Batch{Entries: entries, Later: true}); err != nil {
+			a.showLater(err, entries...)
+		}
+	}()
+}
+
 // beginWriting is lockWriting for who will make a change: what an earlier one left to be
 // shown is shown first, or the next would not see it.
 func (a *Agent) beginWriting(ctx context.Context) error {

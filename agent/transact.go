@@ -184,8 +184,8 @@ func (a *Agent) composeIn(ctx context.Context, d Draft, chain events.Chain, made
 	return e, m.Size(), err
 }
 
-// commit brings a transaction into the outbox, to the server, and into the projection,
-// which takes it in while the server is at work, and keeps it only if it stands.
+// commit brings a transaction into the outbox, to the server, and into the projection; see
+// carryOut.
 func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	defer a.changed.fire()
 	if err := a.outbox.EnqueueTogether(ctx, t.made.wrapped, t.events...); err != nil {
@@ -194,25 +194,22 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	if err := a.keepKeys(ctx, t.made); err != nil {
 		return nil, errors.Join(err, a.withdraw(ctx, t.events...))
 	}
-	p := a.project(ctx, t.entries...)
-	online := a.live != nil
-	var first uint64
-	if online {
-		var err error
-		first, err = a.deliverAll(ctx, t)
-		switch {
-		case decided(err):
-			p.undo(err)
-			return nil, a.refuseAll(ctx, t, err)
-		case err != nil:
-			a.live.fail(err)
-			a.live = nil
-		}
+	if a.live == nil {
+		a.showSoon(ctx, t.entries...)
+		a.queued()
+		return t.written(0), nil
 	}
-	switch unseen := p.keep(); {
-	case unseen != nil && !online:
-		return nil, errors.Join(unseen, a.withdraw(ctx, t.events...))
-	case unseen != nil:
+	p := a.project(ctx, t.entries...)
+	first, err := a.deliverAll(ctx, t)
+	switch {
+	case decided(err):
+		p.undo(err)
+		return nil, a.refuseAll(ctx, t, err)
+	case err != nil:
+		a.live.fail(err)
+		a.live = nil
+	}
+	if unseen := p.keep(); unseen != nil {
 		a.showLater(unseen, t.entries...) // the server may have it: it stays
 	}
 	if first == 0 {
