@@ -18,7 +18,7 @@ func (a *Agent) lockWriting(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another change of this desk: %w", context.Cause(ctx))
 	}
-	<-a.landed // it waits for no disk, and for nobody else
+	<-a.landed // it waits for no server, and at most for what is being read
 	return nil
 }
 
