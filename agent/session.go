@@ -315,6 +315,7 @@ func (s *session) prove(ctx context.Context) error {
 		return err
 	}
 	if loss != "" {
+		a.doubtful = loss // before all is read, not every loss can be seen
 		return fmt.Errorf("the server's log changed while it was read: %s", loss)
 	}
 	s.noteServer(state)
