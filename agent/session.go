@@ -420,6 +420,7 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		a.setLight(light.Synchronising, reasonAttachments(owed), nil)
 		return nil
 	}
+	a.outlived(warnRestored, restoredFor) // what got new numbers is on the server
 	a.proofs.given.Store(wanted)
 	a.setLight(light.Online, reasonSafe, nil)
 	a.proved.fire()
