@@ -171,6 +171,13 @@ func (a *Agent) damaged(err error) bool {
 
 func (a *Agent) projection() string { return filepath.Join(a.config.Data, ProjectionFile) }
 
+// Warnings of a projection that was damaged: beside an outbox that has all that the server does
+// not have, and without one.
+const (
+	warnRebuilt     = "projection-rebuilt"
+	warnNothingKept = "projection-and-outbox-lost"
+)
+
 // putAside takes a damaged projection out of the way, and keeps it.
 func (a *Agent) putAside(damage error) error {
 	if a.store != nil {
@@ -182,7 +189,11 @@ func (a *Agent) putAside(damage error) error {
 			return fmt.Errorf("put the damaged projection aside: %w", err)
 		}
 	}
-	a.warn("projection-rebuilt", "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
+	if a.outbox.Next().Counter == 1 {
+		a.warn(warnNothingKept, "The local copy of the dossiers was damaged and is being built again from the server, and the file %s beside it was missing: what was typed on this PC and had not reached the server is in the damaged file at best, which is kept as %s. Compare what was entered last with what is shown once all is read. Have this PC's disk checked.", OutboxFile, filepath.Base(aside))
+	} else {
+		a.warn(warnRebuilt, "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
+	}
 	a.log.Warn("projection damaged, rebuilding", "err", damage, "kept", aside)
 	return nil
 }

@@ -3,8 +3,16 @@ package agent
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/events"
+)
+
+// A disk that was put back is said for a day: that is the time to look for what is missing, which
+// this desk cannot know. Where two PCs use one enrolment, it is found out, and said, anew.
+const (
+	warnRestored = "device-restored"
+	restoredFor  = 24 * time.Hour
 )
 
 // align finds out whether this device's chain went on without its outbox: then the
@@ -45,7 +53,8 @@ func (a *Agent) align(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warn("device-restored", "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %s numbered anew to be sent. What was entered here after that copy was made and had not reached the server is not on this PC any more. If two PCs use one enrolment, enrol one of them again.", changesWere(len(renewed)))
+	a.clearWarning(warnRestored)
+	a.warn(warnRestored, "This PC's disk holds an older state than the server has seen of it: it was put back from a copy, or set up a second time. %s numbered anew to be sent. What was entered here after that copy was made and had not reached the server is not on this PC any more. If two PCs use one enrolment, enrol one of them again.", changesWere(len(renewed)))
 	return a.replaceQueued(ctx, renewed...)
 }
 

@@ -1,7 +1,9 @@
 package agent_test
 
 import (
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,13 +57,47 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 	}
 }
 
-// healed waits until all desks are green at the end of a log that has all that was written,
-// and checks that each event stands there once, that the desks are what the log makes of them
-// and the same, and that an audit finds nothing but the gap in the numbers.
-func (p *practice) healed(want []events.ID, desks ...*agenttest.Desk) {
+// The damage is in the first of the files in which the broker has the log, far behind where the
+// desks have read to: their last message is there, and the log ends where they have read it to.
+// They find it out all the same, give back what is gone, and are done with it: the gap stays.
+func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
+	const notes, size = 7, 620 << 10 // more than a file of 8 MiB, once sealed
+	p := newPractice(t)
+	one, two := p.desk("one"), p.desk("two")
+	one.AwaitGreen()
+	two.AwaitGreen()
+	var want []events.ID
+	random := rand.NewChaCha8([32]byte{1})
+	for i := range notes {
+		for _, d := range []*agenttest.Desk{one, two} {
+			noise := make([]byte, size)
+			_, _ = random.Read(noise) // never fails
+			want = append(want, d.MustNote(fmt.Sprint(d.Name, i), base64.StdEncoding.EncodeToString(noise)).ID)
+		}
+	}
+	one.AwaitVersion(agenttest.Condition(fmt.Sprint("two", notes-1)), want[len(want)-1])
+	two.AwaitVersion(agenttest.Condition(fmt.Sprint("one", notes-1)), want[len(want)-2])
+	written := len(p.broker.Stored())
+
+	p.broker.DamageLog(.3, .4)
+	healed := p.whole(want, one, two)
+	if end := healed[len(healed)-1].Sequence; len(healed) != written || end <= uint64(written) {
+		t.Errorf("the log has %d messages up to %d, want the %d that were written, and a gap", len(healed), end, written)
+	}
+
+	p.broker.Restart()
+	want = append(want, one.MustNote("after", "written after it was healed").ID)
+	p.healed(want, one, two, p.desk("three"))
+	one.Restart()
+	if n := len(p.whole(want, one)); n != written+2 { // the note, and the record of the third desk
+		t.Errorf("the log has %d messages after all had started again, want %d", n, written+2)
+	}
+}
+
+// whole waits until all desks are green at the end of a log that has all that was written, and
+// checks that each event stands there once.
+func (p *practice) whole(want []events.ID, desks ...*agenttest.Desk) (log []events.Stored) {
 	p.t.Helper()
-	ctx := p.t.Context()
-	var log []events.Stored
 	for _, d := range desks {
 		d.Await("green at the end of all that was written", func(s agent.Status) bool {
 			if s.Color != light.Online || s.Outbox > 0 {
@@ -81,6 +117,16 @@ func (p *practice) healed(want []events.ID, desks ...*agenttest.Desk) {
 			p.t.Errorf("event %s stands in the log %d times, want once", id, n)
 		}
 	}
+	return log
+}
+
+// healed waits until the log is whole, and checks that the desks are what it makes of them
+// and the same, and that an audit finds nothing but the gap in the numbers, and that what was
+// given back stands behind what came after it.
+func (p *practice) healed(want []events.ID, desks ...*agenttest.Desk) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	log := p.whole(want, desks...)
 	ring := p.ring()
 	graph, err := newModel(log, ring.Open)
 	if err != nil {
@@ -97,7 +143,7 @@ func (p *practice) healed(want []events.ID, desks ...*agenttest.Desk) {
 			p.t.Errorf("desk %s differs from %s (-want +got):\n%s", d.Name, desks[0].Name, diff)
 		}
 	}
-	clean(p.t, log, audit.Keys{Practice: p.sheet.Practice, Root: desks[0].Config.Enrolment.Root, Open: ring.Open}, audit.SequenceGap)
+	clean(p.t, log, audit.Keys{Practice: p.sheet.Practice, Root: desks[0].Config.Enrolment.Root, Open: ring.Open}, audit.SequenceGap, audit.ChainOrder)
 }
 
 // ring opens every body of the practice, with the keys that the broker has.

@@ -220,6 +220,49 @@ func TestScenario12_ADevicesDiskComesBackFromABackup(t *testing.T) {
 				w.settled()
 				w.once(ids...)
 				w.agreed()
+				one.skew.Store(int64(23 * time.Hour))
+				time.Sleep(time.Minute)
+				if !one.warned("device-restored") {
+					t.Error("it is not said for a day")
+				}
+				one.skew.Store(int64(25 * time.Hour))
+				time.Sleep(time.Minute)
+				if one.warned("device-restored") {
+					t.Error("it is said for more than a day")
+				}
+			})
+		})
+	}
+}
+
+// The projection is damaged, and what was typed is in the outbox; or is nowhere, and then nobody
+// is told that it is safe.
+func TestScenario12_TheProjectionIsDamaged(t *testing.T) {
+	for name, lost := range map[string]bool{"projection-rebuilt": false, "projection-and-outbox-lost": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one, _ := w.two()
+				ids := one.notes(2)
+				w.settled()
+				one.offline()
+				queued := one.MustNote("c1", "typed offline").ID
+				one.Stop()
+				one.damageProjection()
+				if lost {
+					one.loseOutbox()
+				} else {
+					ids = append(ids, queued)
+				}
+				one.start()
+				for _, code := range []string{"projection-rebuilt", "projection-and-outbox-lost"} {
+					if got := one.warned(code); got != (code == name) {
+						t.Errorf("the desk says %s: %v", code, got)
+					}
+				}
+				one.online()
+				w.settled()
+				w.once(ids...)
+				w.agreed()
 			})
 		})
 	}

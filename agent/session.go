@@ -315,6 +315,7 @@ func (s *session) prove(ctx context.Context) error {
 		return err
 	}
 	if loss != "" {
+		a.doubtful = loss // before all is read, not every loss can be seen
 		return fmt.Errorf("the server's log changed while it was read: %s", loss)
 	}
 	s.noteServer(state)
@@ -419,6 +420,7 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		a.setLight(light.Synchronising, reasonAttachments(owed), nil)
 		return nil
 	}
+	a.outlived(warnRestored, restoredFor) // what got new numbers is on the server
 	a.proofs.given.Store(wanted)
 	a.setLight(light.Online, reasonSafe, nil)
 	a.proved.fire()

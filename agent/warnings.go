@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // warn keeps a warning until it is cleared; its time is that of the first.
@@ -30,6 +31,16 @@ func (a *Agent) clearWarning(code string) {
 	a.mu.Unlock()
 	if had {
 		a.changed.fire()
+	}
+}
+
+// outlived takes away a warning that has been said for long enough.
+func (a *Agent) outlived(code string, enough time.Duration) {
+	a.mu.Lock()
+	w, said := a.warnings[code]
+	a.mu.Unlock()
+	if said && a.config.Now().Sub(w.Since) >= enough {
+		a.clearWarning(code)
 	}
 }
 

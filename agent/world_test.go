@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -234,6 +235,20 @@ func (m *machine) loseProjection() {
 		if err := os.Remove(filepath.Join(m.Config.Data, agent.ProjectionFile+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			m.world.t.Fatal(err)
 		}
+	}
+}
+
+// damageProjection writes noise over record.db behind its head; the machine must have stopped.
+func (m *machine) damageProjection() {
+	m.world.t.Helper()
+	path := filepath.Join(m.Config.Data, agent.ProjectionFile)
+	content, err := os.ReadFile(path)
+	if err == nil {
+		copy(content[4096:], bytes.Repeat([]byte("noise"), len(content)/5))
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		m.world.t.Fatal(err)
 	}
 }
 

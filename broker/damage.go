@@ -4,67 +4,162 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/broker/internal/blocks"
 )
 
-// lookEvery is how many messages of a stream stand for one look at its file: nats-server reads
-// a file of up to 8 MiB whole when one message of it is asked for, and finds what is damaged.
-const lookEvery = 1000
+// standing is a stream that nobody can make again, as it stood on the disk when the broker
+// was not running yet.
+type standing struct {
+	practice, stream string
+	files            []blocks.File
+}
+
+// stood lists the streams of all practices. One that has no file yet is left to whoever
+// provisions it.
+func (s *Server) stood(data string) ([]standing, error) {
+	practices, err := s.operator.Practices()
+	if err != nil {
+		return nil, err
+	}
+	var all []standing
+	for _, practice := range practices {
+		account, err := s.operator.Account(practice)
+		if err != nil {
+			return nil, err
+		}
+		for _, stream := range []string{streamRecords, streamAttachments} {
+			files, err := blocks.List(filepath.Join(data, "jetstream", account.Data, "streams", stream, "msgs"), stream)
+			if err != nil {
+				return nil, err
+			}
+			if len(files) > 0 {
+				all = append(all, standing{practice: practice, stream: stream, files: files})
+			}
+		}
+	}
+	return all, nil
+}
 
 // examine looks once, beside the work, at the files of what nobody can make again, and says
 // what is gone. nats-server trusts its files when it starts; when it comes to a damaged place
 // later, it cuts the file off there without a word.
-func (s *Server) examine(ctx context.Context, practices []string, logger *slog.Logger) {
-	for _, practice := range practices {
-		for _, stream := range []string{streamRecords, streamAttachments} {
-			switch lost, err := s.lost(ctx, practice, stream); {
-			case ctx.Err() != nil:
-				return
-			case err != nil:
-				logger.Warn("a stream could not be examined", slog.String("practice", practice), slog.String("stream", stream), slog.Any("error", err))
-			case lost > 0:
-				logger.Error("messages are gone from this broker's disk: leave the broker running and let every desk connect, they give back what they have; "+
-					"then see with `carelog audit verify` what is missing still, and have the disk looked at",
-					slog.String("practice", practice), slog.String("stream", stream), slog.Uint64("messages", lost))
-			}
+func (s *Server) examine(ctx context.Context, all []standing, logger *slog.Logger) {
+	for _, stood := range all {
+		logger := logger.With(slog.String("practice", stood.practice), slog.String("stream", stood.stream))
+		began := time.Now()
+		places, err := stood.damaged(ctx)
+		if err == nil {
+			logger.Info("the files of a stream were examined", slog.Int("files", len(stood.files)), slog.Int("damaged", len(places)), slog.Duration("took", time.Since(began)))
+			err = s.report(ctx, stood, places, logger)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			logger.Error("a stream could not be examined", slog.Any("error", err))
 		}
 	}
 }
 
-// lost is how many messages are gone from a stream; 0 where there is no such stream yet.
-func (s *Server) lost(ctx context.Context, practice, name string) (uint64, error) {
-	access, err := s.operator.Access(practice, s.URL())
-	if err != nil {
-		return 0, err
+// damage is a file that is not as it was written.
+type damage struct {
+	file blocks.File
+	at   uint64 // the sequence of the first message that is affected
+}
+
+// rests is for how many times as long as the look at a file took the examination rests after
+// it: three quarters of the disk and of a processor are for the desks.
+const rests = 3
+
+// damaged reads the stream's files, one at a time: it needs the memory of the largest, 8 MiB.
+func (s standing) damaged(ctx context.Context) ([]damage, error) {
+	var found []damage
+	var buffer []byte
+	next := uint64(1)
+	for _, file := range s.files {
+		began := time.Now()
+		v, err := file.Look(&buffer)
+		if err != nil {
+			return nil, err
+		}
+		next = max(next, v.Last+1)
+		if v.Damaged {
+			found = append(found, damage{file: file, at: next})
+		}
+		if err := sleep(ctx, rests*time.Since(began)); err != nil {
+			return nil, err
+		}
 	}
-	conn, err := access.connect(ctx)
+	return found, nil
+}
+
+// report lets nats-server look where a file is damaged, and says what is gone then.
+func (s *Server) report(ctx context.Context, stood standing, found []damage, logger *slog.Logger) error {
+	access, err := s.operator.Access(stood.practice, s.URL())
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
+	js, done, err := access.jetStream(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	stream, err := js.Stream(ctx, name)
+	defer done()
+	stream, err := js.Stream(ctx, stood.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, nil
+		return nil
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
 	before := stream.CachedInfo().State
-	for at := max(before.FirstSeq, 1); at <= before.LastSeq; at += lookEvery {
-		if _, err := stream.GetMsg(ctx, at); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	cut := 0
+	for _, d := range found {
+		if _, err := stream.GetMsg(ctx, max(d.at, before.FirstSeq)); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return err
+		}
+		v, err := d.file.Look(new([]byte))
+		switch {
+		case err != nil:
+			return err
+		case !v.Damaged:
+			cut++
+		default:
+			logger.Error("a message on this broker's disk is damaged where nats-server does not notice it, and no desk can read it: have the disk looked at. "+
+				"When all desks are level, stop the broker, remove the file index.db beside the damaged one, and start it: what is damaged is cut off then, and the desks give it back",
+				slog.Uint64("message", d.at), slog.String("file", d.file.Path))
+		}
+	}
+	lost, err := lostNow(ctx, stream, before, cut > 0)
+	if err != nil || lost == 0 {
+		return err
+	}
+	logger.Error("messages are gone from this broker's disk: leave the broker running and let every desk connect, they give back what they have; "+
+		"then see with `carelog audit verify` what is missing still, and have the disk looked at", slog.Uint64("messages", lost))
+	return nil
+}
+
+// lostNow is how many messages a stream lacks. nats-server counts them a moment after it has
+// cut off a file.
+func lostNow(ctx context.Context, stream jetstream.Stream, before jetstream.StreamState, cut bool) (uint64, error) {
+	const tries = 20
+	for try := range tries {
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		after := info.State
+		if !cut || after.Msgs != before.Msgs || try == tries-1 {
+			after.LastSeq = max(after.LastSeq, before.LastSeq) // a stream whose file was cut off may have forgotten it
+			return lacks(after), nil
+		}
+		if err := sleep(ctx, retryDelay(0)); err != nil {
 			return 0, err
 		}
 	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	after := info.State
-	after.LastSeq = max(after.LastSeq, before.LastSeq) // a stream whose file was cut off may have forgotten it
-	return lacks(after), nil
+	return 0, nil
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +17,13 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// errorLines gives the errors that are logged to a channel.
-type errorLines chan slog.Record
+// logLines gives what is logged to a channel.
+type logLines chan slog.Record
 
-func (errorLines) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
-func (l errorLines) WithAttrs([]slog.Attr) slog.Handler             { return l }
-func (l errorLines) WithGroup(string) slog.Handler                  { return l }
-func (l errorLines) Handle(_ context.Context, r slog.Record) error {
+func (logLines) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+func (l logLines) WithAttrs([]slog.Attr) slog.Handler             { return l }
+func (l logLines) WithGroup(string) slog.Handler                  { return l }
+func (l logLines) Handle(_ context.Context, r slog.Record) error {
 	select {
 	case l <- r:
 	default:
@@ -43,13 +46,13 @@ func TestADamagedFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			said := make(errorLines, 16)
+			said := make(logLines, 64)
 			b.LogTo(slog.New(said))
 			b.DamageLog(.5, .6)
-			awaitError(t, said, "is damaged")
+			awaitLine(t, said, "is damaged")
 			if again {
 				b.Restart()
-				awaitError(t, said, "are gone")
+				awaitLine(t, said, "are gone")
 			}
 			device.Await(l, true)
 			state, err := l.State(t.Context())
@@ -78,8 +81,63 @@ func TestADamagedFile(t *testing.T) {
 	}
 }
 
-// awaitError waits until an error is logged that says so.
-func awaitError(t *testing.T, said errorLines, what string) {
+// A log of several files is examined in the memory of one, whatever its length, and what is
+// found in an earlier one is said: where nats-server sees it too, and where it does not.
+func TestALogOfSeveralFiles(t *testing.T) {
+	const files, fileBytes = 6, 8 << 20
+	b := brokertest.Start(t)
+	stored := fill(t, b, files*fileBytes)
+	b.Restart() // nothing of it is in memory from writing it
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	b.Stop()
+	before := allocated()
+	b.Start()
+	awaitLine(t, said, "were examined")
+	if took := allocated() - before; took > fileBytes*files/2 {
+		t.Errorf("a start took %d MiB of memory in all, for %d files of %d", took>>20, files, fileBytes>>20)
+	}
+
+	b.FlipBit(brokertest.InABody)
+	awaitLine(t, said, "does not notice it")
+	b.FlipBit(brokertest.InALength)
+	awaitLine(t, said, "is damaged")
+	awaitLine(t, said, "are gone")
+	if left := len(b.Stored()); left >= stored || left < stored*(files-2)/files {
+		t.Errorf("%d messages can be read of %d: want all but those of one file", left, stored)
+	}
+}
+
+// fill makes the log as long, and returns of how many messages of 8 KiB.
+func fill(t *testing.T, b *brokertest.Broker, size int) (n int) {
+	t.Helper()
+	const each, together = 8 << 10, 400
+	l := b.Device("filler").Connect()
+	noise, random := make([]byte, each), rand.NewChaCha8([32]byte{1})
+	for made := 0; made < size; made += each * together {
+		batch := make([]events.Appending, together)
+		for i := range batch {
+			batch[i].Message = logtest.Event(t, "pat-1", fmt.Sprintf("Condition/c-%d-%d", made, i))
+			_, _ = random.Read(noise) // never fails
+			batch[i].Message.Data = slices.Clone(noise)
+		}
+		if _, err := l.AppendBatch(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		n += together
+	}
+	return n
+}
+
+// allocated is how much memory this process has taken since it began, in bytes.
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
+}
+
+// awaitLine waits until a line is logged that says so.
+func awaitLine(t *testing.T, said logLines, what string) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {

@@ -125,9 +125,10 @@ func (l *Log) State(ctx context.Context) (events.LogState, error) {
 		First:    info.State.FirstSeq,
 		Last:     info.State.LastSeq,
 		Counted:  info.State.LastSeq,
+		Lost:     lacks(info.State),
 		Now:      info.TimeStamp.UTC(),
 	}
-	if lacks(info.State) == 0 {
+	if state.Lost == 0 {
 		return state, nil
 	}
 	var err error

@@ -48,6 +48,19 @@ func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
 	return conn, nil
 }
 
+// jetStream opens a connection to make requests on; done closes it.
+func (a Access) jetStream(ctx context.Context) (js jetstream.JetStream, done func(), err error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if js, err = jetstream.New(conn); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return js, conn.Close, nil
+}
+
 // Provision makes the streams and buckets of a practice that are absent, and
 // changes none that is there: where one is not as it should be, the error is a
 // *DriftError that lists every difference, and nothing is made. It may be called
@@ -66,15 +79,11 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 	if replicas < 1 || replicas > 5 {
 		return fmt.Errorf("%d replicas: want 1 to 5", replicas)
 	}
-	conn, err := a.connect(ctx)
+	js, done, err := a.jetStream(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return err
-	}
+	defer done()
 	var absent []jetstream.StreamConfig
 	var drift DriftError
 	for _, want := range streams(practice, replicas) {
@@ -126,15 +135,11 @@ func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) e
 // EraseKeys removes every wrapped key of a patient, so that nobody can open the
 // patient's events again, and returns how many there were. It cannot be undone.
 func EraseKeys(ctx context.Context, a Access, practice, patient string) (int, error) {
-	conn, err := a.connect(ctx)
+	js, done, err := a.jetStream(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return 0, err
-	}
+	defer done()
 	stream, err := js.Stream(ctx, streamKeys)
 	if err != nil {
 		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)

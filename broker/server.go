@@ -130,8 +130,7 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	log := newServerLog(c.Logger)
 	accounts := newResolver(s.operator, c.Logger)
-	// An account that has nothing yet is left to whoever provisions it.
-	stored, err := filepath.Glob(filepath.Join(c.Data, "jetstream", "*", "streams", streamRecords))
+	stood, err := s.stood(c.Data)
 	if err != nil {
 		return err
 	}
@@ -168,15 +167,9 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 		return err
 	}
 	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
-	if len(stored) > 0 {
-		practices, err := s.operator.Practices()
-		if err != nil {
-			return err
-		}
-		looking, enough := context.WithCancel(context.WithoutCancel(ctx))
-		s.enough = enough
-		s.watching.Go(func() { s.examine(looking, practices, c.Logger) })
-	}
+	looking, enough := context.WithCancel(context.WithoutCancel(ctx))
+	s.enough = enough
+	s.watching.Go(func() { s.examine(looking, stood, c.Logger) })
 	c.Logger.Info("the broker runs", slog.String("url", s.URL()), slog.String("data", c.Data))
 	return nil
 }

@@ -11,6 +11,7 @@ type LogState struct {
 	Identity    string // of the stream: another one means another log under the same name
 	First, Last uint64 // sequences of messages that are there; Last is 0 in an empty log
 	Counted     uint64 // up to which the server has counted: more than Last where it lost the end
+	Lost        uint64 // how many of those that it has counted are not there
 	Now         time.Time
 }
 

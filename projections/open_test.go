@@ -263,6 +263,9 @@ func TestLogGivesTheSameMessages(t *testing.T) {
 		if hash, ok, err := s.HashAt(ctx, m.Sequence); !ok || err != nil || hash != hashAt(m.Sequence) {
 			t.Fatalf("hash at %d: %s, %v, %v", m.Sequence, hash, ok, err)
 		}
+		if n, err := s.CountPlaces(ctx, m.Sequence); n != uint64(len(got)) || err != nil {
+			t.Fatalf("places up to %d: %d, %v; want %d", m.Sequence, n, err, len(got))
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("log (-want +got):\n%s", diff)

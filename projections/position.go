@@ -58,6 +58,18 @@ const hashBefore = `SELECT hash FROM (
 	UNION ALL SELECT * FROM (SELECT sequence, hash FROM repeat WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1)
 	) ORDER BY sequence DESC LIMIT 1`
 
+// CountPlaces is how many places of the log there is a message for here, up to a sequence.
+func (s *Store) CountPlaces(ctx context.Context, upTo uint64) (n uint64, err error) {
+	err = s.view(ctx, fmt.Sprintf("count the messages of the log up to %d", upTo), func(v *view) error {
+		_, err := v.one(countPlaces, []any{int64(upTo)}, &n)
+		return err
+	})
+	return n, err
+}
+
+const countPlaces = `SELECT (SELECT count(*) FROM event WHERE sequence > 0 AND sequence <= ?1 AND sequence <> 0)
+	+ (SELECT count(*) FROM stray WHERE sequence > 0 AND sequence <= ?1) + (SELECT count(*) FROM repeat WHERE sequence <= ?1)`
+
 // StoredAt is when the broker stored the message at a place in the log; zero where that
 // message is not here, or was only written here and not yet read back.
 func (s *Store) StoredAt(ctx context.Context, sequence uint64) (at time.Time, err error) {

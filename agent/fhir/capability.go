@@ -57,6 +57,7 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk. ` +
 	`Checked are the JSON itself (400) and the structure of R4: elements, cardinalities, choices, primitive types, dates, required codes, and the reference to the patient (422, ` +
 	`with an issue and its expression for each thing that is wrong). Profiles, invariants, open bindings and the texts of narratives are not: what is unknown there is kept as it is. ` +
+	`What a reference points to need not be there: the patient of a record may come later. To delete a Patient deletes no other record; what was written of them is still found and given out by $everything. ` +
 	`The header Carelog-Warning says what is doubtful and was kept, such as an SSIN whose check digits do not fit; Prefer: return=OperationOutcome has it as issues. ` +
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
 	`The content of a Binary is kept beside it, up to 50 MiB: it is sent and read as it is, with ranges, or as data of the resource with Accept: application/fhir+json; ` +

@@ -38,6 +38,11 @@
 //   - Every version has a Provenance, and every look at a record is in the trail before
 //     the answer goes out. Nobody writes either.
 //
+// It does not ask whether what a record points to is there, as R4 leaves to a server
+// (CapabilityStatement.rest.resource.referencePolicy): the patient of an Observation may come later, from another desk or
+// another file. And to delete a Patient deletes no other record: what was written of them
+// is still read, found by patient=, and given out by $everything.
+//
 // It does not promise that what it stores keeps the invariants of FHIR or any profile, and
 // it does not ask who the caller is: package guard stands before it. No goroutine of it outlives the
 // request that it is for.

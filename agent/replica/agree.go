@@ -14,8 +14,8 @@ import (
 type Loss string
 
 // Agree asks the server for its log and compares it with what was read of it: same
-// stream, not shorter, same event by hash at our position. Where it is another, loss
-// says in what.
+// stream, not shorter, same event by hash at our position, no gap before it that is not
+// here. Where it is another, loss says in what.
 func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, loss Loss, err error) {
 	position, stream, _ := r.Position()
 	var there events.Stored // at our position
@@ -49,7 +49,10 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 		}
 		return state, Loss(fmt.Sprintf("it has not the event at %d that was read here", position.Sequence)), nil
 	}
-	if loss, err = r.sameAhead(ctx, log, state); err != nil {
+	if loss, err = r.lostBehind(ctx, state, position); err == nil && loss == "" {
+		loss, err = r.sameAhead(ctx, log, state)
+	}
+	if err != nil {
 		err = fmt.Errorf("compare the server's log with ours: %w", err)
 	}
 	return state, loss, err
@@ -93,6 +96,7 @@ func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) e
 		if err := r.config.Store.Distrust(ctx); err != nil {
 			return fmt.Errorf("stop trusting the position: %w", err)
 		}
+		r.noteGaps(lostWithin(state)) // all that is there is read now, and what is not is not missed twice
 	}
 	if _, err := r.config.Store.Apply(ctx, projections.Batch{Stream: state.Identity}); err != nil {
 		return fmt.Errorf("begin to read the log: %w", err)

@@ -6,7 +6,7 @@
 // practice enters the graph; that what cannot be read or trusted is kept, counted
 // and never stops what comes after it; and that a server whose log is not the one
 // that was read before is found out at the first meeting (another identity, a
-// shorter log, another event at our position), re-read from the start, and healed:
+// shorter log, another event at our position, gaps that are not here), re-read from the start, and healed:
 // what it no longer has is pushed back, each event once, whoever made it.
 //
 // A dossier can be read ahead of the rest (Ahead), without moving the position and

@@ -56,6 +56,7 @@ type Replica struct {
 	moved    chan struct{} // closed and replaced when the position moves
 	resting  chan struct{} // closed when the reading may go on; nil: it may
 	late     []string      // patients whose keys were fetched for the batch at hand
+	gaps     uint64        // of the server's log, of which is known that they are here, too
 }
 
 // Open learns where the copy stands and which devices it knows.

@@ -6,16 +6,49 @@ import (
 	"path/filepath"
 )
 
-// DamageLog stops the broker, writes noise over a part of the file in which the messages of
-// the log stand, from one share of its size (0 to 1) to another, as a failing disk does, and
+// DamageLog stops the broker, writes noise over a part of the first file in which the messages
+// of the log stand, from one share of its size (0 to 1) to another, as a failing disk does, and
 // starts the broker again.
 func (b *Broker) DamageLog(from, to float64) {
 	b.t.Helper()
+	b.damage(func(f *os.File, size int64) error {
+		begin, end := int64(from*float64(size)), int64(to*float64(size))
+		noise, random := make([]byte, end-begin), rand.NewChaCha8([32]byte{1})
+		_, _ = random.Read(noise) // never fails
+		_, err := f.WriteAt(noise, begin)
+		return err
+	})
+}
+
+// Places in the first message of the log's first file.
+const (
+	InALength = 3    // the first byte of its length
+	InABody   = 4000 // the message must be longer than that
+)
+
+// FlipBit stops the broker, changes one bit of the first file in which the messages of the log
+// stand, and starts the broker again.
+func (b *Broker) FlipBit(at int64) {
+	b.t.Helper()
+	b.damage(func(f *os.File, _ int64) error {
+		var one [1]byte
+		if _, err := f.ReadAt(one[:], at); err != nil {
+			return err
+		}
+		one[0] ^= 1
+		_, err := f.WriteAt(one[:], at)
+		return err
+	})
+}
+
+// damage changes the first file of the log while the broker stands still.
+func (b *Broker) damage(change func(f *os.File, size int64) error) {
+	b.t.Helper()
 	b.Stop()
 	defer b.Start()
-	found, err := filepath.Glob(filepath.Join(b.streams(), "*", "streams", "RECORDS", "msgs", "*.blk"))
+	found, err := filepath.Glob(filepath.Join(b.streams(), "*", "streams", "RECORDS", "msgs", "1.blk"))
 	if err != nil || len(found) != 1 {
-		b.t.Fatalf("the log stands in the files %v, %v; want one", found, err)
+		b.t.Fatalf("the log begins in the files %v, %v; want one", found, err)
 	}
 	f, err := os.OpenFile(found[0], os.O_RDWR, 0)
 	if err != nil {
@@ -27,13 +60,10 @@ func (b *Broker) DamageLog(from, to float64) {
 		}
 	}()
 	info, err := f.Stat()
-	if err != nil {
-		b.t.Fatal(err)
+	if err == nil {
+		err = change(f, info.Size())
 	}
-	begin, end := int64(from*float64(info.Size())), int64(to*float64(info.Size()))
-	noise, random := make([]byte, end-begin), rand.NewChaCha8([32]byte{1})
-	_, _ = random.Read(noise) // never fails
-	if _, err := f.WriteAt(noise, begin); err != nil {
+	if err != nil {
 		b.t.Fatal(err)
 	}
 }

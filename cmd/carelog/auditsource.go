@@ -97,10 +97,11 @@ func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Ke
 // reachPatience is how long a tool waits for the broker before it gives up.
 const reachPatience = 10 * time.Second
 
-func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
-	e := s.enrolment
+// reach connects to the broker of an enrolment, and waits for as long as reachPatience and ctx;
+// where it is not to be tried again, the first failure ends it.
+func reach(ctx context.Context, e enrolment.Enrolment, again bool) (*broker.Log, error) {
 	connection := make(chan error, 1)
-	log, err := broker.Connect(env.ctx, broker.Config{
+	log, err := broker.Connect(ctx, broker.Config{
 		Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
 		OnConnection: func(up bool, err error) { // one at a time, and what is newer counts
 			if up {
@@ -114,17 +115,27 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = awaitConnection(env.ctx, connection)
-	if err == nil {
-		s.last, s.end, err = endsOf(env.ctx, log)
+	if err := awaitConnection(ctx, connection, again); err != nil {
+		return nil, errors.Join(err, log.Close())
 	}
-	if err == nil {
+	return log, nil
+}
+
+func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
+	unreachable := func(err error) error {
+		return codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", s.enrolment.URLs[0], err)}
+	}
+	log, err := reach(env.ctx, s.enrolment, true)
+	if err != nil {
+		return unreachable(err)
+	}
+	if s.last, s.end, err = endsOf(env.ctx, log); err == nil {
 		err = addKeys(ring, log.Keys(env.ctx))
 	}
 	if err != nil {
-		return errors.Join(codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}, log.Close())
+		return errors.Join(unreachable(err), log.Close())
 	}
 	s.read, s.close, s.pieces = log.Read, log.Close, log.Pieces
 	return nil
@@ -145,15 +156,15 @@ func endsOf(ctx context.Context, log *broker.Log) (last, counted uint64, err err
 	return state.Last, counted, err
 }
 
-func awaitConnection(ctx context.Context, connection <-chan error) error {
+func awaitConnection(ctx context.Context, connection <-chan error, again bool) error {
 	timer := time.NewTimer(reachPatience)
 	defer timer.Stop()
 	var last error = events.ErrOffline
 	for {
 		select {
 		case err := <-connection:
-			if err == nil {
-				return nil
+			if err == nil || !again {
+				return err
 			}
 			last = err
 		case <-timer.C:
