@@ -40,8 +40,14 @@ func (x *searching) tables() (columns, joins string) {
 
 // candidates calls f with each hit of a origin, in no order.
 func (x *searching) candidates(from origin, f func(hit) error) error {
-	if from.carried.decided {
+	switch {
+	case from.carried.decided:
 		return x.carriedHits(from, f)
+	case x.conflicts && from.way.Conflict:
+		if err := x.conflictHits(f); err != nil {
+			return err
+		}
+		from.sql += " EXCEPT SELECT key FROM record WHERE conflict = 1 AND type = ?2"
 	}
 	return x.look("(SELECT DISTINCT record FROM ("+from.sql+")) c CROSS", "", from.args, func(c *candidate) error {
 		h, ok, err := x.judge(c)
@@ -70,6 +76,11 @@ func (x *searching) look(from, rest string, args []any, f func(*candidate) error
 	})
 }
 
+// byValue reports whether the order is about what stands among the values of the head shown.
+func (x *searching) byValue() bool {
+	return x.along == nil && x.order.InValues() && x.order.Name != fhirsearch.ParamName
+}
+
 // needsTime reports whether somebody asks when records came.
 func (x *searching) needsTime() bool {
 	return slices.ContainsFunc(x.Conditions, func(c fhirsearch.Condition) bool { return c.Name == fhirsearch.ParamLastUpdated })
@@ -85,34 +96,25 @@ func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
 		}
 	}
 	values := fhirsearch.Unpack(c.packed)
-	if x.lean && len(values) > 1 {
-		if _, err := x.one("SELECT shown, heads FROM record WHERE key = ?", []any{c.key}, &c.shown, &c.heads); err != nil {
-			return h, false, err
-		}
-	}
-	shown := 0
-	var ids []events.ID
-	if c.heads > 1 {
-		if ids, shown, err = x.liveHeads(c); err != nil {
-			return h, false, err
-		}
-		if len(ids) != len(values) {
-			return h, false, &DifferenceError{What: "live heads of " + h.record.String(), Want: fmt.Sprint(len(values)), Got: fmt.Sprint(len(ids))}
-		}
-	}
 	for i := range values {
 		if !x.matches(c, values[i]) {
 			continue
 		}
-		ok = true
-		if ids != nil {
-			h.heads = append(h.heads, ids[i])
+		if ok = true; len(values) > 1 {
+			h.heads = append(h.heads, i)
 		}
 	}
-	if ok {
-		h.order = x.orderKey(c, values[shown])
+	if !ok {
+		return h, false, nil
 	}
-	return h, ok, nil
+	shown := 0
+	if len(values) > 1 && x.byValue() {
+		if shown, err = x.shownOf(c, len(values)); err != nil {
+			return h, false, err
+		}
+	}
+	h.order = x.orderKey(c, values[shown])
+	return h, true, nil
 }
 
 func (x *searching) matches(c *candidate, v fhirsearch.Values) bool {
@@ -125,22 +127,29 @@ func (x *searching) matches(c *candidate, v fhirsearch.Values) bool {
 	return true
 }
 
-// liveHeads are the ids of a record's heads that are no deletions, in their order, and
-// which of them is shown.
-func (v *view) liveHeads(c *candidate) (ids []events.ID, shown int, err error) {
-	err = v.each("SELECT id, event FROM head WHERE record = ? AND class < 2 ORDER BY id", []any{c.key}, func(scan func(...any) error) error {
-		var id []byte
-		var event int64
-		if err := scan(&id, &event); err != nil {
+// shownOf is which of a record's live heads is shown, of so many, in the order of their ids:
+// that is the order of their values.
+func (v *view) shownOf(c *candidate, of int) (shown int, err error) {
+	n := 0
+	err = v.each("SELECT h.event = r.shown FROM head h JOIN record r ON r.key = h.record WHERE h.record = ? AND h.class < 2 ORDER BY h.id", []any{c.key}, func(scan func(...any) error) error {
+		var this bool
+		if err := scan(&this); err != nil {
 			return err
 		}
-		if event == c.shown {
-			shown = len(ids)
+		if this {
+			shown = n
 		}
-		ids = append(ids, events.ID(id))
+		n++
 		return nil
 	})
-	return ids, shown, err
+	if err == nil && n != of {
+		err = liveHeadsDiffer(events.Record{Type: c.typ, ID: c.id}, of, n)
+	}
+	return shown, err
+}
+
+func liveHeadsDiffer(of events.Record, values, heads int) error {
+	return &DifferenceError{What: "live heads of " + of.String(), Want: fmt.Sprint(values), Got: fmt.Sprint(heads)}
 }
 
 // unpacked makes the values of a record that waits to be indexed.

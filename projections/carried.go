@@ -1,6 +1,10 @@
 package projections
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/carelog/carelog/events"
+)
 
 // carried are the rows of words that answer a search by name, and nothing else about it: what
 // stands there decides alone, so no other row of a record has to be read before it is known to
@@ -39,18 +43,32 @@ const carriersIn = "carrier <> 0 AND carrier IN (SELECT value FROM json_each(?))
 // any other candidate: which of them is shown decides where it stands.
 func (x *searching) carriedHits(from origin, f func(hit) error) error {
 	list := keyList(from.carried.keys)
-	if err := x.each("SELECT key, label FROM record WHERE +type = ? AND "+carriersIn, []any{x.Type, list}, func(scan func(...any) error) error {
+	if err := x.each("SELECT key, label, id FROM record WHERE +type = ? AND "+carriersIn, []any{x.Type, list}, func(scan func(...any) error) error {
 		var c candidate
-		if err := scan(&c.key, &c.label); err != nil {
+		if err := scan(&c.key, &c.label, &c.id); err != nil {
 			return err
 		}
-		h := hit{key: c.key, order: x.orderKey(&c, nil)}
-		h.record.Type = x.Type
-		return f(h)
+		return f(x.listed(&c))
 	}); err != nil {
 		return err
 	}
 	var heads origin
 	heads.add("SELECT record FROM head WHERE "+carriersIn, list)
 	return x.candidates(heads, f)
+}
+
+// listed is a hit of which an index has all that it is ordered by.
+func (x *searching) listed(c *candidate) hit {
+	return hit{record: events.Record{Type: x.Type, ID: c.id}, key: c.key, order: x.orderKey(c, nil)}
+}
+
+// conflictHits calls f with each record in conflict of the type: all of its live heads are.
+func (x *searching) conflictHits(f func(hit) error) error {
+	return x.each("SELECT key, label, id FROM record WHERE conflict = 1 AND type = ?", []any{x.Type}, func(scan func(...any) error) error {
+		var c candidate
+		if err := scan(&c.key, &c.label, &c.id); err != nil {
+			return err
+		}
+		return f(x.listed(&c))
+	})
 }

@@ -71,13 +71,15 @@ func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error
 	return func(yield func(events.WrappedKey, error) bool) {
 		var keys []events.WrappedKey
 		err := q.view(ctx, "read the keys", func(v *view) error {
-			return v.each("SELECT patient, id, wrapped FROM wrapped_key ORDER BY patient, id", nil, func(scan func(...any) error) error {
-				var k events.WrappedKey
-				var id []byte
-				err := scan(&k.Patient, &id, &k.Wrapped)
-				copy(k.ID[:], id)
-				keys = append(keys, k)
-				return err
+			return v.inPassing(func() error {
+				return v.each("SELECT patient, id, wrapped FROM wrapped_key ORDER BY patient, id", nil, func(scan func(...any) error) error {
+					var k events.WrappedKey
+					var id []byte
+					err := scan(&k.Patient, &id, &k.Wrapped)
+					copy(k.ID[:], id)
+					keys = append(keys, k)
+					return err
+				})
 			})
 		})
 		if err != nil {

@@ -67,7 +67,7 @@ func (x *searching) plan() (origin, error) {
 			if err := x.measure(&origins[i], least); err != nil {
 				return best, err
 			}
-			if !x.behind { // no other is worth counting further than the best one reaches
+			if !x.behind || x.whole(&origins[i]) { // no other is worth counting further than the best one reaches
 				least = min(least, origins[i].count)
 			}
 			if i == len(origins)-2 && !x.behind { // the plain one, which is last, is not better than few
@@ -86,15 +86,19 @@ func (x *searching) plan() (origin, error) {
 // rank orders origins.
 func (x *searching) rank(a, b origin) int {
 	if x.behind {
-		whole := func(o origin) bool { return (!o.way.Indexed() || x.within) && o.count <= x.counted }
-		switch {
-		case whole(a) && !whole(b):
+		switch all, also := x.whole(&a), x.whole(&b); {
+		case all && !also:
 			return -1
-		case whole(b) && !whole(a):
+		case also && !all:
 			return 1
 		}
 	}
 	return cmp.Compare(a.count, b.count)
+}
+
+// whole reports whether an origin has everything also while the index is being completed.
+func (x *searching) whole(o *origin) bool {
+	return (!o.way.Indexed() || x.within) && o.count <= x.counted
 }
 
 // carriersKept is how many of what words find are kept.
@@ -213,7 +217,7 @@ func (x *searching) originOf(way fhirsearch.Way) (s origin, err error) {
 		s.addWords(`{other} : "` + text + `" *`)
 	}
 	if way.Conflict {
-		s.add("SELECT key AS record FROM record WHERE conflict = 1")
+		s.add("SELECT key AS record FROM record WHERE conflict = 1 AND type = ?", x.Type)
 	}
 	if s.sql == "" {
 		from, to, err := x.arrivals(way.Updated)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/carelog/carelog/events"
 )
@@ -201,44 +200,46 @@ func (v *view) headIDs(r events.Record) (map[events.ID]bool, error) {
 
 // states reads records with all their heads. where stands after FROM record r.
 func (v *view) states(where string, args ...any) ([]State, error) {
+	_, states, err := v.keyedStates(where, args...)
+	return states, err
+}
+
+// keyedStates is states with the key of each.
+func (v *view) keyedStates(where string, args ...any) (keys []int64, states []State, err error) {
 	type found struct {
-		key, shown int64
-		heads      int
-		conflict   bool
+		shown int64
+		heads int
 	}
 	var list []found
-	var states []State
-	err := v.each(`SELECT r.key, r.shown, r.heads, r.conflict, r.type, r.id, d.patient FROM record r
+	if err := v.each(`SELECT r.key, r.shown, r.heads, r.conflict, r.type, r.id, d.patient FROM record r
 		LEFT JOIN dossier d ON d.key = r.dossier `+where, args, func(scan func(...any) error) error {
 		var f found
 		var s State
+		var key int64
 		var patient *string
-		if err := scan(&f.key, &f.shown, &f.heads, &f.conflict, &s.Record.Type, &s.Record.ID, &patient); err != nil {
+		if err := scan(&key, &f.shown, &f.heads, &s.Conflict, &s.Record.Type, &s.Record.ID, &patient); err != nil {
 			return err
 		}
 		if f.heads == 0 {
 			return nil
 		}
-		s.Patient, s.Conflict = text(patient), f.conflict
-		list, states = append(list, f), append(states, s)
+		s.Patient = text(patient)
+		keys, list, states = append(keys, key), append(list, f), append(states, s)
 		return nil
-	})
-	if err != nil {
-		return nil, err
+	}); err != nil {
+		return nil, nil, err
 	}
 	var single []int
+	several := make(map[int64]*State)
 	for i := range states {
 		if list[i].heads == 1 {
 			single = append(single, i)
 			continue
 		}
-		if _, err := v.versions(headTables, []any{list[i].key}, func(got Version) error {
-			got.Head = true
-			states[i].Heads = append(states[i].Heads, got)
-			return nil
-		}); err != nil {
-			return nil, err
-		}
+		several[keys[i]] = &states[i]
+	}
+	if err := v.readHeads(several); err != nil {
+		return nil, nil, err
 	}
 	shown := make(map[int64]int, len(single))
 	for part := range slices.Chunk(single, shownAtOnce) {
@@ -251,49 +252,18 @@ func (v *view) states(where string, args ...any) ([]State, error) {
 			states[shown[got.Arrival]].Heads = []Version{got}
 			return nil
 		}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for i := range states {
 		if len(states[i].Heads) != list[i].heads {
-			return nil, &DifferenceError{What: "heads of " + states[i].Record.String(), Want: fmt.Sprint(list[i].heads), Got: fmt.Sprint(len(states[i].Heads))}
+			return nil, nil, &DifferenceError{What: "heads of " + states[i].Record.String(), Want: fmt.Sprint(list[i].heads), Got: fmt.Sprint(len(states[i].Heads))}
 		}
 		states[i].Shown = states[i].Heads[0]
-		if states[i].Conflict {
-			states[i].Since = since(states[i].Heads)
-		}
 	}
-	return states, nil
+	return keys, states, nil
 }
 
 // shownAtOnce is how many versions are asked for with one question: preparing it costs more
 // than reading a row.
 const shownAtOnce = 250
-
-// headTables are the heads of a record that has several, the one shown first.
-const headTables = ` FROM head h JOIN event e ON e.arrival = h.event LEFT JOIN record r ON r.key = e.record
-	LEFT JOIN dossier d ON d.key = e.dossier LEFT JOIN device v ON v.key = e.device
-	WHERE h.record = ? ORDER BY h.class, h.place, h.id`
-
-// since is when the second of two different contents arrived.
-func since(heads []Version) time.Time {
-	byArrival := slices.SortedFunc(slices.Values(heads), func(a, b Version) int { return cmp.Compare(a.Arrival, b.Arrival) })
-	first := content(byArrival[0])
-	for _, h := range byArrival[1:] {
-		if content(h) != first {
-			return h.Arrived
-		}
-	}
-	return byArrival[len(byArrival)-1].Arrived
-}
-
-// content is contentOf for what was read.
-func content(v Version) string {
-	switch {
-	case v.Deleted():
-		return ""
-	case v.Body == nil:
-		return string(v.Event.ID[:])
-	}
-	return string(contentDigest(v.Body))
-}

@@ -152,6 +152,23 @@ func (r *reader) close() error {
 	return errors.Join(append(errs, r.conn.Close())...)
 }
 
+// Of what a reader keeps in memory, in the units of SQLite's cache_size: below 0 they are KiB.
+const (
+	readCache    = -16384
+	passingCache = -1024
+)
+
+// inPassing runs f, which reads much of the file once: its pages do not stay. The first
+// question after a change gives back every page that a reader keeps, one call of the system
+// for each.
+func (r *reader) inPassing(f func() error) (err error) {
+	if err := r.exec(fmt.Sprintf("PRAGMA cache_size = %d", passingCache)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.exec(fmt.Sprintf("PRAGMA cache_size = %d", readCache))) }()
+	return f()
+}
+
 // exec runs a statement that gives no rows.
 func (r *reader) exec(text string) error {
 	stmt, err := r.stmt(text)

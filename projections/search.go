@@ -35,15 +35,18 @@ type searching struct {
 	*view
 	Query
 	bounds
-	order  fhirsearch.Order
-	along  *along                // nil: by the order alone
-	lean   bool                  // see fhirsearch.Alone
-	named  *fhirsearch.Condition // all that is asked for: the words of names decide it; else nil
-	limit  int
-	after  *cursor // nil: from the beginning
-	behind bool    // not every record is indexed
-	within bool    // and those that are not are few: they are looked at as well
-	upTo   int64
+	order fhirsearch.Order
+	along *along                // nil: by the order alone
+	lean  bool                  // see fhirsearch.Alone
+	named *fhirsearch.Condition // all that is asked for: the words of names decide it; else nil
+	// conflicts says that nothing is asked for but that records are in conflict, and that the
+	// index of those has all that they are listed by.
+	conflicts bool
+	limit     int
+	after     *cursor // nil: from the beginning
+	behind    bool    // not every record is indexed
+	within    bool    // and those that are not are few: they are looked at as well
+	upTo      int64
 
 	page   Page
 	hits   []hit
@@ -55,7 +58,7 @@ type hit struct {
 	record events.Record
 	key    int64
 	order  []byte // nil: nothing to be ordered by
-	heads  []events.ID
+	heads  []int  // of several that are live, in the order of their ids, those that were found
 }
 
 // along is the span of keys of a date that was asked for: where no order is asked for, what
@@ -122,6 +125,7 @@ func (v *view) searching(q Query, b bounds) (*searching, error) {
 	if x.lean && x.order.Name == fhirsearch.ParamName {
 		x.named = fhirsearch.OfNames(q.Type, q.Conditions)
 	}
+	x.conflicts = fhirsearch.OfConflict(q.Conditions) && q.Text == "" && (x.order.Name == fhirsearch.ParamName || x.order.Name == fhirsearch.ParamID)
 	return x, err
 }
 

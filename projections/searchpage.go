@@ -57,10 +57,15 @@ func (x *searching) name(hits []hit) error {
 	if !x.lean {
 		return nil
 	}
-	at := make(map[int64]*hit, len(hits))
-	keys := make([]int64, len(hits))
+	at := make(map[int64]*hit)
+	var keys []int64
 	for i := range hits {
-		at[hits[i].key], keys[i] = &hits[i], hits[i].key
+		if h := &hits[i]; h.record.ID == "" {
+			at[h.key], keys = h, append(keys, h.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
 	}
 	return x.each("SELECT key, id FROM record WHERE key IN "+theseKeys(1), []any{keyList(keys)}, func(scan func(...any) error) error {
 		var key int64
@@ -75,36 +80,71 @@ func (x *searching) name(hits []hit) error {
 
 // readStates reads the records that were found.
 func (x *searching) readStates(page *Page) error {
-	byKey := make(map[int64]State, len(x.hits))
-	keys := make([]int64, len(x.hits))
-	for i, h := range x.hits {
-		keys[i] = h.key
-	}
-	if err := x.eachState("WHERE r.key IN "+theseKeys(1)+" AND r.heads = 1", []any{keyList(keys)}, func(key int64, _ int, got State) { byKey[key] = got }); err != nil {
+	byKey, err := x.statesOf(x.hits)
+	if err != nil {
 		return err
 	}
 	for i := range x.hits {
-		h := &x.hits[i]
-		if _, single := byKey[h.key]; !single {
-			states, err := x.states("WHERE r.key = ?", h.key)
-			if err != nil {
-				return err
-			}
-			byKey[h.key] = states[0]
-		}
-		h.record = byKey[h.key].Record
+		x.hits[i].record = byKey[x.hits[i].key].Record
 	}
 	slices.SortFunc(x.hits, x.compare)
 	for _, h := range x.hits {
 		state := byKey[h.key]
 		page.States = append(page.States, state)
-		if h.heads != nil && !slices.Contains(h.heads, state.Shown.Event.ID) {
-			if page.Elsewhere == nil {
-				page.Elsewhere = make(map[events.Record][]events.ID)
-			}
-			page.Elsewhere[h.record] = h.heads
+		if err := page.noteElsewhere(h, state); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// statesOf reads the records of hits, by their keys.
+func (x *searching) statesOf(hits []hit) (map[int64]State, error) {
+	byKey := make(map[int64]State, len(hits))
+	keys := make([]int64, len(hits))
+	for i, h := range hits {
+		keys[i] = h.key
+	}
+	if err := x.eachState("WHERE r.key IN "+theseKeys(1)+" AND r.heads = 1", []any{keyList(keys)}, func(key int64, _ int, got State) { byKey[key] = got }); err != nil {
+		return nil, err
+	}
+	keys = slices.DeleteFunc(keys, func(key int64) bool { _, single := byKey[key]; return single })
+	if len(keys) == 0 {
+		return byKey, nil
+	}
+	found, states, err := x.keyedStates("WHERE r.key IN "+theseKeys(1), keyList(keys))
+	for i, key := range found {
+		byKey[key] = states[i]
+	}
+	return byKey, err
+}
+
+// noteElsewhere names the heads by which a record was found where another one is shown.
+func (p *Page) noteElsewhere(h hit, state State) error {
+	if h.heads == nil {
+		return nil
+	}
+	var live []events.ID
+	for _, head := range state.Heads {
+		if !head.Deleted() {
+			live = append(live, head.Event.ID)
+		}
+	}
+	slices.SortFunc(live, func(a, b events.ID) int { return bytes.Compare(a[:], b[:]) })
+	ids := make([]events.ID, len(h.heads))
+	for i, n := range h.heads {
+		if n >= len(live) {
+			return liveHeadsDiffer(state.Record, n+1, len(live))
+		}
+		ids[i] = live[n]
+	}
+	if slices.Contains(ids, state.Shown.Event.ID) {
+		return nil
+	}
+	if p.Elsewhere == nil {
+		p.Elsewhere = make(map[events.Record][]events.ID)
+	}
+	p.Elsewhere[state.Record] = ids
 	return nil
 }
 

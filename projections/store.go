@@ -138,7 +138,7 @@ func (s *Store) release() error {
 // readSource is the name under which SQLite opens the file for questions.
 func (s *Store) readSource() string { return source(s.path, readPragmas...) }
 
-var readPragmas = []string{"query_only(1)", "cache_size(-16384)"}
+var readPragmas = []string{"query_only(1)", fmt.Sprintf("cache_size(%d)", readCache)}
 
 // source is the name under which SQLite opens a file, with the pragmas of a connection.
 func source(path string, pragmas ...string) string {

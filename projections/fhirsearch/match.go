@@ -46,6 +46,16 @@ func Alone(typ string, list []Condition) bool {
 	return own
 }
 
+// OfConflict reports whether a question asks for nothing but that records are in conflict.
+func OfConflict(list []Condition) bool {
+	if len(list) != 1 || len(list[0].wants) != 1 || list[0].not || list[0].missing || list[0].present {
+		return false
+	}
+	c := &list[0]
+	w := &c.wants[0]
+	return c.Kind == KindToken && slices.Equal(c.places, []uint16{placeTag}) && !w.anyCode && c.fits(w, placeTag, conflictTag, nil)
+}
+
 // OfNames is the one condition of a question that the words of a record's names decide alone, as
 // fhirjson.Index has them; nil where there is another one, or it asks for more. It is of
 // people: what else is a name differs from type to type.
