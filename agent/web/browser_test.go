@@ -85,7 +85,7 @@ func (c *chromium) start(path string) error {
 }
 
 // roomInMemory tells whether /dev/shm has the gigabyte that Chromium may want of it. Where it has
-// not, as in a container, the pixels of every page go by way of a disk, and cost half as much again.
+// not, as in a container, the pixels of every page go by way of a disk, and a view costs a quarter more.
 func roomInMemory() bool {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
