@@ -110,6 +110,23 @@ func explain(err error) *apiError {
 	return &apiError{http.StatusInternalServerError, "internal", err.Error(), nil}
 }
 
+// answerTo says how an error is answered.
+type answerTo struct {
+	is     error
+	status int
+	code   string
+}
+
+// answered is err as the first of the answers to it; nil: it has none.
+func answered(err error, answers []answerTo) error {
+	for _, a := range answers {
+		if errors.Is(err, a.is) {
+			return &apiError{a.status, a.code, err.Error(), nil}
+		}
+	}
+	return nil
+}
+
 // writeJSON answers with v. It is marshalled whole first, so that a failure can still
 // be answered as one; the bytes within a json.RawMessage keep their digits.
 func writeJSON(w http.ResponseWriter, status int, v any) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -66,7 +68,7 @@ func (c *chromium) start(path string) error {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-dev-shm-usage", !roomInMemory()), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -80,6 +82,21 @@ func (c *chromium) start(path string) error {
 	}
 	c.ctx = ctx
 	return nil
+}
+
+// roomInMemory tells whether /dev/shm has the gigabyte that Chromium may want of it. Where it has
+// not, as in a container, the pixels of every page go by way of a disk, and a view costs a quarter more.
+func roomInMemory() bool {
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		return false
+	}
+	size := regexp.MustCompile(`(?m)^\S+ /dev/shm tmpfs \S*\bsize=(\d+)k`).FindSubmatch(mounts)
+	if size == nil {
+		return false
+	}
+	kilobytes, err := strconv.Atoi(string(size[1]))
+	return err == nil && kilobytes >= 1<<20
 }
 
 func (b *browser) logIn(g *guard.Guard) {

@@ -22,7 +22,7 @@ const (
 // The forms of import and export that the modules are written in; a module with another one does
 // not join, which is an error.
 var (
-	importing = regexp.MustCompile(`(?m)^import \{ ([^}]+) \} from '\./(\w+)\.js';\n`)
+	importing = regexp.MustCompile(`(?m)^import (?:\{ ([^}]+) \} from )?'\./(\w+)\.js';\n`)
 	loading   = regexp.MustCompile(`\bimport\('\./(\w+)\.js'\)`)
 	exporting = regexp.MustCompile(`(?m)^export (?:async )?(?:function|const|class) (\w+)`)
 	unjoined  = regexp.MustCompile(`(?m)^(?:import[^(]|export\b).*`)
@@ -89,6 +89,9 @@ func joinInto(files map[string]asset, names []string) (string, error) {
 		text = exporting.ReplaceAllStringFunc(text, func(s string) string { return strings.TrimPrefix(s, "export ") })
 		text = importing.ReplaceAllStringFunc(text, func(s string) string {
 			m := importing.FindStringSubmatch(s)
+			if m[1] == "" {
+				return "" // it has run by then
+			}
 			return "const { " + strings.ReplaceAll(m[1], " as ", ": ") + " } = " + variable(m[2]) + ";\n"
 		})
 		text = loading.ReplaceAllString(text, "import('./others.js').then((all) => all.${1}Module)")

@@ -185,26 +185,22 @@ func (h *Handler) lookAtHub(w http.ResponseWriter, r *http.Request) error {
 
 var errNoHub = &apiError{http.StatusServiceUnavailable, "no-hub", "no hub is set up at this desk: start it with --hub", nil}
 
+var toHub = []answerTo{
+	{publish.ErrWished, http.StatusConflict, "wished"},
+	{publish.ErrNotWished, http.StatusConflict, "not-wished"},
+	{publish.ErrNothing, http.StatusConflict, "nothing"},
+	{publish.ErrMoved, http.StatusConflict, "moved"},
+	{sumehr.ErrNoPatient, http.StatusNotFound, "not-found"},
+	{hub.ErrNoSession, http.StatusServiceUnavailable, "no-session"},
+	{hub.ErrUnreachable, http.StatusServiceUnavailable, "unreachable"},
+	{hub.ErrUnknown, http.StatusServiceUnavailable, "unreachable"},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "not-level"},
+}
+
 // explainHub finds the answer for an error of the publisher or the hub; those of the desk stay.
 func explainHub(err error) error {
-	for _, c := range []struct {
-		is     error
-		status int
-		code   string
-	}{
-		{publish.ErrWished, http.StatusConflict, "wished"},
-		{publish.ErrNotWished, http.StatusConflict, "not-wished"},
-		{publish.ErrNothing, http.StatusConflict, "nothing"},
-		{publish.ErrMoved, http.StatusConflict, "moved"},
-		{sumehr.ErrNoPatient, http.StatusNotFound, "not-found"},
-		{hub.ErrNoSession, http.StatusServiceUnavailable, "no-session"},
-		{hub.ErrUnreachable, http.StatusServiceUnavailable, "unreachable"},
-		{hub.ErrUnknown, http.StatusServiceUnavailable, "unreachable"},
-		{context.DeadlineExceeded, http.StatusServiceUnavailable, "not-level"},
-	} {
-		if errors.Is(err, c.is) {
-			return &apiError{c.status, c.code, err.Error(), nil}
-		}
+	if answer := answered(err, toHub); answer != nil {
+		return answer
 	}
 	var refused *hub.AnswerError
 	var fault *hub.FaultError

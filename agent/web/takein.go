@@ -1,8 +1,8 @@
 package web
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/carelog/carelog/agent"
@@ -89,22 +89,13 @@ func (h *Handler) takeFromHub(w http.ResponseWriter, r *http.Request, seen strin
 	return writeJSON(w, http.StatusOK, takingAnswer{list[0].URI, list[0].Author, taking})
 }
 
-// explainTaking finds the answer for what keeps a Sumehr out of a dossier.
-func explainTaking(err error) error {
-	for _, c := range []struct {
-		is     error
-		status int
-		code   string
-	}{
-		{resources.ErrOwn, http.StatusConflict, "own"},
-		{intake.ErrOtherPatient, http.StatusConflict, "other-patient"},
-		{resources.ErrNotSumehr, http.StatusBadGateway, "hub"},
-		{agent.ErrIncomplete, http.StatusServiceUnavailable, "incomplete"},
-		{sumehr.ErrConfidential, http.StatusUnprocessableEntity, "confidential"},
-	} {
-		if errors.Is(err, c.is) {
-			return &apiError{c.status, c.code, err.Error(), nil}
-		}
-	}
-	return err
+var toTaking = []answerTo{
+	{resources.ErrOwn, http.StatusConflict, "own"},
+	{intake.ErrOtherPatient, http.StatusConflict, "other-patient"},
+	{resources.ErrNotSumehr, http.StatusBadGateway, "hub"},
+	{agent.ErrIncomplete, http.StatusServiceUnavailable, "incomplete"},
+	{sumehr.ErrConfidential, http.StatusUnprocessableEntity, "confidential"},
 }
+
+// explainTaking finds the answer for what keeps a Sumehr out of a dossier; other errors stay.
+func explainTaking(err error) error { return cmp.Or(answered(err, toTaking), err) }
