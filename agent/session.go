@@ -333,7 +333,7 @@ func (s *session) prove(ctx context.Context) error {
 	}
 	switch {
 	case contradiction != nil:
-		return s.contradicted(contradiction)
+		return s.contradicted(ctx, contradiction)
 	case position.Sequence < state.Last:
 		return s.lag(ctx, state)
 	}
@@ -373,12 +373,18 @@ func (s *session) openLate(ctx context.Context) error {
 // contradicted keeps the light from being green. Where both have read different things,
 // this desk reads the whole log once more: what only it has is then found, and given
 // back.
-func (s *session) contradicted(c *replica.Contradiction) error {
+func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) error {
 	a := s.agent
 	a.warn("positions-differ", "%s.", c.Text)
 	a.setLight(light.Synchronising, c.Text, &light.Activity{Kind: light.Heal, ETASeconds: -1})
-	if !c.Ours || a.doubted == c.Text {
+	if !c.Ours {
 		return nil
+	}
+	if a.doubted == c.Text {
+		// It was read again, and is so: after a heal the words of all desks are old, this one's
+		// too, and none would be green, and say a newer one, before the others have.
+		position, stream, _ := a.replica.Position()
+		return s.state(ctx, position, stream)
 	}
 	a.doubted = c.Text
 	a.doubtful = replica.Loss(c.Text)

@@ -1,14 +1,3 @@
-// Package blocks reads the files in which nats-server keeps the messages of a stream, and
-// says whether they are as they were written.
-//
-// It promises to hold one file in memory at a time, to change none, and to need nothing of the
-// server that writes them. A file is judged up to where it ended when it was listed, so
-// that a server which goes on writing is no damage.
-//
-// It does not say what is gone: that is for the server to say, once it has looked. The form of
-// the files is nats-server's own (server/filestore.go of 2.15.2), and not promised by it;
-// the test of this package says when another version writes another one. Files that are
-// encrypted or compressed, which our broker never makes, are not understood.
 package blocks
 
 import (
