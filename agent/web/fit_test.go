@@ -32,6 +32,7 @@ const sticksOut = `(() => {
 		if (!e.checkVisibility() || getComputedStyle(e).hyphens === 'auto') continue;
 		for (const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT); texts.nextNode();) {
 			for (const word of texts.currentNode.data.matchAll(/\p{L}+/gu)) {
+				if (word[0].length > 20) continue; // has to break somewhere
 				const range = document.createRange();
 				range.setStart(texts.currentNode, word.index);
 				range.setEnd(texts.currentNode, word.index + word[0].length);
