@@ -28,6 +28,18 @@ const sticksOut = `(() => {
 		if (e.localName !== 'select' && !e.matches('.clip') && getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1) wrong.push(name(e) + ' is cut off');
 		if (e.matches('.button, .chip, .badge') && e.scrollWidth > e.clientWidth + 2) wrong.push(name(e) + ' is wider than its edge');
 	}
+	for (const e of document.querySelectorAll('th, h1, h2, .button, .chip, .badge')) {
+		if (!e.checkVisibility() || getComputedStyle(e).hyphens === 'auto') continue;
+		for (const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT); texts.nextNode();) {
+			for (const word of texts.currentNode.data.matchAll(/\p{L}+/gu)) {
+				if (word[0].length > 20) continue; // has to break somewhere
+				const range = document.createRange();
+				range.setStart(texts.currentNode, word.index);
+				range.setEnd(texts.currentNode, word.index + word[0].length);
+				if (new Set([...range.getClientRects()].map((line) => line.top)).size > 1) wrong.push(name(e) + ' breaks the word ' + word[0]);
+			}
+		}
+	}
 	for (const e of document.querySelectorAll('.registration-body')) if (e.checkVisibility() && e.clientWidth < 200) wrong.push(name(e) + ' has only ' + e.clientWidth + ' to be read in');
 	for (const e of document.querySelectorAll('.scroll:has(> .compare)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the versions do not stand beside each other');
 	const top = [...document.getElementById('top').children].filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);

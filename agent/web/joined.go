@@ -19,8 +19,8 @@ const (
 	firstModule  = "js/main.js"
 )
 
-// The forms of import and export that the modules are written in; a module with another one does
-// not join, which is an error.
+// The forms of import and export that the modules are written in; an import without names is of a
+// module that runs before. A module with another form does not join, which is an error.
 var (
 	importing = regexp.MustCompile(`(?m)^import (?:\{ ([^}]+) \} from )?'\./(\w+)\.js';\n`)
 	loading   = regexp.MustCompile(`\bimport\('\./(\w+)\.js'\)`)

@@ -96,7 +96,7 @@ async function row(c, query) {
     h('td', {}, lines(people)),
     h('td', {}, lines(places)),
     h('td', { class: 'figures' }, lines(c.heads.map((head) => moment(head.time)), false)),
-    h('td', { class: 'figures' }, String(c.heads.length)),
+    h('td', { class: 'figures', dataset: { label: words.conflicts.versions } }, String(c.heads.length)),
     h('td', { class: 'tools' }, h('a', { class: 'icon-button', href, 'aria-label': words.conflicts.compare(title[1] ? words.named(...title) : title[0], name), title: words.dossier.decide }, glass())));
 }
 
