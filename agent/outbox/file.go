@@ -18,13 +18,17 @@ import (
 type file struct {
 	*sql.DB
 	insert, remove, chain, between *sql.Stmt
-
-	wal *wal // synced after each change; nil: a change may be undone by a power cut
 }
 
+// Values of SQLite's pragma synchronous.
+const (
+	full   = "FULL"   // a commit survives a power cut
+	normal = "NORMAL" // a commit may be undone by one
+)
+
 // connect opens the file, without its statements: they need the tables.
-func connect(path string) (*file, error) {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)",
+func connect(path, synchronous string) (*file, error) {
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(" + synchronous + ")", "busy_timeout(10000)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages)}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
@@ -32,24 +36,6 @@ func connect(path string) (*file, error) {
 	}
 	db.SetMaxOpenConns(1)
 	return &file{DB: db}, nil
-}
-
-// connectDurably opens the file so that a change survives a power cut.
-func connectDurably(path string) (*file, error) {
-	f, err := connect(path)
-	if err == nil {
-		f.wal = &wal{path: path + "-wal"}
-	}
-	return f, err
-}
-
-// Close closes the file.
-func (f *file) Close() error {
-	var err error
-	if f.wal != nil {
-		err = f.wal.close()
-	}
-	return errors.Join(err, f.DB.Close())
 }
 
 // prepare prepares the statements; Close of the file ends them.
@@ -82,31 +68,12 @@ func (f *file) write(ctx context.Context, do func(change) error) error {
 	if err := do(change{tx, f}); err != nil {
 		return errors.Join(ofDisk(err), tx.Rollback())
 	}
-	if err := tx.Commit(); err != nil {
-		return ofDisk(err)
-	}
-	return f.sync()
-}
-
-// sync ends a change that was committed.
-func (f *file) sync() error {
-	if f.wal == nil {
-		return nil
-	}
-	if err := f.wal.sync(); err != nil {
-		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	return nil
+	return ofDisk(tx.Commit())
 }
 
 // add puts one event at its place in the queue. A statement alone is a transaction of its
 // own, for half of what one costs that is begun and ended.
-func (f *file) add(e *events.Event) error {
-	if err := insert(f.insert, e); err != nil {
-		return ofDisk(err)
-	}
-	return f.sync()
-}
+func (f *file) add(e *events.Event) error { return ofDisk(insert(f.insert, e)) }
 
 // insert puts an event at its place in the queue.
 func (c change) insert(e *events.Event) error { return insert(c.Stmt(c.file.insert), e) }

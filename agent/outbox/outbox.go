@@ -19,8 +19,8 @@ import (
 // another.
 type Outbox struct {
 	path    string
-	durable *file // what must survive a power cut
-	relaxed *file // what may be done again after one
+	durable *file // synchronous FULL: what must survive a power cut
+	relaxed *file // synchronous NORMAL: what may be done again after one
 
 	mu     sync.Mutex // the chain and every write
 	next   events.Chain
@@ -96,10 +96,10 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 	if err := localdisk.Private(o.path); err != nil {
 		return err
 	}
-	if o.durable, err = connectDurably(o.path); err != nil {
+	if o.durable, err = connect(o.path, full); err != nil {
 		return err
 	}
-	if o.relaxed, err = connect(o.path); err != nil {
+	if o.relaxed, err = connect(o.path, normal); err != nil {
 		return err
 	}
 	if err := o.migrate(ctx, practice, device); err != nil {
@@ -118,7 +118,7 @@ func (o *Outbox) open(ctx context.Context, practice, device string) (err error) 
 	if err := o.load(ctx); err != nil {
 		return err
 	}
-	_ = o.durable.wal.makeRoom() // without it commits are slower, and a full disk is told of by the first of them
+	_ = makeRoom(o.path) // without it commits are slower, and a full disk is told of by the first of them
 	return nil
 }
 

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package localdisk
-
-import "os"
-
-// SyncData puts what was written to a file on disk.
-func SyncData(f *os.File) error { return f.Sync() }
