@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/events"
@@ -72,7 +73,7 @@ func (a *Agent) renew(e events.Event, c events.Chain) *events.Event {
 
 // Retry queues an event again that was set aside, and with it its whole transaction.
 func (a *Agent) Retry(ctx context.Context, id events.ID) error {
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return err
 	}
 	defer a.unlockWriting()
@@ -87,7 +88,7 @@ func (a *Agent) Retry(ctx context.Context, id events.ID) error {
 
 // Discard gives up an event that was set aside, and with it its whole transaction. Who did it and why is kept.
 func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string) error {
-	if err := a.lockWriting(ctx); err != nil {
+	if err := a.beginWriting(ctx); err != nil {
 		return err
 	}
 	defer a.unlockWriting()
@@ -125,6 +126,7 @@ func (e notQueuedError) Unwrap() error { return e.error }
 // replaceQueued shows queued events in their new form.
 func (a *Agent) replaceQueued(ctx context.Context, list ...*events.Event) error {
 	for _, e := range list {
+		a.unshown = slices.DeleteFunc(a.unshown, func(old projections.Entry) bool { return old.Event.ID == e.ID })
 		if err := a.store.Remove(ctx, e.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
 			return err
 		}

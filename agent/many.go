@@ -81,12 +81,11 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 	}
 	ctx = context.WithoutCancel(ctx)
 	defer a.changed.fire()
-	err := a.keepKeys(ctx, made)
-	if err == nil {
-		_, err = a.store.Apply(ctx, batch)
-	}
-	if err != nil {
+	if err := a.keepKeys(ctx, made); err != nil {
 		return errors.Join(ofDisk(err), a.withdraw(ctx, list...))
+	}
+	if _, err := a.store.Apply(ctx, batch); err != nil {
+		a.showLater(err, batch.Entries...)
 	}
 	a.queued()
 	return nil

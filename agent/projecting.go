@@ -68,6 +68,7 @@ func (a *Agent) showSoon(ctx context.Context, entries ...projections.Entry) {
 	a.landed = shown
 	a.store.Promise(shown)
 	go func() {
+		defer a.changed.fire() // what it is found by is made when nobody has changed anything for a moment
 		defer close(shown)
 		if _, err := a.store.Apply(ctx, projections.Batch{Entries: entries, Later: true}); err != nil {
 			a.showLater(err, entries...)

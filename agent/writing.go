@@ -18,8 +18,13 @@ func (a *Agent) lockWriting(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another change of this desk: %w", context.Cause(ctx))
 	}
-	<-a.landed // it waits for no server, and at most for what is being read
-	return nil
+	select {
+	case <-a.landed: // which waits for no server, and at most for what is being read
+		return nil
+	case <-ctx.Done():
+		a.unlockWriting()
+		return fmt.Errorf("wait until the change before is shown: %w", context.Cause(ctx))
+	}
 }
 
 func (a *Agent) unlockWriting() { <-a.writing }

@@ -211,6 +211,9 @@ func (v *view) readConflicts(w Want, take func(State) error) error {
 // longView is view for a question that takes long: it has a connection of its own, and
 // what waits for it holds up no other question.
 func (s *Store) longView(ctx context.Context, what string, f func(*view) error) (err error) {
+	if err := s.awaitPromised(ctx); err != nil {
+		return s.explain(what, err)
+	}
 	s.copying.RLock()
 	defer s.copying.RUnlock()
 	if err := s.lockChanging(ctx); err != nil {

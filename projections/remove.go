@@ -22,7 +22,11 @@ var (
 // or a user set it aside: everything is then as if it had never been, except for the
 // feed, which tells of it. ErrNotQueued where the event is not here or in the log.
 func (s *Store) Remove(ctx context.Context, id events.ID) error {
-	return s.change(ctx, fmt.Sprintf("take out event %s", id), func(b *batch) error {
+	what := fmt.Sprintf("take out event %s", id)
+	if err := s.awaitPromised(ctx); err != nil { // it may be what was promised
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return s.change(ctx, what, func(b *batch) error {
 		var arrival int64
 		found, err := b.one(selectIDArrival, []any{id[:]}, &arrival)
 		if err == nil && !found {

@@ -230,7 +230,8 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	return s.explain(what, err)
 }
 
-// Promise makes every question asked from now on wait until done is closed: the change
-// under way was promised to somebody, and nobody must miss it. done must be closed when
-// the change has ended, however it did.
+// Promise makes every question asked from now on, and Remove, wait until done is closed: a change
+// that is under way, or about to be, was promised to somebody, and nobody must miss it. done must
+// be closed when the change has ended, however it did; so whoever makes one must ask nothing
+// within it.
 func (s *Store) Promise(done <-chan struct{}) { s.promised.Store(&done) }

@@ -14,7 +14,7 @@ type aim struct {
 
 var aims = map[string]aim{
 	"offline":             {most: 1.5, headline: "A change written offline"},
-	"offline-single":      {headline: "The same"},
+	"offline-shown":       {headline: "The same, until the desk shows it"},
 	"online":              {most: 1.5, headline: "A change written online"},
 	"online-single":       {headline: "The same"},
 	"live-p50":            {ours: 6, headline: "A change from desk to desk, median"},

@@ -42,7 +42,7 @@ func tiny(t *testing.T, only ...string) bench.Options {
 
 func TestEverySubjectIsMeasured(t *testing.T) {
 	want := map[string][]string{
-		"offline":   {"offline", "offline-single"},
+		"offline":   {"offline", "offline-shown"},
 		"online":    {"online", "online-single"},
 		"live":      {"live-p50", "live-p99"},
 		"reconnect": {"reconnect", "reconnect-green", "reconnect-single"},

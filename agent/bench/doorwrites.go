@@ -25,21 +25,16 @@ func (d *door) measureCreate(ctx context.Context, g *ground, report func(Figure)
 		return err
 	}
 	defer func() { err = errors.Join(err, durable.close()) }()
-	relaxed, err := openBare(g.file("bare"), normal)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, relaxed.close()) }()
 	subject := events.Subject(d.other.Practice, "bare")
 	plain, err := d.openPlain()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plain.close()) }()
-	var ours, desk, behind, queued, sent, shown series
+	var ours, desk, behind, queued, sent series
 	for n := range g.Samples + warming {
 		if n == warming {
-			ours, desk, behind, queued, sent, shown = nil, nil, nil, nil, nil, nil
+			ours, desk, behind, queued, sent = nil, nil, nil, nil, nil
 		}
 		var m events.Message
 		turns := []func() error{
@@ -58,14 +53,13 @@ func (d *door) measureCreate(ctx context.Context, g *ground, report func(Figure)
 		if err := errors.Join(
 			queued.clock(func() error { return durable.addOne(r) }),
 			sent.clock(func() error { return publish(d.conn, subject, m) }),
-			shown.clock(func() error { return relaxed.addOne(r) }),
 		); err != nil {
 			return err
 		}
 	}
 	created := ours.median()
 	return errors.Join(
-		report(inTime("door-create", len(ours), created, queued.median()+sent.median()+shown.median(), "a FULL commit, a synced publish and a NORMAL commit")),
+		report(inTime("door-create", len(ours), created, queued.median()+sent.median(), "a FULL commit and a synced publish")),
 		report(inTime("door-create-single", len(ours), created, sent.median(), "a synced publish alone")),
 		report(inTime("door-create-desk", len(ours), created, desk.median(), "the desk's own write, without the door")),
 		report(inTime("door-create-http", len(ours), created, behind.median(), "the desk's own write behind a bare HTTP server")),

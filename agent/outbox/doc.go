@@ -1,7 +1,7 @@
 // Package outbox is the device's durable queue: every change a user made that the
 // server has not confirmed, and the end of the device's chain.
 //
-// It promises that what Enqueue accepted is on disk (SQLite, its WAL synced)
+// It promises that what Enqueue accepted is on disk (SQLite, synchronous FULL)
 // before it returns, in one transaction with the chain and with the keys that the
 // events need; that reading does not remove; and that an event leaves only by
 // Arrived or Confirm (the log has it), Withdraw (the author was told that it was not written)

@@ -2,12 +2,8 @@ package outbox_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"testing"
-
-	"github.com/carelog/carelog/agent/outbox"
-	"github.com/carelog/carelog/events/eventstest"
 )
 
 // The WAL has its length before anything is written, and keeps it in everyday use.
@@ -61,38 +57,6 @@ func TestKilledWithRoomInTheWAL(t *testing.T) {
 		b.check()
 		b.write("and on")
 		b.reopen()
-		b.check()
-	}
-}
-
-// A change that was committed and could not be synced did not happen, and its number in the
-// chain is the next one's, whether the disk works again or the program was started anew.
-func TestChangeThatIsNotSynced(t *testing.T) {
-	ctx := context.Background()
-	for _, after := range []string{"the disk works again", "a restart"} {
-		b := newBox(t)
-		b.write("asthma")
-		lost := b.device.Make(eventstest.Change{Record: "Condition/c2", Patient: "p1", Body: eventstest.Resource("Condition/c2", "p1", "gout")})
-		found := b.LoseWAL()
-		for range 2 { // the second finds that the first is not settled
-			if err := b.Enqueue(ctx, nil, lost); !errors.Is(err, outbox.ErrDisk) {
-				t.Fatalf("got %v, want %v", err, outbox.ErrDisk)
-			}
-		}
-		if next := b.Next(); next != lost.Chain {
-			t.Errorf("the next has number %d in the chain, want %d", next.Counter, lost.Chain.Counter)
-		}
-		if b.Len() != 1 {
-			t.Errorf("%d events wait, want one", b.Len())
-		}
-		found()
-		if after == "a restart" {
-			b.reopen()
-		}
-		if err := b.Enqueue(ctx, nil, lost); err != nil {
-			t.Fatalf("after %s: %v", after, err)
-		}
-		b.want = append(b.want, lost)
 		b.check()
 	}
 }
