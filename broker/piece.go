@@ -15,7 +15,8 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// AttachmentState asks for the identity of what keeps the attachments, and its end.
+// AttachmentState asks for the identity of what keeps the attachments, its end, and how much of
+// it is lost.
 func (l *Log) AttachmentState(ctx context.Context) (events.LogState, error) {
 	var info struct {
 		jetstream.StreamInfo
@@ -24,7 +25,8 @@ func (l *Log) AttachmentState(ctx context.Context) (events.LogState, error) {
 	if err := l.request(ctx, "STREAM.INFO."+streamAttachments, nil, &info); err != nil {
 		return events.LogState{}, fmt.Errorf("ask for the state of the attachments: %w", err)
 	}
-	return events.LogState{Identity: identityOf(&info.StreamInfo), First: info.State.FirstSeq, Last: info.State.LastSeq, Now: info.TimeStamp.UTC()}, nil
+	return events.LogState{Identity: identityOf(&info.StreamInfo), First: info.State.FirstSeq, Last: info.State.LastSeq,
+		Lost: lacks(info.State), Now: info.TimeStamp.UTC()}, nil
 }
 
 // Pieces tells which pieces of an attachment the server has, by number.

@@ -365,6 +365,31 @@ func TestTheServerIsHealed(t *testing.T) {
 	four.wantRead(third, gone)
 }
 
+// A server whose disk is damaged in the middle has as many pieces behind it as before. Whoever
+// holds what is gone gives it back, once.
+func TestTheServerLosesFromTheMiddle(t *testing.T) {
+	p := newPractice(t)
+	one := p.desk("one")
+	mine, other := content(1), content(2)
+	first, second := one.keep(patient, mine), one.keep(patient, other)
+	one.send(never)
+	p.server.LosePieces(first.Attachment().Name)
+	one.open()
+	one.sendOnce()
+	two := p.desk("two")
+	two.wantRead(first, mine)
+	two.wantRead(second, other)
+	before, err := one.line.AttachmentState(t.Context())
+	if err != nil || before.Lost == 0 {
+		t.Fatalf("the server says that %d are lost, %v", before.Lost, err)
+	}
+	one.open()
+	one.sendOnce()
+	if after, err := one.line.AttachmentState(t.Context()); err != nil || after.Last != before.Last {
+		t.Errorf("the server has %d pieces, %v, and had %d: they were sent again", after.Last, err, before.Last)
+	}
+}
+
 func TestAFullServer(t *testing.T) {
 	p := newPractice(t)
 	one := p.desk("one")

@@ -45,7 +45,8 @@ func (s *Store) Send(ctx context.Context, server Server) {
 
 // sendAll sends until something fails.
 func (s *Store) sendAll(ctx context.Context, server Server) error {
-	if err := s.look(ctx, server); err != nil {
+	lost, err := s.look(ctx, server)
+	if err != nil {
 		return err
 	}
 	for {
@@ -63,7 +64,7 @@ func (s *Store) sendAll(ctx context.Context, server Server) error {
 			return err
 		}
 		s.trouble(nil)
-		if err := s.note(ctx, server); err != nil {
+		if err := s.note(ctx, server, lost); err != nil {
 			return err
 		}
 	}
@@ -178,14 +179,16 @@ func (s *Store) sent(name string) error {
 type known struct {
 	Identity string `json:"identity"`
 	Last     uint64 `json:"last"`
+	Lost     uint64 `json:"lost"`
 }
 
 // look compares the server with the one that is known. One that is another, or that has
-// less than it had, gets everything again.
-func (s *Store) look(ctx context.Context, server Server) error {
+// less than it had, gets what it does not have again.
+// It returns how much the server has lost in all.
+func (s *Store) look(ctx context.Context, server Server) (lost uint64, err error) {
 	state, err := server.AttachmentState(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var was known
 	text, err := os.ReadFile(s.path(serverFile))
@@ -196,22 +199,23 @@ func (s *Store) look(ctx context.Context, server Server) error {
 		s.log.Warn("what was known of the server's attachments cannot be read: all are looked for", "err", err)
 		was.Identity = "unknown"
 	}
-	if was.Identity != "" && (was.Identity != state.Identity || was.Last > state.Last) {
+	if was.Identity != "" && (was.Identity != state.Identity || was.Last > state.Last || was.Lost < state.Lost) {
 		s.log.Warn("the server has lost attachments", "was", was, "is", state)
 		if err := s.OweAll(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return s.remember(known{state.Identity, state.Last})
+	return state.Lost, s.remember(known{state.Identity, state.Last, state.Lost})
 }
 
-// note remembers what the server has now.
-func (s *Store) note(ctx context.Context, server Server) error {
+// note remembers what the server has now, and what it had lost at the last look: what it has
+// lost since is for the next one.
+func (s *Store) note(ctx context.Context, server Server, lost uint64) error {
 	state, err := server.AttachmentState(ctx)
 	if err != nil {
 		return err
 	}
-	return s.remember(known{state.Identity, state.Last})
+	return s.remember(known{state.Identity, state.Last, lost})
 }
 
 // remember keeps what is known of the server, for the next look. The old is there until

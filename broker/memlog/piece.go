@@ -35,10 +35,22 @@ type piece struct {
 	events.Stored
 }
 
+// LosePieces loses all pieces of an attachment, as a disk does that is damaged there.
+func (s *Server) LosePieces(name string) {
+	s.change(func() {
+		before := len(s.pieces)
+		s.pieces = slices.DeleteFunc(s.pieces, func(p piece) bool { return p.name == name })
+		s.piecesLost += uint64(before - len(s.pieces))
+	})
+}
+
+// counted is how many pieces the server has been given.
+func (s *Server) counted() uint64 { return uint64(len(s.pieces)) + s.piecesLost }
+
 // AttachmentState is broker.Log.AttachmentState.
 func (l *Log) AttachmentState(ctx context.Context) (state events.LogState, err error) {
 	err = l.request(ctx, func() error {
-		state = events.LogState{Identity: l.server.identity(), Last: uint64(len(l.server.pieces)), Now: l.server.now()}
+		state = events.LogState{Identity: l.server.identity(), Last: l.server.counted(), Lost: l.server.piecesLost, Now: l.server.now()}
 		return nil
 	})
 	if err != nil {
@@ -87,7 +99,7 @@ func (l *Log) PutPiece(ctx context.Context, name string, number int, data []byte
 			return events.ErrFull
 		}
 		s.pieces = append(s.pieces, piece{place{name, number},
-			events.Stored{Sequence: uint64(len(s.pieces)) + 1, Time: s.now(), Message: events.Message{Data: data}}})
+			events.Stored{Sequence: s.counted() + 1, Time: s.now(), Message: events.Message{Data: data}}})
 		return nil
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ type Server struct {
 	objects    map[string]object
 	room       int64 // for objects, in bytes; 0: no limit
 	pieces     []piece
+	piecesLost uint64
 	pieceRoom  int64 // for pieces, in bytes; 0: no limit
 	looks      []look
 	leases     map[string]events.Stored
@@ -91,7 +92,7 @@ func (s *Server) Wipe() {
 	s.Stop()
 	s.change(func() {
 		s.generation++
-		s.messages, s.keys, s.pieces, s.looks = nil, nil, nil, nil
+		s.messages, s.keys, s.pieces, s.piecesLost, s.looks = nil, nil, nil, 0, nil
 		s.keyed = 0
 		clear(s.positions)
 		clear(s.objects)
