@@ -64,8 +64,8 @@ type Agent struct {
 	acked    uint64              // guarded by writing: where the live session has put our last change
 
 	// Of the goroutine of Run alone.
-	doubtful replica.Loss // why the next session reads the log again
-	doubted  string       // what it was read again for: once is enough
+	doubtful replica.Loss     // why the next session reads the log again
+	doubted  map[string]doubt // by device: what it was read again for
 
 	mu       sync.Mutex
 	server   ServerStatus
@@ -87,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning),
+		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
 	a.server.URL = c.Enrolment.URLs[0]
