@@ -190,7 +190,7 @@ func (a *Agent) putAside(damage error) error {
 		}
 	}
 	if a.outbox.Next().Counter == 1 {
-		a.warn(warnNothingKept, "The local copy of the dossiers was damaged and is being built again from the server, and the file %s beside it was missing: what was typed on this PC and had not reached the server is in the damaged file at best, which is kept as %s. Compare what was entered last with what is shown once all is read. Have this PC's disk checked.", OutboxFile, filepath.Base(aside))
+		a.warn(warnNothingKept, "The local copy of the dossiers was damaged and is being built again from the server, and the file %s beside it has nothing that was typed on this PC. If anything was, that file was lost, and what had not reached the server is in the damaged file at best, which is kept as %s. Compare what was entered last with what is shown once all is read. Have this PC's disk checked.", OutboxFile, filepath.Base(aside))
 	} else {
 		a.warn(warnRebuilt, "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
 	}
