@@ -64,8 +64,8 @@ type Agent struct {
 	acked    uint64              // guarded by writing: where the live session has put our last change
 
 	// Of the goroutine of Run alone.
-	doubtful replica.Loss // why the next session reads the log again
-	doubted  string       // what it was read again for: once is enough
+	doubtful replica.Loss     // why the next session reads the log again
+	doubted  map[string]doubt // by device: what it was read again for
 
 	mu       sync.Mutex
 	server   ServerStatus
@@ -87,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning),
+		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
 	a.server.URL = c.Enrolment.URLs[0]
@@ -190,7 +190,7 @@ func (a *Agent) putAside(damage error) error {
 		}
 	}
 	if a.outbox.Next().Counter == 1 {
-		a.warn(warnNothingKept, "The local copy of the dossiers was damaged and is being built again from the server, and the file %s beside it was missing: what was typed on this PC and had not reached the server is in the damaged file at best, which is kept as %s. Compare what was entered last with what is shown once all is read. Have this PC's disk checked.", OutboxFile, filepath.Base(aside))
+		a.warn(warnNothingKept, "The local copy of the dossiers was damaged and is being built again from the server, and the file %s beside it has nothing that was typed on this PC. If anything was, that file was lost, and what had not reached the server is in the damaged file at best, which is kept as %s. Compare what was entered last with what is shown once all is read. Have this PC's disk checked.", OutboxFile, filepath.Base(aside))
 	} else {
 		a.warn(warnRebuilt, "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
 	}

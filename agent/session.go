@@ -315,7 +315,6 @@ func (s *session) prove(ctx context.Context) error {
 		return err
 	}
 	if loss != "" {
-		a.doubtful = loss // before all is read, not every loss can be seen
 		return fmt.Errorf("the server's log changed while it was read: %s", loss)
 	}
 	s.noteServer(state)
@@ -370,9 +369,21 @@ func (s *session) openLate(ctx context.Context) error {
 	return nil
 }
 
+// doubt is another device's word against this one, for which the log was read again.
+type doubt struct {
+	text string
+	at   time.Time
+}
+
+// doubtRests is for how long the word of one device does not make the log be read again. Two
+// that differ for good, as those of a cluster that was cut in two do, would else answer each
+// other's newer words by reading for ever.
+const doubtRests = time.Hour
+
 // contradicted keeps the light from being green. Where both have read different things,
 // this desk reads the whole log once more: what only it has is then found, and given
-// back.
+// back. For the same words that is done once, for newer ones of the same device at most once in
+// doubtRests.
 func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) error {
 	a := s.agent
 	a.warn("positions-differ", "%s.", c.Text)
@@ -380,13 +391,14 @@ func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) er
 	if !c.Ours {
 		return nil
 	}
-	if a.doubted == c.Text {
+	now := a.config.Now()
+	if was, ok := a.doubted[c.Device]; ok && (was.text == c.Text || now.Sub(was.at) < doubtRests) {
 		// It was read again, and is so: after a heal the words of all desks are old, this one's
 		// too, and none would be green, and say a newer one, before the others have.
 		position, stream, _ := a.replica.Position()
 		return s.state(ctx, position, stream)
 	}
-	a.doubted = c.Text
+	a.doubted[c.Device] = doubt{text: c.Text, at: now}
 	a.doubtful = replica.Loss(c.Text)
 	return fmt.Errorf("read the log again: %s", c.Text)
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -20,30 +21,33 @@ type standing struct {
 }
 
 // stood lists the streams of all practices. One that has no file yet is left to whoever
-// provisions it.
-func (s *Server) stood(data string) ([]standing, error) {
+// provisions it, and one that cannot be listed is logged: the broker starts without the examination.
+func (s *Server) stood(data string, logger *slog.Logger) (all []standing) {
 	practices, err := s.operator.Practices()
 	if err != nil {
-		return nil, err
+		logger.Error(notExamined, slog.Any("error", err))
 	}
-	var all []standing
 	for _, practice := range practices {
+		logger := logger.With(slog.String("practice", practice))
 		account, err := s.operator.Account(practice)
 		if err != nil {
-			return nil, err
+			logger.Error(notExamined, slog.Any("error", err))
+			continue
 		}
 		for _, stream := range []string{streamRecords, streamAttachments} {
 			files, err := blocks.List(filepath.Join(data, "jetstream", account.Data, "streams", stream, "msgs"), stream)
 			if err != nil {
-				return nil, err
+				logger.Error(notExamined, slog.String("stream", stream), slog.Any("error", err))
 			}
 			if len(files) > 0 {
 				all = append(all, standing{practice: practice, stream: stream, files: files})
 			}
 		}
 	}
-	return all, nil
+	return all
 }
+
+const notExamined = "a stream could not be examined"
 
 // examine looks once, beside the work, at the files of what nobody can make again, and says
 // what is gone. nats-server trusts its files when it starts; when it comes to a damaged place
@@ -53,15 +57,20 @@ func (s *Server) examine(ctx context.Context, all []standing, logger *slog.Logge
 		logger := logger.With(slog.String("practice", stood.practice), slog.String("stream", stood.stream))
 		began := time.Now()
 		places, err := stood.damaged(ctx)
-		if err == nil {
+		if errors.Is(err, blocks.ErrCompressed) {
+			logger.Info("a stream is compressed: its files are not examined from the first one on that is", slog.Any("error", err))
+			err = nil
+		} else if err == nil {
 			logger.Info("the files of a stream were examined", slog.Int("files", len(stood.files)), slog.Int("damaged", len(places)), slog.Duration("took", time.Since(began)))
+		}
+		if err == nil {
 			err = s.report(ctx, stood, places, logger)
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			logger.Error("a stream could not be examined", slog.Any("error", err))
+			logger.Error(notExamined, slog.Any("error", err))
 		}
 	}
 }
@@ -76,7 +85,8 @@ type damage struct {
 // it: three quarters of the disk and of a processor are for the desks.
 const rests = 3
 
-// damaged reads the stream's files, one at a time: it needs the memory of the largest, 8 MiB.
+// damaged reads the stream's files, one at a time: it needs the memory of the largest, 8 MiB. An
+// error comes with what was found before it.
 func (s standing) damaged(ctx context.Context) ([]damage, error) {
 	var found []damage
 	var buffer []byte
@@ -85,14 +95,14 @@ func (s standing) damaged(ctx context.Context) ([]damage, error) {
 		began := time.Now()
 		v, err := file.Look(&buffer)
 		if err != nil {
-			return nil, err
+			return found, fmt.Errorf("examine %s: %w", file.Path, err)
 		}
 		next = max(next, v.Last+1)
 		if v.Damaged {
 			found = append(found, damage{file: file, at: next})
 		}
 		if err := sleep(ctx, rests*time.Since(began)); err != nil {
-			return nil, err
+			return found, err
 		}
 	}
 	return found, nil

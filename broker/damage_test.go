@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -117,6 +119,47 @@ func TestALogOfSeveralFiles(t *testing.T) {
 	})
 	if gone == 0 || gone > uint64(stored)*2/files {
 		t.Errorf("%d messages of %d are gone: want those of one file", gone, stored)
+	}
+}
+
+// A stream whose folder cannot be read is logged, and the others are examined.
+func TestAFolderThatCannotBeRead(t *testing.T) {
+	b := brokertest.Start(t)
+	account, err := b.Server().Operator().Account(b.Practice())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	streams := filepath.Join(data, "jetstream", account.Data, "streams")
+	sound := filepath.Join(streams, "ATTACHMENTS", "msgs")
+	if err := errors.Join(os.MkdirAll(sound, 0o700), os.WriteFile(filepath.Join(sound, "1.blk"), nil, 0o600),
+		os.Mkdir(filepath.Join(streams, "RECORDS"), 0o700), os.WriteFile(filepath.Join(streams, "RECORDS", "msgs"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	said := make(logLines, 64)
+	if n := b.Server().Stood(data, slog.New(said)); n != 1 {
+		t.Errorf("%d streams are examined, want the other one", n)
+	}
+	awaitLine(t, said, "could not be examined")
+}
+
+// A stream that an operator has set to be compressed is not taken for a damaged one.
+func TestACompressedStream(t *testing.T) {
+	b := brokertest.Start(t)
+	b.CompressLog()
+	b.Restart() // nats-server holds to it from its next start on
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	fill(t, b, 9<<20) // a file is compressed when the next one begins
+	b.Restart()
+	for {
+		r := awaitLine(t, said, "")
+		if r.Level >= slog.LevelWarn {
+			t.Errorf("the broker says: %s", r.Message)
+		}
+		if strings.Contains(r.Message, "is compressed") {
+			return
+		}
 	}
 }
 

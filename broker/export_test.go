@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -68,3 +69,6 @@ func (o *Operator) BeforeLooks(ctx context.Context, practice string) error {
 func IsOfLooks(subject string) bool {
 	return strings.Contains(subject, "looks") || strings.Contains(subject, "LOOKS")
 }
+
+// Stood is of how many streams files stand in a folder.
+func (s *Server) Stood(data string, logger *slog.Logger) int { return len(s.stood(data, logger)) }

@@ -130,10 +130,8 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	log := newServerLog(c.Logger)
 	accounts := newResolver(s.operator, c.Logger)
-	stood, err := s.stood(c.Data)
-	if err != nil {
-		return err
-	}
+	stood := s.stood(c.Data, c.Logger)
+	var err error
 	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
 		return err
 	}

@@ -11,12 +11,16 @@ import (
 // our position, and farther ahead, all may be as it was. From a log nothing is ever removed, so
 // more gaps there than here are a loss; the gaps of what was given back at the end
 // stay for ever, and are the same on both sides. While the position is before the end, it
-// cannot be told on which side of it a gap is: that is found when all is read.
+// cannot be told on which side of it a gap is: that is found when all is read, and then holds
+// until the log is read again.
 func (r *Replica) lostBehind(ctx context.Context, state events.LogState, position events.Position) (Loss, error) {
 	lost := lostWithin(state)
 	r.mu.Lock()
-	known := r.gaps
+	known, missed := r.gaps, r.missed
 	r.mu.Unlock()
+	if missed != "" {
+		return missed, nil
+	}
 	if lost <= known || position.Sequence < state.Last {
 		return "", nil
 	}
@@ -26,7 +30,11 @@ func (r *Replica) lostBehind(ctx context.Context, state events.LogState, positio
 	}
 	gaps := position.Sequence - min(here, position.Sequence)
 	if lost > gaps {
-		return Loss(fmt.Sprintf("it has lost %d events that were read here", lost-gaps)), nil
+		missed = Loss(fmt.Sprintf("it has lost %d events that were read here", lost-gaps))
+		r.mu.Lock()
+		r.missed = missed
+		r.mu.Unlock()
+		return missed, nil
 	}
 	r.noteGaps(gaps)
 	return "", nil
@@ -42,5 +50,5 @@ func lostWithin(state events.LogState) uint64 {
 func (r *Replica) noteGaps(n uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.gaps = n
+	r.gaps, r.missed = n, ""
 }

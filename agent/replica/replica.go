@@ -57,6 +57,7 @@ type Replica struct {
 	resting  chan struct{} // closed when the reading may go on; nil: it may
 	late     []string      // patients whose keys were fetched for the batch at hand
 	gaps     uint64        // of the server's log, of which is known that they are here, too
+	missed   Loss          // gaps that are not, until the log is read again
 }
 
 // Open learns where the copy stands and which devices it knows.

@@ -70,7 +70,22 @@ func (b *Broker) LimitObjects(bytes int64) { b.limit("OBJ_SNAPSHOTS", bytes) }
 // LimitAttachments lets the attachments have at most so many bytes; 0 is no limit.
 func (b *Broker) LimitAttachments(bytes int64) { b.limit("ATTACHMENTS", bytes) }
 
+// CompressLog lets the log be compressed on the disk, as an operator can.
+func (b *Broker) CompressLog() {
+	b.t.Helper()
+	b.update("RECORDS", func(c *jetstream.StreamConfig) { c.Compression = jetstream.S2Compression })
+}
+
 func (b *Broker) limit(name string, bytes int64) {
+	b.t.Helper()
+	b.update(name, func(c *jetstream.StreamConfig) {
+		if c.MaxBytes = bytes; bytes == 0 {
+			c.MaxBytes = -1
+		}
+	})
+}
+
+func (b *Broker) update(name string, change func(*jetstream.StreamConfig)) {
 	b.t.Helper()
 	js, done := b.admin()
 	defer done()
@@ -79,9 +94,7 @@ func (b *Broker) limit(name string, bytes int64) {
 		b.t.Fatal(err)
 	}
 	config := stream.CachedInfo().Config
-	if config.MaxBytes = bytes; bytes == 0 {
-		config.MaxBytes = -1
-	}
+	change(&config)
 	if _, err := js.UpdateStream(b.t.Context(), config); err != nil {
 		b.t.Fatal(err)
 	}

@@ -98,7 +98,8 @@ func (s *auditSource) openFile(ctx context.Context, data string, ring *events.Ke
 const reachPatience = 10 * time.Second
 
 // reach connects to the broker of an enrolment, and waits for as long as reachPatience and ctx;
-// where it is not to be tried again, the first failure ends it.
+// where it is not to be tried again, the first failure ends it. That nobody can be reached has its
+// own exit code; that the enrolment cannot be used has not.
 func reach(ctx context.Context, e enrolment.Enrolment, again bool) (*broker.Log, error) {
 	connection := make(chan error, 1)
 	log, err := broker.Connect(ctx, broker.Config{
@@ -118,24 +119,25 @@ func reach(ctx context.Context, e enrolment.Enrolment, again bool) (*broker.Log,
 		return nil, err
 	}
 	if err := awaitConnection(ctx, connection, again); err != nil {
-		return nil, errors.Join(err, log.Close())
+		return nil, errors.Join(unreachable(e, err), log.Close())
 	}
 	return log, nil
 }
 
+func unreachable(e enrolment.Enrolment, err error) error {
+	return codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", e.URLs[0], err)}
+}
+
 func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
-	unreachable := func(err error) error {
-		return codedError{exitUnreachable, fmt.Errorf("read the log at %s: %w", s.enrolment.URLs[0], err)}
-	}
 	log, err := reach(env.ctx, s.enrolment, true)
 	if err != nil {
-		return unreachable(err)
+		return err
 	}
 	if s.last, s.end, err = endsOf(env.ctx, log); err == nil {
 		err = addKeys(ring, log.Keys(env.ctx))
 	}
 	if err != nil {
-		return errors.Join(unreachable(err), log.Close())
+		return errors.Join(unreachable(s.enrolment, err), log.Close())
 	}
 	s.read, s.close, s.pieces = log.Read, log.Close, log.Pieces
 	return nil

@@ -1,6 +1,7 @@
 package blocks
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -62,21 +63,35 @@ type Verdict struct {
 	Damaged bool
 }
 
-// Look reads a file. One that is shorter than it was, or gone, was cut off by the server, which
-// does that only when it has read it itself: that is no damage that it does not know of. The
-// buffer is used, and grown where it is too small, for the next one.
+// ErrCompressed says that a file was written compressed, which is not understood here.
+var ErrCompressed = errors.New("the file is compressed")
+
+// The server takes what begins so for compressed: as the length of a message it would be one of
+// 24 MB, more than a file of ours is long.
+const compressed = "cmp\x01"
+
+// Look reads the messages of a file that begin before where it ended when it was listed. A file
+// that is shorter now, or gone, was cut off by the server, which does that only when it has
+// read it itself: that is no damage that it does not know of. Where it has cut off a torn
+// message and written on, the old end lies within a message that is read to its own. The buffer is
+// used, and grown where it is too small, for the next file.
+//
+// Errors: ErrCompressed, and those of reading.
 func (f File) Look(buffer *[]byte) (Verdict, error) {
 	content, err := f.read(buffer)
 	if err != nil || int64(len(content)) < f.Bytes {
 		return Verdict{}, err
+	}
+	if bytes.HasPrefix(content, []byte(compressed)) {
+		return Verdict{}, ErrCompressed
 	}
 	hash, err := highwayhash.NewDigest64(f.key[:])
 	if err != nil {
 		return Verdict{}, err
 	}
 	var v Verdict
-	for len(content) > 0 {
-		r, ok := first(content)
+	for at := int64(0); at < f.Bytes; {
+		r, ok := first(content[at:])
 		if !ok || r.sum(hash) != r.checksum {
 			v.Damaged = true
 			return v, nil
@@ -84,12 +99,12 @@ func (f File) Look(buffer *[]byte) (Verdict, error) {
 		if r.sequence&notThere == 0 {
 			v.Last = r.sequence
 		}
-		content = content[r.length:]
+		at += int64(r.length)
 	}
 	return v, nil
 }
 
-// read reads the file up to where it ended, or to its end, if that is earlier now.
+// read reads the file as it is now.
 func (f File) read(buffer *[]byte) ([]byte, error) {
 	file, err := os.Open(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,10 +114,15 @@ func (f File) read(buffer *[]byte) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if int64(cap(*buffer)) < f.Bytes {
-		*buffer = make([]byte, f.Bytes+f.Bytes/4) // no two are quite as long
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
 	}
-	n, err := io.ReadFull(file, (*buffer)[:f.Bytes])
+	size := info.Size()
+	if int64(cap(*buffer)) < size {
+		*buffer = make([]byte, size+size/4) // no two are quite as long
+	}
+	n, err := io.ReadFull(file, (*buffer)[:size])
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}

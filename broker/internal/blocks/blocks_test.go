@@ -2,6 +2,7 @@ package blocks_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,11 +133,70 @@ func TestTheServerGoesOn(t *testing.T) {
 	}
 }
 
+// A power cut leaves half a message at the end. The server cuts it off when it starts, and then
+// writes on past the place where the file had ended, within the head of a message or behind it.
+func TestTheEndIsTorn(t *testing.T) {
+	folder := written(t, "ONE")
+	path := filepath.Join(folder, "1.blk")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := len(content) / sent
+	const kept = sent - 2
+	for _, torn := range []int{1, 10, length / 2, length - 1} {
+		if err := os.WriteFile(path, content[:kept*length+torn], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files, err := blocks.List(folder, "ONE")
+		if err != nil || len(files) != 1 {
+			t.Fatalf("the files are %v, %v; want one", files, err)
+		}
+		if v := look(t, files[0]); v != (blocks.Verdict{Last: kept, Damaged: true}) {
+			t.Errorf("%d bytes of a message at the end: %+v", torn, v)
+		}
+		changed := bytes.Clone(content)
+		changed[(kept+1)*length-1] ^= 1
+		for _, now := range []struct {
+			content []byte
+			want    blocks.Verdict
+		}{
+			{content[:kept*length], blocks.Verdict{}}, // cut off
+			{content, blocks.Verdict{Last: kept + 1}}, // and written on
+			{changed, blocks.Verdict{Last: kept, Damaged: true}},
+		} {
+			if err := os.WriteFile(path, now.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if v := look(t, files[0]); v != now.want {
+				t.Errorf("listed with %d bytes of a message, and now %d bytes long: %+v, want %+v", torn, len(now.content), v, now.want)
+			}
+		}
+	}
+}
+
+// A stream that an operator has set to be compressed has files that are not damaged.
+func TestACompressedFile(t *testing.T) {
+	folder := t.TempDir()
+	meta := server.CompressionInfo{Algorithm: server.S2Compression, OriginalSize: 100}
+	if err := os.WriteFile(filepath.Join(folder, "1.blk"), append(meta.MarshalMetadata(), make([]byte, 60)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := blocks.List(folder, "ONE")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the files are %v, %v; want one", files, err)
+	}
+	if v, err := files[0].Look(new([]byte)); !errors.Is(err, blocks.ErrCompressed) {
+		t.Errorf("%+v, %v; want ErrCompressed", v, err)
+	}
+}
+
 // Whatever stands in a file, a look at it ends.
 func FuzzLook(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0}, 64))
 	f.Add(bytes.Repeat([]byte{0xff}, 64))
+	f.Add([]byte("cmp\x01"))
 	f.Add(append([]byte{30, 0, 0, 0}, make([]byte, 60)...))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		folder := t.TempDir()
@@ -147,8 +207,9 @@ func FuzzLook(f *testing.F) {
 		if err != nil || len(files) != 1 {
 			t.Fatal(files, err)
 		}
-		if v := look(t, files[0]); v.Damaged != (len(content) > 0) {
-			t.Errorf("%x: %+v", content, v)
+		v, err := files[0].Look(new([]byte))
+		if err != nil && !errors.Is(err, blocks.ErrCompressed) || err == nil && v.Damaged != (len(content) > 0) {
+			t.Errorf("%x: %+v, %v", content, v, err)
 		}
 	})
 }

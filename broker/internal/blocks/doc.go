@@ -2,11 +2,12 @@
 // says whether they are as they were written.
 //
 // It promises to hold one file in memory at a time, to change none, and to need nothing of the
-// server that writes them. A file is judged up to where it ended when it was listed, so
-// that a server which goes on writing is no damage.
+// server that writes them. A file is judged up to where it ended when it was listed, and to the
+// end of the message there, so that a server which goes on writing is no damage.
 //
 // It does not say what is gone: that is for the server to say, once it has looked. The form of
 // the files is nats-server's own (server/filestore.go of 2.15.2), and not promised by it;
-// the test of this package says when another version writes another one. Files that are
-// encrypted or compressed, which our broker never makes, are not understood.
+// the test of this package says when another version writes another one. Of files that
+// are compressed, which our broker never asks for, it says that it does not understand them; those
+// that are encrypted it takes for damaged.
 package blocks
