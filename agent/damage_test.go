@@ -85,7 +85,7 @@ func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
 // each has it all.
 func (p *practice) large(one, two *agenttest.Desk) (written []events.ID) {
 	p.t.Helper()
-	const notes, size = 7, 620 << 10 // more than a file of 8 MiB, once sealed
+	const notes, size = 35, 124 << 10 // more than a file of 8 MiB, once sealed
 	one.AwaitGreen()
 	two.AwaitGreen()
 	random := rand.NewChaCha8([32]byte{1})
