@@ -195,6 +195,7 @@ func TestACertificateComesLater(t *testing.T) {
 // stand, and a desk that was enrolled later reads a log in which they come last.
 func TestTheBrokersDiskLosesTheCertificates(t *testing.T) {
 	p := newPractice(t)
+	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")
 	want := p.large(one, two)
 	p.broker.DamageLog(0, .05)

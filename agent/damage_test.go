@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,6 +63,7 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 // They find it out all the same, give back what is gone, and are done with it: the gap stays.
 func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
 	p := newPractice(t)
+	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")
 	want := p.large(one, two)
 	written := len(p.broker.Stored())
@@ -80,6 +82,10 @@ func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
 		t.Errorf("the log has %d messages after all had started again, want %d", n, written+2)
 	}
 }
+
+// seldom is how often a desk proves its light where the messages are large: each proof fetches the
+// one at its position, and fifty a second would be all that the broker does.
+const seldom = 500 * time.Millisecond
 
 // large lets two desks write more than the broker keeps in one file of its log, and waits until
 // each has it all.
