@@ -38,7 +38,6 @@ test: ## Vet and test everything, with the race detector where there is a C comp
 	$(GO) vet ./...
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
 	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 25m ./...
-	$(if $(RACE),$(GO) test -run TestTheBrokersDiskIsDamagedLongAgo -timeout 5m ./agent,@:) # what the race detector is too slow for
 
 search: CHECKS = 1000
 search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.

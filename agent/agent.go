@@ -64,8 +64,9 @@ type Agent struct {
 	acked    uint64              // guarded by writing: where the live session has put our last change
 
 	// Of the goroutine of Run alone.
-	doubtful replica.Loss     // why the next session reads the log again
-	doubted  map[string]doubt // by device: what it was read again for
+	doubtful  replica.Loss     // why the next session reads the log again
+	doubted   map[string]doubt // by device: what it was read again for
+	explained []events.SignedPosition
 
 	mu       sync.Mutex
 	server   ServerStatus
@@ -118,6 +119,9 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err := a.openOrRebuild(ctx); err != nil {
 		return err
 	}
+	if err := a.openExplained(ctx); err != nil {
+		return err
+	}
 	if err := a.openAhead(); err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (a *Agent) openProjection(ctx context.Context) (err error) {
 		return err
 	}
 	if a.replica, err = replica.Open(ctx, replica.Config{
-		Practice: e.Practice, Root: e.Root, Store: a.store, Ring: a.ring, Applied: a.applied,
+		Practice: e.Practice, Device: e.Device, Root: e.Root, Store: a.store, Ring: a.ring, Applied: a.applied,
 		Warn: func(code, text string) { a.warn(code, "%s", text) },
 	}); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -25,6 +26,8 @@ type practice struct {
 	sheet  enrolment.Sheet
 	dir    string
 	lines  map[string]*brokertest.Device
+	// interval is how often its desks prove their light; 0: agenttest.Interval.
+	interval time.Duration
 }
 
 func newPractice(t *testing.T) *practice {
@@ -53,6 +56,7 @@ func (p *practice) slowDesk(name string, spoil func(*brokertest.Device)) *agentt
 		c.OnConnection = report
 		return broker.Connect(ctx, c)
 	})
+	d.Config.Interval = max(d.Config.Interval, p.interval)
 	d.Start()
 	p.t.Cleanup(d.Stop)
 	return d

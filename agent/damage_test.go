@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,25 +62,10 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 // desks have read to: their last message is there, and the log ends where they have read it to.
 // They find it out all the same, give back what is gone, and are done with it: the gap stays.
 func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
-	const notes, size = 7, 620 << 10 // more than a file of 8 MiB, once sealed
-	if raceDetector {
-		t.Skip("with the race detector, messages of this size take longer than a desk waits for its server")
-	}
 	p := newPractice(t)
+	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")
-	one.AwaitGreen()
-	two.AwaitGreen()
-	var want []events.ID
-	random := rand.NewChaCha8([32]byte{1})
-	for i := range notes {
-		for _, d := range []*agenttest.Desk{one, two} {
-			noise := make([]byte, size)
-			_, _ = random.Read(noise) // never fails
-			want = append(want, d.MustNote(fmt.Sprint(d.Name, i), base64.StdEncoding.EncodeToString(noise)).ID)
-		}
-	}
-	one.AwaitVersion(agenttest.Condition(fmt.Sprint("two", notes-1)), want[len(want)-1])
-	two.AwaitVersion(agenttest.Condition(fmt.Sprint("one", notes-1)), want[len(want)-2])
+	want := p.large(one, two)
 	written := len(p.broker.Stored())
 
 	p.broker.DamageLog(.3, .4)
@@ -95,6 +81,30 @@ func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
 	if n := len(p.whole(want, one)); n != written+2 { // the note, and the record of the third desk
 		t.Errorf("the log has %d messages after all had started again, want %d", n, written+2)
 	}
+}
+
+// seldom is how often a desk proves its light where the messages are large: each proof fetches the
+// one at its position, and fifty a second would be all that the broker does.
+const seldom = 500 * time.Millisecond
+
+// large lets two desks write more than the broker keeps in one file of its log, and waits until
+// each has it all.
+func (p *practice) large(one, two *agenttest.Desk) (written []events.ID) {
+	p.t.Helper()
+	const notes, size = 35, 124 << 10 // more than a file of 8 MiB, once sealed
+	one.AwaitGreen()
+	two.AwaitGreen()
+	random := rand.NewChaCha8([32]byte{1})
+	for i := range notes {
+		for _, d := range []*agenttest.Desk{one, two} {
+			noise := make([]byte, size)
+			_, _ = random.Read(noise) // never fails
+			written = append(written, d.MustNote(fmt.Sprint(d.Name, i), base64.StdEncoding.EncodeToString(noise)).ID)
+		}
+	}
+	one.AwaitVersion(agenttest.Condition(fmt.Sprint("two", notes-1)), written[len(written)-1])
+	two.AwaitVersion(agenttest.Condition(fmt.Sprint("one", notes-1)), written[len(written)-2])
+	return written
 }
 
 // whole waits until all desks are green at the end of a log that has all that was written, and

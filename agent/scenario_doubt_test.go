@@ -113,3 +113,51 @@ func TestScenario_TheServerLags(t *testing.T) {
 		w.agreed()
 	})
 }
+
+// A desk that is switched off has said of a log which the server lost and was given back in another
+// order how far it had read. Who had read the same then knows that nothing of it is missing now, and is
+// green, also after a restart; who was not there is green once the desk has connected.
+func TestScenario_AnOldWordOfALogThatWasHealed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		ids := one.notes(3)
+		w.settled()
+		time.Sleep(time.Minute) // and both have said so
+		words, err := w.server.Client("listener").Positions(t.Context())
+		if err != nil || len(words) != 2 {
+			t.Fatalf("%v, %v: want the words of two desks", words, err)
+		}
+		two.stop()
+		one.fault((*memlog.Log).Cut)
+		one.AwaitOffline()
+		log, keys := w.server.Stored(), w.keeps()
+		w.server.RollBack(2)
+		time.Sleep(time.Hour)
+		w.put(log[3], log[2], log[4])
+		keys()
+		for _, word := range words { // which are kept in another place than the log
+			if err := w.server.Client(word.Device).PutPosition(t.Context(), word); err != nil {
+				t.Fatal(err)
+			}
+		}
+		one.mend()
+		w.settled()
+		w.once(ids...)
+		one.stop()
+		one.start()
+		w.settled()
+		if one.warned("positions-differ") {
+			t.Errorf("desk one warns of %v", one.Now().Warnings)
+		}
+		three := w.desk("three")
+		time.Sleep(time.Minute)
+		if s := three.Now(); s.Color == light.Online || !three.warned("positions-differ") {
+			t.Errorf("a desk that cannot know it is %s, warnings %v", s.Color, s.Warnings)
+		}
+		two.start()
+		w.settled()
+		if n := len(w.server.Stored()); n != len(log)+1 {
+			t.Errorf("the log has %d messages, want %d", n, len(log)+1)
+		}
+	})
+}

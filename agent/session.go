@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +77,11 @@ func (s *session) run(ctx context.Context) error {
 			if state, loss, err = s.agent.replica.Agree(ctx, s.log); err != nil {
 				return err
 			}
+		}
+	}
+	if loss != "" {
+		if err := s.explain(ctx); err != nil {
+			return err
 		}
 	}
 	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
@@ -314,6 +320,7 @@ func (s *session) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stated = slices.DeleteFunc(stated, a.isExplained)
 	if loss != "" {
 		return fmt.Errorf("the server's log changed while it was read: %s", loss)
 	}
@@ -388,13 +395,10 @@ func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) er
 	a := s.agent
 	a.warn("positions-differ", "%s.", c.Text)
 	a.setLight(light.Synchronising, c.Text, &light.Activity{Kind: light.Heal, ETASeconds: -1})
-	if !c.Ours {
-		return nil
-	}
 	now := a.config.Now()
-	if was, ok := a.doubted[c.Device]; ok && (was.text == c.Text || now.Sub(was.at) < doubtRests) {
-		// It was read again, and is so: after a heal the words of all desks are old, this one's
-		// too, and none would be green, and say a newer one, before the others have.
+	if was, ok := a.doubted[c.Device]; !c.Ours || ok && (was.text == c.Text || now.Sub(was.at) < doubtRests) {
+		// It was read again, and is so, or reading again would not help: that this desk doubts another
+		// is no reason for the others to hold its older word, too, against what they have.
 		position, stream, _ := a.replica.Position()
 		return s.state(ctx, position, stream)
 	}
@@ -408,6 +412,10 @@ func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) er
 // looked at again after the push.
 func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at events.Position) error {
 	a := s.agent
+	left, err := a.tellLeftOut(ctx)
+	if err != nil {
+		return err
+	}
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}
@@ -424,6 +432,10 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	a.mu.Unlock()
 	if refused > 0 {
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
+		return nil
+	}
+	if left != "" {
+		a.setLight(light.Synchronising, left, nil)
 		return nil
 	}
 	if lost := len(a.unsent); lost > 0 {

@@ -30,6 +30,7 @@ func (s *Store) Unconfirmed(ctx context.Context) iter.Seq2[events.Stored, error]
 // messages reads upwards from a sequence, or downwards for what is unconfirmed.
 func (q *questions) messages(ctx context.Context, what string, from, step int64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
+		from := from // whoever reads twice reads the same twice
 		for {
 			page, err := q.messagePage(ctx, what, from, step)
 			if err != nil {

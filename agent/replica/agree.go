@@ -256,14 +256,40 @@ type Contradiction struct {
 	Ours bool
 }
 
-// Contradicted looks for a contradiction; the server's log ends at last. nil: none.
+// trusts reports whether a position is of this log, and signed by a device that is let in.
+func (r *Replica) trusts(s events.SignedPosition, stream string) bool {
+	r.trusting.Lock()
+	public, ok := r.trust.key(s.Device)
+	r.trusting.Unlock()
+	return ok && s.Stream == stream && s.Verify(public) == nil
+}
+
+// Agreed are those of the positions up to which this copy has read the same. It is asked for
+// before the log is read again: a device that says nothing newer contradicts nothing afterwards,
+// since all that it had read was here, and what the server lost of it is given back.
+func (r *Replica) Agreed(ctx context.Context, stated []events.SignedPosition) (agreed []events.SignedPosition, err error) {
+	_, stream, _ := r.Position()
+	for _, s := range stated {
+		if s.Sequence == 0 || !r.trusts(s, stream) {
+			continue
+		}
+		hash, ok, err := r.config.Store.HashAt(ctx, s.Sequence)
+		if err != nil {
+			return nil, fmt.Errorf("compare positions: %w", err)
+		}
+		if ok && hash == s.Hash {
+			agreed = append(agreed, s)
+		}
+	}
+	return agreed, nil
+}
+
+// Contradicted looks for a contradiction among what other devices say; the server's log ends at
+// last. nil: none.
 func (r *Replica) Contradicted(ctx context.Context, stated []events.SignedPosition, last uint64) (*Contradiction, error) {
 	position, stream, _ := r.Position()
 	for _, s := range stated {
-		r.trusting.Lock()
-		public, ok := r.trust.key(s.Device)
-		r.trusting.Unlock()
-		if !ok || s.Stream != stream || s.Verify(public) != nil {
+		if s.Device == r.config.Device || !r.trusts(s, stream) {
 			continue
 		}
 		if s.Sequence > last {

@@ -13,6 +13,11 @@
 // without touching what the read knows of chains and devices: the read comes to the
 // same verdicts as if nothing had been read ahead, wherever it was cut off.
 //
+// Who may sign does not hang on the order of the log: a certificate counts wherever it stands,
+// and what was doubted for want of one is judged again as soon as it comes (LeftOut tells of
+// what still waits). From where a revoked device shuts out is a place in the log, the first one
+// that says so.
+//
 // It does not push what this device wrote; that is the outbox's.
 //
 // What is checked when: the digest of every event and its link in its device's chain

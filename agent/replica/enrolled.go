@@ -25,7 +25,8 @@ type dossiers interface {
 // own signature. It needs nothing that was read before, and changes nothing here but
 // keys that it had to fetch.
 func (r *Replica) Enrolled(ctx context.Context, log dossiers) (map[string]Standing, error) {
-	t := trust{practice: r.config.Practice, root: r.config.Root, known: make(map[string]*signer)}
+	t := trust{practice: r.config.Practice, root: r.config.Root, known: make(map[string]*signer), ahead: true}
+	var devices []*prepared
 	for m, err := range log.Dossier(ctx, "", 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read the devices of the practice: %w", err)
@@ -35,8 +36,11 @@ func (r *Replica) Enrolled(ctx context.Context, log dossiers) (map[string]Standi
 		if p.failed != nil {
 			return nil, fmt.Errorf("read the devices of the practice: %w", p.failed)
 		}
-		t.judge([]*prepared{p})
+		if e := p.entry.Event; e != nil && e.Record.Type == "Device" {
+			devices = append(devices, p)
+		}
 	}
+	t.judge(devices)
 	standing := make(map[string]Standing, len(t.known))
 	for id, s := range t.known {
 		standing[id] = Standing{Public: s.public, Revoked: s.revoked != 0}

@@ -33,6 +33,7 @@ const (
 // Config is what a replica works with.
 type Config struct {
 	Practice string
+	Device   string            // this one, which does not contradict itself
 	Root     ed25519.PublicKey // of the practice: certifies devices
 	Store    *projections.Store
 	Ring     *events.Keyring
@@ -47,8 +48,9 @@ type Config struct {
 type Replica struct {
 	config Config
 
-	trusting sync.Mutex // the trust, between Follow and Contradiction
-	trust    trust
+	trusting  sync.Mutex // the trust and the strangers, between Follow and who asks
+	trust     trust
+	strangers map[string]bool // devices of which an event was doubted for want of a certificate
 
 	mu       sync.Mutex
 	position events.Position
@@ -74,8 +76,16 @@ func (r *Replica) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unsigned, err := r.config.Store.Unsigned(ctx)
+	if err != nil {
+		return err
+	}
 	r.trusting.Lock()
 	err = r.trust.load(ctx, r.config.Store)
+	r.strangers = make(map[string]bool, len(unsigned))
+	for device := range unsigned {
+		r.strangers[device] = true
+	}
 	r.trusting.Unlock()
 	if err != nil {
 		return err
@@ -291,21 +301,26 @@ func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored, p *prep
 	}
 	p.entry.Event, p.digest = e, e.Digest()
 	p.print = events.FingerprintOf(p.digest, e.Signature)
-	body, err := r.config.Ring.Open(e)
-	if errors.Is(err, events.ErrNoKey) {
-		if p.failed = r.fetchKey(ctx, log, e); p.failed != nil {
-			return
+	if err := r.unseal(p); errors.Is(err, events.ErrNoKey) {
+		if p.failed = r.fetchKey(ctx, log, e); p.failed == nil {
+			_ = r.unseal(p) // what is wrong is a doubt
 		}
-		body, err = r.config.Ring.Open(e)
 	}
+}
+
+// unseal opens an event with the keys that are here.
+func (r *Replica) unseal(p *prepared) error {
+	e := p.entry.Event
+	body, err := r.config.Ring.Open(e)
 	switch {
 	case !e.Type.Known():
 		p.doubt(projections.DoubtUnknownType, "it is of type %s, which this carelog does not know", e.Type)
 	case err != nil:
 		p.doubt(projections.DoubtUnopened, "%v", err)
 	default:
-		p.entry.Body = body
+		p.entry.Body, p.entry.Doubt, p.entry.Reason = body, "", ""
 	}
+	return err
 }
 
 // fetchKey asks for the key of an event. That the server has none, or none that fits,
@@ -358,6 +373,9 @@ func (r *Replica) reopenLate(ctx context.Context) error {
 }
 
 func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepared) error {
+	if err := r.rejudge(ctx); err != nil { // an earlier reading was cut off before it could
+		return err
+	}
 	for batch := range in {
 		b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
 		var confirmed []*events.Event
@@ -385,6 +403,10 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 			return err
 		}
 		if err := r.config.Applied(ctx, confirmed, changed); err != nil {
+			return err
+		}
+		r.meet(batch)
+		if err := r.rejudge(ctx); err != nil {
 			return err
 		}
 		r.move(b.Position, stream)

@@ -13,10 +13,11 @@ import (
 
 // prepared is a message on its way into the projection.
 type prepared struct {
-	entry  projections.Entry
-	digest events.Digest // of the event
-	print  events.Digest // its fingerprint
-	failed error         // why it could not be looked at; the reading ends before it
+	entry   projections.Entry
+	digest  events.Digest // of the event
+	print   events.Digest // its fingerprint
+	failed  error         // why it could not be looked at; the reading ends before it
+	unknown bool          // nobody vouched for its device when it was judged
 }
 
 func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
@@ -48,15 +49,14 @@ type trust struct {
 // signer is a certified device.
 type signer struct {
 	public  ed25519.PublicKey
-	since   uint64       // sequence of its registration, where that was read ahead; before it it is not let in
 	revoked uint64       // sequence from which on its events are not accepted; 0: never
 	next    events.Chain // that its next event should carry
 	run     []*prepared  // events that fit the chain and wait for one signature to vouch for them
 }
 
-// load learns the devices that earlier reads registered. What was read ahead of the
-// position the read will come to itself, and must judge as if it had not been: only a
-// trust that is for reading ahead takes it in.
+// load learns the devices that earlier reads registered, wherever their certificates stand in
+// the log. A revocation that was read ahead of the position the read will come to itself, and
+// must judge as if it had not been: only a trust that is for reading ahead takes it in.
 func (t *trust) load(ctx context.Context, store devices) error {
 	list, err := store.Devices(ctx)
 	if err != nil {
@@ -72,10 +72,7 @@ func (t *trust) load(ctx context.Context, store devices) error {
 			continue
 		}
 		if t.ahead {
-			t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), since: d.FirstAt, revoked: d.RevokedAt}
-			continue
-		}
-		if d.FirstAt > position.Sequence {
+			t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), revoked: d.RevokedAt}
 			continue
 		}
 		if d.RevokedAt > position.Sequence {
@@ -90,8 +87,15 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	return nil
 }
 
-// judge sets the doubt of every event of a batch, in the order of the log.
+// judge sets the doubt of every event of a batch, in the order of the log. A certificate counts
+// wherever it stands, since nothing of it comes from its place: it is the practice's root key
+// that signed it.
 func (t *trust) judge(batch []*prepared) {
+	for _, p := range batch {
+		if p.entry.Event != nil {
+			t.register(p)
+		}
+	}
 	for _, p := range batch {
 		if p.entry.Event == nil {
 			continue
@@ -108,7 +112,6 @@ func (t *trust) judge(batch []*prepared) {
 // admit puts an event where its signature will be looked at.
 func (t *trust) admit(p *prepared) {
 	e := p.entry.Event
-	t.register(p)
 	s := t.known[e.Device]
 	if s != nil && !t.vouched(p) {
 		s.settle() // the chain goes on behind it, by its own signatures
@@ -116,8 +119,9 @@ func (t *trust) admit(p *prepared) {
 		return
 	}
 	switch {
-	case s == nil || p.entry.Sequence < s.since:
-		p.doubt(projections.DoubtSignature, "device %q is not enrolled in this practice", e.Device)
+	case s == nil:
+		p.unknown = true
+		p.doubt(projections.DoubtSignature, notSigned, e.Device)
 	case s.revoked != 0 && p.entry.Sequence > s.revoked:
 		p.doubt(projections.DoubtRevoked, "device %q was revoked before it sent this", e.Device)
 	case e.Chain == s.next && !t.ahead:
@@ -131,17 +135,29 @@ func (t *trust) admit(p *prepared) {
 	}
 }
 
-// register lets a device in whose first event carries its certificate.
+// register lets a device in that brings its own certificate.
 func (t *trust) register(p *prepared) {
 	e := p.entry.Event
-	if e.Chain.Counter != 1 || e.Patient != "" || e.Type != events.Written || e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
+	if e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
 		return
+	}
+	if s := t.certified(p); s != nil && s.valid(p) {
+		t.known[e.Device] = s
+	}
+}
+
+// certified is the device for which a version of a Device record has a certificate; nil where it
+// has none.
+func (t *trust) certified(p *prepared) *signer {
+	e := p.entry.Event
+	if e.Patient != "" || e.Type != events.Written || p.entry.Body == nil {
+		return nil
 	}
 	key, err := fhirjson.DeviceOf(p.entry.Body)
-	if err != nil || events.VerifyCertificate(t.root, t.practice, e.Device, key.Public, key.Certificate) != nil {
-		return
+	if err != nil || events.VerifyCertificate(t.root, t.practice, e.Record.ID, key.Public, key.Certificate) != nil {
+		return nil
 	}
-	t.known[e.Device] = &signer{public: key.Public, since: p.entry.Sequence, next: events.Chain{Counter: 1}}
+	return &signer{public: key.Public, next: events.Chain{Counter: 1}}
 }
 
 // vouched reports whether a version of a Device record can be taken at its word: the
@@ -159,15 +175,22 @@ func (t *trust) vouched(p *prepared) bool {
 	return err == nil && events.VerifyCertificate(t.root, t.practice, e.Record.ID, key.Public, key.Certificate) == nil
 }
 
-// learn takes note of a device that was shut out.
+// learn takes note of a device that another one speaks of: that it was shut out, and its
+// certificate, where its own record is not here.
 func (t *trust) learn(p *prepared) {
 	e := p.entry.Event
-	s := t.known[e.Record.ID]
-	if s == nil || e.Patient != "" || p.entry.Doubt != "" || s.revoked != 0 || p.entry.Sequence == 0 {
+	if e.Patient != "" || p.entry.Doubt != "" || p.entry.Sequence == 0 {
 		return
 	}
+	s := t.known[e.Record.ID]
+	if s == nil {
+		if s = t.certified(p); s == nil {
+			return
+		}
+		t.known[e.Record.ID] = s
+	}
 	key, err := fhirjson.DeviceOf(p.entry.Body)
-	if e.Type == events.Deleted || err == nil && !key.Active {
+	if s.revoked == 0 && (e.Type == events.Deleted || err == nil && !key.Active) {
 		s.revoked = p.entry.Sequence
 	}
 }
@@ -194,9 +217,13 @@ func (s *signer) verify(p *prepared) bool {
 	if s.valid(p) {
 		return true
 	}
-	p.doubt(projections.DoubtSignature, "it is not signed by device %q, whose name it bears", p.entry.Event.Device)
+	p.doubt(projections.DoubtSignature, notSigned, p.entry.Event.Device)
 	return false
 }
+
+// notSigned says the same where nobody vouches for a device and where its key is another one: in
+// what order the two became known must not be seen.
+const notSigned = "it is not signed with a key that the practice has certified for device %q"
 
 func (s *signer) valid(p *prepared) bool {
 	return ed25519.Verify(s.public, p.digest[:], p.entry.Event.Signature[:])

@@ -140,6 +140,7 @@ func (s *auditSource) openBroker(env *environment, ring *events.Keyring) error {
 		return errors.Join(unreachable(s.enrolment, err), log.Close())
 	}
 	s.read, s.close, s.pieces = log.Read, log.Close, log.Pieces
+	s.keys.Devices = log.Dossier(env.ctx, "", 0)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -66,6 +67,9 @@ type reading struct {
 // run gives every wanted message to each, in the order of the log.
 func (r *reading) run(ctx context.Context, log Log, each func(*item) error) error {
 	r.trust = newTrust(r.keys)
+	if err := r.introduce(log); err != nil {
+		return err
+	}
 	most, size := batchMessages, 0
 	if r.keep {
 		most = batchKept
@@ -98,6 +102,34 @@ func (r *reading) run(ctx context.Context, log Log, each func(*item) error) erro
 		}
 	}
 	return flush()
+}
+
+// introduce reads the certificates first, since each counts wherever it stands.
+func (r *reading) introduce(log Log) error {
+	if !r.keys.judges() {
+		return nil
+	}
+	if r.keys.Devices != nil {
+		log = r.keys.Devices
+	}
+	var list []introduction
+	for m, err := range log {
+		if err != nil {
+			return fmt.Errorf("read the devices of the log: %w", err)
+		}
+		if _, record := m.Peek(); !strings.HasPrefix(record, deviceType+"/") {
+			continue
+		}
+		e, err := events.Decode(m.Message)
+		if err != nil || !introduces(e) || e.Practice != r.keys.Practice {
+			continue
+		}
+		if body, err := r.keys.Open(e); err == nil {
+			list = append(list, introduction{e, body})
+		}
+	}
+	r.trust.meet(list)
+	return nil
 }
 
 // examine fills in the items of a batch.

@@ -19,6 +19,9 @@ type Keys struct {
 	Practice string
 	Root     ed25519.PublicKey                   // of the practice; from the recovery sheet or an enrolment
 	Open     func(*events.Event) ([]byte, error) // events.Keyring.Open; safe for several goroutines
+	// Devices are the practice's own records, read before the log for their certificates; nil: the log
+	// itself is read once more for them, so that it must be one that can be.
+	Devices Log
 }
 
 func (k Keys) judges() bool { return len(k.Root) == ed25519.PublicKeySize && k.Open != nil }

@@ -28,10 +28,11 @@ func (s Standing) Counts() bool { return s == Stands || s == NotJudged }
 // deviceType is the resource type of the records that say who may sign.
 const deviceType = "Device"
 
-// trust is what the log so far says of its devices. A device is let in by the first
-// event of its own chain, with the key that it has for ever, and shut out for ever by
-// the first version of its record that is inactive or deleted: a PC that is set up
-// again is a new device, so no later version has to be believed.
+// trust is what the log says of its devices. A device is let in by a certificate of the practice
+// for the key that it has for ever, wherever in the log that stands: one that was lost and given
+// back stands behind what it vouches for. It is shut out for ever by the first version of its
+// record that is inactive or deleted, from there on: a PC that is set up again is a new device,
+// so no later version has to be believed.
 type trust struct {
 	practice string
 	root     ed25519.PublicKey
@@ -74,26 +75,51 @@ type problem struct {
 	text string
 }
 
+// meet lets in the devices whose certificates stand in a log: those that they signed themselves, and
+// then what others who were let in have of them.
+func (t *trust) meet(list []introduction) {
+	for _, own := range []bool{true, false} {
+		for _, it := range list {
+			id := it.event.Record.ID
+			if own != (it.event.Device == id) || t.devices[id] != nil {
+				continue
+			}
+			key, err := t.certified(it.body, id)
+			if err != nil {
+				continue
+			}
+			signer := key
+			if !own {
+				signer, _ = t.of(it.event.Device)
+			}
+			if judge(it.event, signer, false) == Stands {
+				t.devices[id] = &deviceTrust{key: key}
+			}
+		}
+	}
+}
+
+// introduction is a Device record that may bring a certificate.
+type introduction struct {
+	event *events.Event
+	body  []byte
+}
+
 // learn judges an event that introduces and takes in what it says. body is nil where
 // it is a deletion or does not open.
 func (t *trust) learn(e *events.Event, body []byte) (Standing, []problem) {
+	key, revoked := t.of(e.Device)
 	d := t.devices[e.Record.ID]
 	if d == nil {
 		if !isFirst(e) {
-			key, revoked := t.of(e.Device)
 			return judge(e, key, revoked), nil // some other apparatus of the practice
 		}
-		key, err := t.certified(body, e.Device)
+		own, err := t.certified(body, e.Device)
 		if err != nil {
 			return NotCertified, []problem{{BadCertificate, fmt.Sprintf("the practice does not vouch for this device: %v", err)}}
 		}
-		standing := judge(e, key, false)
-		if standing == Stands {
-			t.devices[e.Device] = &deviceTrust{key: key}
-		}
-		return standing, nil
+		return judge(e, own, false), nil
 	}
-	key, revoked := t.of(e.Device)
 	if standing := judge(e, key, revoked); standing != Stands {
 		return standing, nil
 	}

@@ -202,7 +202,7 @@ func (v *verifier) standing(it *item, at place) {
 	device := it.event.Device
 	switch it.standing {
 	case NotCertified:
-		v.report(at.finding(DeviceUnknown, "no certified key of device %s stands in the log before it", device))
+		v.report(at.finding(DeviceUnknown, "no certified key of device %s stands in the log", device))
 	case NotSigned:
 		v.report(at.finding(BadSignature, "its signature is not that of device %s", device))
 	case SignedRevoked:
