@@ -25,6 +25,8 @@ type practice struct {
 	sheet  enrolment.Sheet
 	dir    string
 	lines  map[string]*brokertest.Device
+
+	reserve int64 // of the desks; 0: that of a test's desk
 }
 
 func newPractice(t *testing.T) *practice {
@@ -53,6 +55,9 @@ func (p *practice) slowDesk(name string, spoil func(*brokertest.Device)) *agentt
 		c.OnConnection = report
 		return broker.Connect(ctx, c)
 	})
+	if p.reserve > 0 {
+		d.Config.Reserve = p.reserve
+	}
 	d.Start()
 	p.t.Cleanup(d.Stop)
 	return d
