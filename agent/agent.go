@@ -56,12 +56,15 @@ type Agent struct {
 	// writing is held while a change is made, since the chain has one end. It is a
 	// channel so that a caller whose context ends stops waiting.
 	writing  chan struct{}
-	landed   <-chan struct{}     // guarded by writing: closed when the last change is in the projection, or never will be
-	unshown  []projections.Entry // guarded by writing and landed: changes that are safe, and that the projection could not take in
-	live     *session            // guarded by writing: the session that takes writes; nil: they are queued
-	unsent   map[events.ID]bool  // since Open: changes that are only in the projection, and are damaged there
-	owesKeys atomic.Bool         // keys may be in the outbox that the server does not have
-	acked    uint64              // guarded by writing: where the live session has put our last change
+	landed   <-chan struct{}    // guarded by writing: closed when the last change is in the projection, or in unshown
+	live     *session           // guarded by writing: the session that takes writes; nil: they are queued
+	unsent   map[events.ID]bool // since Open: changes that are only in the projection, and are damaged there
+	owesKeys atomic.Bool        // keys may be in the outbox that the server does not have
+	acked    uint64             // guarded by writing: where the live session has put our last change
+
+	unshown unshown
+	reserve *reserve
+	owing   *signal // the desk may not be ready for a change
 
 	// Of the goroutine of Run alone.
 	doubtful  replica.Loss     // why the next session reads the log again
@@ -89,11 +92,12 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
+		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
 	a.server.URL = c.Enrolment.URLs[0]
 	if err := a.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, err), a.Close())
+		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, a.forWantOfRoom(err)), a.Close())
 	}
 	return a, nil
 }
@@ -106,6 +110,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if a.lock, err = lockFolder(c.Data); err != nil {
 		return err
 	}
+	a.reserve.makeWay()
 	if a.outbox, err = outbox.Open(ctx, filepath.Join(c.Data, OutboxFile), c.Enrolment.Practice, c.Enrolment.Device); err != nil {
 		return err
 	}
@@ -128,6 +133,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err := a.openAttachments(); err != nil {
 		return err
 	}
+	_ = a.makeReady(ctx) // else the desk is read only, says so, and goes on by itself
 	return a.register(ctx)
 }
 
@@ -262,6 +268,10 @@ func (a *Agent) applyQueued(ctx context.Context, list ...*events.Event) error {
 		return err
 	}
 	_, err = a.store.Apply(ctx, projections.Batch{Entries: entries})
+	if errors.Is(ofDisk(err), ErrDisk) {
+		a.showLater(err, entries...)
+		return nil
+	}
 	return err
 }
 
@@ -343,7 +353,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		State: a.light.State(), Outbox: a.outbox.Len(), Attachments: a.attachments.Owed(), SetAside: a.outbox.CountSetAside(), Conflicts: concerns.Conflicts,
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
-		Incomplete: a.Incomplete(), Prefetch: a.ahead.agenda.state(), Index: index,
+		Incomplete: a.readsFirst() || a.unshown.some(), Unshown: a.unshown.count(), Prefetch: a.ahead.agenda.state(), Index: index,
 		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
 	}
 	s.Problem = problemOf(causeIn(s.Reason))

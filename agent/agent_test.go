@@ -28,6 +28,8 @@ type practice struct {
 	lines  map[string]*brokertest.Device
 	// interval is how often its desks prove their light; 0: agenttest.Interval.
 	interval time.Duration
+
+	reserve int64 // of the desks; 0: that of a test's desk
 }
 
 func newPractice(t *testing.T) *practice {
@@ -57,6 +59,9 @@ func (p *practice) slowDesk(name string, spoil func(*brokertest.Device)) *agentt
 		return broker.Connect(ctx, c)
 	})
 	d.Config.Interval = max(d.Config.Interval, p.interval)
+	if p.reserve > 0 {
+		d.Config.Reserve = p.reserve
+	}
 	d.Start()
 	p.t.Cleanup(d.Stop)
 	return d

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/events"
@@ -77,13 +76,31 @@ func (a *Agent) Retry(ctx context.Context, id events.ID) error {
 		return err
 	}
 	defer a.unlockWriting()
-	list, err := a.outbox.Requeue(ctx, id, a.renew)
+	held, err := a.outbox.Held(ctx, id)
 	if err != nil {
 		return unqueued(err)
 	}
-	defer a.queued()
+	old, err := a.asQueued(held)
+	if err != nil {
+		return err
+	}
 	defer a.changed.fire()
+	// Once it is queued it may be sent, and read in the log: then its old form must not be here.
+	a.unshown.add(errUnderWay, nil, old...)
+	list, err := a.requeue(ctx, id, held)
+	if err != nil {
+		return errors.Join(unqueued(err), a.show(ctx))
+	}
+	defer a.queued()
 	return a.replaceQueued(ctx, list...)
+}
+
+// requeue takes what was set aside out of the projection, and queues it again.
+func (a *Agent) requeue(ctx context.Context, id events.ID, held []*events.Event) ([]*events.Event, error) {
+	if err := a.takeIn(ctx, held, nil); err != nil {
+		return nil, ofDisk(err)
+	}
+	return a.outbox.Requeue(ctx, id, a.renew)
 }
 
 // Discard gives up an event that was set aside, and with it its whole transaction. Who did it and why is kept.
@@ -97,12 +114,15 @@ func (a *Agent) Discard(ctx context.Context, id events.ID, author, reason string
 		return unqueued(err)
 	}
 	defer a.changed.fire()
-	for _, id := range gone {
-		if err := a.store.Remove(ctx, id); err != nil {
-			return err
+	list := make([]*events.Event, len(gone))
+	for i, id := range gone {
+		v, err := a.store.ByID(ctx, id)
+		if err != nil {
+			v.Event = &events.Event{ID: id}
 		}
+		list[i] = v.Event
 	}
-	return nil
+	return a.replace(ctx, list)
 }
 
 // unqueued says ErrNotFound of an event that is not in the outbox.
@@ -125,11 +145,22 @@ func (e notQueuedError) Unwrap() error { return e.error }
 
 // replaceQueued shows queued events in their new form.
 func (a *Agent) replaceQueued(ctx context.Context, list ...*events.Event) error {
-	for _, e := range list {
-		a.unshown = slices.DeleteFunc(a.unshown, func(old projections.Entry) bool { return old.Event.ID == e.ID })
-		if err := a.store.Remove(ctx, e.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
-			return err
-		}
+	entries, err := a.asQueued(list)
+	if err != nil {
+		return err
 	}
-	return a.applyQueued(ctx, list...)
+	return a.replace(ctx, list, entries...)
 }
+
+// replace takes out of the projection what the outbox has no more, or in a newer form, and shows
+// that. Where that fails, it is done later: what the outbox says stands. The error is a damaged projection.
+func (a *Agent) replace(ctx context.Context, gone []*events.Event, entries ...projections.Entry) error {
+	a.unshown.add(errUnderWay, gone, entries...)
+	var damaged *projections.CorruptError
+	if err := a.show(ctx); errors.As(err, &damaged) {
+		return err
+	}
+	return nil
+}
+
+var errUnderWay = errors.New("it is under way")

@@ -51,13 +51,13 @@ func TestOnlineWithABrokenProjection(t *testing.T) {
 	}
 	mend := breakProjection(t, one)
 	written, err := one.Note("c2", "gout")
-	mend()
 	if err != nil || written.Queued() {
 		t.Fatalf("got %+v, %v; want it on the server", written, err)
 	}
 	if !slices.ContainsFunc(one.Now().Warnings, func(w agent.Warning) bool { return w.Code == "projection-failed" }) {
 		t.Error("nobody is told that this desk cannot show it")
 	}
+	mend()
 	one.AwaitVersion(agenttest.Condition("c2"), written.ID)
 	one.AwaitGreen()
 	one.MustNote("c3", "flu")

@@ -70,6 +70,9 @@ type Config struct {
 	// AttachmentRoom is how many bytes of this PC's disk the contents of letters and scans
 	// may take that the server has as well; 0 means 2 GiB.
 	AttachmentRoom int64
+	// Reserve is how many bytes of this PC's disk are kept for showing what was accepted, and
+	// for opening the desk, when the disk is full; 0 means 4 MiB.
+	Reserve int64
 }
 
 // Validate reports what is wrong and fills in what was left out.
@@ -106,6 +109,12 @@ func (c *Config) Validate() error {
 	}
 	if c.AttachmentRoom == 0 {
 		c.AttachmentRoom = 2 << 30
+	}
+	if c.Reserve < 0 {
+		return fmt.Errorf("%d bytes in reserve: it cannot be negative", c.Reserve)
+	}
+	if c.Reserve == 0 {
+		c.Reserve = 4 << 20
 	}
 	if c.Now == nil {
 		c.Now = time.Now

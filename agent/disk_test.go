@@ -58,20 +58,21 @@ func TestAChangeThatCannotBeTakenBackIsSent(t *testing.T) {
 	}
 }
 
-// Nor can many changes be shown that were made at once: they are refused as one alone is, and
-// nothing of them is left.
+// Many changes that are made at once on top of one that cannot be shown are refused as one alone
+// is, and nothing of them is left.
 func TestManyThatCannotBeShownAreRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one, _ := w.two()
 		one.offline()
-		first := one.MustNote("c1", "first")
+		one.MustNote("c0", "before")
 		mend := breakProjection(t, one.Desk)
+		first := one.MustNote("c1", "first")
 		_, err := one.WriteMany(t.Context(), []agent.Draft{
 			{Record: agenttest.Condition("c1"), Patient: "p1", Author: "dr-one", Parents: []events.ID{first.ID}, Body: agenttest.Body("c1", "second")},
 			{Record: agenttest.Condition("c2"), Patient: "p1", Author: "dr-one", Body: agenttest.Body("c2", "other")},
 		})
 		mend()
-		if queued := one.Now().Outbox; err == nil || queued != 1 {
+		if queued := one.Now().Outbox; err == nil || queued != 2 {
 			t.Errorf("%v, and %d are queued", err, queued)
 		}
 		one.MustNote("c1", "third")

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"github.com/carelog/carelog/projections"
 )
 
 // Estimate is estimate, for tests.
@@ -52,3 +54,13 @@ func (a *Agent) Begin(ctx context.Context, d Draft) (carry func() error, err err
 
 // RetryKeys is what a session does now and then. It must be live.
 func (a *Agent) RetryKeys(ctx context.Context) error { return a.retryKeys(ctx, a.live.log) }
+
+// ReserveFile is the room that a desk keeps on its disk.
+const ReserveFile = reserveFile
+
+// ShowLater is what is done with a change that the projection is said not to have taken in.
+func (a *Agent) ShowLater(cause error, v projections.Version) {
+	a.writing <- struct{}{}
+	defer a.unlockWriting()
+	a.showLater(cause, projections.Entry{Event: v.Event, Body: v.Body})
+}

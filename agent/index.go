@@ -67,14 +67,22 @@ func (a *Agent) completeIndex(ctx context.Context) {
 		changed := a.changed.wait()
 		began := time.Now()
 		step, end, free := a.step(ctx)
-		more := free && a.indexSome(step)
+		var more, failed bool
+		if free {
+			more, failed = a.indexSome(step)
+		}
 		end()
 		if more {
 			continue
 		}
 		rest(ctx, indexRest*time.Since(began))
+		var again <-chan time.Time // never
+		if failed {
+			again = time.After(a.config.Interval) // there may be room on the disk by then
+		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 		}
 	}
@@ -119,10 +127,10 @@ func (a *Agent) fewWait() bool {
 	return 0 < n && n <= projections.Few
 }
 
-// indexSome indexes a few records, and reports whether there are more.
-func (a *Agent) indexSome(ctx context.Context) (more bool) {
+// indexSome indexes a few records, and reports whether there are more, or it failed.
+func (a *Agent) indexSome(ctx context.Context) (more, failed bool) {
 	if a.store.Waiting() == 0 {
-		return false
+		return false, false
 	}
 	many := !a.fewWait()
 	at, err := a.store.Indexed(ctx)
@@ -136,13 +144,13 @@ func (a *Agent) indexSome(ctx context.Context) (more bool) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return false
+		return false, false
 	case err != nil:
-		a.warn(warnIndex, "The index of the records could not be completed: %v. A search may miss something, and says so; it is tried again at the next change.", err)
-		return false
+		a.warn(warnIndex, "The index of the records could not be completed: %v. A search may miss something, and says so; it is tried again by itself.", err)
+		return false, true
 	}
 	a.clearWarning(warnIndex)
-	return !at.Complete()
+	return !at.Complete(), false
 }
 
 // indexed is how far the index is; nil where it is complete.

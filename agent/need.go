@@ -113,19 +113,42 @@ func (a *Agent) finishedReading() error {
 	return nil
 }
 
-// Incomplete reports whether this desk has never yet read the log to its end: what is
-// not found here may exist.
-func (a *Agent) Incomplete() bool { return a.ahead.unfinished.Load() }
+// readsFirst reports whether this desk has never yet read the log to its end.
+func (a *Agent) readsFirst() bool { return a.ahead.unfinished.Load() }
+
+// Incomplete is an error that wraps ErrIncomplete where what is not found here may exist: this
+// desk has never yet read the log to its end, or cannot show a change that was made here.
+func (a *Agent) Incomplete(ctx context.Context) error {
+	if err := a.unseen(ctx, func(*events.Event) bool { return true }); err != nil {
+		return asIncomplete(err)
+	}
+	if a.readsFirst() {
+		return ErrIncomplete
+	}
+	return nil
+}
+
+// asIncomplete is an error of unseen as one that wraps ErrIncomplete.
+func asIncomplete(err error) error {
+	if errors.Is(err, ErrIncomplete) {
+		return err
+	}
+	return fmt.Errorf("wait until the last change is shown: %w: %w", ErrIncomplete, err)
+}
 
 // Need sees to it that the dossier of a patient (empty: the practice's own records) is
 // here as far as the server had it when it was asked. Where the desk has caught up that
 // is so already; else the dossier is fetched by its own subject, ahead of the rest. It
 // waits for the server for Config.Patience at most, and not at all where there is no
 // connection, save in the first second after Open. An error wraps ErrIncomplete: what
-// is here may then be less than what the practice knows.
+// is here may then be less than what the practice knows, as where a change that was made here
+// cannot be shown.
 func (a *Agent) Need(ctx context.Context, patient string) error {
 	if patient != "" && events.ValidateID("patient", patient) != nil {
 		return nil // no dossier has such a name
+	}
+	if err := a.unseen(ctx, func(e *events.Event) bool { return e.Patient == patient }); err != nil {
+		return asIncomplete(err)
 	}
 	if err := a.awaitAhead(ctx); err != nil {
 		return err
@@ -133,7 +156,7 @@ func (a *Agent) Need(ctx context.Context, patient string) error {
 	a.ahead.mu.RLock()
 	defer a.ahead.mu.RUnlock()
 	if a.ahead.log == nil {
-		if a.Incomplete() {
+		if a.readsFirst() {
 			return fmt.Errorf("fetch the dossier of patient %q: %w", patient, ErrIncomplete)
 		}
 		return nil
@@ -165,7 +188,7 @@ func (a *Agent) awaitAhead(ctx context.Context) error {
 		a.ahead.mu.RLock()
 		there := a.ahead.log != nil
 		a.ahead.mu.RUnlock()
-		if there || !a.Incomplete() || a.chosenOffline() {
+		if there || !a.readsFirst() || a.chosenOffline() {
 			return nil
 		}
 		select {

@@ -49,7 +49,7 @@ func (a *Agent) Prefetch(patients []string) error {
 	g.mu.Lock()
 	g.patients, g.done, g.made = list, 0, g.made+1
 	g.mu.Unlock()
-	if !a.Incomplete() && !a.readingAhead() {
+	if !a.readsFirst() && !a.readingAhead() {
 		g.finish()
 	}
 	g.changed.fire()

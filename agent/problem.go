@@ -24,6 +24,7 @@ const (
 	ProblemUnreachable ProblemCode = "unreachable"   // no connection
 	ProblemNoAnswer    ProblemCode = "no-answer"     // in time; what was sent may have arrived
 	ProblemFull        ProblemCode = "full"          // the server's disk
+	ProblemDisk        ProblemCode = "disk"          // this PC's disk is full, or does not work
 	ProblemLost        ProblemCode = "server-lost"   // something that it had acknowledged
 	ProblemSilent      ProblemCode = "server-silent" // it has more and sends nothing
 	ProblemOther       ProblemCode = "other"
@@ -37,6 +38,7 @@ var problems = []struct {
 }{
 	{ProblemTransaction, regexp.MustCompile(`^the server refuses (\S+), and with it the transaction`)},
 	{ProblemBuildsOn, regexp.MustCompile(`(\S+) builds on event (\w+), which was refused`)},
+	{ProblemDisk, regexp.MustCompile(`this PC's disk is full, or does not work|the disk of .+ is full, or does not work`)},
 	{ProblemTooLarge, regexp.MustCompile(`(?i)maximum payload|message size exceeds|header is too large|header size exceeds|larger than it takes|a batch has at most \d+ bytes`)},
 	{ProblemForbidden, regexp.MustCompile(`(?i)permissions violation`)},
 	{ProblemRevoked, regexp.MustCompile(`this desk was revoked`)},

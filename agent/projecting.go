@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/carelog/carelog/projections"
@@ -74,41 +72,4 @@ func (a *Agent) showSoon(ctx context.Context, entries ...projections.Entry) {
 			a.showLater(err, entries...)
 		}
 	}()
-}
-
-// beginWriting is lockWriting for who will make a change: what an earlier one left to be
-// shown is shown first, or the next would not see it.
-func (a *Agent) beginWriting(ctx context.Context) error {
-	if err := a.lockWriting(ctx); err != nil {
-		return err
-	}
-	if len(a.unshown) == 0 {
-		return nil
-	}
-	if _, err := a.store.Apply(ctx, projections.Batch{Entries: a.unshown}); err != nil {
-		a.unlockWriting()
-		return fmt.Errorf("show an earlier change, which is safe: %w", ofDisk(err))
-	}
-	a.unshown = nil
-	a.clearWarning(warnUnshown)
-	a.changed.fire()
-	return nil
-}
-
-// ofDisk makes ErrDisk of what the projection says of the disk.
-func ofDisk(err error) error {
-	var failed *projections.DiskError
-	if errors.As(err, &failed) {
-		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	return err
-}
-
-const warnUnshown = "projection-failed"
-
-// showLater keeps changes that are safe and that the projection could not take in: they are
-// shown before the next change is made, or when the log or the outbox is read again.
-func (a *Agent) showLater(cause error, entries ...projections.Entry) {
-	a.unshown = append(a.unshown, entries...)
-	a.warn(warnUnshown, "A change is safe, but this PC cannot show it: %v. Make room on its disk, then start carelog again.", cause)
 }

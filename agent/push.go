@@ -30,6 +30,9 @@ const (
 // push sends what is queued, in the order of the chain, keys first. The log must
 // have been read to its end: what had arrived after all is then out of the outbox.
 func (a *Agent) push(ctx context.Context, log Log) (err error) {
+	if err := a.showTwins(ctx); err != nil {
+		return fmt.Errorf("show what was numbered anew: %w", err)
+	}
 	a.owesKeys.Store(true) // what an earlier session sent may be lost again
 	p := &pusher{agent: a, log: log, ends: make(map[string]uint64), size: a.config.PushBatch, began: a.config.Now(), noted: func() error { return nil }}
 	defer func() { err = errors.Join(err, p.noted()) }()

@@ -18,6 +18,7 @@ const (
 	reasonDisagree = "this desk and the server cannot agree"
 	reasonSafe     = "everything is on the server"
 	reasonSending  = "sending what was queued"
+	reasonDisk     = "the disk of this PC is full, or does not work"
 )
 
 // How long to wait before a session that failed is tried again.
@@ -75,9 +76,10 @@ func (a *Agent) setLight(c light.Color, reason string, activity *light.Activity)
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.setLight(light.Offline, "the agent has stopped", nil)
 	ctx, stop := context.WithCancel(ctx)
-	var indexing sync.WaitGroup
-	indexing.Go(func() { a.completeIndex(ctx) })
-	defer indexing.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { a.completeIndex(ctx) })
+	beside.Go(func() { a.keepReady(ctx) })
+	defer beside.Wait()
 	defer stop()
 	for ctx.Err() == nil {
 		chosen := a.choice.wait()
@@ -124,12 +126,20 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 			continue
 		}
 		began := a.config.Now()
-		err := a.serve(ctx, log, changed)
+		err := a.lacksRoom()
+		if err == nil {
+			err = a.serve(ctx, log, changed)
+		}
 		if ctx.Err() != nil {
 			break
 		}
 		a.log.Info("session ended", "err", err)
-		if !errors.Is(err, errLinkDown) {
+		switch {
+		case errors.Is(err, errLinkDown):
+		case errors.Is(ofDisk(err), ErrDisk):
+			a.setLight(light.Offline, withCause(reasonDisk, err), nil)
+			pause = a.config.Interval // nobody is burdened by it, and somebody may have made room
+		default:
 			a.setLight(light.Offline, withCause(reasonDisagree, err), nil)
 		}
 		if a.config.Now().Sub(began) > lastPause {

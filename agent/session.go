@@ -178,7 +178,7 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 	switch {
 	case heal:
 		kind, reason = light.Heal, "reading the server's log again"
-	case a.Incomplete():
+	case a.readsFirst():
 		kind, reason = light.Initial, "reading the practice's log for the first time"
 	}
 	if state.Last-start.Sequence >= manyToRead {
@@ -437,6 +437,12 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	if left != "" {
 		a.setLight(light.Synchronising, left, nil)
 		return nil
+	}
+	if !a.ready() {
+		if err := a.makeReady(ctx); err != nil {
+			a.setLight(light.Synchronising, withCause(reasonDisk, err), nil)
+			return nil
+		}
 	}
 	if lost := len(a.unsent); lost > 0 {
 		a.setLight(light.Synchronising, reasonUnsent(lost), nil)

@@ -13,7 +13,8 @@ type Status struct {
 	light.State
 	Problem    *Problem  `json:"problem,omitempty"`  // the cause in Reason, where there is one
 	ByChoice   bool      `json:"by_choice"`          // the user chose to work offline
-	Incomplete bool      `json:"incomplete"`         // the log was never read to its end: what is not found here may exist
+	Incomplete bool      `json:"incomplete"`         // what is not found here may exist: the log was never read to its end, or something is unshown
+	Unshown    int       `json:"unshown"`            // changes that are safe, and that this PC cannot show yet
 	Prefetch   *Prefetch `json:"prefetch,omitempty"` // of the agenda that /api/prefetch was given
 	// Index is how far the records are that can be searched by all their values; nil: all are.
 	// Of the others a search takes in projections.Few by itself.

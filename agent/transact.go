@@ -81,7 +81,7 @@ func (a *Agent) transact(ctx context.Context, plan Plan) (written []Written, err
 		return nil, err
 	}
 	drafts, err := plan(ctx)
-	if err == nil && (a.Incomplete() || a.readingAhead()) {
+	if err == nil && (a.readsFirst() || a.readingAhead()) {
 		a.needAll(ctx, drafts)
 		drafts, err = plan(ctx)
 	}

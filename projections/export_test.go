@@ -86,3 +86,41 @@ func (s *Store) Readers() int {
 
 // RecordsByName is the question with which a batch finds n records.
 func RecordsByName(n int) string { return recordsByName(n) }
+
+// Counted is how far the candidates of each way were counted until one was picked.
+func (s *Store) Counted(ctx context.Context, q Query) (counts []int, err error) {
+	err = s.view(ctx, "search", func(v *view) error {
+		x, err := v.searching(q, s.bounds)
+		if err != nil {
+			return err
+		}
+		origins, err := x.origins()
+		if err == nil {
+			_, err = x.best(origins)
+		}
+		for _, o := range origins {
+			counts = append(counts, o.count)
+		}
+		return err
+	})
+	return counts, err
+}
+
+// InPassing runs f as what reads much of the file once, and returns how much a reader keeps while
+// it runs, and after it.
+func (s *Store) InPassing(ctx context.Context, f func() error) (within, after int64, failed error) {
+	err := s.view(ctx, "read in passing", func(v *view) error {
+		failed = v.inPassing(func() error {
+			if _, err := v.one("PRAGMA cache_size", nil, &within); err != nil {
+				return err
+			}
+			return f()
+		})
+		_, err := v.one("PRAGMA cache_size", nil, &after)
+		return err
+	})
+	if failed == nil {
+		failed = err
+	}
+	return within, after, failed
+}

@@ -59,6 +59,11 @@ func (x *searching) plan() (origin, error) {
 	if err != nil {
 		return origin{}, err
 	}
+	return x.best(origins)
+}
+
+// best counts the candidates of each origin no further than it takes to pick one.
+func (x *searching) best(origins []origin) (origin, error) {
 	// Few are found out cheaply, and then it does not matter how many the others have.
 	var best origin
 	for _, most := range []int{x.few, x.counted} {

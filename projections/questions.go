@@ -22,6 +22,9 @@ type questions struct {
 
 func (q *questions) explain(what string, err error) error { return explain(q.path, what, err) }
 
+// Await waits for the change that was promised last (see Promise), as every question does.
+func (s *Store) Await(ctx context.Context) error { return s.awaitPromised(ctx) }
+
 // awaitPromised waits for the change that was promised last.
 func (q *questions) awaitPromised(ctx context.Context) error {
 	p := q.promised.Load()

@@ -137,3 +137,15 @@ func TestQuestionsOneAfterTheOtherNeedOneReader(t *testing.T) {
 		t.Errorf("%d readers were opened, want 1", got)
 	}
 }
+
+// What is read once, and much of it, stays in no reader's memory; the reader keeps what it reads
+// after that as ever, also where the reading failed.
+func TestReadInPassing(t *testing.T) {
+	s := open(t)
+	for _, want := range []error{nil, errors.New("it broke off")} {
+		within, after, err := s.InPassing(t.Context(), func() error { return want })
+		if within != -1024 || after != -16384 || !errors.Is(err, want) {
+			t.Errorf("%v: a reader keeps %d, and then %d: %v", want, within, after, err)
+		}
+	}
+}

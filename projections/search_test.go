@@ -248,6 +248,35 @@ func TestSearchOfWhatWaitsToBeIndexed(t *testing.T) {
 	}
 }
 
+// While records wait to be indexed no way to the candidates is counted further than the best one
+// reaches, any more than when none does.
+func TestCountedNoFurtherThanTheBest(t *testing.T) {
+	s, a := open(t), newDesk("a")
+	for i := range 30 {
+		name := "Peeters"
+		if i < 2 {
+			name = "Rarely"
+		}
+		r := events.Record{Type: "Patient", ID: fmt.Sprint("p", i)}
+		apply(t, s, at(uint64(i+1), a.write(r, fmt.Sprintf(`{"resourceType":"Patient","id":%q,"gender":"male","name":[{"family":%q}]}`, r.ID, name))))
+	}
+	complete(t, s)
+	q := ask(t, "Patient", "family=Rarely", "gender=male")
+	for _, waits := range []bool{false, true} {
+		if waits {
+			s.SetMany(1)
+			apply(t, s, at(31, a.write(events.Record{Type: "Patient", ID: "p31"}, `{"resourceType":"Patient","id":"p31","gender":"male","name":[{"family":"Peeters"}]}`)))
+			if s.Waiting() == 0 {
+				t.Fatal("nothing waits to be indexed")
+			}
+		}
+		counts, err := s.Counted(t.Context(), q)
+		if err != nil || len(counts) < 2 || counts[0] != 2 || counts[1] > 3 {
+			t.Errorf("something waits %t: counted %v, %v; want 2 by name, and no way further than 3", waits, counts, err)
+		}
+	}
+}
+
 // A body that opens later is found and shown, and the feed tells of it.
 func TestReopen(t *testing.T) {
 	ctx := context.Background()

@@ -47,6 +47,7 @@ func NewDesk(t TB, sheet enrolment.Sheet, dir, name string, connect Connect) *De
 	}
 	return &Desk{Name: name, t: t, Config: agent.Config{
 		Data: filepath.Join(dir, name), Enrolment: e, Connect: connect, Interval: Interval, Patience: time.Second,
+		Reserve: 64 << 10, // it is filled anew for each desk
 	}}
 }
 

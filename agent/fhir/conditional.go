@@ -101,14 +101,17 @@ func (h *Handler) lookup(ctx context.Context, typ string, criteria url.Values) (
 			return nil, badRequest("not-supported", "%s says nothing about a record: it cannot be a condition", name)
 		}
 	}
-	partial := h.partial(ctx, a.query)
+	incomplete := h.incomplete(ctx, a.query)
 	a.query.Limit = 2
 	page, err := h.records.Search(ctx, a.query)
 	if err != nil {
 		return nil, err
 	}
-	if partial || page.Partial && len(page.States) < 2 { // of several that are found there are several
-		p := problemf(http.StatusServiceUnavailable, "incomplete", "whether such a record exists cannot be said: %v", agent.ErrIncomplete)
+	if incomplete == nil && page.Partial && len(page.States) < 2 { // of several that are found there are several
+		incomplete = agent.ErrIncomplete
+	}
+	if incomplete != nil {
+		p := problemf(http.StatusServiceUnavailable, "incomplete", "whether such a record exists cannot be said: %v", incomplete)
 		p.header = http.Header{"Retry-After": {"5"}}
 		return nil, p
 	}

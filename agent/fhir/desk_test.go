@@ -157,7 +157,12 @@ func (d *desk) Need(_ context.Context, patient string) error {
 	return nil
 }
 
-func (d *desk) Incomplete() bool { return d.partial }
+func (d *desk) Incomplete(context.Context) error {
+	if d.partial {
+		return agent.ErrIncomplete
+	}
+	return nil
+}
 
 // unread is the store as agent.Records shows it.
 type unread struct {

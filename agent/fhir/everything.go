@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -35,9 +36,10 @@ func (h *Handler) everything(w http.ResponseWriter, r *http.Request, record even
 	}
 	ctx := r.Context()
 	_, err = h.records.Record(ctx, record) // fetches the dossier where it is not here yet
-	if err != nil && !errors.Is(err, projections.ErrNotFound) {
+	if err != nil && !errors.Is(err, projections.ErrNotFound) && !errors.Is(err, agent.ErrIncomplete) {
 		return err
 	}
+	incomplete := h.desk.Need(ctx, record.ID)
 	names, listErr := h.records.Names(ctx, asked.want)
 	if listErr != nil {
 		return listErr
@@ -55,7 +57,7 @@ func (h *Handler) everything(w http.ResponseWriter, r *http.Request, record even
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if err := e.bundle(ctx, h.header(r, record, asked, next), h.desk.Need(ctx, record.ID), names); err != nil {
+	if err := e.bundle(ctx, h.header(r, record, asked, next), incomplete, names); err != nil {
 		if ctx.Err() == nil {
 			h.log.Error("$everything broken off", "record", record, "err", err)
 		}

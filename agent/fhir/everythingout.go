@@ -47,7 +47,7 @@ func (e *everythingOut) bundle(ctx context.Context, header []byte, incomplete er
 		return err
 	}
 	if incomplete != nil {
-		e.entry(nil, "outcome", outcome(issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()}))
+		e.entry(nil, "outcome", outcome(incompleteNote(incomplete)))
 	}
 	end := "\n]}"
 	if e.entries == 0 {
@@ -103,6 +103,9 @@ func (e *everythingOut) writeReferred(ctx context.Context) error {
 		state, err := e.records.Record(ctx, record)
 		switch {
 		case errors.Is(err, projections.ErrNotFound):
+			continue
+		case errors.Is(err, agent.ErrIncomplete):
+			e.entry(nil, "outcome", outcome(incompleteNote(err)))
 			continue
 		case err != nil:
 			return err

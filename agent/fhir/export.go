@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/bulk"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -57,8 +56,8 @@ func (h *Handler) export(want projections.Want) answer {
 		if err := understandExport(r, &want); err != nil {
 			return err
 		}
-		if h.desk.Incomplete() {
-			p := problemf(http.StatusServiceUnavailable, "incomplete", "an export now would not be whole: %v", agent.ErrIncomplete)
+		if err := h.desk.Incomplete(r.Context()); err != nil {
+			p := problemf(http.StatusServiceUnavailable, "incomplete", "an export now would not be whole: %v", err)
 			p.header = http.Header{"Retry-After": {"60"}}
 			return p
 		}

@@ -27,8 +27,8 @@ type Desk interface {
 	// Need brings a dossier (empty: the practice's own records) here where it is not yet;
 	// its error wraps agent.ErrIncomplete: what is here may be less than there is.
 	Need(ctx context.Context, patient string) error
-	// Incomplete reports whether what is not found here may exist.
-	Incomplete() bool
+	// Incomplete is an error that wraps agent.ErrIncomplete where what is not found here may exist.
+	Incomplete(ctx context.Context) error
 	// Transact writes what a plan says, all of it or nothing; see agent.Plan. Errors as of
 	// Write, within *agent.DraftError, those of the plan, agent.ErrBusy and agent.ErrTooMany.
 	Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error)
@@ -37,7 +37,8 @@ type Desk interface {
 }
 
 // Records is what is read. Errors wrap projections.ErrNotFound where there is no such
-// record or version, and agent.ErrIncomplete as well where it may not be here yet.
+// record or version, and agent.ErrIncomplete as well where it may not be here yet; that alone
+// where it is known to be more than can be shown.
 type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)

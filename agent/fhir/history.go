@@ -28,6 +28,7 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.
 			return err
 		}
 	}
+	incomplete := record.ID == "" && h.desk.Incomplete(r.Context()) != nil
 	page, err := h.records.Past(r.Context(), q)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.
 		next.Set(cursorParameter, page.Next)
 		b.link("next", withQuery(here, next))
 	}
-	if record.ID == "" && h.desk.Incomplete() {
+	if incomplete {
 		w.Header().Set(IncompleteHeader, "true")
 	}
 	for _, v := range page.Versions {
@@ -57,8 +58,8 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.
 }
 
 // IncompleteHeader stands, as "true", on an answer that may have less than the practice
-// knows, since this desk is still reading the log for the first time. What comes later
-// comes after the answer's lastUpdated.
+// knows, since this desk is still reading the log for the first time, or cannot show a change
+// that was made here. What comes later comes after the answer's lastUpdated.
 const IncompleteHeader = "Carelog-Incomplete"
 
 // pastEntry is a version with how it was written.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirsearch"
@@ -17,6 +18,9 @@ const maxIncluded = 1000
 
 // include brings what a page's matches refer to, and what refers to them: one step.
 func (f *finding) include(ctx context.Context, list []include, matches []projections.State) error {
+	if err := f.handler.desk.Incomplete(ctx); err != nil && len(list) > 0 {
+		f.lacks(err) // what comes with the matches may be of any dossier
+	}
 	left := maxIncluded
 	for _, i := range list {
 		bring := f.referred
@@ -51,6 +55,9 @@ func (f *finding) referred(ctx context.Context, i include, matches []projections
 			switch {
 			case errors.Is(err, projections.ErrNotFound):
 				continue // what is not here is not shown; the reference stays
+			case errors.Is(err, agent.ErrIncomplete):
+				f.lacks(err)
+				continue
 			case err != nil:
 				return false, err
 			}

@@ -131,6 +131,8 @@ func problemOf(err error) *problem {
 		return p
 	case errors.Is(err, agent.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return notFound("%v", err)
+	case errors.Is(err, agent.ErrIncomplete):
+		return transient("incomplete", 5, err)
 	case errors.Is(err, agent.ErrProtected), errors.Is(err, agent.ErrRevoked):
 		return problemf(http.StatusForbidden, "forbidden", "%v", err)
 	case errors.Is(err, agent.ErrGone):

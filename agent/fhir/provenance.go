@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -87,9 +86,7 @@ func (h *Handler) provenanceRead(w http.ResponseWriter, r *http.Request, record 
 		if kept := h.read(w, r, record); !errors.Is(kept, projections.ErrNotFound) {
 			return kept // a record came in by another door under such an id
 		}
-		if h.desk.Incomplete() {
-			err = errors.Join(err, agent.ErrIncomplete)
-		}
+		err = errors.Join(err, h.desk.Incomplete(r.Context()))
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -81,8 +80,8 @@ func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, record eve
 	if a.incoming != nil {
 		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: "Provenance that clients wrote is not in this answer: " + a.incoming.text})
 	}
-	if h.desk.Incomplete() && (!a.ofOne() || h.desk.Need(r.Context(), a.past.Patient) != nil) {
-		notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()})
+	if err := h.desk.Incomplete(r.Context()); err != nil && (!a.ofOne() || h.desk.Need(r.Context(), a.past.Patient) != nil) {
+		notes = append(notes, incompleteNote(err))
 	}
 	if len(notes) > 0 {
 		b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(notes...)})

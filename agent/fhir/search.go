@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
@@ -28,7 +27,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		return err
 	}
 	searched(w, values)
-	partial := h.partial(r.Context(), a.query)
+	incomplete := h.incomplete(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
 		return err
@@ -42,7 +41,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		b.link("next", withQuery(here, next))
 	}
 	f := finding{handler: h, answer: w, bundle: b, base: base(r), seen: make(map[events.Record]bool)}
-	f.notes = notesOn(a, page, partial)
+	f.notes = notesOn(a, page, incomplete)
 	for _, state := range page.States {
 		f.add(state, "match")
 	}
@@ -60,9 +59,9 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 }
 
 // notesOn says what a search did not look at.
-func notesOn(a asked, page projections.Page, partial bool) (notes []issue) {
-	if partial {
-		notes = append(notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: agent.ErrIncomplete.Error()})
+func notesOn(a asked, page projections.Page, incomplete error) (notes []issue) {
+	if incomplete != nil {
+		notes = append(notes, incompleteNote(incomplete))
 	}
 	if page.Partial {
 		notes = append(notes, issue{Severity: "warning", Code: "incomplete",
@@ -75,6 +74,11 @@ func notesOn(a asked, page projections.Page, partial bool) (notes []issue) {
 	return notes
 }
 
+// incompleteNote says that there may be more than is answered.
+func incompleteNote(err error) issue {
+	return issue{Severity: "warning", Code: "incomplete", Diagnostics: err.Error()}
+}
+
 // finding gathers what a search answers.
 type finding struct {
 	handler *Handler
@@ -83,6 +87,13 @@ type finding struct {
 	base    string
 	notes   []issue
 	seen    map[events.Record]bool
+}
+
+// lacks notes, once, that there may be more.
+func (f *finding) lacks(err error) {
+	if !slices.ContainsFunc(f.notes, func(n issue) bool { return n.Diagnostics == err.Error() }) {
+		f.notes = append(f.notes, incompleteNote(err))
+	}
 }
 
 // add puts a record into the answer, once. What cannot be opened is named.
@@ -112,19 +123,20 @@ func (f *finding) elsewhere(state projections.State, heads []events.ID) {
 	}
 }
 
-// partial reports whether there may be more than the search will find: this desk is
-// still reading the log, and the search is for more than dossiers that can be fetched.
-func (h *Handler) partial(ctx context.Context, q projections.Query) bool {
-	if !h.desk.Incomplete() {
-		return false
+// incomplete is an error where there may be more than the search will find: this desk does not
+// show everything, and the search is for more than dossiers that it does.
+func (h *Handler) incomplete(ctx context.Context, q projections.Query) error {
+	err := h.desk.Incomplete(ctx)
+	if err == nil {
+		return nil
 	}
 	for i := range q.Conditions {
 		patients, ok := q.Conditions[i].Dossiers(q.Type)
 		if ok && !slices.ContainsFunc(patients, func(p string) bool { return h.desk.Need(ctx, p) != nil }) {
-			return false
+			return nil
 		}
 	}
-	return true
+	return err
 }
 
 // searchValues gathers the parameters of the URL and of a form that was posted.

@@ -90,6 +90,16 @@ func (o *Outbox) held(ctx context.Context, id events.ID) ([]Entry, error) {
 	return nil, fmt.Errorf("event %s: %w", id, ErrNotQueued)
 }
 
+// Held returns an event that was set aside, with what was set aside of its transaction, in the
+// order of the chain; or ErrNotQueued.
+func (o *Outbox) Held(ctx context.Context, id events.ID) ([]*events.Event, error) {
+	entries, err := o.held(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return Events(entries)
+}
+
 // Requeue puts an event that was set aside at the end of the queue again, in the form
 // that renew gives it: its old number in the chain is taken by the stub. What was set
 // aside of the same transaction comes with it. It returns all that is queued again.

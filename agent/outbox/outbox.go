@@ -285,7 +285,7 @@ func (o *Outbox) undo(ctx context.Context) error {
 		return tx.setChain(o.next)
 	})
 	if err != nil {
-		return fmt.Errorf("it is not known what this outbox holds: make room on its disk, then start carelog again: %w", err)
+		return fmt.Errorf("it is not known what this outbox holds: make room on its disk; it is found out before the next change: %w", err)
 	}
 	return nil
 }

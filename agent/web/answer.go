@@ -82,6 +82,8 @@ func explain(err error) *apiError {
 		return own
 	case errors.Is(err, projections.ErrNotFound), errors.Is(err, agent.ErrNotFound):
 		return &apiError{http.StatusNotFound, "not-found", err.Error(), nil}
+	case errors.Is(err, agent.ErrIncomplete):
+		return &apiError{http.StatusServiceUnavailable, "incomplete", err.Error(), nil}
 	case errors.Is(err, agent.ErrRevoked):
 		return &apiError{http.StatusForbidden, "revoked", err.Error(), nil}
 	case errors.Is(err, agent.ErrProtected):

@@ -173,16 +173,19 @@ func (d *desk) NameFor(what string, number int) string {
 // losing loses the answer to a write that was made.
 // Need fails as long as the status says that not everything is here.
 func (d *desk) Need(context.Context, string) error {
-	if d.Incomplete() {
-		return agent.ErrIncomplete
+	if err := d.Incomplete(context.Background()); err != nil {
+		return err
 	}
 	return nil
 }
 
-func (d *desk) Incomplete() bool {
+func (d *desk) Incomplete(context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.status.Incomplete
+	if d.status.Incomplete {
+		return agent.ErrIncomplete
+	}
+	return nil
 }
 
 func (d *desk) Prefetch(patients []string) error {

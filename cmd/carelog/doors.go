@@ -108,6 +108,14 @@ func noPages(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "this desk is headless: it has no pages, and no doors but its status", http.StatusNotFound)
 }
 
+// maxHeaderTime is how long the header of a request may take.
+const maxHeaderTime = 10 * time.Second
+
+// newServer lets go whoever needs longer than that for the header of a request, and who asks nothing more.
+func newServer(handler http.Handler, header time.Duration) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: header, IdleTimeout: 2 * time.Minute}
+}
+
 // server serves the doors; a headless desk has none but the status and the snapshots.
 func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 	mux := http.NewServeMux()
@@ -123,7 +131,7 @@ func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
 		mux.Handle("/", d.pages)
 	}
-	server := &http.Server{Handler: heardOut(d.guard.Handler(doors), maxHeardTime), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := newServer(heardOut(d.guard.Handler(doors), maxHeardTime), maxHeaderTime)
 	server.RegisterOnShutdown(d.pages.Close)
 	server.RegisterOnShutdown(d.fhir.Close)
 	return server

@@ -8,4 +8,8 @@ var (
 	ServeUntil   = serveUntil
 	HeardOut     = heardOut
 	Tame         = tame
+	NewServer    = newServer
 )
+
+// MaxHeaderTime is how long a desk lets the header of a request take.
+const MaxHeaderTime = maxHeaderTime

@@ -80,7 +80,11 @@ func printStatus(w io.Writer, s agent.Status) error {
 		fmt.Fprintf(t, "index\t%d of %d records: %s\n", i.Done, i.Total, others)
 	}
 	if s.Incomplete {
-		fmt.Fprintf(t, "incomplete\tthis PC has not read the whole log yet: what is not found here may exist\n")
+		why := "this PC has not read the whole log yet"
+		if s.Unshown > 0 {
+			why = "this PC cannot show all that was changed here"
+		}
+		fmt.Fprintf(t, "incomplete\t%s: what is not found here may exist\n", why)
 	}
 	fmt.Fprintf(t, "practice\t%s\ndevice\t%s (%s)\n", s.Practice, s.DeviceName, s.Device)
 	fmt.Fprintf(t, "server\t%s\n", s.Server.URL)

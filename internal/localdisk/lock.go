@@ -26,6 +26,9 @@ func TakeLock(path string) (*Lock, error) {
 	}
 	if err == nil {
 		err = errors.Join(f.Truncate(0), writePID(f))
+		if Full(err) {
+			err = nil // only who looks misses it
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
