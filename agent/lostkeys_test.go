@@ -4,10 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
 )
 
@@ -50,10 +57,21 @@ func opens(t *testing.T, d *agenttest.Desk, drafts []agent.Draft) {
 	d.AwaitGreen()
 }
 
-// hasKeys waits until the broker has just these keys again, which a desk gives back at the latest.
+// hasKeys waits until the broker has just these keys again, which a desk gives back at the latest. A
+// new desk may have made one of the practice's own beside.
 func (p *practice) hasKeys(want map[string]string, d *agenttest.Desk) {
 	p.t.Helper()
-	d.Await(fmt.Sprintf("%d keys on the broker", len(want)), func(agent.Status) bool { return maps.Equal(p.broker.Keys(), want) })
+	var has map[string]string
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the keys differ (-want +got):\n%s", cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(has))))
+		}
+	}()
+	d.Await(fmt.Sprintf("%d keys on the broker", len(want)), func(agent.Status) bool {
+		has = p.broker.Keys()
+		maps.DeleteFunc(has, func(name, _ string) bool { return strings.HasPrefix(name, "-.") && want[name] == "" })
+		return maps.Equal(has, want)
+	})
 }
 
 // A failing disk spoils keys of patients on the broker, and nothing else: the log ends where it
@@ -132,10 +150,114 @@ func TestAnErasedKeyIsNotGivenBack(t *testing.T) {
 			others := slices.DeleteFunc(drafts, func(d agent.Draft) bool { return d.Patient == "pat-03" })
 			three := p.desk("three")
 			opens(t, three, others)
-			if _, err := three.Store().Record(t.Context(), events.Record{Type: "Patient", ID: "pat-03"}); err == nil {
+			if state, err := three.Store().Record(t.Context(), events.Record{Type: "Patient", ID: "pat-03"}); err == nil && len(state.Shown.Body) > 0 {
 				t.Error("a new desk opens what was erased")
 			}
 			p.hasKeys(want, one)
 		})
 	}
+}
+
+// The bucket of a large practice has several files, and the first of them is damaged.
+func TestTheBrokerLosesKeysOfAnEarlierFile(t *testing.T) {
+	const patients = 20_000
+	p := newPractice(t)
+	one := p.desk("one")
+	one.AwaitGreen()
+	ring, auditor := p.ring(), p.broker.Device("auditor").Connect()
+	keys := make([]events.WrappedKey, patients)
+	for i := range keys {
+		var err error
+		if keys[i], err = ring.Make(fmt.Sprintf("3fc2a0de-7c4c-4b96-96f6-%012d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := auditor.PutKeys(t.Context(), keys); err != nil {
+		t.Fatal(err)
+	}
+	want := p.broker.Keys()
+	has := func(d *agenttest.Desk) {
+		t.Helper()
+		d.Restart()
+		d.Await("all keys", func(s agent.Status) bool {
+			count, err := d.Store().CountKeys(t.Context())
+			return err == nil && s.Color == light.Online && count.Here >= len(want)
+		})
+	}
+	has(one)
+	if files := p.broker.KeyFiles(); files < 2 {
+		t.Fatalf("the bucket has %d files", files)
+	}
+	p.broker.DamageKeys(.3, .4)
+	one.Await("all keys on the broker", func(s agent.Status) bool {
+		return s.Color == light.Online && len(s.Warnings) == 0 && p.broker.CountKeys() == len(want)
+	})
+	if got := p.broker.Keys(); !maps.Equal(got, want) {
+		t.Errorf("the broker has %d keys, which are not the %d that there were", len(got), len(want))
+	}
+	has(p.desk("two"))
+}
+
+// What is lost is looked for once: neither the next look nor the next start reads a key again,
+// whether the keys were lost, given back or erased.
+func TestKeysAreComparedOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var keys atomic.Int64
+		one := w.machine("one")
+		one.wrap = func(l *memlog.Log) agent.Log { return counter{l, &keys} }
+		one.start()
+		w.desk("two")
+		w.settled()
+		const patients = 6
+		for i := range patients {
+			if _, err := one.Write(t.Context(), newPatient(fmt.Sprint("pat-", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look := func(what string, atLeast, atMost int64, there int) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			w.settled()
+			if n := keys.Swap(0); n < atLeast || n > atMost {
+				t.Errorf("%s: %d keys were read, want %d to %d", what, n, atLeast, atMost)
+			}
+			n := 0
+			for k, err := range w.server.Client("auditor").Keys(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(k.Patient, "pat-") {
+					n++
+				}
+			}
+			if n != there {
+				t.Errorf("%s: the server has the keys of %d patients, want %d", what, n, there)
+			}
+		}
+		none := func(what string, there int) {
+			t.Helper()
+			look(what, 0, 0, there)
+			one.stop()
+			one.start()
+			look(what+", and started again", 0, 0, there)
+		}
+		look("new ones", 0, patients+4, patients)
+		none("nothing new", patients)
+		w.server.LoseKeys("pat-2")
+		look("one is lost", 1, 3*patients, patients)
+		none("it was given back", patients)
+		w.server.LoseKeys("pat-5") // the one that came last, but for what was given back
+		w.server.LoseKeys("pat-2")
+		look("the last ones are lost", 1, 3*patients, patients)
+		none("they were given back", patients)
+		w.server.EraseKeys("pat-1")
+		look("one is erased", 1, 3*patients, patients-1)
+		none("it stays erased", patients-1)
+		w.server.LoseKeys("pat-4")
+		look("another is lost", 1, 3*patients, patients-1)
+		none("that is back", patients-1)
+		w.server.Wipe()
+		look("all is lost", 1, 3*patients, patients-1)
+		none("all is back", patients-1)
+	})
 }

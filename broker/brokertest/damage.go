@@ -20,6 +20,16 @@ func (b *Broker) DamageKeys(from, to float64) {
 	b.noise("KV_KEYS", from, to)
 }
 
+// KeyFiles is how many files the bucket of keys has.
+func (b *Broker) KeyFiles() int {
+	b.t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(b.firstFile("KV_KEYS")), "*.blk"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(found)
+}
+
 // LoseKeys stops the broker, removes the first file of the bucket of keys, and starts the broker
 // again.
 func (b *Broker) LoseKeys() {

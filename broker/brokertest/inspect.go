@@ -71,6 +71,18 @@ func (b *Broker) Keys() map[string]string {
 	return keys
 }
 
+// CountKeys is how many keys stand in the bucket, as the server counts them.
+func (b *Broker) CountKeys() int {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	stream, err := js.Stream(b.t.Context(), "KV_KEYS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return int(stream.CachedInfo().State.Msgs)
+}
+
 // EraseKeys removes a patient's keys, as the operator does.
 func (b *Broker) EraseKeys(patient string) {
 	b.t.Helper()
