@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -103,6 +104,11 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 	}
 	if c.Port == 0 {
 		c.Port = DefaultPort
+	}
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		if err := portFree(ctx, c.Host, c.Port); err != nil {
+			return nil, err // and no folder is left that nobody asked for
+		}
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
