@@ -36,7 +36,9 @@ type session struct {
 
 	stated   events.Position // that the others were told
 	statedAt time.Time
-	lookedAt time.Time // for keys
+	lookedAt time.Time       // for keys
+	keyState events.KeyState // of the server's, when it had all that are here
+	keyed    bool            // whether there was such a time in this session
 
 	makers     sync.WaitGroup // of snapshots, and whoever does something else alone
 	snapshotAt uint64         // position of the newest snapshot, as far as is known
@@ -99,18 +101,11 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.keys(); err != nil {
 		return err
 	}
-	// A key that the server lost is found with what else it lost; one that was purged stays gone.
-	var lacked []events.WrappedKey
-	if heal {
-		if lacked, err = s.agent.replica.LackedKeys(ctx, s.log); err != nil {
-			return err
-		}
-	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
-	err = s.meet(ctx, state, heal, lacked, endAhead)
+	err = s.meet(ctx, state, heal, endAhead)
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
@@ -122,7 +117,7 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // meet brings both sides to the same state and keeps them there.
-func (s *session) meet(ctx context.Context, state events.LogState, heal bool, lacked []events.WrappedKey, endAhead func(why error)) error {
+func (s *session) meet(ctx context.Context, state events.LogState, heal bool, endAhead func(why error)) error {
 	if err := s.catchUp(ctx, state, heal); err != nil {
 		return err
 	}
@@ -132,14 +127,14 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, la
 	endAhead(errReadToEnd)
 	if heal {
 		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
-		if err := s.agent.giveKeys(ctx, s.log, lacked); err != nil {
-			return fmt.Errorf("give the server back the keys of patients: %w", err)
+		if err := s.keepKeys(ctx, true); err != nil {
+			return err
 		}
 		n, err := s.agent.replica.Heal(ctx, s.log, s.reach)
 		if err != nil {
 			return err
 		}
-		s.agent.log.Warn("server healed", "events", n, "keys", len(lacked))
+		s.agent.log.Warn("server healed", "events", n)
 		s.agent.clearWarning("server-lost")
 	}
 	if s.agent.replica.Revoked(s.agent.config.Enrolment.Device) {
@@ -353,8 +348,8 @@ func (s *session) prove(ctx context.Context) error {
 	return s.state(ctx, position, stream)
 }
 
-// openLate looks now and then for keys that came after what they open, and sends those
-// again that the server refused.
+// openLate looks now and then for keys that came after what they open, sends those
+// again that the server refused, and gives back those that it lost.
 func (s *session) openLate(ctx context.Context) error {
 	a := s.agent
 	now := a.config.Now()
@@ -363,6 +358,9 @@ func (s *session) openLate(ctx context.Context) error {
 	}
 	s.lookedAt = now
 	if err := a.retryKeys(ctx, s.log); err != nil {
+		return err
+	}
+	if err := s.keepKeys(ctx, false); err != nil {
 		return err
 	}
 	concerns, err := a.store.Concerns(ctx)

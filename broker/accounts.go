@@ -38,7 +38,7 @@ func services(practice, device string) []service {
 	list := []service{
 		{subject: records}, {subject: keys}, {subject: positionSubject(practice, device)},
 		{subject: leaseSubject(practice, "*")}, {subject: pieceSubjects(practice, "*") + "*"}, {subject: looksOf(practice, device)}, {subject: objectChunks + "*"}, {subject: objectNames + "*"},
-		{subject: apiPrefix + "STREAM.INFO." + streamRecords},
+		{subject: apiPrefix + "STREAM.INFO." + streamRecords}, {subject: apiPrefix + "STREAM.INFO." + streamKeys},
 		{subject: apiPrefix + "STREAM.INFO." + streamAttachments}, {subject: apiPrefix + "STREAM.MSG.GET." + streamAttachments},
 		{subject: apiPrefix + "STREAM.INFO." + streamLooks}, {subject: apiPrefix + "STREAM.MSG.GET." + streamLooks},
 		{subject: apiPrefix + "STREAM.INFO." + streamSnapshots}, {subject: apiPrefix + "STREAM.PURGE." + streamSnapshots},

@@ -24,7 +24,7 @@ const keyAttempts = 3
 // PutKey stores a wrapped key, once and for ever: the same again is no error,
 // another one under its name is a *events.RefusedError. Further errors as in Append.
 func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
-	var doubt error
+	var doubt, last error
 	for range keyAttempts {
 		_, err := l.publish(ctx, &nats.Msg{
 			Subject: wrappedKeySubject(k),
@@ -40,6 +40,7 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 		case errors.Is(err, events.ErrUnknownOutcome):
 			doubt = err
 		}
+		last = err
 		there, err := l.Key(ctx, k.Patient, k.ID)
 		switch {
 		case err == nil && bytes.Equal(there.Wrapped, k.Wrapped):
@@ -49,6 +50,9 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 		case !errors.Is(err, events.ErrNoMessage):
 			return fmt.Errorf("store key %s: %w: it cannot be read back: %v", k.Name(), events.ErrUnknownOutcome, err)
 		}
+	}
+	if isCode(last, codeWrongLastSequence) {
+		return fmt.Errorf("store key %s: %w", k.Name(), &events.RefusedError{Reason: "an entry stands under its name that cannot be read: the server's disk has damaged it"})
 	}
 	return fmt.Errorf("store key %s: %w: it was sent %d times and is not there (%v)", k.Name(), events.ErrUnknownOutcome, keyAttempts, doubt)
 }

@@ -124,7 +124,6 @@ var requests = map[string]string{
 	"STREAM.PEER.REMOVE.RECORDS":          `{"peer":"x"}`,
 	"STREAM.NAMES":                        ``,
 	"STREAM.LIST":                         ``,
-	"STREAM.INFO.KV_KEYS":                 ``,
 	"CONSUMER.NAMES.RECORDS":              ``,
 	"CONSUMER.LIST.RECORDS":               ``,
 	"CONSUMER.DURABLE.CREATE.RECORDS.d":   `{"stream_name":"RECORDS","config":{"durable_name":"d"}}`,

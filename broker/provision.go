@@ -132,29 +132,6 @@ func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) e
 	return nil
 }
 
-// EraseKeys removes every wrapped key of a patient, so that nobody can open the
-// patient's events again, and returns how many there were. It cannot be undone.
-func EraseKeys(ctx context.Context, a Access, practice, patient string) (int, error) {
-	js, done, err := a.jetStream(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	stream, err := js.Stream(ctx, streamKeys)
-	if err != nil {
-		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
-	}
-	before := stream.CachedInfo().State.Msgs
-	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(keySubject+events.SubjectToken(patient)+".*")); err != nil {
-		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
-	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("erase the keys of a patient of practice %s: %w", practice, err)
-	}
-	return int(before - info.State.Msgs), nil
-}
-
 // duplicateWindow is how long the broker knows the id of an event it has stored.
 // It helps where one message arrives twice in short succession, and is not what
 // keeps the log free of repeats: see package writing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -104,6 +105,11 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 	if c.Port == 0 {
 		c.Port = DefaultPort
 	}
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		if err := portFree(ctx, c.Host, c.Port); err != nil {
+			return nil, err // and no folder is left that nobody asked for
+		}
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
@@ -130,7 +136,7 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	log := newServerLog(c.Logger)
 	accounts := newResolver(s.operator, c.Logger)
-	stood := s.stood(c.Data, c.Logger)
+	stood, buckets := s.stood(c.Data, c.Logger), s.keyBuckets(c.Data, c.Logger)
 	var err error
 	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
 		return err
@@ -167,7 +173,10 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
 	looking, enough := context.WithCancel(context.WithoutCancel(ctx))
 	s.enough = enough
-	s.watching.Go(func() { s.examine(looking, stood, c.Logger) })
+	s.watching.Go(func() {
+		s.mendKeys(looking, buckets, c.Logger)
+		s.examine(looking, stood, c.Logger)
+	})
 	c.Logger.Info("the broker runs", slog.String("url", s.URL()), slog.String("data", c.Data))
 	return nil
 }

@@ -51,10 +51,16 @@ func TestStartSaysWhatIsInTheWay(t *testing.T) {
 	if !errors.As(err, &inUse) || inUse.Folder != running {
 		t.Errorf("a second broker on one folder: %v, want that it is in use", err)
 	}
-	_, err = broker.Start(t.Context(), broker.ServerConfig{Data: t.TempDir(), Port: occupied})
-	var taken *broker.PortInUseError
-	if !errors.As(err, &taken) || taken.Address != net.JoinHostPort("127.0.0.1", strconv.Itoa(occupied)) {
-		t.Errorf("a port in use: %v, want that it is in use", err)
+	absent := filepath.Join(t.TempDir(), "absent")
+	for _, data := range []string{t.TempDir(), absent} {
+		_, err = broker.Start(t.Context(), broker.ServerConfig{Data: data, Port: occupied})
+		var taken *broker.PortInUseError
+		if !errors.As(err, &taken) || taken.Address != net.JoinHostPort("127.0.0.1", strconv.Itoa(occupied)) {
+			t.Errorf("a port in use: %v, want that it is in use", err)
+		}
+	}
+	if _, err := os.Stat(absent); err == nil {
+		t.Error("the folder of a broker that could not start is there")
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -26,6 +26,17 @@ type KeyMark struct {
 // Same reports whether two marks are of one key.
 func (k KeyMark) Same(o KeyMark) bool { return k.Sequence == o.Sequence && k.Stored.Equal(o.Stored) }
 
+// KeyState is what the server says of the bucket of keys.
+type KeyState struct {
+	Counted uint64   // the place of the last key that came, whether or not it is there now
+	Held    uint64   // how many entries are there
+	Erased  []string // names of the keys that were erased for good, sorted
+}
+
+// Gone is how many keys the server had once and has no more, lost and erased ones alike: a
+// number that never falls while the bucket is the same.
+func (s KeyState) Gone() uint64 { return s.Counted - min(s.Held, s.Counted) }
+
 // Errors of a log, whatever keeps it. Others wrap what was being done.
 var (
 	// ErrNoMessage says that there is nothing at that place.

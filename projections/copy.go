@@ -84,8 +84,9 @@ var (
 	deleteStrays      = &statement{"DELETE FROM stray WHERE " + notOfTheLog}
 	deleteRepeats     = &statement{"DELETE FROM repeat WHERE " + notOfTheLog}
 	deleteNotices     = &statement{"DELETE FROM notice"}
-	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0, keys_read = 0, keys_stored = 0"}
+	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0, keys_read = 0, keys_stored = 0, keys_gone = -1"}
 	deleteKeys        = &statement{"DELETE FROM wrapped_key"}
+	deleteErased      = &statement{"DELETE FROM erased_key"}
 	deleteBareDossier = &statement{"DELETE FROM dossier WHERE sequence = 0"}
 	deleteBareDevice  = &statement{"DELETE FROM device WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.device = device.key)"}
 	secureWords       = &statement{"INSERT INTO words (words, rank) VALUES ('secure-delete', ?)"}
@@ -108,7 +109,7 @@ func (s *Store) keepOnlyTheLog(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, st := range []*statement{deleteBareDossier, deleteBareDevice, deleteNotices, deleteFeed, deleteKeys} {
+		for _, st := range []*statement{deleteBareDossier, deleteBareDevice, deleteNotices, deleteFeed, deleteKeys, deleteErased} {
 			if _, err := b.exec(st); err != nil {
 				return err
 			}

@@ -98,11 +98,12 @@ var (
 	attachOld  = &statement{"ATTACH DATABASE ? AS old"}
 	detachOld  = &statement{"DETACH DATABASE old"}
 	copyKeys   = &statement{"INSERT OR IGNORE INTO main.wrapped_key (patient, id, wrapped) SELECT patient, id, wrapped FROM old.wrapped_key ORDER BY patient, id"}
-	copyKeyEnd = &statement{"UPDATE main.store SET (keys_read, keys_stored) = (SELECT keys_read, keys_stored FROM old.store)"}
+	copyErased = &statement{"INSERT OR IGNORE INTO main.erased_key (patient, id) SELECT patient, id FROM old.erased_key"}
+	copyKeyEnd = &statement{"UPDATE main.store SET (keys_read, keys_stored, keys_gone) = (SELECT keys_read, keys_stored, keys_gone FROM old.store)"}
 )
 
-// takeKeys keeps the keys of another store's file, which is open, and how far they were
-// read there. They go from file to file by one statement: one for each key is a tenth of
+// takeKeys keeps the keys of another store's file, which is open, which ones were erased, and how
+// far they were read and compared there. They go from file to file by one statement: one for each key is a tenth of
 // what a new desk does after its download.
 func (s *Store) takeKeys(ctx context.Context, path string) (err error) {
 	if path, err = filepath.Abs(path); err != nil { // what begins like a URI would be read as one
@@ -116,10 +117,11 @@ func (s *Store) takeKeys(ctx context.Context, path string) (err error) {
 		err = errors.Join(err, failed)
 	}()
 	return s.change(ctx, "keep the keys that are here", func(b *batch) error {
-		if _, err := b.exec(copyKeys); err != nil {
-			return err
+		for _, copied := range []*statement{copyKeys, copyErased, copyKeyEnd} {
+			if _, err := b.exec(copied); err != nil {
+				return err
+			}
 		}
-		_, err := b.exec(copyKeyEnd)
-		return err
+		return nil
 	})
 }

@@ -125,8 +125,11 @@ func (r *Replica) FetchKeys(ctx context.Context, log Log) error {
 }
 
 // LackedKeys takes over all keys that the server has, and returns those that only this
-// device has.
-func (r *Replica) LackedKeys(ctx context.Context, log Log) (lacked []events.WrappedKey, err error) {
+// device has, but for those that were erased. state is asked for before.
+func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState) (lacked []events.WrappedKey, err error) {
+	if err := r.noteErased(ctx, state); err != nil {
+		return nil, err
+	}
 	keys, err := r.fetchKeys(ctx, log, events.KeyMark{})
 	if err != nil {
 		return nil, err
@@ -143,12 +146,18 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log) (lacked []events.Wrap
 			lacked = append(lacked, k)
 		}
 	}
+	if lacked, err = r.alive(ctx, lacked); err != nil {
+		return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
+	}
 	return lacked, nil
 }
 
 // fetchKeys takes over the keys that came to the server after read.
 func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (keys []events.WrappedKey, err error) {
 	keys, now, err := log.KeysAfter(ctx, read)
+	if err == nil {
+		keys, err = r.alive(ctx, keys)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
 	}

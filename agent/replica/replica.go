@@ -21,6 +21,7 @@ type Log interface {
 	Dossier(ctx context.Context, patient string, after uint64) iter.Seq2[events.Stored, error]
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
+	KeyState(ctx context.Context) (events.KeyState, error)
 	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
 }
 

@@ -42,6 +42,47 @@ func (b *Broker) Stored() []events.Stored {
 	return list
 }
 
+// Keys returns what stands in the bucket of keys, past all lines, as an administrator sees it:
+// the wrapped keys by their names.
+func (b *Broker) Keys() map[string]string {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	const bucket = "$KV.KEYS."
+	stream, err := js.Stream(b.t.Context(), "KV_KEYS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	info, err := stream.Info(b.t.Context(), jetstream.WithSubjectFilter(bucket+">"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	keys := make(map[string]string)
+	for subject := range info.State.Subjects {
+		m, err := stream.GetLastMsgForSubject(b.t.Context(), subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // it stands there, and cannot be read
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		keys[strings.TrimPrefix(subject, bucket)] = string(m.Data)
+	}
+	return keys
+}
+
+// CountKeys is how many keys stand in the bucket, as the server counts them.
+func (b *Broker) CountKeys() int {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	stream, err := js.Stream(b.t.Context(), "KV_KEYS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return int(stream.CachedInfo().State.Msgs)
+}
+
 // EraseKeys removes a patient's keys, as the operator does.
 func (b *Broker) EraseKeys(patient string) {
 	b.t.Helper()

@@ -3,6 +3,7 @@ package logtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,6 +40,17 @@ func wantKeys(t testing.TB, l Log, want ...events.WrappedKey) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the keys differ (-want +got):\n%s", diff)
+	}
+}
+
+func wantKeyState(t testing.TB, l Log, want events.KeyState) {
+	t.Helper()
+	got, err := l.KeyState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the state of the keys differs (-want +got):\n%s", diff)
 	}
 }
 
@@ -96,9 +108,15 @@ func testKeys(t *testing.T, w World) {
 		t.Errorf("another key under the same name: %v, want that it is refused", err)
 	}
 	wantKeys(t, d, list...)
+	wantKeyState(t, d, events.KeyState{Counted: 4, Held: 4})
 
 	w.EraseKeys("pat.1")
 	wantKeys(t, d, list[1], list[3])
+	erased := []string{list[0].Name(), list[2].Name()}
+	slices.Sort(erased)
+	wantKeyState(t, d, events.KeyState{Counted: 4, Held: 2, Erased: erased})
+	w.EraseKeys("pat-3") // has none
+	wantKeyState(t, d, events.KeyState{Counted: 4, Held: 2, Erased: erased})
 	_, err = d.Key(t.Context(), "pat.1", list[0].ID)
 	wantError(t, err, events.ErrNoMessage)
 }

@@ -25,6 +25,7 @@ type Log interface {
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
 	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
+	KeyState(ctx context.Context) (events.KeyState, error)
 	PutPosition(ctx context.Context, p events.SignedPosition) error
 	Positions(ctx context.Context) ([]events.SignedPosition, error)
 	PutObject(ctx context.Context, name string, data []byte) error

@@ -138,6 +138,19 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.Wrap
 	return keys, now, nil
 }
 
+// KeyState tells how many keys there are, and which were erased; see broker.Log.KeyState.
+func (l *Log) KeyState(ctx context.Context) (state events.KeyState, err error) {
+	err = l.request(ctx, func() error {
+		s := l.server
+		state = events.KeyState{Counted: s.keyed, Held: uint64(len(s.keys)), Erased: slices.Sorted(maps.Keys(s.erased))}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("ask for the state of the keys: %w", err)
+	}
+	return state, err
+}
+
 // PutPosition publishes where this device stands; see broker.Log.PutPosition.
 func (l *Log) PutPosition(ctx context.Context, p events.SignedPosition) error {
 	if p.Practice != l.server.practice || p.Device != l.device {

@@ -25,7 +25,8 @@ type Server struct {
 	ids        map[string]uint64   // latest sequence, by event id
 	latest     time.Time           // at which a message was stored, lost ones included
 	keys       []storedKey
-	keyed      uint64 // place of the last key, purged ones included
+	keyed      uint64          // place of the last key, purged ones included
+	erased     map[string]bool // names of erased keys
 	positions  map[string]events.SignedPosition
 	objects    map[string]object
 	room       int64 // for objects, in bytes; 0: no limit
@@ -53,7 +54,7 @@ func NewServer(practice string) *Server {
 	return &Server{
 		practice: practice, running: true, generation: 1, changed: make(chan struct{}),
 		subjects: make(map[string][]uint64), ids: make(map[string]uint64), positions: make(map[string]events.SignedPosition),
-		objects: make(map[string]object), leases: make(map[string]events.Stored),
+		objects: make(map[string]object), leases: make(map[string]events.Stored), erased: make(map[string]bool),
 	}
 }
 
@@ -94,6 +95,7 @@ func (s *Server) Wipe() {
 		s.generation++
 		s.messages, s.keys, s.pieces, s.piecesLost, s.looks = nil, nil, nil, 0, nil
 		s.keyed = 0
+		clear(s.erased)
 		clear(s.positions)
 		clear(s.objects)
 		clear(s.leases)
@@ -105,8 +107,20 @@ func (s *Server) Wipe() {
 // EraseKeys removes every key of a patient, as the operator does.
 func (s *Server) EraseKeys(patient string) {
 	s.change(func() {
-		s.keys = slices.DeleteFunc(s.keys, func(k storedKey) bool { return k.Patient == patient })
+		for _, k := range s.keys {
+			if k.Patient == patient {
+				s.erased[k.Name()] = true
+			}
+		}
+		s.dropKeys(patient)
 	})
+}
+
+// LoseKeys loses every key of a patient, as a disk does that damages them.
+func (s *Server) LoseKeys(patient string) { s.change(func() { s.dropKeys(patient) }) }
+
+func (s *Server) dropKeys(patient string) {
+	s.keys = slices.DeleteFunc(s.keys, func(k storedKey) bool { return k.Patient == patient })
 }
 
 // Refuse makes the server refuse for good every message of which f is true, as one

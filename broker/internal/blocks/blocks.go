@@ -135,6 +135,7 @@ func (f File) read(buffer *[]byte) ([]byte, error) {
 // HighwayHash of 64 bits over all but the two lengths at the beginning and that of the headers.
 type record struct {
 	length   int
+	headers  bool
 	sequence uint64
 	head     []byte // sequence and time
 	subject  []byte
@@ -159,7 +160,7 @@ func first(content []byte) (r record, ok bool) {
 	r.length = int(length &^ withHeaders)
 	begin := headBytes + int(binary.LittleEndian.Uint16(content[20:]))
 	rest := begin
-	if length&withHeaders != 0 {
+	if r.headers = length&withHeaders != 0; r.headers {
 		rest += lengthBytes
 	}
 	end := r.length - checksumBytes

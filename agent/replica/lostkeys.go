@@ -1,0 +1,74 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// CountKeys takes over what the state of the server's bucket of keys shows to be new, and counts
+// the keys that are here then. LackedKeys finds out which ones are lost.
+func (r *Replica) CountKeys(ctx context.Context, log Log, state events.KeyState) (count projections.KeyCount, err error) {
+	err = r.noteErased(ctx, state)
+	var read events.KeyMark
+	if err == nil {
+		read, err = r.config.Store.KeysRead(ctx)
+	}
+	if err == nil && read.Sequence < state.Counted { // else what came from others would stand for what is lost
+		_, err = r.fetchKeys(ctx, log, read)
+	}
+	if err == nil {
+		count, err = r.config.Store.CountKeys(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("compare the server's keys with ours: %w", err)
+	}
+	return count, err
+}
+
+// KeysThere notes that the server had every key that is here in a state: what is gone of its
+// keys is none of ours, and not looked for again.
+func (r *Replica) KeysThere(ctx context.Context, state events.KeyState) error {
+	count, err := r.config.Store.CountKeys(ctx)
+	if err != nil || count.Seen && count.Gone == state.Gone() {
+		return err
+	}
+	return r.config.Store.PutKeysGone(ctx, state.Gone())
+}
+
+// noteErased keeps the names of the keys that were erased, which outlive the server's word.
+func (r *Replica) noteErased(ctx context.Context, state events.KeyState) error {
+	if len(state.Erased) == 0 {
+		return nil
+	}
+	known, err := r.config.Store.ErasedKeys(ctx)
+	if err != nil {
+		return err
+	}
+	var fresh []events.WrappedKey
+	for _, name := range state.Erased {
+		if k, err := events.ParseWrappedKey(name, nil); err == nil && !known[k.Name()] { // else it is none of a key
+			fresh = append(fresh, k)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	return r.config.Store.PutErasedKeys(ctx, fresh...)
+}
+
+// alive leaves out the keys that were erased: a server that came back from an older copy, or
+// whose disk lost the note of it, has them again.
+func (r *Replica) alive(ctx context.Context, keys []events.WrappedKey) ([]events.WrappedKey, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	erased, err := r.config.Store.ErasedKeys(ctx)
+	if err != nil || len(erased) == 0 {
+		return keys, err
+	}
+	return slices.DeleteFunc(keys, func(k events.WrappedKey) bool { return erased[k.Name()] }), nil
+}

@@ -1,0 +1,161 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/broker/internal/blocks"
+)
+
+// keyBucket is a practice's bucket of keys, as it stood on the disk when the broker was not
+// running yet.
+type keyBucket struct {
+	practice string
+	damaged  []string          // files
+	sound    map[string][]byte // keys by subject, where a file is damaged
+}
+
+// keyBuckets examines the buckets of keys of all practices, before nats-server starts on them: one of
+// 20,000 patients has 4 MB. Where a file is damaged, it keeps what can still be read there in
+// memory, and removes nats-server's index, so that this reads all itself, finds the damage
+// too, and cuts off what stands behind it. Else it would come to that at any time later; and what it does
+// not notice at all, a key whose content alone was changed, it would hold the place of for ever.
+func (s *Server) keyBuckets(data string, logger *slog.Logger) (all []keyBucket) {
+	practices, err := s.operator.Practices()
+	if err != nil {
+		logger.Error(notExamined, slog.Any("error", err))
+	}
+	for _, practice := range practices {
+		b, err := s.keyBucket(data, practice)
+		if err != nil && !errors.Is(err, blocks.ErrCompressed) {
+			logger.Error(notExamined, slog.String("practice", practice), slog.String("stream", streamKeys), slog.Any("error", err))
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+func (s *Server) keyBucket(data, practice string) (keyBucket, error) {
+	b := keyBucket{practice: practice}
+	account, err := s.operator.Account(practice)
+	if err != nil {
+		return b, err
+	}
+	folder := filepath.Join(data, "jetstream", account.Data, "streams", streamKeys, "msgs")
+	files, err := blocks.List(folder, streamKeys)
+	if err != nil {
+		return b, err
+	}
+	var buffer []byte
+	for _, file := range files {
+		v, err := file.Look(&buffer)
+		if err != nil {
+			return b, fmt.Errorf("examine %s: %w", file.Path, err)
+		}
+		if v.Damaged {
+			b.damaged = append(b.damaged, file.Path)
+		}
+	}
+	if len(b.damaged) == 0 {
+		return b, nil
+	}
+	if b.sound, err = soundKeys(files, &buffer); err != nil {
+		return b, err
+	}
+	if err := os.Remove(filepath.Join(folder, "index.db")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	return b, nil
+}
+
+// soundKeys reads the keys that are as they were written, but for those that were taken out.
+func soundKeys(files []blocks.File, buffer *[]byte) (map[string][]byte, error) {
+	keys, places := make(map[string][]byte), make(map[uint64]string)
+	var removed []uint64
+	for _, file := range files {
+		err := file.Sound(buffer, func(m blocks.Message) {
+			keys[m.Subject], places[m.Sequence] = bytes.Clone(m.Data), m.Subject
+		}, func(sequence uint64) { removed = append(removed, sequence) })
+		if err != nil {
+			return nil, fmt.Errorf("read what is sound in %s: %w", file.Path, err)
+		}
+	}
+	for _, sequence := range removed {
+		delete(keys, places[sequence])
+	}
+	return keys, nil
+}
+
+// mendKeys puts back what nats-server has cut off of the buckets of keys although it could be
+// read, and erases again what is back after its removal was cut off.
+func (s *Server) mendKeys(ctx context.Context, buckets []keyBucket, logger *slog.Logger) {
+	for _, b := range buckets {
+		logger := logger.With(slog.String("practice", b.practice), slog.String("stream", streamKeys))
+		back, err := s.mendBucket(ctx, b)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			logger.Error("the keys of patients could not be mended: start the broker again", slog.Any("error", err))
+		}
+		if len(b.damaged) > 0 {
+			logger.Error("keys of patients on this broker's disk are damaged, or were half written when it was killed. What could be read is there again: "+
+				"leave the broker running and let every desk connect, they give back the others; and have the disk looked at",
+				slog.Any("files", b.damaged), slog.Int("back", back))
+		}
+	}
+}
+
+// mendBucket returns how many keys were put back.
+func (s *Server) mendBucket(ctx context.Context, b keyBucket) (back int, err error) {
+	access, err := s.operator.Access(b.practice, s.URL())
+	if err != nil {
+		return 0, err
+	}
+	js, done, err := access.jetStream(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	stream, err := js.Stream(ctx, streamKeys)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range erasedNames(stream.CachedInfo().Config.Metadata) {
+		delete(b.sound, keySubject+name)
+		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(keySubject+name)); err != nil {
+			return 0, err
+		}
+	}
+	if len(b.sound) == 0 {
+		return 0, nil
+	}
+	there, err := stream.Info(ctx, jetstream.WithSubjectFilter(keySubject+">"))
+	if err != nil {
+		return 0, err
+	}
+	for subject, wrapped := range b.sound {
+		if there.State.Subjects[subject] > 0 {
+			continue
+		}
+		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: wrapped}, jetstream.WithExpectLastSequencePerSubject(0))
+		var refused *jetstream.APIError
+		if err != nil && !(errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence) { // a desk was faster
+			return back, err
+		}
+		back++
+	}
+	return back, nil
+}
