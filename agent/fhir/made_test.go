@@ -24,12 +24,15 @@ type provenanceOf struct {
 	ID       string
 	Target   []struct{ Reference string }
 	Activity struct{ Coding []struct{ Code string } }
-	Agent    []struct{ Who struct{ Reference string } }
-	Entity   []struct {
+	Agent    []struct {
+		Who        struct{ Reference string }
+		OnBehalfOf struct{ Identifier struct{ Value string } }
+	}
+	Entity []struct {
 		Role string
 		What struct{ Reference string }
 	}
-	Recorded string
+	Recorded, OccurredDateTime string
 }
 
 func TestProvenanceOfEveryEvent(t *testing.T) {
@@ -51,7 +54,7 @@ func TestProvenanceOfEveryEvent(t *testing.T) {
 			parent = strings.TrimPrefix(p.Entity[0].What.Reference, "Basic/b1/_history/")
 		}
 		if p.ID != c.id.String() || p.Target[0].Reference != "Basic/b1/_history/"+c.id.String() || p.Activity.Coding[0].Code != c.activity ||
-			p.Agent[0].Who.Reference != c.who || parent != c.parent || p.Recorded == "" || got.version() != c.id {
+			p.Agent[0].Who.Reference != c.who || parent != c.parent || p.Recorded == "" || p.OccurredDateTime != p.Recorded || p.Agent[0].OnBehalfOf.Identifier.Value != d.practice.ID || got.version() != c.id {
 			t.Errorf("got %s, want %+v", got.Body, c)
 		}
 	}
@@ -200,6 +203,14 @@ func TestAuditEvents(t *testing.T) {
 					continue
 				}
 				found++
+				var kind struct {
+					Type    struct{ System, Code string }
+					Subtype []struct{ System, Code string }
+				}
+				if err := json.Unmarshal(e.Resource, &kind); err != nil || kind.Type.System != "http://terminology.hl7.org/CodeSystem/audit-event-type" || kind.Type.Code != "rest" ||
+					kind.Subtype[0].System != "http://hl7.org/fhir/restful-interaction" || kind.Subtype[0].Code != "read" {
+					t.Errorf("%v: its type is %+v", err, kind)
+				}
 				path := strings.TrimPrefix(e.FullURL, "http://127.0.0.1:7878")
 				if got := d.do("GET", path, "", "Carelog-User: auditor").want(200); got.Body.String() != string(e.Resource) {
 					t.Errorf("%s reads as %s, and was found as %s", path, got.Body, e.Resource)

@@ -111,6 +111,44 @@ func TestConflictOfTwoDesks(t *testing.T) {
 	settle(t, one, two, heads)
 }
 
+// TestEqualHeadsAreNoConflict: where two desks wrote the same, in whatever order and white
+// space, there is nothing to decide: nobody is shown a conflict, and the next write goes on
+// from both. A number with other digits says something else.
+func TestEqualHeadsAreNoConflict(t *testing.T) {
+	one, two := newOffice(t)
+	write := func(d *realDesk, body string) string {
+		d.t.Helper()
+		return d.ask("PUT", "/fhir/Basic/n1", body).want(200).version().String()
+	}
+	const same = `{"resourceType":"Basic","id":"n1","code":{"text":"same"},"extension":[{"url":"x","valueDecimal":1.00}]}`
+	one.ask("PUT", "/fhir/Basic/n1", noteOf("old")).want(201)
+	level(one, two)
+	together := apart(one, two)
+	ours := write(one, same)
+	theirs := write(two, `{ "id":"n1", "extension":[{"valueDecimal":1.00,"url":"x"}], "code":{"text":"same"}, "resourceType":"Basic" }`)
+	together()
+	for _, d := range []*realDesk{one, two} {
+		if got := d.ask("GET", "/fhir/Basic/n1", "").want(200); strings.Contains(got.Body.String(), tag) {
+			t.Errorf("desk %s shows a conflict about nothing: %s", d.Name, got.Body)
+		}
+		if got := d.ask("GET", "/fhir/Basic?_tag=conflict", "").want(200).bundle(); *got.Total != 0 {
+			t.Errorf("desk %s lists %d", d.Name, *got.Total)
+		}
+	}
+	made := two.ask("GET", "/fhir/Provenance/"+write(two, noteOf("next")), "").want(200).Body.String()
+	if !strings.Contains(made, "_history/"+ours) || !strings.Contains(made, "_history/"+theirs) {
+		t.Errorf("the next write goes on from one of them alone: %s", made)
+	}
+	level(one, two)
+	together = apart(one, two)
+	write(one, same)
+	write(two, strings.Replace(same, "1.00", "1.0", 1))
+	together()
+	if got := one.ask("GET", "/fhir/Basic/n1", "").want(200); !strings.Contains(got.Body.String(), tag) {
+		t.Errorf("1.00 is taken for 1.0: %s", got.Body)
+	}
+}
+
 // settle has both desks settle the conflict with what they saw; then whoever saw it before
 // is told what stands.
 func settle(t *testing.T, one, two *realDesk, heads []events.ID) {
