@@ -57,6 +57,8 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk. ` +
 	`Checked are the JSON itself (400) and the structure of R4: elements, cardinalities, choices, primitive types, dates, required codes, and the reference to the patient (422, ` +
 	`with an issue and its expression for each thing that is wrong). Profiles, invariants, open bindings and the texts of narratives are not: what is unknown there is kept as it is. ` +
+	`Records of the other types of R4 are kept as well where they come, byte for byte with all their versions, but are found by their id alone: no more is promised of them than that they are not lost. ` +
+	`A Subscription is refused: nobody would be called back. ` +
 	`What a reference points to need not be there: the patient of a record may come later. To delete a Patient deletes no other record; what was written of them is still found and given out by $everything. ` +
 	`The header Carelog-Warning says what is doubtful and was kept, such as an SSIN whose check digits do not fit; Prefer: return=OperationOutcome has it as issues. ` +
 	`A record in conflict carries the tag conflict: $conflicts shows all heads, $resolve or an If-Match with several ETags settles it. ` +
@@ -135,6 +137,9 @@ func capabilities(c Config) []byte {
 func typeCapabilities(config Config) []capability {
 	var list []capability
 	for _, typ := range slices.Sorted(maps.Keys(resourceTypes)) {
+		if !config.offers(typ) {
+			continue
+		}
 		c := capability{
 			Type:        typ,
 			Interaction: []code{{"read"}, {"vread"}, {"update"}, {"patch"}, {"delete"}, {"history-instance"}, {"create"}, {"search-type"}},

@@ -106,10 +106,13 @@ func newDoor(d *desk, records fhir.Records) *fhir.Handler {
 func doorConfig(d *desk, records fhir.Records) fhir.Config {
 	return fhir.Config{
 		Desk: d, Records: records, Version: "test", Started: eventstest.Epoch,
-		Author:  func(r *http.Request) string { return r.Header.Get("Carelog-User") },
+		Author:  userOf,
 		Changed: d.changed.wait, Heartbeat: 50 * time.Millisecond,
 	}
 }
+
+// userOf is who makes a request, as a header says.
+func userOf(r *http.Request) string { return r.Header.Get("Carelog-User") }
 
 // Write does what agent.Agent does, as far as the door can see.
 func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, error) {

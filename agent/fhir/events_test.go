@@ -29,7 +29,9 @@ type said struct {
 }
 
 // listen opens a stream at a real server.
-func (d *desk) listen(t *testing.T, url, lastID string) *listener {
+func (d *desk) listen(t *testing.T, url, lastID string) *listener { return listenAt(t, url, lastID) }
+
+func listenAt(t *testing.T, url, lastID string) *listener {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	r, err := http.NewRequestWithContext(ctx, "GET", url+"/fhir/_events", nil)

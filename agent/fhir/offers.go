@@ -1,6 +1,15 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/carelog/carelog/projections/fhirsearch"
+)
+
+// offers reports whether the CapabilityStatement names a type: by it something is found.
+func (c Config) offers(typ string) bool {
+	return fhirsearch.Found(typ) || typ == "AuditEvent" && c.Trail != nil
+}
 
 // offer adds to what can be done with the records of a type what is read beside them.
 func (c Config) offer(t *capability) {
@@ -15,6 +24,11 @@ func (c Config) offer(t *capability) {
 		}
 	case "Provenance":
 		t.Documentation = "Provenance/[version id] is made of the log for every version there is, and cannot be written; a search by target, patient, agent, recorded and _lastUpdated and nothing else finds these first, and then what clients wrote"
+		t.ConditionalUpdate, t.ConditionalDelete = false, "not-supported"
+		t.SearchParam = append(t.SearchParam,
+			searchParam{"agent", "reference", "Practitioner/[id] or Device/[id]: who made the version; of those of the log alone"},
+			searchParam{"recorded", "date", "when, by the clock of the author's desk; of those of the log alone"},
+			searchParam{"target", "reference", "Type/[id], or Type/[id]/_history/[version]; of those of the log alone"})
 	case "AuditEvent":
 		if c.Trail == nil {
 			return

@@ -23,10 +23,25 @@ type reference struct {
 	Display   string `json:"display,omitempty"`
 }
 
-type provenanceAgent struct {
-	Type *concept  `json:"type,omitempty"`
-	Who  reference `json:"who"`
+// logical names what has no record here that could be read.
+type logical struct {
+	Type       string     `json:"type"`
+	Identifier identifier `json:"identifier"`
 }
+
+type identifier struct {
+	System string `json:"system"`
+	Value  string `json:"value"`
+}
+
+type provenanceAgent struct {
+	Type       *concept  `json:"type,omitempty"`
+	Who        reference `json:"who"`
+	OnBehalfOf *logical  `json:"onBehalfOf,omitempty"`
+}
+
+// practiceSystem is that of the names of practices, as their operators give them.
+const practiceSystem = "https://carelog.eu/fhir/NamingSystem/practice"
 
 type provenanceEntity struct {
 	Role string    `json:"role"`
@@ -57,6 +72,7 @@ func provenance(v projections.Version) []byte {
 		ID           string             `json:"id"`
 		Meta         provenanceMeta     `json:"meta"`
 		Target       []reference        `json:"target"`
+		Occurred     string             `json:"occurredDateTime"`
 		Recorded     string             `json:"recorded"`
 		Activity     concept            `json:"activity"`
 		Agent        []provenanceAgent  `json:"agent"`
@@ -65,10 +81,11 @@ func provenance(v projections.Version) []byte {
 		ResourceType: "Provenance", ID: v.Event.ID.String(),
 		Meta:     provenanceMeta{v.Event.ID.String(), v.Arrived.Format(instant), []coding{eventTag}},
 		Target:   []reference{{Reference: record.String() + "/_history/" + v.Event.ID.String()}},
-		Recorded: v.Event.Time.Format(instant),
+		Occurred: v.Event.Time.Format(instant), Recorded: v.Event.Time.Format(instant), // one clock: that of the author's desk
 		Activity: concept{Coding: []coding{{"http://terminology.hl7.org/CodeSystem/v3-DataOperation", activity}}},
 		Agent: []provenanceAgent{
-			{Type: &concept{Coding: []coding{{participants, "author"}}}, Who: author},
+			{Type: &concept{Coding: []coding{{participants, "author"}}}, Who: author,
+				OnBehalfOf: &logical{"Organization", identifier{practiceSystem, v.Event.Practice}}},
 			{Type: &concept{Coding: []coding{{participants, "assembler"}}}, Who: reference{Reference: "Device/" + v.Event.Device}},
 		},
 		Entity: entities,

@@ -98,6 +98,26 @@ func TestOneOfManyUpdates(t *testing.T) {
 	}
 }
 
+// Sixteen change a record without saying what they have seen: each goes on from what stands
+// when its turn comes, so every version is kept and no conflict made.
+func TestManyUpdatesWithoutIfMatch(t *testing.T) {
+	one, two := newOffice(t)
+	first := one.ask("PUT", "/fhir/Basic/n1", noteOf("first")).want(201)
+	two.awaitEvent("Basic/n1", first.version())
+	if got := race(t, one, two, func(d *realDesk, n int) reply { return d.ask("PUT", "/fhir/Basic/n1", noteOf(fmt.Sprint(n))) }); got[200] != racers {
+		t.Errorf("statuses %v, want 200 for all", got)
+	}
+	level(one, two)
+	for _, d := range []*realDesk{one, two} {
+		if n := *d.ask("GET", "/fhir/Basic/n1/_history", "").want(200).bundle().Total; n != racers+1 {
+			t.Errorf("desk %s has %d versions, want %d", d.Name, n, racers+1)
+		}
+		if got := d.ask("GET", "/fhir/Basic/n1", "").want(200); strings.Contains(got.Body.String(), tag) {
+			t.Errorf("desk %s shows a conflict: %s", d.Name, got.Body)
+		}
+	}
+}
+
 // Sixteen create what must exist once: one of them does, and the others find it; online,
 // through two desks, in a dossier of its own and in one that is there.
 func TestOneOfManyConditionalCreates(t *testing.T) {

@@ -47,7 +47,7 @@ func TestSamples(t *testing.T) {
 			return // only ever sent, never a record
 		}
 		where := "/fhir/" + head.ResourceType + "/" + head.ID
-		if structure.Check(body) != nil { // package structure names each that is not R4
+		if structure.Check(body) != nil || head.ResourceType == "Subscription" { // package structure names each that is not R4
 			d.do("PUT", where, string(body)).want(422)
 			return
 		}

@@ -1,7 +1,6 @@
 package fhir_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -167,39 +166,5 @@ func TestSearchPages(t *testing.T) {
 	count := d.do("GET", "/fhir/Patient?_count=0", "").want(200).bundle()
 	if *count.Total != 3 || len(count.Entry) != 0 || count.link("next") != "" {
 		t.Errorf("a count: %+v", count)
-	}
-}
-
-// TestMetadata: what is declared is so, for every type and parameter.
-func TestMetadata(t *testing.T) {
-	d := newDesk(t)
-	var s struct {
-		FHIRVersion string
-		Rest        []struct {
-			Resource []struct {
-				Type        string
-				Interaction []struct{ Code string }
-				SearchParam []struct{ Name, Type string }
-			}
-		}
-	}
-	if err := json.Unmarshal(d.do("GET", "/fhir/metadata", "").want(200).Body.Bytes(), &s); err != nil {
-		t.Fatal(err)
-	}
-	if s.FHIRVersion != "4.0.1" || len(s.Rest[0].Resource) != 144 {
-		t.Errorf("FHIR %s, %d types; R4 has 146, of which two cannot be records", s.FHIRVersion, len(s.Rest[0].Resource))
-	}
-	values := map[string]string{"date": "1985", "quantity": "5.4", "reference": "p1", "token": "x", "string": "x", "uri": "urn:x"}
-	for _, r := range s.Rest[0].Resource {
-		query := url.Values{}
-		for _, p := range r.SearchParam {
-			if query.Set(p.Name, values[p.Type]); values[p.Type] == "" {
-				t.Errorf("%s: %s is a %s", r.Type, p.Name, p.Type)
-			}
-		}
-		got := d.do("GET", "/fhir/"+r.Type+"?"+query.Encode(), "", "Prefer: handling=strict").want(200).bundle()
-		if len(got.Entry) != 0 {
-			t.Errorf("%s: found %v", r.Type, got.Entry)
-		}
 	}
 }

@@ -116,23 +116,3 @@ func TestWarnings(t *testing.T) {
 	theirs := d.elsewhere("Patient/p1", "p1", patient("85073003321"), wrong)
 	warned(d.do("POST", "/fhir/Patient/p1/$resolve", parameters([]events.ID{message.version(), theirs}, `{"name":"keep","valueId":"`+theirs.String()+`"}`)).want(200))
 }
-
-// The types of the door are those of R4 but for the two that are no records, and each
-// is what the CapabilityStatement says.
-func TestTypesAreThoseOfR4(t *testing.T) {
-	d := newDesk(t)
-	var statement struct {
-		Rest []struct{ Resource []struct{ Type string } }
-	}
-	if err := json.Unmarshal(d.do("GET", "/fhir/metadata", "").want(200).Body.Bytes(), &statement); err != nil {
-		t.Fatal(err)
-	}
-	var types []string
-	for _, r := range statement.Rest[0].Resource {
-		types = append(types, r.Type)
-	}
-	want := slices.DeleteFunc(structure.Types(), func(name string) bool { return name == "Parameters" || name == "OperationOutcome" })
-	if !slices.Equal(types, want) {
-		t.Errorf("%d types: %v", len(types), types)
-	}
-}

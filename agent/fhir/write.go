@@ -28,6 +28,10 @@ func headOf(body []byte, typ string) (fhirjson.Head, error) {
 
 // draft makes of a body what the desk writes: it is what will be kept that must be FHIR.
 func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (agent.Draft, error) {
+	if record.Type == "Subscription" {
+		return agent.Draft{}, problemf(http.StatusUnprocessableEntity, "not-supported",
+			"nobody is called back here, and a Subscription that is kept would seem to be one that works: follow %s/%s, or ask _history?_since", Root, eventsStep)
+	}
 	kept, err := fhirjson.Prepare(body, record.ID)
 	if err != nil {
 		return agent.Draft{}, err

@@ -190,6 +190,13 @@ func Lookup(typ, name string) (Parameter, bool) {
 	return list[i], true
 }
 
+// Found reports whether records of a type are found by more than what all records have: by
+// what they say, or by whose dossier they are in.
+func Found(typ string) bool {
+	_, ok := types[typ]
+	return ok
+}
+
 // InDossier reports whether records of a type belong to a patient's dossier.
 func InDossier(typ string) bool {
 	_, ok := Lookup(typ, "patient")
