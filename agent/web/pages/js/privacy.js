@@ -5,7 +5,7 @@ import { announce, h, seldom, show } from './dom.js';
 import { revokeButton, standingOf } from './publishing.js';
 import { badges, entryRow } from './registrations.js';
 import { describe } from './resource.js';
-import { reasonSaid, remedy } from './sumehrs.js';
+import { reasonSaid, remedy } from './standing.js';
 import { moment, words } from './words.js';
 
 const apart = 1000; // ms between two questions how the Sumehr stands: while a desk catches up, its status changes all the time
