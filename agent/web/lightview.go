@@ -57,10 +57,10 @@ func (p *page) lightView(all bool) *lightView {
 			v.Facts = append(v.Facts, f)
 		}
 	}
-	add(true, lightFact{Term: word("since"), Text: p.said.moment(s.Since)})
-	add(s.Color == light.Synchronising, lightFact{Term: word("lasts"), Text: p.said.duration(max(0, time.Since(s.Since)))})
 	add(s.Reason != "", lightFact{Term: word("reason"), Text: p.said.reason(s.Reason, s.Problem), Wide: true})
 	add(true, lightFact{Term: word("server"), Text: s.Server.URL, Wide: true})
+	add(true, lightFact{Term: word("since"), Text: p.said.moment(s.Since)})
+	add(s.Color == light.Synchronising, lightFact{Term: word("lasts"), Text: p.said.duration(max(0, time.Since(s.Since)))})
 	add(true, lightFact{Term: word("agreed"), Text: p.said.moment(s.Server.Agreed)})
 	add(true, lightFact{Term: word("queue"), Text: p.N(s.Outbox)})
 	if s.Prefetch != nil {

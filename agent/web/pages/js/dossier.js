@@ -1,8 +1,9 @@
 // The dossier of one patient. carelog writes it; the forms, and what is private, are made here.
 
-import { deleteRecord, get, readRecord } from './api.js';
+import { deleteRecord, get, parse, readRecord } from './api.js';
 import { announce, h, later } from './dom.js';
 import { colleagues } from './colleagues.js';
+import { tableOf } from './consents.js';
 import { ask, tell } from './dialog.js';
 import { draftsOf } from './drafts.js';
 import { editDraft, form, newDraft } from './forms.js';
@@ -159,11 +160,18 @@ class Dossier {
   begin() {
     const [type, id] = (this.asked.get('edit') ?? '').split('/');
     const row = id && this.row(type, id);
-    if (row?.querySelector('[data-do=edit]') || type === 'Consent') this.edit(type, id);
+    if (row?.querySelector('[data-do=edit]')) this.edit(type, id);
+    else if (type === 'Consent') this.editConsent(id);
     else row?.scrollIntoView({ block: 'center' });
     if (this.view === 'privacy' && words.form.about[this.asked.get('record')]) this.addConsent(this.asked.get('record'));
     if (this.asked.has('edit') || this.asked.has('record')) rewrite(addressOf(this.view)); // not once more after a reload
     this.asked = new URLSearchParams();
+  }
+
+  // editConsent opens a Consent for which there is a form: those of the other kinds are switched, and not changed.
+  async editConsent(id) {
+    const { text } = await readRecord('Consent', id).catch(() => ({}));
+    if (text && tableOf(parse(text))) this.edit('Consent', id);
   }
 
   addConsent(code) {

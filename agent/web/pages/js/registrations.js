@@ -35,8 +35,8 @@ function inPlace(r, names) {
   }), r.heads.length > 1 + mostInPlace && h('li', {}, words.synchronisation.more(r.heads.length - 1 - mostInPlace)));
 }
 
-/** historyLink leads to all versions of a registration. */
-export function historyLink(r, name) {
+// historyLink leads to all versions of a registration.
+function historyLink(r, name) {
   return h('a', { class: 'button small quiet', href: `/history/${r.type}/${r.id}`, 'aria-label': words.named(words.dossier.history, name) }, words.dossier.history);
 }
 

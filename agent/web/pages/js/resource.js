@@ -18,8 +18,8 @@ export function concept(value) {
 
 const LOINC = 'http://loinc.org';
 
-/** measure is the name of what is measured: its own words, else ours for the codes that are used every day, since those of a code are English. */
-export function measure(value) {
+// measure is the name of what is measured: its own words, else ours for the codes that are used every day, since those of a code are English.
+function measure(value) {
   return value?.text || value?.coding?.filter((c) => c.system === LOINC).map((c) => words.measures[c.code]).find(Boolean) || concept(value);
 }
 
@@ -59,8 +59,8 @@ export function validSSIN(digits) {
   return [digits.slice(0, 9), `2${digits.slice(0, 9)}`].some((n) => 97 - (Number(n) % 97) === check);
 }
 
-/** noteText is the plain text of a note; null where its content is of another kind. */
-export function noteText(resource) {
+// noteText is the plain text of a note; null where its content is of another kind.
+function noteText(resource) {
   const attachment = resource?.content?.[0]?.attachment;
   if (!attachment || !(attachment.contentType ?? '').startsWith('text/plain')) return null;
   return attachment.data === undefined ? '' : fromBase64(attachment.data);
