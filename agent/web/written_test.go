@@ -251,3 +251,38 @@ func TestAgeInWords(t *testing.T) {
 		}
 	}
 }
+
+// A fragment is refused as the API refuses, and who looks at a dossier or a conflict is in the trail, be it by an
+// address or by a fragment.
+func TestFragmentsRefuseAndAreKept(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	for address, want := range map[string]int{
+		"/fragments/dossiers/a_b": 400, "/fragments/dossiers/nobody": 200, "/fragments/conflicts?kind=Flag": 200, "/fragments/sync": 200, "/fragments/light": 200, "/fragments/sumehr": 200, "/fragments/nothing": 404,
+	} {
+		if answer, text := d.ask("GET", address, ""); answer.StatusCode != want {
+			t.Errorf("%s: got %s %s, want %d", address, answer.Status, text, want)
+		}
+	}
+	if answer, _ := d.ask("POST", "/fragments/sync", ""); answer.StatusCode != 405 {
+		t.Errorf("POST: got %s, want 405", answer.Status)
+	}
+	looks := func(address string) (seen []string) {
+		d.set(func() { d.looks = nil })
+		d.ask("GET", address, "", "Carelog-User: nurse-1")
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, e := range d.looks {
+			seen = append(seen, e.Agent+" "+string(e.Did)+" "+e.What)
+		}
+		return seen
+	}
+	for _, address := range []string{"/patients/p7", "/fragments/dossiers/p7"} {
+		if got := looks(address); !slices.Contains(got, "nurse-1 read Patient/p7") {
+			t.Errorf("%s: the trail has %q", address, got)
+		}
+	}
+	if got := looks("/conflicts?kind=AllergyIntolerance"); len(got) != 1 || got[0] != "nurse-1 read AllergyIntolerance/a9" {
+		t.Errorf("the trail has %q, want the conflict that is shown", got)
+	}
+}
