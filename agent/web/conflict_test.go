@@ -241,7 +241,7 @@ func TestConflictFilters(t *testing.T) {
 	b.see(".filters", "")
 	b.until(`document.querySelectorAll('tbody tr').length === 3 && document.querySelectorAll('.filters [name=patient] option').length === 4`, "three conflicts of three patients")
 	choose := func(name, value string) {
-		b.run(`(() => { const s = document.querySelector('.filters [name=` + name + `]'); s.value = ` + quote(value) + `; s.dispatchEvent(new Event('change')); })()`)
+		b.run(`(() => { const s = document.querySelector('.filters [name=` + name + `]'); s.value = ` + quote(value) + `; s.dispatchEvent(new Event('change', {bubbles: true})); })()`)
 	}
 	choose("kind", "AllergyIntolerance")
 	b.until(`document.querySelectorAll('tbody tr').length === 1 && location.search === '?kind=AllergyIntolerance'`, "the allergy alone")

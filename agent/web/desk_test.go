@@ -33,6 +33,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if zone, err := time.LoadLocation("Europe/Brussels"); err == nil {
+		time.Local = zone // that of the browser: both are of one PC
+	}
 	code := m.Run()
 	shared.stop()
 	if err := goleak.Find(); code == 0 && err != nil {

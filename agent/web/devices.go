@@ -22,13 +22,21 @@ type device struct {
 
 // devices answers GET /api/devices.
 func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
-	list, err := h.records.Devices(r.Context())
+	list, err := h.listDevices(r)
 	if err != nil {
 		return err
 	}
+	return writeJSON(w, http.StatusOK, map[string]any{"devices": list})
+}
+
+func (h *Handler) listDevices(r *http.Request) ([]device, error) {
+	list, err := h.records.Devices(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	positions, err := h.desk.Positions(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stated := make(map[string]agent.DevicePosition, len(positions))
 	for _, p := range positions {
@@ -38,7 +46,7 @@ func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
 	for i, d := range list {
 		out[i] = device{ID: d.ID, Name: d.Name, Active: d.Active, RevokedAt: d.RevokedAt, Sequence: stated[d.ID].Sequence, Seen: stated[d.ID].Seen}
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"devices": out})
+	return out, nil
 }
 
 // revoke answers POST /api/devices/<id>/revoke: the desk's events count no more from

@@ -54,9 +54,9 @@ func TestDossierInTime(t *testing.T) {
 	b.see(".timeline .count", "26 registrations")
 	b.until(`location.search === '?view=timeline'`, "an address of its own")
 	b.shoot("dossier-timeline")
-	b.run(`(() => { const s = document.querySelector('.timeline select'); s.value = 'DocumentReference'; s.dispatchEvent(new Event('change')); })()`)
+	b.run(`(() => { const s = document.querySelector('.timeline select'); s.value = 'DocumentReference'; s.dispatchEvent(new Event('change', {bubbles: true})); })()`)
 	b.see(".timeline .count", "4 registrations") // three notes, and what is on the hub
-	b.run(`(() => { const s = document.querySelector('.timeline input'); s.value = 'flu VACCINE'; s.dispatchEvent(new Event('input')); })()`)
+	b.run(`(() => { const s = document.querySelector('.timeline input'); s.value = 'flu VACCINE'; s.dispatchEvent(new Event('input', {bubbles: true})); })()`)
 	b.see(".timeline .count", "1 registration")
 	b.see(".timeline .day", "14 Oct 2026")
 	b.visit("/patients/p7?view=timeline")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/events"
 )
@@ -25,8 +26,16 @@ type page struct {
 	Others            bool
 	Light             string
 	Conflicts, Behind int
-	incomplete        bool          // the desk has not read everything yet
-	Patients          *patientsPage // nil: another page
+	Default           string // whom the desk takes somebody for who does not say who they are; empty: nobody
+	status            agent.Status
+	unknown           error // why the status is not known; nil: it is
+	// What the page shows; all but one are nil, and all where the page's script fills it.
+	Patients     *patientsPage
+	ConflictList *conflictsPage
+	Dossier      *dossierPage
+	Sync         *syncPage
+	Sumehrs      *sumehrsPage
+	Panel        *lightView // what is behind the light, on its own
 }
 
 type languageName struct{ Code, Name, Short string }
@@ -45,15 +54,11 @@ func (p *page) Date(value string) string { return p.said.date(value) }
 
 // Age is how old somebody is today; empty where the birth date does not tell.
 func (p *page) Age(birth string) (string, error) {
-	months, ok := monthsSince(birth, time.Now())
-	switch {
-	case !ok:
-		return "", nil
-	case months >= 24:
-		return p.T("years", months/12)
-	}
-	return p.T("months", months)
+	return p.said.age(birth, time.Now())
 }
+
+// Now is this moment.
+func (p *page) Now() string { return p.said.momentInFull(time.Now()) }
 
 // LightWord is the light in a word, LightMeaning in a sentence.
 func (p *page) LightWord() (string, error) {
@@ -74,8 +79,11 @@ func (h *Handler) newPage(r *http.Request) *page {
 	}
 	said := pick(h.site.languages, chosen, r.Header.Get("Accept-Language"))
 	p := &page{said: said, Language: said.code, Languages: h.site.names, Assets: "/assets/" + h.site.version, Others: r.URL.Path != "/"}
-	if status, err := h.deskStatus(r.Context()); err == nil { // without it the page hears of it by the stream
-		p.Light, p.Conflicts, p.Behind, p.incomplete = string(status.Color), status.Conflicts, status.SumehrBehind, status.Incomplete
+	if id := guard.Author(r); id != "" {
+		p.Default = h.newNames(r, said).who(id)
+	}
+	if p.status, p.unknown = h.deskStatus(r.Context()); p.unknown == nil { // without it the page hears of it by the stream
+		p.Light, p.Conflicts, p.Behind = string(p.status.Color), p.status.Conflicts, p.status.SumehrBehind
 	}
 	return p
 }
@@ -92,8 +100,8 @@ func nameLanguages(languages map[string]*spoken) (list []languageName) {
 	return list
 }
 
-// servePage answers every page with the same frame; the first page of a morning, the patients,
-// with all that is in it, and the others are filled by the script, which reads the address.
+// servePage answers every page with the same frame and what is in it; where the desk does not write that,
+// the script fills it, which reads the address.
 func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -104,19 +112,41 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	if !isPage(r.URL.Path) {
 		status = http.StatusNotFound
 	}
-	r = asUser(r)
-	p := h.newPage(r)
-	if r.URL.Path == "/" {
-		p.Title, _ = p.T("patients.title")
-		p.Patients = &patientsPage{Text: r.URL.Query().Get("q")}
-		if p.Patients.Text == "" { // what was typed is taken apart by the script
-			// Where they cannot be read the script asks again, and says why.
-			p.Patients.Found, _ = h.findPatients(r, "_count="+patientsAtOnce, p)
-		}
+	p := h.newPage(r) // before, or whom the desk takes somebody for is whom they say they are
+	if err := h.write(asUser(r), p); err != nil {
+		h.log.Warn("a page could not be written: its script asks again, and says why", "page", r.URL.Path, "err", err)
 	}
 	if err := h.render(w, status, "page.html", p); err != nil {
 		h.fail(w, r, err)
 	}
+}
+
+// write fills in what the page of an address shows.
+func (h *Handler) write(r *http.Request, p *page) (err error) {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case r.URL.Path == "/":
+		p.Title = p.said.must("patients.title")
+		p.Patients = &patientsPage{Text: r.URL.Query().Get("q")}
+		if p.Patients.Text == "" { // what was typed is taken apart by the script
+			p.Patients.Found, err = h.findPatients(r, "_count="+patientsAtOnce, p)
+		}
+	case parts[0] == "patients" && len(parts) == 2 && events.ValidateID("patient", parts[1]) == nil:
+		p.Dossier, err = h.readDossier(r, p, parts[1])
+		if p.Dossier != nil && p.Dossier.Here {
+			p.Title = p.Dossier.Name
+		}
+	case parts[0] == "sumehr" && len(parts) == 1:
+		p.Title = p.said.must("sumehr.title")
+		p.Sumehrs, err = h.readSumehrs(r, p)
+	case parts[0] == "sync":
+		p.Title = p.said.must("synchronisation.title")
+		p.Sync, err = h.readSync(r, p)
+	case parts[0] == "conflicts" && len(parts) == 1:
+		p.Title = p.said.must("conflicts.title")
+		p.ConflictList, err = h.listConflicts(r, p)
+	}
+	return err
 }
 
 // render writes a template whole, or nothing of it.
@@ -148,17 +178,4 @@ func asUser(r *http.Request) *http.Request {
 		return guard.WithAuthor(r, c.Value)
 	}
 	return r
-}
-
-// monthsSince counts the whole months from a date of birth to a day at this PC.
-func monthsSince(birth string, now time.Time) (int, bool) {
-	born, err := time.Parse(time.DateOnly, birth)
-	if err != nil {
-		return 0, false
-	}
-	months := (now.Year()-born.Year())*12 + int(now.Month()-born.Month())
-	if now.Day() < born.Day() {
-		months--
-	}
-	return months, months >= 0
 }

@@ -98,7 +98,7 @@ func TestSearch(t *testing.T) {
 }
 
 func search(text string) string {
-	return `(() => { const i = document.getElementById('search'); i.value = ` + quote(text) + `; i.dispatchEvent(new Event('input')); })()`
+	return `(() => { const i = document.getElementById('search'); i.value = ` + quote(text) + `; i.dispatchEvent(new Event('input', {bubbles: true})); })()`
 }
 
 // TestDossierPage writes each kind of registration, and looks at what stands in the store.
@@ -173,7 +173,7 @@ func TestNewPatientAndUser(t *testing.T) {
 	morning(d)
 	b := openBrowser(t, d)
 	b.until(`document.querySelectorAll('#user option').length === 4`, "three people to choose from")
-	b.run(`(() => { const s = document.getElementById('user'); s.value = 'nurse-1'; s.dispatchEvent(new Event('change')); })()`)
+	b.run(`(() => { const s = document.getElementById('user'); s.value = 'nurse-1'; s.dispatchEvent(new Event('change', {bubbles: true})); })()`)
 	b.click("a.button", "New patient")
 	b.fill("family", "Nguyen")
 	b.fill("given", "Linh Mai")

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 )
 
 const patientsAtOnce = "50"
@@ -76,7 +75,7 @@ func (h *Handler) findPatients(r *http.Request, query string, p *page) (*foundPa
 	if err := json.Unmarshal(answer, &bundle); err != nil {
 		return nil, fmt.Errorf("read the patients that were found: %w", err)
 	}
-	found := &foundPatients{Partial: p.incomplete}
+	found := &foundPatients{Partial: p.status.Incomplete}
 	for _, e := range bundle.Entry {
 		if row, ok := rowOf(e.Resource); ok && e.Search.Mode == "match" {
 			found.Rows = append(found.Rows, row)
@@ -95,58 +94,15 @@ func (h *Handler) findPatients(r *http.Request, query string, p *page) (*foundPa
 	return found, nil
 }
 
-// rowOf reads of a Patient what the list shows. A record may be of any form: what it lacks is
-// left out, and a member of another kind does not hide the others.
-func rowOf(resource json.RawMessage) (patientRow, bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(resource, &members) != nil {
-		return patientRow{}, false
-	}
-	row := patientRow{ID: text(members["id"]), BirthDate: text(members["birthDate"]), Gender: text(members["gender"])}
-	row.Last, row.Given = nameOf(members["name"])
-	row.Deceased = text(members["deceasedDateTime"]) != "" || string(members["deceasedBoolean"]) == "true"
-	var identifiers []struct{ System, Value string }
-	_ = json.Unmarshal(members["identifier"], &identifiers)
-	for _, i := range identifiers {
-		if i.System == ssin {
-			row.Number = writeSSIN(i.Value)
-			break
-		}
-	}
-	return row, true
-}
-
-func text(raw json.RawMessage) (s string) {
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// nameOf takes the name that is in use apart: the family name, or all of it as one text, and the
-// given names.
-func nameOf(raw json.RawMessage) (last, given string) {
-	var list []struct {
-		Use, Family, Text string
-		Given             []string
-	}
-	_ = json.Unmarshal(raw, &list)
-	if len(list) == 0 {
-		return "", ""
-	}
-	chosen := list[0]
-	for _, use := range []func(string) bool{func(u string) bool { return u != "old" }, func(u string) bool { return u == "official" }} {
-		for _, name := range list {
-			if use(name.Use) {
-				chosen = name
-				break
-			}
-		}
-	}
-	if last = chosen.Family; last == "" {
-		last = chosen.Text
-	}
-	return last, strings.Join(strings.Fields(strings.Join(chosen.Given, " ")), " ")
+// rowOf reads of a Patient what the list shows; what it lacks is left out.
+func rowOf(resource []byte) (patientRow, bool) {
+	person := readResource(resource)
+	name := nameInUse(person)
+	return patientRow{
+		ID: textAt(person, "id"), BirthDate: textAt(person, "birthDate"), Gender: textAt(person, "gender"), Number: writeSSIN(numberOf(person)),
+		Last: firstOf(textAt(name, "family"), textAt(name, "text")), Given: givenOf(name),
+		Deceased: textAt(person, "deceasedDateTime") != "" || at(person, "deceasedBoolean") == true,
+	}, person != nil
 }
 
 var ssinGroups = regexp.MustCompile(`^(\d\d)(\d\d)(\d\d)(\d{3})(\d\d)$`)

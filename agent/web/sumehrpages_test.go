@@ -36,7 +36,7 @@ func TestSumehrTable(t *testing.T) {
 	b.see(".lead", "for 7 patients")
 
 	// Only one reason; then what changes at another desk, and what is done here.
-	b.run(`(() => { const s = document.querySelector('.filters [name=reason]'); s.value = 'no-consent'; s.dispatchEvent(new Event('change')); })()`)
+	b.run(`(() => { const s = document.querySelector('.filters [name=reason]'); s.value = 'no-consent'; s.dispatchEvent(new Event('change', {bubbles: true})); })()`)
 	b.until(`document.querySelectorAll('.sumehrs tbody tr').length === 1 && location.search === '?reason=no-consent'`, "one reason alone")
 	b.run(`document.querySelector(".sumehrs [data-patient=p2] a.button").focus()`)
 	d.consents("yes", "p4", sumehr.MarkSystem, "publish", "")

@@ -178,6 +178,11 @@ func New(c Config) *Handler {
 		h.fail(w, r, notFound("there is no %s", r.URL.Path))
 	})
 	h.route("/fragments/patients", methods{"GET": h.patientsFragment})
+	h.route("/fragments/dossiers/{patient}", methods{"GET": h.dossierFragment})
+	h.route("/fragments/light", methods{"GET": h.lightFragment})
+	h.route("/fragments/sumehr", methods{"GET": h.sumehrsFragment})
+	h.route("/fragments/sync", methods{"GET": h.syncFragment})
+	h.route("/fragments/conflicts", methods{"GET": h.conflictsFragment})
 	h.mux.HandleFunc("/", h.servePage)
 	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h

@@ -7,7 +7,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/feature/plural"
@@ -84,47 +83,53 @@ func (s *spoken) say(at string, args ...any) (string, error) {
 
 var place = regexp.MustCompile(`\{\d\}`)
 
-// has is the word of a code in a list of words; empty: there is none.
+// must is say for words that every language has; a test finds those that one lacks.
+func (s *spoken) must(at string, args ...any) string {
+	sentence, err := s.say(at, args...)
+	if err != nil {
+		return at
+	}
+	return sentence
+}
+
+// has is the word of a code in a list of words; empty: there is none. A list below a point is
+// one in another, and an empty code is the list's own word.
 func (s *spoken) has(at, code string) string {
-	word, err := s.say(at + "." + code)
+	if code != "" {
+		at += "." + code
+	}
+	word, err := s.say(at)
 	if err != nil {
 		return ""
 	}
 	return word
 }
 
+// wordIn is has for codes that may have a point in them.
+func (s *spoken) wordIn(list, code string) string {
+	var found any = s.words
+	for name := range strings.SplitSeq(list, ".") {
+		inner, _ := found.(map[string]any)
+		found = inner[name]
+	}
+	words, _ := found.(map[string]any)
+	word, _ := words[code].(string)
+	return word
+}
+
 // form names the plural form of a whole number.
 func (s *spoken) form(n int) string {
-	switch plural.Cardinal.MatchPlural(s.tag, n, 0, 0, 0, 0) {
+	return formOf(plural.Cardinal.MatchPlural(s.tag, n, 0, 0, 0, 0))
+}
+
+func formOf(form plural.Form) string {
+	switch form {
 	case plural.One:
 		return "one"
 	case plural.Many:
 		return "many"
 	}
 	return "other"
-}
-
-var fhirDate = regexp.MustCompile(`^(\d{4})(?:-(\d\d))?(?:-(\d\d))?$`)
-
-// date writes a FHIR date as exactly as it was given and no more so; what is none stays as it is.
-func (s *spoken) date(value string) string {
-	m := fhirDate.FindStringSubmatch(value)
-	if m == nil || m[2] == "" {
-		return value
-	}
-	month, _ := strconv.Atoi(m[2])
-	names := strings.Fields(s.has("dates", "months"))
-	if month < 1 || month > len(names) {
-		return value
-	}
-	if m[3] == "" {
-		return names[month-1] + " " + m[1]
-	}
-	said, err := s.say("dates.day", strings.TrimPrefix(m[3], "0"), names[month-1], m[1])
-	if err != nil {
-		return value
-	}
-	return said
 }
 
 // pick is the language that was chosen, else the first of those asked for, in the form of the

@@ -249,17 +249,6 @@ export function writeValues(kind, text, values) {
   }, text);
 }
 
-/** editable reports whether the pages have a form for what a resource holds. */
-export function editable(resource) {
-  if (!kinds[resource?.resourceType]) return false;
-  if (resource.resourceType === 'Consent') return tableOf(resource) !== null;
-  // A measurement of another form, such as one of two parts, is the EHR's.
-  if (resource.resourceType === 'Observation') return Boolean(resource.valueQuantity) && !resource.component;
-  if (resource.resourceType !== 'DocumentReference') return true;
-  const attachment = resource.content?.[0]?.attachment;
-  return (attachment?.contentType ?? '').startsWith('text/plain') && fromBase64(attachment.data ?? '') !== null;
-}
-
 function at(resource, path) {
   return path.reduce((v, key) => v?.[key], resource);
 }

@@ -1,9 +1,11 @@
 // The light: the one thing that every user sees, on every page and in the title.
 
-import { post } from './api.js';
-import { announce, h, show } from './dom.js';
+import { fragment, post } from './api.js';
+import { announce, h, seldom, show } from './dom.js';
 import { onLive, refreshStatus, status } from './live.js';
-import { bytes, duration, moment, number, reason, words } from './words.js';
+import { words } from './words.js';
+
+const apart = 400; // ms between two drawings of what is behind the light
 
 // The light within the title, where there is no colour.
 const marks = { online: '●', synchronising: '◐', offline: '○', unknown: '?' };
@@ -36,8 +38,23 @@ export function light() {
   const toggle = (open = panel.hidden) => {
     panel.hidden = !open;
     button.setAttribute('aria-expanded', String(open));
-    if (open) show(panel, details());
+    if (open) {
+      if (!panel.firstChild) show(panel, h('p', {}, words.light.meaning[colour()] ?? words.loading));
+      draw();
+    }
   };
+  // What is behind the light is written by carelog; nobody knows it without contact.
+  const draw = seldom(async () => {
+    try {
+      if (colour() === 'unknown') throw new Error(words.light.meaning.unknown);
+      const now = await fragment('/fragments/light');
+      if (colour() === 'unknown' || panel.contains(document.activeElement)) return;
+      show(panel, now);
+    } catch (cause) {
+      show(panel, h('p', { class: 'panel-lead' }, cause.message));
+    }
+  }, apart);
+  document.addEventListener('click', ({ target }) => target.dataset?.switch && work(target));
   document.addEventListener('click', (event) => {
     if (!panel.hidden && !event.composedPath().includes(box)) toggle(false);
   });
@@ -60,7 +77,7 @@ export function light() {
       shown = now;
       retitle();
     }
-    if (!panel.hidden && !panel.contains(document.activeElement)) show(panel, details());
+    if (!panel.hidden) draw();
   };
   onLive((message) => {
     if (message.kind === 'contact') contact = message.contact;
@@ -69,92 +86,18 @@ export function light() {
   retitle();
 }
 
-/** lamp is the lamp of the light once more; it shows the light of what it stands in. */
-export function lamp() {
-  return document.querySelector('#light .lamp').cloneNode(true);
-}
-
-/** details is what is behind the light. */
-export function details() {
-  const now = status();
-  if (!now) return [h('p', {}, words.light.meaning[colour()] ?? words.loading)];
-  return [
-    h('p', { class: 'panel-lead' }, words.light.meaning[colour()]),
-    colour() === 'unknown' ? null : activity(now.activity),
-    facts(now),
-    warnings(now.warnings),
-    h('div', { class: 'actions' }, switcher(now), h('a', { class: 'button quiet', href: '/sync' }, words.light.details)),
-  ];
-}
-
-/** activity is the bar of what is being done. */
-export function activity(doing) {
-  if (!doing) return null;
-  const known = doing.total > 0;
-  return h('div', { class: 'activity' },
-    h('div', { class: 'activity-line' }, h('strong', {}, words.light.activity[doing.kind] ?? doing.kind),
-      h('span', {}, known ? words.light.of(doing.done, doing.total) : '')),
-    h('progress', known ? { max: doing.total, value: doing.done } : {}),
-    h('small', {}, [left(doing.eta_seconds), doing.rate > 0 && words.light.rate(doing.rate), doing.bytes > 0 && words.light.bytes(bytes(doing.bytes))].filter(Boolean).join(' · ')));
-}
-
-/** facts are the figures of a status. */
-export function facts(now, all = false) {
-  const rows = [
-    [words.light.since, moment(now.since)],
-    now.light === 'synchronising' && [words.light.lasts, duration(Math.max(0, (Date.now() - new Date(now.since)) / 1000))],
-    now.reason && [words.light.reason, reason(now.reason, now.problem)],
-    [words.light.server, now.server.url],
-    [words.light.agreed, moment(now.server.agreed)],
-    [words.light.queue, number(now.outbox)],
-    now.prefetch && [words.light.agenda, words.light.of(now.prefetch.done, now.prefetch.total)],
-    now.set_aside > 0 && [words.light.setAside, number(now.set_aside)],
-    all && [words.light.position, words.light.of(now.position.sequence, now.server.sequence)],
-    all && [words.light.conflicts, number(now.conflicts)],
-    now.sumehr_behind > 0 && [words.light.sumehr, h('a', { href: '/sumehr' }, number(now.sumehr_behind))],
-    all && [words.light.practice, now.practice],
-    [words.light.device, now.device_name || now.device],
-  ].filter(Boolean);
-  return h('dl', { class: 'facts' }, rows.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
-}
-
-/** warnings are what somebody should look at. */
-export function warnings(list) {
-  if (!list?.length) return null;
-  return h('ul', { class: 'warnings' }, list.map((w) => h('li', {}, ...warning(w), h('small', {}, ` ${moment(w.since)}`))));
-}
-
-// warning says in the language in use what is wrong and what to do; the exact words, with their
-// figures, are those of carelog, in English.
-function warning(w) {
-  const said = words.light.warnings[w.code];
-  if (!said) return [h('span', { lang: 'en' }, w.text)];
-  return [said, h('details', {}, h('summary', {}, words.light.exactly), h('p', { lang: 'en' }, w.text))];
-}
-
-function left(seconds) {
-  return seconds < 0 ? words.light.leftUnknown : words.light.left(duration(seconds));
-}
-
-/** switcher is the button to work offline or online. */
-export function switcher(now) {
-  const off = now.by_choice;
-  const button = h('button', {
-    type: 'button', class: off ? 'button primary' : 'button',
-    onclick: async () => {
-      button.disabled = true;
-      try {
-        await post(off ? '/api/online' : '/api/offline');
-        button.blur();
-        await refreshStatus();
-      } catch (cause) {
-        button.after(h('p', { class: 'error', role: 'alert' }, cause.message));
-      } finally {
-        button.disabled = false;
-      }
-    },
-  }, off ? words.light.workOnline : words.light.workOffline);
-  return button;
+// work has the desk work offline or online, as the button says that was pressed, be it here or on a page.
+async function work(button) {
+  button.disabled = true;
+  try {
+    await post(`/api/${button.dataset.switch}`);
+    button.blur();
+    await refreshStatus();
+  } catch (cause) {
+    button.after(h('p', { class: 'error', role: 'alert' }, cause.message));
+  } finally {
+    button.disabled = false;
+  }
 }
 
 // The tab says it as well, where the page itself cannot be seen: in its title and its icon.

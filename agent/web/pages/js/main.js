@@ -26,6 +26,7 @@ onLive((message) => {
     count(behind, message.status.sumehr_behind);
   }
   if (message.kind === 'contact') {
+    document.getElementById('written')?.remove(); // from here on the page knows whether it is live
     banner.hidden = message.contact === 'live';
     banner.textContent = words.live[message.contact] ?? '';
   }

@@ -17,8 +17,8 @@ export function practitioners() {
   return people;
 }
 
-/** devices is a Map of id to name of the practice's PCs. */
-export function devices() {
+// devices is a Map of id to name of the practice's PCs.
+function devices() {
   pcs ??= load('Device', deviceName).catch((cause) => {
     pcs = null;
     throw cause;

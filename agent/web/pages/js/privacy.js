@@ -5,13 +5,13 @@ import { announce, h, seldom, show } from './dom.js';
 import { revokeButton, standingOf } from './publishing.js';
 import { badges, entryRow } from './registrations.js';
 import { describe } from './resource.js';
-import { reasonSaid, remedy } from './sumehrs.js';
+import { reasonSaid, remedy } from './standing.js';
 import { moment, words } from './words.js';
 
 const apart = 1000; // ms between two questions how the Sumehr stands: while a desk catches up, its status changes all the time
 
-/** ofPrivacy reports whether a record is shown here and not among the other registrations. */
-export function ofPrivacy(r) {
+// ofPrivacy reports whether a record is shown here and not among the other registrations.
+function ofPrivacy(r) {
   return r.heads.some((version) => isConsent(version.content) || isRelation(version.content) || isWish(version.content) || isPublication(version.content));
 }
 

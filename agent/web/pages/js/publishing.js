@@ -20,11 +20,21 @@ export async function standingOf(patient) {
  * name of one there that is not the last of ours, which it shall take the place of.
  */
 export function publishButton(patient, then, { over = '', text: label = over ? words.sumehr.publishOver : words.sumehr.publish } = {}) {
-  const w = words.sumehr;
-  return action(label, over ? 'button primary' : 'button small', then, async () => {
-    const { reason, text } = await post(`/api/sumehr/${encodeURIComponent(patient)}/publish?language=${language}`, over ? { over } : {});
-    return reason === 'newest' ? w.published : sentence(text);
-  });
+  return action(label, over ? 'button primary' : 'button small', then, () => send(patient, over));
+}
+
+/** publish is what publishButton does, for a button that is there: what became of it is said beside it. */
+export function publish(button, patient, then) {
+  const said = button.parentElement.querySelectorAll('.hint, .error');
+  said.forEach((old) => old.remove());
+  const [done, failed] = results();
+  button.after(done, failed);
+  return run(button, done, failed, then, () => send(patient, ''));
+}
+
+async function send(patient, over) {
+  const { reason, text } = await post(`/api/sumehr/${encodeURIComponent(patient)}/publish?language=${language}`, over ? { over } : {});
+  return reason === 'newest' ? words.sumehr.published : sentence(text);
 }
 
 /** revokeButton takes the Sumehr from the hub, after a question. */
@@ -40,21 +50,24 @@ export function revokeButton(patient, then) {
 
 // action is a button with what became of it beside it; act returns what that is.
 function action(text, kind, then, act) {
-  const done = h('span', { class: 'hint' });
-  const failed = h('span', { class: 'error', role: 'alert' });
-  const button = h('button', {
-    type: 'button', class: kind, onclick: async () => {
-      button.disabled = true;
-      done.textContent = failed.textContent = '';
-      try {
-        done.textContent = await act();
-        announce(done.textContent);
-        then?.();
-      } catch (cause) {
-        failed.textContent = cause.status === 404 || cause.code === 'no-hub' ? words.sumehr.noHub : cause.message;
-      }
-      button.disabled = false;
-    },
-  }, text);
+  const [done, failed] = results();
+  const button = h('button', { type: 'button', class: kind, onclick: () => run(button, done, failed, then, act) }, text);
   return [button, done, failed];
+}
+
+function results() {
+  return [h('span', { class: 'hint' }), h('span', { class: 'error', role: 'alert' })];
+}
+
+async function run(button, done, failed, then, act) {
+  button.disabled = true;
+  done.textContent = failed.textContent = '';
+  try {
+    done.textContent = await act();
+    announce(done.textContent);
+    then?.();
+  } catch (cause) {
+    failed.textContent = cause.status === 404 || cause.code === 'no-hub' ? words.sumehr.noHub : cause.message;
+  }
+  button.disabled = false;
 }

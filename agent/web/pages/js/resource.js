@@ -18,8 +18,8 @@ export function concept(value) {
 
 const LOINC = 'http://loinc.org';
 
-/** measure is the name of what is measured: its own words, else ours for the codes that are used every day, since those of a code are English. */
-export function measure(value) {
+// measure is the name of what is measured: its own words, else ours for the codes that are used every day, since those of a code are English.
+function measure(value) {
   return value?.text || value?.coding?.filter((c) => c.system === LOINC).map((c) => words.measures[c.code]).find(Boolean) || concept(value);
 }
 
@@ -59,17 +59,8 @@ export function validSSIN(digits) {
   return [digits.slice(0, 9), `2${digits.slice(0, 9)}`].some((n) => 97 - (Number(n) % 97) === check);
 }
 
-/** age is the age in words at this moment; empty where the birth date does not tell. */
-export function age(birthDate, now = new Date()) {
-  const m = /^(\d{4})-(\d\d)-(\d\d)$/.exec(birthDate ?? '');
-  if (!m) return '';
-  let months = (now.getFullYear() - +m[1]) * 12 + (now.getMonth() + 1 - +m[2]);
-  if (now.getDate() < +m[3]) months--;
-  return months < 0 ? '' : months >= 24 ? words.years(Math.floor(months / 12)) : words.months(months);
-}
-
-/** noteText is the plain text of a note; null where its content is of another kind. */
-export function noteText(resource) {
+// noteText is the plain text of a note; null where its content is of another kind.
+function noteText(resource) {
   const attachment = resource?.content?.[0]?.attachment;
   if (!attachment || !(attachment.contentType ?? '').startsWith('text/plain')) return null;
   return attachment.data === undefined ? '' : fromBase64(attachment.data);
@@ -190,7 +181,7 @@ export function value(v, name = '') {
   if (Array.isArray(v)) return v.map((item) => value(item, name)).filter(Boolean).join('; ');
   if (v.coding || (v.text && typeof v.text === 'string')) return words.codes[concept(v)] ?? (concept(v) || v.text);
   if (v.system && v.code && !('value' in v)) return v.display ? `${v.display} (${v.code})` : v.code;
-  if ('value' in v) return [v.comparator, v.value, v.unit ?? (v.system === SSIN ? '' : v.use)].filter(Boolean).join(' ');
+  if ('value' in v) return [v.comparator, String(v.value), v.unit ?? (v.system === SSIN ? '' : v.use)].filter(Boolean).join(' '); // also nought is a value
   if (v.reference) return v.display ?? v.reference;
   if (v.start || v.end) return `${date(v.start) || '…'} – ${date(v.end) || '…'}`;
   if (v.family || v.given) return personName({ name: [v] });

@@ -5,7 +5,7 @@ import { h, later, show } from './dom.js';
 import { titled } from './light.js';
 import { onLive } from './live.js';
 import { publishButton } from './publishing.js';
-import { finding } from './sumehrs.js';
+import { finding } from './standing.js';
 import { takeInButton } from './takein.js';
 import { date, kind, language, moment, number, words } from './words.js';
 import { writeSSIN } from './resource.js';

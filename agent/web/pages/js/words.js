@@ -51,27 +51,6 @@ export function sentence(text) {
   return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 }
 
-/** reason says the light's reason, which comes in English, in the language in use, and the cause by its code. */
-export function reason(text, cause) {
-  const [head] = text.split(': ');
-  const said = words.light.reasons[head.replace(/\d+/, '#')];
-  const meant = typeof said === 'function' ? said(Number(/\d+/.exec(head)?.[0])) : said;
-  if (!meant) return text;
-  return cause && cause.code !== 'other' ? `${meant}. ${problem(cause)}` : head === text ? meant : words.named(meant, text.slice(head.length + 2));
-}
-
-/** problem says what stands in the way: {code, args}. */
-export function problem({ code, args = [] }) {
-  const said = words.problems[code] ?? words.problems.other;
-  return typeof said === 'function' ? said(...args.map((arg) => recordName(arg))) : said;
-}
-
-// recordName says the type of a record in words, where what is named is one.
-function recordName(name) {
-  const [type, id] = name.split('/');
-  return id ? `${kind(type)} ${id}` : name;
-}
-
 /**
  * label names a field by its path within the resource, without the places in lists: by all of
  * it, else by its last name, which is taken apart where there is no word for it.
@@ -87,33 +66,15 @@ export function number(n) {
   return whole().format(n);
 }
 
-/** bytes writes how much that is, in the unit that fits. */
-export function bytes(n) {
-  const [divisor, unit] = n < 1e6 ? [1e3, 'kilobyte'] : n < 1e9 ? [1e6, 'megabyte'] : [1e9, 'gigabyte'];
-  return inUnit(n / divisor, unit, 'short', divisor < 1e9 ? 0 : 1);
-}
-
-/** duration writes a number of seconds, as exactly as somebody who waits wants it. */
-export function duration(seconds) {
-  if (seconds < 90) return inUnit(seconds, 'second', 'long');
-  if (seconds < 5400) return inUnit(seconds / 60, 'minute', 'long');
-  return inUnit(seconds / 3600, 'hour', 'long', 1);
-}
-
-function inUnit(n, unit, unitDisplay, maximumFractionDigits = 0) {
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay, maximumFractionDigits }).format(n);
-}
-
-/** date writes a FHIR date or dateTime, as exactly as it was given and no more so. */
+/** date writes a FHIR date or dateTime, as exactly as it was given and no more so, as carelog itself writes it. */
 export function date(value) {
   const match = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?(T.*)?$/.exec(value ?? '');
   if (!match) return value ?? '';
   const [, year, month, day, time] = match;
-  if (!month) return year;
+  const name = words.dates.months.split(' ')[month - 1];
+  if (!month || !name) return value;
   if (time) return moment(value);
-  const utc = new Date(Date.UTC(+year, +month - 1, +(day ?? 1)));
-  const options = { timeZone: 'UTC', year: 'numeric', month: 'short', ...(day && { day: 'numeric' }) };
-  return new Intl.DateTimeFormat(locale, options).format(utc);
+  return day ? words.dates.day(String(+day), name, year) : `${name} ${year}`;
 }
 
 /** dateOnly writes a day in figures, such as 12/03/1957. */
@@ -127,7 +88,8 @@ export function dateOnly(year, month, day) {
 export function moment(value, always = false) {
   const time = new Date(value);
   if (Number.isNaN(time.getTime()) || time.getUTCFullYear() < 2) return words.light.never;
-  const today = time.toDateString() === new Date().toDateString();
-  const options = { hour: '2-digit', minute: '2-digit', ...((always || !today) && { day: 'numeric', month: 'short', year: 'numeric' }) };
-  return new Intl.DateTimeFormat(locale, options).format(time);
+  const two = (n) => String(n).padStart(2, '0');
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
+  if (!always && time.toDateString() === new Date().toDateString()) return clock;
+  return words.dates.moment(date(`${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`), clock);
 }

@@ -1,0 +1,279 @@
+package web
+
+import (
+	"encoding/base64"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// said is what a resource is about. Past marks what is over, so that it does not stand between what
+// matters now; High what is dangerous. pages/js/resource.js says the same of what a person is about
+// to write, and a test holds the two against each other.
+type said struct {
+	Title, Detail, State, When string
+	Past, High                 bool
+}
+
+// describe says what a resource is about; nothing of what cannot be read.
+func (s *spoken) describe(r object) said {
+	switch textAt(r, "resourceType") {
+	case "Consent":
+		return s.describeConsent(r)
+	case "Patient":
+		return said{Title: s.personName(r), When: textAt(r, "birthDate")}
+	case "DocumentReference":
+		return s.describeNote(r)
+	case "Condition":
+		state := codeOf(at(r, "clinicalStatus"))
+		return said{
+			Title: concept(at(r, "code")), Detail: notesOf(r), State: s.unlessActive(state),
+			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: slices.Contains([]string{"inactive", "resolved", "remission"}, state),
+		}
+	case "AllergyIntolerance":
+		state, criticality := codeOf(at(r, "clinicalStatus")), textAt(r, "criticality")
+		var reactions []string
+		for _, reaction := range listAt(r, "reaction") {
+			for _, m := range listAt(reaction, "manifestation") {
+				reactions = append(reactions, concept(m))
+			}
+		}
+		return said{
+			Title: concept(at(r, "code")), Detail: joined(". ", joined(", ", reactions...), notesOf(r)),
+			State: joined(", ", s.has("form.criticality", criticality), s.unlessActive(state)),
+			When:  firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: state == "inactive" || state == "resolved", High: criticality == "high",
+		}
+	case "MedicationStatement", "MedicationRequest":
+		return s.describeMedication(r)
+	case "Immunization":
+		return said{Title: concept(at(r, "vaccineCode")), Detail: notesOf(r), When: textAt(r, "occurrenceDateTime")}
+	case "Observation":
+		return said{Title: s.measure(at(r, "code")), Detail: s.measured(r), When: started(r, "effective")}
+	}
+	return describeOther(r)
+}
+
+func (s *spoken) unlessActive(state string) string {
+	if state == "active" {
+		return ""
+	}
+	return s.has("form.clinical", state)
+}
+
+func (s *spoken) describeConsent(r object) said {
+	start, end := textAt(r, "provision", "period", "start"), textAt(r, "provision", "period", "end")
+	status := textAt(r, "status")
+	_, code := consentTable(r)
+	title := ""
+	switch {
+	case isWish(r) && textAt(r, "provision", "type") == "deny":
+		title = s.has("privacy", "refused")
+	case isWish(r):
+		title = s.has("privacy", "wish")
+	case code != "":
+		title = firstOf(s.has("form.about", code), code)
+	}
+	d := said{
+		Title: firstOf(title, describeOther(r).Title), When: firstOf(start, textAt(r, "dateTime")),
+		Past: status != "active" || (end != "" && end < time.Now().UTC().Format("2006-01-02T15:04:05.000Z")[:min(len(end), 24)]),
+	}
+	if start != "" || end != "" {
+		d.Detail, _ = s.say("privacy.period", firstOf(s.date(start), "…"), firstOf(s.date(end), "…"))
+	}
+	if status != "active" {
+		d.State = firstOf(s.has("form.holds", status), s.has("codes", status), status)
+	}
+	return d
+}
+
+func (s *spoken) describeNote(r object) said {
+	if isPublication(r) {
+		d := said{Title: s.has("privacy", "publication"), Detail: textAt(r, "masterIdentifier", "value"), When: textAt(r, "date"), Past: textAt(r, "status") != "current"}
+		if d.Past {
+			d.State = s.has("privacy", "takenBack")
+		}
+		return d
+	}
+	text, isText := noteText(r)
+	d := said{
+		Title: textAt(r, "description"), Detail: text,
+		When: firstOf(textAt(r, "date"), textAt(r, "context", "period", "start")), Past: textAt(r, "status") == "superseded",
+	}
+	if !isText {
+		d.Title = firstOf(d.Title, concept(at(r, "type")), s.kind("DocumentReference"))
+		d.Detail = textAt(r, "content", 0, "attachment", "title")
+	}
+	return d
+}
+
+// noteText is the plain text of a note; not where its content is of another kind.
+func noteText(r object) (text string, ok bool) {
+	attachment := at(r, "content", 0, "attachment")
+	if !strings.HasPrefix(textAt(attachment, "contentType"), "text/plain") {
+		return "", false
+	}
+	return fromBase64(textAt(attachment, "data"))
+}
+
+// fromBase64 reads UTF-8 text.
+func fromBase64(data string) (string, bool) {
+	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data), ""))
+	return string(decoded), err == nil && utf8.Valid(decoded)
+}
+
+func (s *spoken) describeMedication(r object) said {
+	status := textAt(r, "status")
+	doses := listAt(r, "dosage")
+	if at(r, "dosage") == nil {
+		doses = listAt(r, "dosageInstruction")
+	}
+	d := said{
+		Title:  firstOf(concept(at(r, "medicationCodeableConcept")), textAt(r, "medicationReference", "display"), textAt(r, "medicationReference", "reference")),
+		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
+		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status),
+	}
+	if status != "active" && status != "unknown" {
+		d.State = firstOf(s.has("form.taking", status), status)
+	}
+	return d
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// mostTitle bounds what a narrative gives as a title, in UTF-16 units as in the browser.
+const mostTitle = 120
+
+func describeOther(r object) said {
+	var titles []string
+	for _, name := range []string{"code", "type", "category", "vaccineCode", "serviceType"} {
+		v := at(r, name)
+		if list, ok := v.([]any); ok {
+			v = at(list, 0)
+		}
+		titles = append(titles, concept(v))
+	}
+	narrative := strings.TrimSpace(tags.ReplaceAllString(textAt(r, "text", "div"), " "))
+	return said{
+		Title: firstOf(append(titles, textAt(r, "description"), textAt(r, "title"), cut(narrative, mostTitle))...), Detail: notesOf(r),
+		When: firstOf(started(r, "effective"), started(r, "performed"), textAt(r, "period", "start"), textAt(r, "date"), textAt(r, "issued"), textAt(r, "created"), textAt(r, "authoredOn")),
+	}
+}
+
+// cut is the beginning of a text, whole characters.
+func cut(text string, most int) string {
+	for i := range text {
+		if most--; most < 0 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+func started(r object, choice string) string {
+	return firstOf(textAt(r, choice+"DateTime"), textAt(r, choice+"Period", "start"), textAt(r, choice+"Instant"))
+}
+
+func notesOf(r object) string { return joined(". ", texts(listAt(r, "note"), "text")...) }
+
+// texts is the text at a path of each item.
+func texts(items []any, path ...any) []string {
+	all := make([]string, len(items))
+	for i, item := range items {
+		all[i] = textAt(item, path...)
+	}
+	return all
+}
+
+const loinc = "http://loinc.org"
+
+// measure is the name of what is measured: its own words, else ours for the codes that are used
+// every day, since those of a code are English.
+func (s *spoken) measure(v any) string {
+	if text := textAt(v, "text"); text != "" {
+		return text
+	}
+	for _, coding := range listAt(v, "coding") {
+		if word := s.has("measures", textAt(coding, "code")); word != "" && textAt(coding, "system") == loinc {
+			return word
+		}
+	}
+	return concept(v)
+}
+
+func (s *spoken) measured(r object) string {
+	if q := at(r, "valueQuantity"); q != nil {
+		return quantity(q)
+	}
+	parts := listAt(r, "component")
+	said := bloodPressure(parts)
+	if said == "" {
+		each := make([]string, len(parts))
+		for i, c := range parts {
+			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + quantity(at(c, "valueQuantity")))
+		}
+		said = strings.Join(each, ", ")
+	}
+	return firstOf(textAt(r, "valueString"), concept(at(r, "valueCodeableConcept")), said)
+}
+
+func quantity(q any) string {
+	return strings.TrimSpace(textAt(q, "comparator") + textAt(q, "value") + " " + textAt(q, "unit"))
+}
+
+// bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.
+func bloodPressure(parts []any) string {
+	if len(parts) != 2 {
+		return ""
+	}
+	var values [2]any
+	for i, code := range []string{"8480-6", "8462-4"} {
+		for _, c := range parts {
+			if coded([]any{at(c, "code")}, loinc, code) {
+				values[i] = at(c, "valueQuantity")
+			}
+		}
+		if textAt(values[i], "value") == "" || textAt(values[i], "comparator") != "" {
+			return ""
+		}
+	}
+	unit := textAt(values[0], "unit")
+	if unit != textAt(values[1], "unit") {
+		return ""
+	}
+	return strings.TrimSpace(textAt(values[0], "value") + "/" + textAt(values[1], "value") + " " + unit)
+}
+
+// personName is the name of a Patient or a Practitioner as a sentence writes it.
+func (s *spoken) personName(r object) string {
+	name := nameInUse(r)
+	return firstOf(joined(" ", givenOf(name), textAt(name, "family")), textAt(r, "name", 0, "text"), textAt(r, "id"), s.has("patients", "unnamed"))
+}
+
+// nameInUse is the HumanName that is in use: the official one, else one that is not old, else the first.
+func nameInUse(r object) any {
+	names := listAt(r, "name")
+	for _, use := range []func(string) bool{func(u string) bool { return u == "official" }, func(u string) bool { return u != "old" }} {
+		for _, name := range names {
+			if use(textAt(name, "use")) {
+				return name
+			}
+		}
+	}
+	return at(names, 0)
+}
+
+func givenOf(name any) string {
+	return strings.Join(strings.Fields(strings.Join(texts(listAt(name, "given")), " ")), " ")
+}
+
+// numberOf is the national number of a Patient, as digits.
+func numberOf(r object) string {
+	for _, i := range listAt(r, "identifier") {
+		if textAt(i, "system") == ssin {
+			return textAt(i, "value")
+		}
+	}
+	return ""
+}

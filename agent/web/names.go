@@ -1,0 +1,69 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carelog/carelog/events"
+)
+
+// names are the names behind the ids of one page, each read once. Who may not be read here goes by the id.
+type names struct {
+	ctx     context.Context
+	records Records
+	said    *spoken
+	known   map[string]string
+	desks   map[string]string // nil: not read yet
+}
+
+func (h *Handler) newNames(r *http.Request, said *spoken) *names {
+	return &names{ctx: r.Context(), records: h.records, said: said, known: make(map[string]string)}
+}
+
+// who names a Practitioner.
+func (n *names) who(id string) string {
+	if id == "" {
+		return n.said.has("user", "nobody")
+	}
+	return firstOf(n.person("Practitioner", id), id)
+}
+
+// patient names a Patient.
+func (n *names) patient(id string) string {
+	return firstOf(n.person("Patient", id), n.said.has("patients", "unnamed"))
+}
+
+// person is empty for who is not here.
+func (n *names) person(kind, id string) string {
+	record := events.Record{Type: kind, ID: id}
+	if name, ok := n.known[record.String()]; ok {
+		return name
+	}
+	name := ""
+	if record.Validate() == nil {
+		if state, err := n.records.Record(n.ctx, record); err == nil {
+			if body := readResource(state.Shown.Body); body != nil {
+				name = n.said.personName(body)
+			}
+		}
+	}
+	n.known[record.String()] = name
+	return name
+}
+
+// where names a PC.
+func (n *names) where(id string) string {
+	if id == "" {
+		return n.said.has("unknown", "")
+	}
+	if n.desks == nil {
+		n.desks = make(map[string]string)
+		devices, err := n.records.Devices(n.ctx)
+		if err == nil { // else by their ids
+			for _, d := range devices {
+				n.desks[d.ID] = d.Name
+			}
+		}
+	}
+	return firstOf(n.desks[id], id)
+}

@@ -1,0 +1,98 @@
+package web
+
+import "strings"
+
+const (
+	rowsAtOnce   = 50
+	othersAtOnce = 5
+	mostInPlace  = 3
+)
+
+// registration is a record as a list shows it.
+type registration struct {
+	*page
+	Type, ID, Kind, Name string
+	Said                 said
+	When                 string // FHIR date or dateTime; empty: none is given
+	By                   string // who wrote the version shown
+	Queued, SetAside     bool
+	Versions             int // in conflict; 0: in none
+	InPlace              []version
+	Beside               int // versions beside those
+
+	content  object // of the version shown; nil: it cannot be read
+	versions []version
+	over     bool // by every version
+	privacy  bool // it is shown there
+	author   string
+	event    string
+}
+
+// version is one of a record's.
+type version struct {
+	Deleted bool
+	Said    said
+	By, At  string
+	content object
+}
+
+// Readable tells whether it can be read.
+func (v version) Readable() bool { return v.content != nil }
+
+// Readable tells whether the version shown can be read.
+func (r *registration) Readable() bool { return r.content != nil }
+
+// Meta is when and by whom.
+func (r *registration) Meta() string {
+	by := ""
+	if r.By != "" {
+		by = r.page.said.must("dossier.by", r.By)
+	}
+	return joined(" ", r.Date(r.When), by)
+}
+
+// Fields is all of it, member by member.
+func (r *registration) Fields() []field { return r.page.said.fields(r.content) }
+
+// Editable reports whether the pages have a form for what it holds.
+func (r *registration) Editable() bool {
+	switch {
+	case r.content == nil:
+		return false
+	case r.Type == "Observation": // one of another form, such as one of two parts, is the EHR's
+		return at(r.content, "valueQuantity") != nil && at(r.content, "component") == nil
+	case r.Type == "DocumentReference":
+		_, ok := noteText(r.content)
+		return ok
+	}
+	return true
+}
+
+// list is a list of which the first rows stand, and more when asked to, or printed.
+type list struct {
+	*page
+	Name  string
+	First []*registration
+	Rest  [][]*registration
+	Total int
+}
+
+func (p *page) newList(name string, rows []*registration, first int) list {
+	first = min(first, len(rows))
+	return list{page: p, Name: name, First: rows[:first], Rest: portions(rows[first:], rowsAtOnce), Total: len(rows)}
+}
+
+// portions cuts a list into pieces of so many.
+func portions[T any](rows []T, each int) (pieces [][]T) {
+	for len(rows) > 0 {
+		n := min(each, len(rows))
+		pieces = append(pieces, rows[:n])
+		rows = rows[n:]
+	}
+	return pieces
+}
+
+// lowered is what a text is looked for in.
+func (r *registration) lowered() string {
+	return strings.ToLower(r.Kind + " " + r.Said.Title + " " + r.Said.Detail)
+}
