@@ -11,6 +11,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 // away stops all desks and takes messages out of the log, which closes up behind them, as
@@ -201,4 +202,39 @@ func TestTheBrokersDiskLosesTheCertificates(t *testing.T) {
 	p.broker.DamageLog(0, .05)
 	p.whole(want, one, two)
 	p.healed(want, one, two, p.desk("three"))
+}
+
+// A revocation counts from its place on, also where it was doubted when it was read, since the
+// certificate of whoever revoked comes later: what had been taken in after it counts no more.
+func TestARevocationWhoseCertificateComesLater(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		one.notes(4)
+		w.settled()
+		one.offline()
+		one.notes(3) // never accepted
+		if _, _, err := two.RevokeDevice(t.Context(), one.Config.Enrolment.Device, "dr-two"); err != nil {
+			t.Fatal(err)
+		}
+		two.AwaitGreen()
+		one.stop()
+		w.shutOut(one)
+		w.desks = w.desks[1:]
+		two.notes(1)
+		w.settled()
+		keys := w.keeps()
+		lost := w.away(certificateOf("two"))
+		keys()
+		three := w.desk("three")
+		w.await(t, "what is left out", func() bool { return three.warned(agent.WarnLeftOut) })
+		w.put(lost...)
+		w.settled()
+		want := agent.Doubts{projections.DoubtRevoked: 3}
+		if diff := cmp.Diff(want, three.Now().Doubts); diff != "" {
+			t.Errorf("what is in doubt (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(comparable(t, w.fresh("four").Store()), comparable(t, three.Store())); diff != "" {
+			t.Errorf("a desk that began anew differs (-want +got):\n%s", diff)
+		}
+	})
 }

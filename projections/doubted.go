@@ -83,6 +83,22 @@ func (s *Store) UnsignedOf(ctx context.Context, device string, after int64) (pag
 	return page, err
 }
 
+// SentAfter is a page of the events of a device that count and stand in the log after a sequence.
+// Their bodies are not opened.
+func (s *Store) SentAfter(ctx context.Context, device string, sequence uint64) (page []Version, err error) {
+	const most = 1000
+	err = s.view(ctx, "read what a device has sent", func(v *view) error {
+		return v.each("SELECT "+eventColumns+eventTables+`WHERE e.device = (SELECT key FROM device WHERE id = ?1) AND e.sequence > ?2 AND e.sequence <> 0
+			AND e.doubt NOT IN ('signature', 'revoked') LIMIT ?3`, []any{device, int64(sequence), most}, func(scan func(...any) error) error {
+			var r row
+			err := r.scan(v.practice, scan)
+			page = append(page, Version{Event: r.event, Sequence: confirmed(r.sequence), Arrival: r.arrival, Doubt: r.doubt})
+			return err
+		})
+	})
+	return page, err
+}
+
 // Rejudge gives events that are here another verdict, also a worse one, since more is known now
 // of who may sign; where they stand in the log they stay. It returns the records that changed.
 func (s *Store) Rejudge(ctx context.Context, list []Entry) ([]events.Record, error) {

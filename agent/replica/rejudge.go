@@ -84,6 +84,11 @@ func (r *Replica) rejudgeDevice(ctx context.Context, device string) error {
 			batch[i] = r.again(v)
 		}
 		judge.judge(batch)
+		for _, p := range batch {
+			if err := r.shutOut(ctx, p); err != nil {
+				return err
+			}
+		}
 		if err := r.takeAgain(ctx, batch); err != nil {
 			return err
 		}
@@ -94,6 +99,52 @@ func (r *Replica) rejudgeDevice(ctx context.Context, device string) error {
 		after = next
 	}
 }
+
+// shutOut doubts what a device has sent after a revocation that was doubted itself until now. It
+// comes before the revocation is taken in: where it is cut off, all of it comes again.
+func (r *Replica) shutOut(ctx context.Context, p *prepared) error {
+	device := p.entry.Event.Record.ID
+	if p.entry.Event.Record.Type != "Device" || p.entry.Doubt != "" {
+		return nil
+	}
+	r.trusting.Lock()
+	r.trust.learn(p)
+	s := r.trust.known[device]
+	shut := s != nil && s.revoked != 0 && s.revoked == p.entry.Sequence
+	r.trusting.Unlock()
+	for shut {
+		page, err := r.config.Store.SentAfter(ctx, device, p.entry.Sequence)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		list := make([]projections.Entry, len(page))
+		for i, v := range page {
+			late := &prepared{entry: projections.Entry{Event: v.Event}}
+			late.doubt(projections.DoubtRevoked, sentRevoked, device)
+			list[i] = late.entry
+		}
+		if _, err := r.config.Store.Rejudge(ctx, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recheck doubts what was judged before a revocation became known that stands before it.
+func (r *Replica) recheck(batch []*prepared) {
+	r.trusting.Lock()
+	defer r.trusting.Unlock()
+	for _, p := range batch {
+		if p.entry.Event == nil || p.entry.Doubt == projections.DoubtSignature {
+			continue
+		}
+		if s := r.trust.known[p.entry.Event.Device]; s != nil && s.revoked != 0 && p.entry.Sequence > s.revoked {
+			p.doubt(projections.DoubtRevoked, sentRevoked, p.entry.Event.Device)
+		}
+	}
+}
+
+const sentRevoked = "device %q was revoked before it sent this"
 
 // again prepares an event that is here already. Its key was asked for when it came.
 func (r *Replica) again(v projections.Version) *prepared {

@@ -378,6 +378,7 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 		return err
 	}
 	for batch := range in {
+		r.recheck(batch)
 		b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
 		var confirmed []*events.Event
 		for i, p := range batch {

@@ -123,7 +123,7 @@ func (t *trust) admit(p *prepared) {
 		p.unknown = true
 		p.doubt(projections.DoubtSignature, notSigned, e.Device)
 	case s.revoked != 0 && p.entry.Sequence > s.revoked:
-		p.doubt(projections.DoubtRevoked, "device %q was revoked before it sent this", e.Device)
+		p.doubt(projections.DoubtRevoked, sentRevoked, e.Device)
 	case e.Chain == s.next && !t.ahead:
 		s.run = append(s.run, p)
 		s.next = events.Chain{Counter: e.Chain.Counter + 1, Previous: p.link()}
@@ -190,7 +190,7 @@ func (t *trust) learn(p *prepared) {
 		t.known[e.Record.ID] = s
 	}
 	key, err := fhirjson.DeviceOf(p.entry.Body)
-	if s.revoked == 0 && (e.Type == events.Deleted || err == nil && !key.Active) {
+	if (s.revoked == 0 || p.entry.Sequence < s.revoked) && (e.Type == events.Deleted || err == nil && !key.Active) {
 		s.revoked = p.entry.Sequence
 	}
 }
