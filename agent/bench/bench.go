@@ -23,7 +23,7 @@ type Figure struct {
 // Options say what is measured.
 type Options struct {
 	Data    string   // folder on the disk that is measured; it must exist, and is left as it was
-	Binary  string   // carelog itself, for what is measured in processes of their own; empty: that is left out
+	Binary  string   // carelog itself, for what runs in processes of their own
 	Sizes   []int    // events of the logs that are read; empty: 10,000 and 100,000
 	Only    []string // names of Subjects; empty: all
 	Samples int      // operations timed for each figure of single operations; 0: 400
@@ -44,6 +44,9 @@ const (
 func (o *Options) Validate() error {
 	if o.Data == "" {
 		return errors.New("no data folder: say on which disk to measure")
+	}
+	if o.Binary == "" {
+		return errors.New("no program: say which carelog runs the broker")
 	}
 	if len(o.Sizes) == 0 {
 		o.Sizes = []int{10_000, 100_000}
