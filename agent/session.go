@@ -90,12 +90,12 @@ func (s *session) run(ctx context.Context) error {
 	if heal {
 		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
-	if err := s.keys(); err != nil {
-		return err
-	}
 	// A key that the server lost is found with what else it lost; one that was purged stays gone.
 	var lacked []events.WrappedKey
 	if heal {
+		if err := s.keys(); err != nil {
+			return err
+		}
 		if lacked, err = s.agent.replica.LackedKeys(ctx, s.log); err != nil {
 			return err
 		}
@@ -103,8 +103,10 @@ func (s *session) run(ctx context.Context) error {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
-	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
-	err = s.meet(ctx, state, heal, lacked, endAhead)
+	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered, s.keys)) })
+	if err = s.keys(); err == nil {
+		err = s.meet(ctx, state, heal, lacked, endAhead)
+	}
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)
