@@ -97,6 +97,19 @@ func TestEverySubjectIsMeasured(t *testing.T) {
 	}
 }
 
+// Those that read one log share what the first of them made, and none takes away what a later
+// one needs.
+func TestSubjectsShareALog(t *testing.T) {
+	o := tiny(t, "replay", "search", "disk", "busy", "snapshot", "login")
+	o.Sizes = o.Sizes[:1]
+	if err := bench.Run(t.Context(), o, func(f bench.Figure) error { checkFigure(t, f); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(o.Data); err != nil || len(left) > 0 {
+		t.Errorf("left in the data folder: %v, %v; want nothing", left, err)
+	}
+}
+
 func checkFigure(t *testing.T, f bench.Figure) {
 	t.Helper()
 	if f.N <= 0 || f.Ours <= 0 || f.Limit <= 0 || f.Unit == "" || f.Beside == "" || f.Headline() == "" {

@@ -62,6 +62,7 @@ func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
 	if err := e.Save(secret); err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(g.deskData(e))) }()
 	var at struct{ URL, Token string }
 	p, err := g.begin(ctx, &at, "agent", "--data", g.deskData(e), "--enrolment", secret, "--listen", "127.0.0.1:0",
 		"--headless", "--snapshot-every=-1", "--json")
@@ -137,11 +138,12 @@ func ReadBare(ctx context.Context, data, practice, at string, n int) (BareRead, 
 		return BareRead{}, err
 	}
 	defer conn.Close()
-	table, err := openBare(g.file(fmt.Sprint("bare-", os.Getpid())), normal)
+	path := g.file(fmt.Sprint("bare-", os.Getpid()))
+	table, err := openBare(path, normal)
 	if err != nil {
 		return BareRead{}, err
 	}
-	err = errors.Join(consume(ctx, conn, jetstream.OrderedConsumerConfig{}, n, table), table.close())
+	err = errors.Join(consume(ctx, conn, jetstream.OrderedConsumerConfig{}, n, table), table.close(), os.Remove(path))
 	if err != nil {
 		return BareRead{}, err
 	}

@@ -58,7 +58,7 @@ func (g *ground) begin(ctx context.Context, ready any, args ...string) (*process
 // end stops the process, which may have ended by itself, and waits for it.
 func (p *process) end() error {
 	_ = p.in.Close()
-	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(endPatience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	_, _ = io.Copy(io.Discard, p.lines)
 	if err := p.cmd.Wait(); err != nil {
@@ -66,6 +66,9 @@ func (p *process) end() error {
 	}
 	return nil
 }
+
+// endPatience is how long a process may take to end: a broker puts its index on the disk.
+const endPatience = 2 * time.Minute
 
 // highWater is the most memory that the process has had, in bytes; 0 where the system
 // does not tell.

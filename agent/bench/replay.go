@@ -94,7 +94,7 @@ func (g *ground) replayBare(ctx context.Context, took *series) error {
 	if err := errors.Join(err, table.close()); err != nil {
 		return err
 	}
-	if g.bare == "" {
+	if g.bare == "" && needsOf(g.todo).bare {
 		g.bare = path
 		return nil
 	}
