@@ -98,14 +98,13 @@ func (s *session) run(ctx context.Context) error {
 	if heal {
 		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
-	if err := s.keys(); err != nil {
-		return err
-	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
-	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered)) })
-	err = s.meet(ctx, state, heal, endAhead)
+	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered, s.keys)) })
+	if err = s.keys(); err == nil {
+		err = s.meet(ctx, state, heal, endAhead)
+	}
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
 	cancel(err)

@@ -23,7 +23,7 @@ type Figure struct {
 // Options say what is measured.
 type Options struct {
 	Data    string   // folder on the disk that is measured; it must exist, and is left as it was
-	Binary  string   // carelog itself, for what is measured in processes of their own; empty: that is left out
+	Binary  string   // carelog itself, for what runs in processes of their own
 	Sizes   []int    // events of the logs that are read; empty: 10,000 and 100,000
 	Only    []string // names of Subjects; empty: all
 	Samples int      // operations timed for each figure of single operations; 0: 400
@@ -44,6 +44,9 @@ const (
 func (o *Options) Validate() error {
 	if o.Data == "" {
 		return errors.New("no data folder: say on which disk to measure")
+	}
+	if o.Binary == "" {
+		return errors.New("no program: say which carelog runs the broker")
 	}
 	if len(o.Sizes) == 0 {
 		o.Sizes = []int{10_000, 100_000}
@@ -77,30 +80,31 @@ func (o *Options) wants(s subject) bool { return len(o.Only) == 0 || slices.Cont
 type subject struct {
 	name    string
 	measure func(ctx context.Context, g *ground, report func(Figure) error) error
+	needs   needs
 }
 
 // single are measured once, whatever the sizes.
 var single = []subject{
-	{"offline", measureOffline},
-	{"online", measureOnline},
-	{"live", measureLive},
-	{"heads", measureHeads},
-	{"reconnect", measureReconnect},
-	{"door", measureDoor},
+	{name: "offline", measure: measureOffline},
+	{name: "online", measure: measureOnline},
+	{name: "live", measure: measureLive},
+	{name: "heads", measure: measureHeads},
+	{name: "reconnect", measure: measureReconnect},
+	{name: "door", measure: measureDoor},
 }
 
 // sized are measured with a log of each size, in this order: those that must not find a
 // snapshot come before it is made, and those that write to the log come last.
 var sized = []subject{
-	{"replay", measureReplay},
-	{"dossier", measureDossier},
-	{"search", measureSearch}, // it completes an index, which is then among the bytes of a desk
-	{"conflicts", measureConflicts},
-	{"disk", measureDisk},
-	{"memory", measureMemory},
-	{"busy", measureBusy},
-	{"snapshot", measureSnapshot},
-	{"login", measureLogin},
+	{"replay", measureReplay, needs{}},
+	{"dossier", measureDossier, needs{}},
+	{"search", measureSearch, needs{desks: 1, bare: true}}, // it completes an index, which is then among the bytes of a desk
+	{"conflicts", measureConflicts, needs{desks: 1, bare: true}},
+	{"disk", measureDisk, needs{desks: 1, bare: true}},
+	{"memory", measureMemory, needs{}},
+	{"busy", measureBusy, needs{desks: 2}},
+	{"snapshot", measureSnapshot, needs{desks: 1}},
+	{"login", measureLogin, needs{desks: 1}},
 }
 
 // Subjects are the names that Only takes, in the order in which they are measured.
@@ -153,7 +157,10 @@ func (o Options) measure(ctx context.Context, l *library, list []subject, report
 			return fmt.Errorf("fill a log: %w", err)
 		}
 	}
-	for _, s := range list {
+	for i, s := range list {
+		if err := g.library.keepFor(list[i:]); err != nil {
+			return fmt.Errorf("make room for %s: %w", s.name, err)
+		}
 		if err := s.measure(ctx, g, report); err != nil {
 			return fmt.Errorf("measure %s: %w", s.name, err)
 		}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,25 +18,34 @@ import (
 	"github.com/carelog/carelog/agent/bench"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // binary is carelog, built once, for what runs in processes of its own.
-var binary = sync.OnceValues(func() (string, error) {
+var binary string
+
+func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "carelog-bench-test-")
-	if err != nil {
-		return "", err
+	if err == nil {
+		binary = filepath.Join(folder, "carelog")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", binary, "github.com/carelog/carelog/cmd/carelog").CombinedOutput(); err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
 	}
-	path := filepath.Join(folder, "carelog")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/carelog/carelog/cmd/carelog").CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
+		fmt.Fprintln(os.Stderr, "build carelog:", err)
+		os.Exit(1)
 	}
-	return path, err
-})
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(folder); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
+	}))
+}
 
 // tiny is as little as can be measured: nothing is said of how fast anything is.
 func tiny(t *testing.T, only ...string) bench.Options {
-	return bench.Options{Data: t.TempDir(), Sizes: []int{100, 200}, Only: only, Samples: 4, Rounds: 2, Queued: 1200, News: 20}
+	return bench.Options{Data: t.TempDir(), Binary: binary, Sizes: []int{100, 200}, Only: only, Samples: 4, Rounds: 2, Queued: 1200, News: 20}
 }
 
 func TestEverySubjectIsMeasured(t *testing.T) {
@@ -66,20 +74,8 @@ func TestEverySubjectIsMeasured(t *testing.T) {
 				t.Skip("a thousand heads take seconds")
 			}
 			o := tiny(t, subject)
-			if subject == "memory" {
-				path, err := binary()
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() {
-					if err := os.RemoveAll(filepath.Dir(path)); err != nil {
-						t.Error(err)
-					}
-				})
-				if own, err := bench.HighWater(os.Getpid()); own == 0 || err != nil {
-					t.Skipf("this system does not tell the memory of a process: %v", err)
-				}
-				o.Binary = path
+			if own, err := bench.HighWater(os.Getpid()); subject == "memory" && (own == 0 || err != nil) {
+				t.Skipf("this system does not tell the memory of a process: %v", err)
 			}
 			var names []string
 			err := bench.Run(t.Context(), o, func(f bench.Figure) error {
@@ -101,6 +97,19 @@ func TestEverySubjectIsMeasured(t *testing.T) {
 	}
 }
 
+// Those that read one log share what the first of them made, and none takes away what a later
+// one needs.
+func TestSubjectsShareALog(t *testing.T) {
+	o := tiny(t, "replay", "search", "disk", "busy", "snapshot", "login")
+	o.Sizes = o.Sizes[:1]
+	if err := bench.Run(t.Context(), o, func(f bench.Figure) error { checkFigure(t, f); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(o.Data); err != nil || len(left) > 0 {
+		t.Errorf("left in the data folder: %v, %v; want nothing", left, err)
+	}
+}
+
 func checkFigure(t *testing.T, f bench.Figure) {
 	t.Helper()
 	if f.N <= 0 || f.Ours <= 0 || f.Limit <= 0 || f.Unit == "" || f.Beside == "" || f.Headline() == "" {
@@ -118,6 +127,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		want   string
 	}{
 		"no folder":       {func(o *bench.Options) { o.Data = "" }, "data folder"},
+		"no program":      {func(o *bench.Options) { o.Binary = "" }, "no program"},
 		"a log too short": {func(o *bench.Options) { o.Sizes = []int{1000, 99} }, "99 events"},
 		"an unknown name": {func(o *bench.Options) { o.Only = []string{"replay", "speed"} }, `"speed"`},
 		"rounds of none":  {func(o *bench.Options) { o.Samples, o.Rounds = 2, 3 }, "2 samples in 3 rounds"},

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -104,11 +105,12 @@ func (g *ground) newcomer(ctx context.Context) error {
 
 // bareNewcomer reads the log into bare rows.
 func (g *ground) bareNewcomer(ctx context.Context) (err error) {
-	table, err := openBare(g.file("bare"), normal)
+	path := g.file("bare")
+	table, err := openBare(path, normal)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, table.close()) }()
+	defer func() { err = errors.Join(err, table.close(), os.Remove(path)) }()
 	conn, err := g.dial(g.sheet)
 	if err != nil {
 		return err

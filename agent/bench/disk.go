@@ -11,7 +11,7 @@ import (
 // the bytes of its messages on the wire, and all files of a desk, with keys, history,
 // search and outbox, beside the file of a bare table of the same messages.
 func measureDisk(ctx context.Context, g *ground, report func(Figure) error) error {
-	account, err := g.server.Operator().Account(g.sheet.Practice)
+	account, err := g.operator.Account(g.sheet.Practice)
 	if err != nil {
 		return err
 	}

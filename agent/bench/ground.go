@@ -20,11 +20,12 @@ import (
 // ground is a broker and a folder for one subject.
 type ground struct {
 	Options
-	dir    string
-	server *broker.Server
-	port   int // of the server, also between two of them
-	made   int // names given
-	seeds  uint64
+	dir      string
+	server   *process // the broker; nil while there is none
+	operator *broker.Operator
+	url      string // of the broker: the next one has the same, since enrolments name it
+	made     int    // names given
+	seeds    uint64
 
 	*library // nil where no log is read
 }
@@ -47,37 +48,34 @@ func (g *ground) brokerData() string { return filepath.Join(g.dir, "broker") }
 // operatorData is where the broker keeps the accounts.
 func (g *ground) operatorData() string { return filepath.Join(g.brokerData(), "operator") }
 
-// start starts the broker, at the same address each time: enrolments name it.
+// start starts the broker, in a process of its own as every practice has it: its index of
+// the subjects is then no concern of a desk's collector of garbage.
 func (g *ground) start(ctx context.Context) (err error) {
-	port := broker.AnyPort
-	if g.port != 0 {
-		port = g.port
+	port := strconv.Itoa(broker.AnyPort)
+	if at, err := url.Parse(g.url); err != nil {
+		return err
+	} else if at.Port() != "" {
+		port = at.Port()
 	}
-	if g.server, err = broker.Start(ctx, broker.ServerConfig{Data: g.brokerData(), Port: port}); err != nil {
+	var ready struct{ URL string }
+	if g.server, err = g.begin(ctx, &ready, "broker", "--data="+g.brokerData(), "--port="+port, "--json"); err != nil {
 		return err
 	}
-	at, err := url.Parse(g.server.URL())
-	if err != nil {
-		return err
-	}
-	g.port, err = strconv.Atoi(at.Port())
+	g.url = ready.URL
+	g.operator, err = broker.OpenOperator(g.operatorData())
 	return err
 }
 
-// stop ends the broker, so that another process can have its folder.
+// stop ends the broker, where there is one.
 func (g *ground) stop() error {
 	server := g.server
-	g.server = nil
-	return server.Close()
+	if g.server = nil; server == nil {
+		return nil
+	}
+	return server.end()
 }
 
-func (g *ground) close() error {
-	var err error
-	if g.server != nil {
-		err = g.server.Close()
-	}
-	return errors.Join(err, os.RemoveAll(g.dir))
-}
+func (g *ground) close() error { return errors.Join(g.stop(), os.RemoveAll(g.dir)) }
 
 // name gives a name that nothing else of the ground has.
 func (g *ground) name(kind string) string {
@@ -90,7 +88,7 @@ func (g *ground) file(kind string) string { return filepath.Join(g.dir, g.name(k
 
 // practice adds a practice to the broker.
 func (g *ground) practice(ctx context.Context) (enrolment.Sheet, error) {
-	s := enrolment.Sheet{Practice: g.name("practice"), URLs: []string{g.server.URL()}, Secret: enrolment.NewSecret()}
+	s := enrolment.Sheet{Practice: g.name("practice"), URLs: []string{g.url}, Secret: enrolment.NewSecret()}
 	signing, err := s.Secret.AccountKey()
 	if err != nil {
 		return s, err
@@ -99,18 +97,18 @@ func (g *ground) practice(ctx context.Context) (enrolment.Sheet, error) {
 	if err != nil {
 		return s, err
 	}
-	account, err := g.server.Operator().AddPractice(ctx, broker.AddPractice{ID: s.Practice, SigningKey: public})
+	account, err := g.operator.AddPractice(ctx, broker.AddPractice{ID: s.Practice, SigningKey: public})
 	if err != nil {
 		return s, err
 	}
 	s.Account = account.PublicKey
-	return s, g.server.Provision(ctx)
+	return s, g.operator.ProvisionAll(ctx, g.url, 1)
 }
 
 // dial opens a plain connection to the streams of a practice, past all that a desk
 // may not do.
 func (g *ground) dial(s enrolment.Sheet) (*nats.Conn, error) {
-	access, err := g.server.Operator().Access(s.Practice, s.URLs...)
+	access, err := g.operator.Access(s.Practice, s.URLs...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ type library struct {
 	written
 	sheet enrolment.Sheet
 	desks []enrolment.Enrolment // closed, with all of the log read; see readers
-	bare  string                // a bare table with all of the log; empty: there is none yet
+	bare  string                // a bare table with all of the log; empty: there is none
+	todo  []subject             // the one at hand and those to come
 	costs map[int]float64       // microseconds of a replay for each event, by size, from one library to the next
 }
 
@@ -43,12 +44,42 @@ func (l *library) rounds() int {
 	return l.ground.Rounds
 }
 
-// readers is how many desks that have read the log are kept, for those who need them.
-const readers = 2
+// needs are what a subject needs of a library. Each has the size of the log, several gigabytes
+// with a large one, so nothing is kept that no subject to come needs.
+type needs struct {
+	desks int  // that have read the log
+	bare  bool // a bare table
+}
+
+func needsOf(list []subject) (all needs) {
+	for _, s := range list {
+		all = needs{max(all.desks, s.needs.desks), all.bare || s.needs.bare}
+	}
+	return all
+}
+
+// keepFor removes what none of those to come needs. A nil library has nothing.
+func (l *library) keepFor(todo []subject) (err error) {
+	if l == nil {
+		return nil
+	}
+	l.todo = todo
+	all := needsOf(todo)
+	for len(l.desks) > all.desks {
+		last := len(l.desks) - 1
+		err = errors.Join(err, os.RemoveAll(l.ground.deskData(l.desks[last])))
+		l.desks = l.desks[:last]
+	}
+	if l.bare != "" && !all.bare {
+		err = errors.Join(err, os.Remove(l.bare))
+		l.bare = ""
+	}
+	return err
+}
 
 // keep closes a desk that has read the log, and keeps its folder where one is needed.
 func (l *library) keep(d *desk) error {
-	if len(l.desks) >= readers {
+	if len(l.desks) >= needsOf(l.todo).desks {
 		return l.ground.discard(d)
 	}
 	l.desks = append(l.desks, d.enrolment)

@@ -20,11 +20,8 @@ import (
 // own, while the desk does its first sync by reading the whole log. Beside them stand
 // the broker and a bare reader into bare rows that do the same.
 func measureMemory(ctx context.Context, g *ground, report func(Figure) error) (err error) {
-	if own, err := HighWater(os.Getpid()); g.Binary == "" || own == 0 || err != nil {
+	if own, err := HighWater(os.Getpid()); own == 0 || err != nil {
 		return err // it cannot be known here
-	}
-	if err := g.stop(); err != nil {
-		return err
 	}
 	bare, err := g.highWaters(ctx, g.bareReading)
 	if err != nil {
@@ -38,24 +35,20 @@ func measureMemory(ctx context.Context, g *ground, report func(Figure) error) (e
 	return errors.Join(
 		report(figure("memory-broker", g.size, float64(ours.broker)/mb, float64(bare.broker)/mb, "MB", "the broker while a bare reader reads all")),
 		report(figure("memory-desk", g.size, float64(ours.reader)/mb, float64(bare.reader)/mb, "MB", "a bare reader into bare rows")),
-		g.start(ctx),
 	)
 }
 
 type highWaters struct{ broker, reader int64 }
 
-// highWaters starts a broker on the log, lets somebody read it, and asks both.
+// highWaters starts the broker anew, lets somebody read the log, and asks both.
 func (g *ground) highWaters(ctx context.Context, read func(context.Context) (int64, error)) (w highWaters, err error) {
-	var at struct{ URL string }
-	b, err := g.begin(ctx, &at, "broker", "--data", g.brokerData(), fmt.Sprint("--port=", g.port), "--json")
-	if err != nil {
+	if err := errors.Join(g.stop(), g.start(ctx)); err != nil {
 		return w, err
 	}
-	defer func() { err = errors.Join(err, b.end()) }()
 	if w.reader, err = read(ctx); err != nil {
 		return w, err
 	}
-	w.broker, err = b.highWater()
+	w.broker, err = g.server.highWater()
 	return w, err
 }
 
@@ -69,6 +62,7 @@ func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
 	if err := e.Save(secret); err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(g.deskData(e))) }()
 	var at struct{ URL, Token string }
 	p, err := g.begin(ctx, &at, "agent", "--data", g.deskData(e), "--enrolment", secret, "--listen", "127.0.0.1:0",
 		"--headless", "--snapshot-every=-1", "--json")
@@ -118,7 +112,7 @@ func (g *ground) bareReading(ctx context.Context) (highWater int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return said.HighWater, p.wait()
+	return said.HighWater, p.end()
 }
 
 // BareRead is what a bare reader in a process of its own says when it has read all.
@@ -144,11 +138,12 @@ func ReadBare(ctx context.Context, data, practice, at string, n int) (BareRead, 
 		return BareRead{}, err
 	}
 	defer conn.Close()
-	table, err := openBare(g.file(fmt.Sprint("bare-", os.Getpid())), normal)
+	path := g.file(fmt.Sprint("bare-", os.Getpid()))
+	table, err := openBare(path, normal)
 	if err != nil {
 		return BareRead{}, err
 	}
-	err = errors.Join(consume(ctx, conn, jetstream.OrderedConsumerConfig{}, n, table), table.close())
+	err = errors.Join(consume(ctx, conn, jetstream.OrderedConsumerConfig{}, n, table), table.close(), os.Remove(path))
 	if err != nil {
 		return BareRead{}, err
 	}

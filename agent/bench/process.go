@@ -13,24 +13,29 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
-// process is a part of carelog that runs on its own.
+// process is a part of carelog that runs on its own, for as long as its input is open: so
+// it ends with the bench, however that ends.
 type process struct {
+	name  string
 	cmd   *exec.Cmd
+	in    io.Closer
 	lines *bufio.Reader
 	said  bytes.Buffer // on its standard error
 }
 
 // begin starts carelog with arguments, and reads the line of JSON with which it says
-// that it is ready.
+// that it is ready. ctx bounds the start only.
 func (g *ground) begin(ctx context.Context, ready any, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, g.Binary, args...)}
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = patience
+	p := &process{name: args[0], cmd: exec.Command(g.Binary, append([]string{"--attached"}, args...)...)}
 	p.cmd.Stderr = &p.said
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.in = in
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -38,32 +43,32 @@ func (g *ground) begin(ctx context.Context, ready any, args ...string) (*process
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() { _ = p.in.Close() })()
 	p.lines = bufio.NewReader(out)
 	line, err := p.lines.ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, ready)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("carelog %s does not start: %w", args[0], err), p.end())
+		return nil, errors.Join(context.Cause(ctx), fmt.Errorf("carelog %s does not start: %w", p.name, err), p.end())
 	}
 	return p, nil
 }
 
-// end stops the process and waits for it.
+// end stops the process, which may have ended by itself, and waits for it.
 func (p *process) end() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-	return p.wait()
-}
-
-// wait is for a process that ends by itself: a signal that met it on its way out, where
-// nobody listens to signals any more, would make its end a failure.
-func (p *process) wait() error {
+	_ = p.in.Close()
+	late := time.AfterFunc(endPatience, func() { _ = p.cmd.Process.Kill() })
+	defer late.Stop()
 	_, _ = io.Copy(io.Discard, p.lines)
 	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("carelog %s: %w: %s", p.cmd.Args[1], err, bytes.TrimSpace(p.said.Bytes()))
+		return fmt.Errorf("carelog %s: %w: %s", p.name, err, bytes.TrimSpace(p.said.Bytes()))
 	}
 	return nil
 }
+
+// endPatience is how long a process may take to end: a broker puts its index on the disk.
+const endPatience = 2 * time.Minute
 
 // highWater is the most memory that the process has had, in bytes; 0 where the system
 // does not tell.

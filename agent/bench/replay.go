@@ -75,7 +75,7 @@ func (g *ground) replay(ctx context.Context, took *series) error {
 const rowsInOne = 2000
 
 // replayBare clocks the raw limit of a replay, from the connection on. It has the ballast
-// that a desk has: the broker, which is in this process, must not profit in one of both alone.
+// that a desk has, so that its garbage is collected as seldom.
 func (g *ground) replayBare(ctx context.Context, took *series) error {
 	defer replica.HoldBallast()()
 	path := g.file("bare")
@@ -94,7 +94,7 @@ func (g *ground) replayBare(ctx context.Context, took *series) error {
 	if err := errors.Join(err, table.close()); err != nil {
 		return err
 	}
-	if g.bare == "" {
+	if g.bare == "" && needsOf(g.todo).bare {
 		g.bare = path
 		return nil
 	}

@@ -38,6 +38,9 @@ func measureSnapshot(ctx context.Context, g *ground, report func(Figure) error) 
 	if err != nil {
 		return err
 	}
+	if err := g.keepFor(g.todo[1:]); err != nil { // what was copied is in the folder
+		return err
+	}
 	site, err := serve(folder)
 	if err != nil {
 		return err

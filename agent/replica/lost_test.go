@@ -69,7 +69,7 @@ func TestALossHoldsUntilTheLogIsReadAgain(t *testing.T) {
 		}
 		reading, enough := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- r.Follow(reading, log) }()
+		go func() { ended <- r.Follow(reading, log, func() error { return nil }) }()
 		err := r.Reach(ctx, written)
 		enough()
 		if <-ended; err != nil {

@@ -135,7 +135,8 @@ func (r *Replica) Reach(ctx context.Context, sequence uint64) error {
 
 // Follow reads the log from the position on and applies it, until ctx ends or
 // something fails. It is three stages side by side: read, check and open, apply.
-func (r *Replica) Follow(ctx context.Context, log Log) error {
+// Nothing is opened before keys returns, which waits for those that are on their way.
+func (r *Replica) Follow(ctx context.Context, log Log, keys func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start, stream, _ := r.Position()
@@ -151,7 +152,13 @@ func (r *Replica) Follow(ctx context.Context, log Log) error {
 		})
 	}
 	run(func() error { defer close(read); return r.read(ctx, log, start, ahead, read) })
-	run(func() error { defer close(ready); return r.prepare(ctx, log, start, ahead, read, ready) })
+	run(func() error {
+		defer close(ready)
+		if err := keys(); err != nil {
+			return err
+		}
+		return r.prepare(ctx, log, start, ahead, read, ready)
+	})
 	run(func() error { return r.apply(ctx, stream, ready) })
 	stages.Wait()
 	// Cut off at the wrong moment, it has committed more than it told: the next meeting

@@ -53,7 +53,7 @@ func TestReadAheadIsBoundedInBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		log, ended := &letters{}, make(chan error, 1)
-		go func() { ended <- r.Follow(ctx, log) }()
+		go func() { ended <- r.Follow(ctx, log, func() error { return nil }) }()
 		synctest.Wait()
 		// One batch that is taken in, one that waits, one that is ready, and what is read ahead.
 		if n := log.read.Load(); n > 100 {

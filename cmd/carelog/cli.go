@@ -22,6 +22,9 @@ type cli struct {
 	Verbose bool        `help:"Log what happens in more detail."`
 	Version versionFlag `help:"Print the version and exit." env:"-"`
 
+	// For a program that starts this one, and that must not leave it behind.
+	Attached bool `help:"End with the standard input, and not by Ctrl-C." hidden:"" env:"-"`
+
 	Demo     demoCommand     `cmd:"" help:"Start a broker and two desks of one practice with sample patients."`
 	Broker   brokerCommand   `cmd:"" help:"Run the broker that keeps the logs of practices."`
 	Practice practiceCommand `cmd:"" help:"Let a practice in, and print its recovery sheet."`
@@ -84,6 +87,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "carelog: %v\nTry carelog --help.\n", err)
 		return exitUsage
 	}
+	if c.Attached {
+		signal.Ignore(os.Interrupt)
+		ctx = whileOpen(ctx, stdin)
+	}
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
@@ -139,6 +146,17 @@ func interruptible(stderr io.Writer) (context.Context, func()) {
 		<-finished
 		cancel()
 	}
+}
+
+// whileOpen returns a context that ends with an input as well. Who reads that stays for as
+// long as the process does: a read of an input cannot be given up.
+func whileOpen(ctx context.Context, in io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	return ctx
 }
 
 // versionFlag prints the version.
