@@ -159,7 +159,12 @@ func (r *Replica) Follow(ctx context.Context, log Log, keys func() error) error 
 		}
 		return r.prepare(ctx, log, start, ahead, read, ready)
 	})
-	run(func() error { return r.apply(ctx, stream, ready) })
+	run(func() error {
+		if err := keys(); err != nil { // what is judged again is opened again
+			return err
+		}
+		return r.apply(ctx, stream, ready)
+	})
 	stages.Wait()
 	// Cut off at the wrong moment, it has committed more than it told: the next meeting
 	// must compare what is in the file.
