@@ -98,8 +98,9 @@ func (d *Desk) Restart() {
 }
 
 // patience is how long a test waits for a fact. Nothing depends on it but the time
-// that a failing test takes; what 1 Mbit/s brings in 15 s takes longer on a busy machine.
-const patience = time.Minute
+// that a failing test takes; what 1 Mbit/s brings in 15 s, or what is given back
+// of large messages, takes longer on a busy machine.
+const patience = 4 * time.Minute
 
 // Await waits until a condition holds of the desk's status.
 func (d *Desk) Await(what string, holds func(agent.Status) bool) {

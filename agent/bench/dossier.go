@@ -41,11 +41,17 @@ func (g *ground) firstDossier(ctx context.Context, took *series) (records int, e
 			return err
 		}
 		d.run(ctx)
-		if err := d.Need(ctx, g.late); err != nil {
-			// A small log is read to its end while the dossier is asked for.
-			if p, _, _ := d.Store().Position(ctx); p.Sequence < uint64(g.size) {
-				return err
+		err = d.await(ctx, func() (bool, error) {
+			err := d.Need(ctx, g.late)
+			if !errors.Is(err, agent.ErrIncomplete) {
+				return err == nil, err
 			}
+			// Its line may come later than it waits for, and a small log is read to its end meanwhile.
+			p, _, err := d.Store().Position(ctx)
+			return p.Sequence >= uint64(g.size), err
+		})
+		if err != nil {
+			return err
 		}
 		dossier, err := d.Store().Dossier(ctx, g.late)
 		if records = len(dossier); err == nil && records < 2 {
