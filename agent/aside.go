@@ -97,7 +97,7 @@ func (a *Agent) Retry(ctx context.Context, id events.ID) error {
 
 // requeue takes what was set aside out of the projection, and queues it again.
 func (a *Agent) requeue(ctx context.Context, id events.ID, held []*events.Event) ([]*events.Event, error) {
-	if err := a.takeIn(ctx, held, nil); err != nil {
+	if err := a.takeIn(ctx, nil, held, nil); err != nil {
 		return nil, ofDisk(err)
 	}
 	return a.outbox.Requeue(ctx, id, a.renew)

@@ -258,5 +258,6 @@ func (a *Agent) needKeyWriting(ctx context.Context, patient string) error {
 	if err := a.outbox.Enqueue(ctx, made.wrapped); err != nil {
 		return err
 	}
-	return a.keepKeys(context.WithoutCancel(ctx), made)
+	a.keepKeys(context.WithoutCancel(ctx), made)
+	return nil
 }

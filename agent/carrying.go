@@ -15,9 +15,7 @@ func (a *Agent) enqueueKeyed(ctx context.Context, e *events.Event, made *newKeys
 	if err := a.outbox.Enqueue(ctx, made.wrapped, e); err != nil {
 		return err
 	}
-	if err := a.keepKeys(ctx, made); err != nil {
-		return errors.Join(err, a.withdraw(ctx, e))
-	}
+	a.keepKeys(ctx, made)
 	return nil
 }
 

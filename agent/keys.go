@@ -36,18 +36,22 @@ func (a *Agent) seal(e *events.Event, body []byte, made *newKeys) ([]byte, error
 	return made.ring.Seal(e.Patient, e.ID, e.Record, body)
 }
 
-// keepKeys takes over keys that are in the outbox now. writing is held.
-func (a *Agent) keepKeys(ctx context.Context, made *newKeys) error {
-	for _, k := range made.wrapped {
-		if err := a.ring.Add(k); err != nil {
-			return err
-		}
-	}
+// keepKeys takes over keys that are in the outbox now. Where the projection does not take them,
+// that is made good later: what they seal may have been sent, and is not taken back for it.
+// writing is held.
+func (a *Agent) keepKeys(ctx context.Context, made *newKeys) {
 	if len(made.wrapped) == 0 {
-		return nil
+		return
 	}
 	a.owesKeys.Store(true)
-	return a.store.PutKeys(ctx, made.wrapped...)
+	var failed error
+	for _, k := range made.wrapped {
+		failed = errors.Join(failed, a.ring.Add(k))
+	}
+	if err := errors.Join(failed, a.store.PutKeys(ctx, made.wrapped...)); err != nil {
+		a.unshown.addKeys(err, made.wrapped)
+		a.settleUnshown(err)
+	}
 }
 
 // pushKeys sends the keys that were made here, before the events that need them, and those

@@ -16,6 +16,7 @@ import (
 const (
 	warnPutBack = "outbox-restored"
 	warnUnsent  = "changes-unsent"
+	warnShared  = "enrolment-shared"
 )
 
 // restoreQueue puts back into the outbox what only the projection has of this device: the
@@ -42,11 +43,16 @@ func (a *Agent) restoreQueue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	used := a.outbox.Next().Counter > 1 // it is not a new file in the place of one that was lost
 	renewed, err := a.outbox.PutBack(ctx, end, keys, a.renew, lost...)
 	if err != nil {
 		return err
 	}
 	a.owesKeys.Store(a.owesKeys.Load() || len(keys) > 0)
+	if used && len(lost) == 0 {
+		a.warn(warnShared, "The server has changes in the name of this PC that %s here knows nothing of: another folder or PC uses the same enrolment, or the file was put back from an older copy. Nothing of them is lost. If two use one enrolment, stop this one, make an enrolment with `carelog device enrol`, and start it with that in a new folder.", OutboxFile)
+		return a.replaceQueued(ctx, renewed...)
+	}
 	a.warn(warnPutBack, "The file %s on this PC was missing, or older than %s beside it. Changes in there that the server is not known to have were put back and are sent: %d. Keep the two files together, also in a backup.", OutboxFile, ProjectionFile, len(lost))
 	return a.replaceQueued(ctx, renewed...)
 }

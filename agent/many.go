@@ -81,9 +81,7 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 	}
 	ctx = context.WithoutCancel(ctx)
 	defer a.changed.fire()
-	if err := a.keepKeys(ctx, made); err != nil {
-		return errors.Join(ofDisk(err), a.withdraw(ctx, list...))
-	}
+	a.keepKeys(ctx, made)
 	if _, err := a.store.Apply(ctx, batch); err != nil {
 		a.showLater(err, batch.Entries...)
 	}

@@ -126,6 +126,29 @@ func TestScenario12_TheOutboxIsLostAndTheLocalCopyIsNot(t *testing.T) {
 	}
 }
 
+// Two folders run with one enrolment. The first one's file is whole, and it does not say that it
+// was missing: it says what happened.
+func TestAnEnrolmentThatIsUsedTwiceIsSaid(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, _ := w.two()
+		one.notes(2)
+		w.settled()
+		twin := w.machine("twin")
+		twin.Name, twin.Config.Enrolment = one.Name, one.Config.Enrolment
+		twin.start()
+		w.settled()
+		id := twin.MustNote("c9", "in the name of the first").ID
+		w.settled()
+		one.stop()
+		one.start()
+		if one.warned("outbox-restored") || !one.warned("enrolment-shared") {
+			t.Errorf("the desk does not say that its enrolment is used twice: %v", one.Now().Warnings)
+		}
+		w.settled()
+		w.once(id, one.MustNote("c8", "goes on").ID)
+	})
+}
+
 // What the outbox would have found in the log it does not send again.
 func TestScenario12_TheOutboxIsLostWithWhatTheServerHas(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

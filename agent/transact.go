@@ -191,9 +191,7 @@ func (a *Agent) commit(ctx context.Context, t *transaction) ([]Written, error) {
 	if err := a.outbox.EnqueueTogether(ctx, t.made.wrapped, t.events...); err != nil {
 		return nil, err
 	}
-	if err := a.keepKeys(ctx, t.made); err != nil {
-		return nil, errors.Join(err, a.withdraw(ctx, t.events...))
-	}
+	a.keepKeys(ctx, t.made)
 	if a.live == nil {
 		a.showSoon(ctx, t.entries...)
 		a.queued()

@@ -18,6 +18,7 @@ type unshown struct {
 	mu      sync.Mutex
 	gone    []*events.Event // that the projection must take out, or has in an older form
 	entries []projections.Entry
+	keys    []events.WrappedKey // that it must keep first
 	cause   error
 }
 
@@ -31,25 +32,32 @@ func (u *unshown) add(cause error, gone []*events.Event, entries ...projections.
 	u.gone, u.entries, u.cause = append(u.gone, gone...), append(u.entries, entries...), cause
 }
 
-// all is what is in there.
-func (u *unshown) all() (gone []*events.Event, entries []projections.Entry) {
+// addKeys notes keys that were made here and could not be kept.
+func (u *unshown) addKeys(cause error, keys []events.WrappedKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return slices.Clone(u.gone), slices.Clone(u.entries)
+	u.keys, u.cause = append(u.keys, keys...), cause
+}
+
+// all is what is in there.
+func (u *unshown) all() (gone []*events.Event, entries []projections.Entry, keys []events.WrappedKey) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.gone), slices.Clone(u.entries), slices.Clone(u.keys)
 }
 
 // clear forgets all, since it is shown.
 func (u *unshown) clear() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.gone, u.entries, u.cause = nil, nil, nil
+	u.gone, u.entries, u.keys, u.cause = nil, nil, nil, nil
 }
 
 // some reports whether anything is in there.
 func (u *unshown) some() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return len(u.gone)+len(u.entries) > 0
+	return len(u.gone)+len(u.entries)+len(u.keys) > 0
 }
 
 // count is of how many changes something is missing.
@@ -105,6 +113,12 @@ const (
 // room that is kept for them is enough. writing is held, or landed not closed.
 func (a *Agent) showLater(cause error, entries ...projections.Entry) {
 	a.unshown.add(cause, nil, entries...)
+	a.settleUnshown(cause)
+}
+
+// settleUnshown shows what was just noted, where it was for want of room; else that is said, and
+// done when it can be.
+func (a *Agent) settleUnshown(cause error) {
 	if !a.roomHelps(cause) || a.show(context.Background()) != nil {
 		a.tellUnshown(cause)
 	}
@@ -113,13 +127,13 @@ func (a *Agent) showLater(cause error, entries ...projections.Entry) {
 // show lets the projection take in what it could not, also by the room that is kept for that.
 // writing is held, or landed not closed.
 func (a *Agent) show(ctx context.Context) error {
-	gone, entries := a.unshown.all()
-	if len(gone)+len(entries) == 0 {
+	gone, entries, keys := a.unshown.all()
+	if len(gone)+len(entries)+len(keys) == 0 {
 		return nil
 	}
-	err := a.takeIn(ctx, gone, entries)
+	err := a.takeIn(ctx, keys, gone, entries)
 	if a.roomHelps(err) {
-		err = a.takeIn(ctx, gone, entries)
+		err = a.takeIn(ctx, keys, gone, entries)
 	}
 	if err != nil {
 		a.tellUnshown(err)
@@ -131,7 +145,10 @@ func (a *Agent) show(ctx context.Context) error {
 	return nil
 }
 
-func (a *Agent) takeIn(ctx context.Context, gone []*events.Event, entries []projections.Entry) error {
+func (a *Agent) takeIn(ctx context.Context, keys []events.WrappedKey, gone []*events.Event, entries []projections.Entry) error {
+	if err := a.store.PutKeys(ctx, keys...); err != nil {
+		return err
+	}
 	for _, e := range gone {
 		if err := a.store.Remove(ctx, e.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
 			return err
@@ -147,7 +164,7 @@ func (a *Agent) takeIn(ctx context.Context, gone []*events.Event, entries []proj
 // showTwins shows what the projection has in an older form, before anything is sent: it would else
 // meet the newer one in the log.
 func (a *Agent) showTwins(ctx context.Context) error {
-	if gone, _ := a.unshown.all(); len(gone) == 0 {
+	if gone, _, _ := a.unshown.all(); len(gone) == 0 {
 		return nil
 	}
 	if err := a.lockWriting(ctx); err != nil {

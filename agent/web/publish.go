@@ -29,6 +29,7 @@ type standingAnswer struct {
 	Relation  relation      `json:"relation"`
 	Hub       *publication  `json:"hub"`       // the last publication; null: there was none
 	Publisher publisherHere `json:"publisher"` // at this desk
+	Button    *remedy       `json:"button"`    // of the pages; null: only somebody else can do anything
 }
 
 type stand struct {
@@ -66,8 +67,10 @@ func (h *Handler) standing(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	language := r.URL.Query().Get("language")
+	b := newBehindRow(row, language)
 	a := standingAnswer{
-		behindRow: newBehindRow(row, r.URL.Query().Get("language")), Refused: row.Refused,
+		behindRow: b, Button: pick(h.site.languages, language, "").remedy(b), Refused: row.Refused,
 		Wish: newStand(row.Wish), Consent: newStand(row.Consent), Relation: relation{newStand(row.Relation), row.Ours},
 		Publisher: publisherHere{h.publisher != nil, row.Session},
 	}

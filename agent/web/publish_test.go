@@ -85,6 +85,7 @@ type standingJSON struct {
 		SetUp   bool `json:"set_up"`
 		Session bool
 	}
+	Button *struct{ Text, Link, Do string }
 }
 
 // How a patient stands is told whether or not a Sumehr is wished, with the duties and what the
@@ -93,7 +94,7 @@ func TestStanding(t *testing.T) {
 	d, _ := withHub(t)
 	var got standingJSON
 	d.get("/api/sumehr/p1/standing", &got)
-	if got.Patient != "p1" || got.Reason != "off" || got.Text == "" || got.Wish.Holds || got.Wish.Records == nil || got.Consent.Holds || got.Hub != nil || !got.Publisher.SetUp {
+	if got.Patient != "p1" || got.Reason != "off" || got.Text == "" || got.Wish.Holds || got.Wish.Records == nil || got.Consent.Holds || got.Hub != nil || !got.Publisher.SetUp || got.Button != nil {
 		t.Errorf("nobody wishes it: got %+v", got)
 	}
 	d.arrives("Consent/yes", "p1", "dr-1", sumehrConsent("yes", sumehr.TableBase+"cd-consenttype", "retrospective"))
@@ -113,6 +114,9 @@ func TestStanding(t *testing.T) {
 	d.get("/api/sumehr/p1/standing?language=nl", &got)
 	if got.Reason != "unreachable" || !strings.HasPrefix(got.Text, "de hub is niet") || got.Detail != "it is away" || !got.Next.Equal(time.Unix(2, 0)) || !got.Wish.Holds || got.Name != "Fictief Voorbeeld" {
 		t.Errorf("got %+v", got)
+	}
+	if got.Button == nil || got.Button.Text != "Nu verzenden" || got.Button.Do != "publish" || got.Button.Link != "" {
+		t.Errorf("the button is the desk's own: got %+v", got.Button)
 	}
 	if got.Hub == nil || !got.Hub.Revoked || got.Hub.Author != "dr-2" {
 		t.Errorf("what was revoked is told: got %+v", got.Hub)

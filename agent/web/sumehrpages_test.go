@@ -175,7 +175,7 @@ func TestPrivacy(t *testing.T) {
 	on, off := strings.Replace(stands, "%", "true", 1), strings.Replace(stands, "%", "false", 1)
 	const there = `"hub":{"uri":"/subject/2/sumehr/9/1","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
 	h.set(func() {
-		h.stands["p3"] = `{` + on + `"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","next":"2026-11-26T16:05:00Z","since":"2026-11-25T10:00:00Z",` + there
+		h.stands["p3"] = `{` + on + `"reason":"unreachable","button":{"text":"Send now","do":"publish"},"text":"the hub cannot be reached or does not work: it is tried again","next":"2026-11-26T16:05:00Z","since":"2026-11-25T10:00:00Z",` + there
 	})
 	b.visit("/patients/p3?view=privacy")
 	b.see(".standing", "Hub cannot be reached")
@@ -216,7 +216,7 @@ func TestRemedies(t *testing.T) {
 	b.click("dialog button", "Close")
 	b.until(`!document.querySelector('dialog')`, "no dialog")
 	h.set(func() {
-		h.stands["p12"] = `{"patient":"p12","reason":"no-session","do":"log-in","text":"its author has no session with the hub: log in with the author's card","records":[],"findings":[],"wish":{"holds":true,"records":[]},"refused":false}`
+		h.stands["p12"] = `{"patient":"p12","reason":"no-session","button":{"text":"I am logged in: send now","do":"publish"},"text":"its author has no session with the hub: log in with the author's card","records":[],"findings":[],"wish":{"holds":true,"records":[]},"refused":false}`
 	})
 	b.visit("/patients/p12?view=privacy")
 	b.click(".standing button", "I am logged in: send now")
@@ -226,4 +226,33 @@ func TestRemedies(t *testing.T) {
 			t.Errorf("the hub was asked %q, want %q", h.asked, want)
 		}
 	})
+}
+
+// The privacy tab of a patient says the same of the Sumehr as the table of all, and has the same
+// button: the one is written in the browser, the other by the desk.
+func TestTheReasonIsSaidTheSameOnBothPages(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	d.judged()
+	b := openBrowser(t, d)
+	said := func(why, button string) string {
+		return `(() => {
+			const button = ` + button + `;
+			return [` + why + `.innerText.replace(/\s+/g, ' ').trim(), button.innerText, button.getAttribute('href')].join(' | ');
+		})()`
+	}
+	table := make(map[string]string)
+	b.visit("/sumehr")
+	for _, patient := range []string{"p2", "p5", "p6", "p7", "p10", "p12"} {
+		row := `document.querySelector('.sumehrs [data-patient="` + patient + `"]')`
+		b.until(row, "the row of "+patient)
+		table[patient] = b.text(said(row+`.querySelector('.why')`, row+`.querySelector('.actions .button')`))
+	}
+	for patient, want := range table {
+		b.visit("/patients/" + patient + "?view=privacy")
+		b.until(`document.querySelector('.standing .button')`, "how the Sumehr of "+patient+" stands")
+		if got := b.text(said(`document.querySelector('.standing > div')`, `document.querySelector('.standing .button')`)); got != want {
+			t.Errorf("patient %s: the tab says %q, the table %q", patient, got, want)
+		}
+	}
 }

@@ -39,7 +39,11 @@ type sumehrRow struct {
 type findingRow struct{ Text, Record, Kind string }
 
 // remedy is what the user can do about a reason: go somewhere, or have something done.
-type remedy struct{ Text, Link, Do string }
+type remedy struct {
+	Text string `json:"text"`
+	Link string `json:"link,omitempty"`
+	Do   string `json:"do,omitempty"` // set-up: say how a hub is set up; publish
+}
 
 // sumehrsFragment answers GET /fragments/sumehr with the inside of the page of the table: the patients of
 // ?reason=, at most ?count= of them.

@@ -122,7 +122,7 @@ func (v *visitor) privacy() {
 	v.stop("privacy-no-hub", "/patients/p7?view=privacy", ".privacy", "No hub")
 	v.hub.set(func() {
 		const facts = `"records":[],"findings":[],"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},"hub":{"uri":"/subject/57031299953/sumehr/12345/3","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
-		v.hub.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
+		v.hub.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","button":{"text":"Send now","do":"publish"},"text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
 		v.hub.stands["p6"] = `{"patient":"p6","wish":{"holds":false,"records":[]},"reason":"off","text":"it is not to be kept up to date on the hub",` + facts
 		v.hub.holds = `{"holds":[{"uri":"/subject/57031299953/sumehr/12345/4","author":"10000204001","recorded":"2026-11-24T10:00:00Z","ours":false},{"uri":"/subject/57031299953/sumehr/12345/3","author":"10000007004","recorded":"2026-11-20T10:00:00Z","ours":true}],"sumehr":{"patient":{"name":"Jan Janssens"},"author":{"name":"Dr Else"},"made":"2026-11-24 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder pain","begin":"2026"}]}]}}`
 	})

@@ -55,9 +55,14 @@ func (c *deviceEnrolCommand) Run(env *environment) error {
 	}
 	fmt.Fprintf(env.stdout, "device %s (%s) of practice %s enrolled: %s\n", c.Device, c.Name, sheet.Practice, c.Out)
 	// It is enrolled also where nobody can be asked for the names of the others.
-	if others, err := namesakes(env.ctx, e); err == nil && len(others) > 0 {
+	others, met, err := namesakes(env.ctx, e)
+	if err == nil && len(others) > 0 {
 		fmt.Fprintf(env.stderr, "carelog: there is a device of this name already (%s), and nobody will tell the two apart by it: enrol with another name and delete %s, or revoke the other one if this takes its place\n",
 			strings.Join(others, ", "), c.Out)
+	}
+	if files := lyingBeside(c.Out, e, met); len(files) > 0 {
+		fmt.Fprintf(env.stderr, "carelog: a device of this name was enrolled already (%s): start only one of them and delete the other file, or delete %s and enrol with another name\n",
+			strings.Join(files, "; "), c.Out)
 	}
 	return nil
 }

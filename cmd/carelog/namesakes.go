@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -17,23 +20,25 @@ import (
 const namesakePatience = time.Second
 
 // namesakes are the ids of other devices that are in use and have the name of an enrolment, as
-// far as they have ever run. Whether they are who they say is for a desk to check.
-func namesakes(ctx context.Context, e enrolment.Enrolment) (ids []string, err error) {
+// far as they have ever run; met are all that have, also where the rest could not be read. Whether
+// they are who they say is for a desk to check.
+func namesakes(ctx context.Context, e enrolment.Enrolment) (ids []string, met map[string]bool, err error) {
+	met = make(map[string]bool)
 	ctx, cancel := context.WithTimeout(ctx, namesakePatience)
 	defer cancel()
 	practiceKey, err := events.KeyFrom(e.PracticeKey)
 	if err != nil {
-		return nil, err
+		return nil, met, err
 	}
 	log, err := reach(ctx, e, false)
 	if err != nil {
-		return nil, err
+		return nil, met, err
 	}
 	defer log.Close()
 	ring := events.NewKeyring(practiceKey)
 	for m, err := range log.Dossier(ctx, "", 0) { // the practice's own records, of which devices are
 		if err != nil {
-			return nil, err
+			return nil, met, err
 		}
 		event, err := events.Decode(m.Message)
 		if err != nil || event.Record.Type != "Device" || event.Record.ID == e.Device {
@@ -43,12 +48,37 @@ func namesakes(ctx context.Context, e enrolment.Enrolment) (ids []string, err er
 		if err != nil {
 			continue // none of a desk, or none that can be read
 		}
+		met[event.Record.ID] = true
 		ids = slices.DeleteFunc(ids, func(id string) bool { return id == event.Record.ID })
 		if device.Active && device.Name == e.DeviceName {
 			ids = append(ids, event.Record.ID)
 		}
 	}
-	return ids, nil
+	return ids, met, nil
+}
+
+// maxEnrolment is how many bytes of a file are an enrolment at most.
+const maxEnrolment = 16 << 10
+
+// lyingBeside are the files beside an enrolment that enrol another device under the same name:
+// nobody may have heard of that one, since it has not been started.
+func lyingBeside(path string, e enrolment.Enrolment, met map[string]bool) (files []string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxEnrolment {
+			continue
+		}
+		file := filepath.Join(filepath.Dir(path), entry.Name())
+		other, err := enrolment.Load(file)
+		if err == nil && other.Practice == e.Practice && other.DeviceName == e.DeviceName && other.Device != e.Device && !met[other.Device] {
+			files = append(files, fmt.Sprintf("%s, of device %s", file, other.Device))
+		}
+	}
+	return files
 }
 
 // deviceIn opens the record of a device, with a key that is fetched where it is needed.

@@ -29,25 +29,12 @@ export function finding(f, patient, title = '') {
   return [sentence(f.text), kinds[type] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, title ? words.named(kind(type), title) : kind(type))]];
 }
 
-/** remedy is the button for what the user can do about a reason; nothing where only somebody else can. */
-export function remedy(p, again) {
-  const w = words.sumehr;
-  const privacy = `/patients/${p.patient}?view=privacy`;
-  const to = {
-    'withdraw-wish': privacy,
-    'open-patient': `/patients/${p.patient}?edit=${encodeURIComponent(`Patient/${p.patient}`)}`,
-    'record-consent': `${privacy}&record=retrospective`,
-    'record-relation': `${privacy}&record=gmd`,
-    resolve: p.records.length > 0 ? `/conflicts/${p.records[0]}` : '/conflicts',
-    connect: '/sync',
-    correct: p.findings[0]?.record ? `/patients/${p.patient}?edit=${encodeURIComponent(p.findings[0].record)}` : `/sumehr/${p.patient}`,
-    choose: `/sumehr/${p.patient}?view=hub`,
-  }[p.do];
-  if (to) return h('a', { class: 'button small', href: to }, w.do[p.do]);
-  if (p.do === 'set-up-hub') return h('button', { type: 'button', class: 'button small', onclick: setUp }, w.do[p.do]);
-  if (p.do === 'log-in') return publishButton(p.patient, again, { text: w.do[p.do] });
-  if (['unreachable', 'waiting'].includes(p.reason)) return publishButton(p.patient, again);
-  return null;
+/** remedy is the button for what the user can do about a reason, as carelog says it; nothing where only somebody else can. */
+export function remedy({ patient, button }, again) {
+  if (!button) return null;
+  if (button.link) return h('a', { class: 'button small', href: button.link }, button.text);
+  if (button.do === 'set-up') return h('button', { type: 'button', class: 'button small', onclick: setUp }, button.text);
+  return publishButton(patient, again, { text: button.text });
 }
 
 /** setUp says what whoever looks after the PC has to do, in as many words as it takes. */
