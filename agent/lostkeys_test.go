@@ -118,6 +118,31 @@ func TestTheBrokerLosesKeys(t *testing.T) {
 	}
 }
 
+func unopened(s agent.Status) bool {
+	return slices.ContainsFunc(s.Warnings, func(w agent.Warning) bool { return w.Code == agent.WarnUnopened })
+}
+
+// A new desk comes while the server lacks keys and no other desk is there to give them back: it
+// cannot read all that it has, and is not green before it can.
+func TestWhatDoesNotOpenIsNotGreen(t *testing.T) {
+	p := newPractice(t)
+	one, two, drafts := keyed(t, p, 20)
+	one.Stop()
+	two.Stop()
+	p.broker.DamageKeys(.4, .5)
+	p.broker.Restart()
+	three := p.desk("three")
+	three.Await("a warning of what does not open", func(s agent.Status) bool {
+		if s.Color == light.Online {
+			t.Fatalf("it is green with warnings %v", s.Warnings)
+		}
+		return unopened(s)
+	})
+	one.Start()
+	opens(t, three, drafts)
+	three.Await("no warning", func(s agent.Status) bool { return len(s.Warnings) == 0 })
+}
+
 // A key that was erased stays so: it is not given back with what was lost.
 func TestAnErasedKeyIsNotGivenBack(t *testing.T) {
 	for name, spoil := range map[string]func(*practice){
@@ -149,6 +174,10 @@ func TestAnErasedKeyIsNotGivenBack(t *testing.T) {
 			p.hasKeys(want, one)
 			others := slices.DeleteFunc(drafts, func(d agent.Draft) bool { return d.Patient == "pat-03" })
 			three := p.desk("three")
+			if name == "all lost" { // also the note of what was erased: three alone cannot know that nobody has the key
+				three.Await("a warning of what does not open", unopened)
+				return
+			}
 			opens(t, three, others)
 			if state, err := three.Store().Record(t.Context(), events.Record{Type: "Patient", ID: "pat-03"}); err == nil && len(state.Shown.Body) > 0 {
 				t.Error("a new desk opens what was erased")

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -413,6 +414,10 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	if err != nil {
 		return err
 	}
+	closed, err := a.tellUnopened(ctx)
+	if err != nil {
+		return err
+	}
 	if err := a.lockWriting(ctx); err != nil {
 		return err
 	}
@@ -431,8 +436,8 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
 		return nil
 	}
-	if left != "" {
-		a.setLight(light.Synchronising, left, nil)
+	if reason := cmp.Or(left, closed); reason != "" {
+		a.setLight(light.Synchronising, reason, nil)
 		return nil
 	}
 	if !a.ready() {
