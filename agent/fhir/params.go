@@ -81,9 +81,14 @@ func understand(typ string, values url.Values, strict bool, now time.Time) (aske
 	}
 	a.ignored = slices.Compact(a.ignored)
 	if strict && len(a.ignored) > 0 {
-		return asked{}, badRequest("not-supported", "not supported for %s: %s; see %s/metadata", typ, strings.Join(a.ignored, ", "), Root)
+		return asked{}, unsupported(typ, a.ignored)
 	}
 	return a, nil
+}
+
+// unsupported refuses parameters that would have been ignored.
+func unsupported(typ string, ignored []string) *problem {
+	return badRequest("not-supported", "not supported for %s: %s; see %s/metadata", typ, strings.Join(ignored, ", "), Root)
 }
 
 // maxConditions bounds what one search may ask.
