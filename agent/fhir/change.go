@@ -84,6 +84,10 @@ func (h *Handler) decided(w http.ResponseWriter, c *change) error {
 		}
 		return []agent.Draft{s.draft}, nil
 	})
+	var draft *agent.DraftError
+	if errors.As(err, &draft) { // the only one: nobody asked for a transaction
+		err = draft.Err
+	}
 	if err != nil {
 		return precondition(err, s.draft)
 	}

@@ -26,10 +26,10 @@ type provenanceAsked struct {
 	came    span      // to this desk
 	none    bool      // what is made of the log is none of what is asked for
 	used    url.Values
-	ignored []string // parameters that are not supported
-	records asked    // of what clients wrote
-	only    *problem // why their records are not searched as well; nil: they are
-	stage   string   // where in the search this page begins; see below
+	ignored []leftOut // parameters that are not supported
+	records asked     // of what clients wrote
+	only    *problem  // why their records are not searched as well; nil: they are
+	stage   string    // where in the search this page begins; see below
 }
 
 // Stages of a search. A cursor of the log or of records follows the first and the last.
@@ -85,7 +85,7 @@ func understandProvenance(values url.Values, base string, strict bool) (*provena
 		case name == "_format" || name == "_pretty":
 			continue
 		case strings.Join(values[name], "") == "" && name != cursorParameter:
-			a.ignored = append(a.ignored, name)
+			a.ignored = append(a.ignored, leaveOut("Provenance", name, ""))
 			continue
 		case len(values[name]) > 1 && !slices.Contains([]string{"recorded", "_lastUpdated", "_tag", "_include", "_revinclude"}, bare):
 			return nil, badRequest("not-supported", "%s is given %d times: once is supported", name, len(values[name]))
@@ -95,7 +95,7 @@ func understandProvenance(values url.Values, base string, strict bool) (*provena
 			err := a.take(name, bare, modifier, value, base)
 			switch {
 			case errors.Is(err, errIgnored):
-				a.ignored = append(a.ignored, name)
+				a.ignored = append(a.ignored, leaveOut("Provenance", name, value))
 				continue
 			case errors.As(err, &told):
 				return nil, told
@@ -111,7 +111,7 @@ func understandProvenance(values url.Values, base string, strict bool) (*provena
 	}
 	a.ignored = slices.Compact(a.ignored)
 	if strict && len(a.ignored) > 0 {
-		return nil, unsupported("Provenance", a.ignored)
+		return nil, unsupported(a.ignored)
 	}
 	return a, a.divide(values.Get(cursorParameter))
 }

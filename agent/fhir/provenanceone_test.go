@@ -45,7 +45,7 @@ func TestProvenanceIsOneSearch(t *testing.T) {
 	}
 	for query, effect := range map[string]string{
 		"foo=1": "the parameter foo is not supported for Provenance and did not narrow", "_elements=id": "_elements is not supported", "_sort=recorded": "did not order",
-		"_include=Provenance:patient": "brought nothing with it", "_revinclude=Basic:patient": "brought nothing with it", "_summary=true": "left nothing out", "identifier=": "did not narrow",
+		"_include=Provenance:patient": "brought nothing with it", "_revinclude=Basic:patient": "brought nothing with it", "_summary=true": "left nothing out", "identifier=": "has no value and did not narrow",
 	} {
 		for narrow, want := range map[string][]string{"patient=p1": ofP1, "target=Basic/b1": {two, one}, "_count=2": everything, "_profile=http://x/p": {"own"}} {
 			got, first := all(narrow + "&" + query)

@@ -28,7 +28,7 @@ func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, _ events.R
 	searched(w, values)
 	b := newBundle("searchset", -1)
 	b.link("self", a.address(r, ""))
-	notes := ignoredNotes("Provenance", a.ignored)
+	notes := ignoredNotes(a.ignored)
 	switch {
 	case a.stage == stageLog:
 		more, err := h.saidByLog(w, r, a, b)

@@ -72,13 +72,13 @@ func notesOn(a asked, page projections.Page, incomplete error) (notes []issue) {
 		notes = append(notes, issue{Severity: "warning", Code: "incomplete",
 			Diagnostics: "this PC is still completing the index of its records: ask again soon, more may be found then; a search by patient, name or identifier finds everything now"})
 	}
-	return append(notes, ignoredNotes(a.query.Type, a.ignored)...)
+	return append(notes, ignoredNotes(a.ignored)...)
 }
 
 // ignoredNotes names the parameters that were left out, and what is missing by that.
-func ignoredNotes(typ string, ignored []string) (notes []issue) {
-	for _, name := range ignored {
-		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: "the parameter " + name + " is not supported for " + typ + " and " + effect(name)})
+func ignoredNotes(ignored []leftOut) (notes []issue) {
+	for _, out := range ignored {
+		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: out.fault + " and " + effect(out.name)})
 	}
 	return notes
 }
