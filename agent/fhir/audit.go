@@ -161,7 +161,9 @@ func understandAudit(values url.Values, base string) (q trail.Query, used url.Va
 			case "agent", "agent:Practitioner":
 				q.Agent, err = idOf(value, "Practitioner", base)
 			case "entity":
-				q.What, err = strings.TrimPrefix(value, base+"/"), nil
+				if q.What = strings.TrimPrefix(value, base+"/"); q.What == "" {
+					err = errors.New("want a type, or Type/<id>")
+				}
 				if id, ok := strings.CutPrefix(q.What, "Patient/"); ok {
 					q.What, q.Patient = "", id // a dossier that was shown is an entity
 				}
@@ -172,7 +174,7 @@ func understandAudit(values url.Values, base string) (q trail.Query, used url.Va
 			case cursorParameter:
 				q.After = value
 			default:
-				return q, nil, badRequest("not-supported", "AuditEvent cannot be searched by %s: want patient, agent, entity, date, _count", name)
+				return q, nil, badRequest("not-supported", "AuditEvent cannot be searched by %s, nor are its answers ordered, cut or counted: want patient, agent, entity, date, _count", name)
 			}
 			if err != nil {
 				return q, nil, badRequest("value", "%s=%s: %v", name, value, err)

@@ -19,6 +19,7 @@ type change struct {
 	record        events.Record // of a create: with an id of ours; of a conditional change: without one
 	criteria      string        // of a conditional change, as in a search
 	conditional   bool          // a search decides which record it is of
+	dated         bool          // If-Unmodified-Since decides whether it is made
 	body          []byte        // the resource, or the patch
 	head          fhirjson.Head // of the resource
 }
@@ -45,7 +46,7 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
-	if c.conditional || c.Method == http.MethodPatch {
+	if c.conditional || c.dated || c.Method == http.MethodPatch {
 		return h.decided(w, c)
 	}
 	s, err := h.settle(c, target{record: c.record, fresh: c.Method == http.MethodPost})
@@ -83,6 +84,10 @@ func (h *Handler) decided(w http.ResponseWriter, c *change) error {
 		}
 		return []agent.Draft{s.draft}, nil
 	})
+	var draft *agent.DraftError
+	if errors.As(err, &draft) { // the only one: nobody asked for a transaction
+		err = draft.Err
+	}
 	if err != nil {
 		return precondition(err, s.draft)
 	}
@@ -99,6 +104,11 @@ func (h *Handler) asked(w http.ResponseWriter, r *http.Request, record events.Re
 		c.criteria, c.conditional = r.Header.Get("If-None-Exist"), r.Header.Get("If-None-Exist") != ""
 	default:
 		c.criteria, c.conditional = r.URL.RawQuery, record.ID == ""
+		since, err := unmodifiedSince(r)
+		if err != nil {
+			return nil, err
+		}
+		c.dated = !since.IsZero()
 	}
 	switch r.Method {
 	case http.MethodDelete:

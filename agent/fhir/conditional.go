@@ -147,3 +147,38 @@ func (h *Handler) unmodified(ctx context.Context, state projections.State, since
 	}
 	return !slices.ContainsFunc(page.Versions, func(v projections.Listed) bool { return v.Event.ID != state.Shown.Event.ID })
 }
+
+// unmodifiedSince reads If-Unmodified-Since; zero where it does not count, as beside
+// If-Match (RFC 9110, 13.1.4). A date that cannot be read is refused: who sends one does not
+// want to write over what came since.
+func unmodifiedSince(r *http.Request) (time.Time, error) {
+	text := r.Header.Get("If-Unmodified-Since")
+	if text == "" || strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ",")) != "" {
+		return time.Time{}, nil
+	}
+	since, err := http.ParseTime(text)
+	if err != nil {
+		return since, badRequest("value", "If-Unmodified-Since is %q: want a date of HTTP, or the version in If-Match", text)
+	}
+	return since, nil
+}
+
+// unlessModified refuses a write where something of the record came after the date that
+// the caller gave.
+func (h *Handler) unlessModified(r *http.Request, state projections.State) error {
+	since, err := unmodifiedSince(r)
+	if err != nil || since.IsZero() {
+		return err
+	}
+	came, err := h.records.Past(r.Context(), projections.Past{Type: state.Record.Type, ID: state.Record.ID, Since: since})
+	if err != nil {
+		return err
+	}
+	later := func(v projections.Listed) bool { return v.Arrived.Truncate(time.Second).After(since) }
+	if len(came.Versions) <= 1 && came.Next == "" && !slices.ContainsFunc(came.Versions, later) {
+		return nil // of several within the second of the date the caller may have seen the first
+	}
+	p := staleProblem(&agent.StaleError{Record: state.Record, Heads: headsOf(state)})
+	p.text += "; If-Match names a version to the point, a date only a second"
+	return p
+}

@@ -151,7 +151,7 @@ func TestResolve(t *testing.T) {
 		"two choices":   {func(a, b events.ID) string { return parameters([]events.ID{a, b}, keep(a), resource(merge)) }, 400, "required", ""},
 		"two to keep":   {func(a, b events.ID) string { return parameters([]events.ID{a, b}, keep(a), keep(b)) }, 400, "invariant", ""},
 		"two merges":    {func(a, b events.ID) string { return parameters([]events.ID{a, b}, resource(merge), resource(merge)) }, 400, "invariant", ""},
-		"keep no head":  {func(a, b events.ID) string { return parameters([]events.ID{a, b}, keep(events.ID{1})) }, 400, "required", ""},
+		"keep no head":  {func(a, b events.ID) string { return parameters([]events.ID{a, b}, keep(events.ID{1})) }, 400, "value", ""},
 		"no id":         {func(a, b events.ID) string { return parameters([]events.ID{a, b}, `{"name":"keep","valueId":"3"}`) }, 400, "value", ""},
 		"another type":  {func(a, b events.ID) string { return parameters([]events.ID{a, b}, resource(`{"resourceType":"Flag"}`)) }, 400, "value", ""},
 		"another record": {func(a, b events.ID) string {

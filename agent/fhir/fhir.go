@@ -99,6 +99,7 @@ const QueuedHeader = "Carelog-Queued"
 // WarningHeader stands on the answer to a write, once for each thing in the resource that
 // is doubtful and was kept as it is: its FHIRPath, a colon, and what to look at. The
 // same stand as issues of severity warning in an answer to Prefer: return=OperationOutcome.
+// On a read it names the parameters that were passed over.
 const WarningHeader = "Carelog-Warning"
 
 // Handler answers requests to Root and below. Safe for use by several goroutines.
@@ -220,6 +221,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := acceptable(r); err != nil && !isStream(steps) && !h.isContent(record) {
 		return err
+	}
+	if isRead(method, steps) {
+		if err := whole(w, r); err != nil {
+			return err
+		}
 	}
 	return serve(h.watch(w, r, steps, record), r, record)
 }

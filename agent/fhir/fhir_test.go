@@ -325,5 +325,14 @@ func TestAnyRequest(t *testing.T) {
 		if err := anyRequest(d, of(t, "method", "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"), path, query, match, body); err != nil {
 			t.Fatal(err)
 		}
+		var entries []string
+		for range rapid.IntRange(0, 3).Draw(t, "entries") {
+			place := of(t, "place", "Basic", "Basic/n1", "Basic/n2", "Basic?_id=n1", "Basic/n1/_history", "Basic/n1/$conflicts", "Patient/p9", "metadata", "", "//", "%zz")
+			entries = append(entries, entryOf(of(t, "fullUrl", "", "urn:uuid:1", "http://x/fhir/Basic/n1"), of(t, "resource", "", "{}", fmt.Sprintf(note, "z"), `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`),
+				of(t, "verb", "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "x"), place, of(t, "condition", "", `,"ifMatch":"*"`, `,"ifMatch":"W/\"1\""`, `,"ifNoneExist":"_id=n1"`, `,"ifNoneMatch":"*"`, `,"ifModifiedSince":"x"`)))
+		}
+		if err := anyRequest(d, "POST", "", "", "", posted(of(t, "kind", "batch", "transaction", "message"), entries...)); err != nil {
+			t.Fatal(err)
+		}
 	})
 }

@@ -27,6 +27,10 @@ func (f *finding) include(ctx context.Context, list []include, matches []project
 		if i.reverse {
 			bring = f.referring
 		}
+		if i.reverse && i.typ == "Provenance" {
+			f.notes = append(f.notes, issue{Severity: "warning", Code: "not-supported",
+				Diagnostics: "of Provenance only what clients wrote comes along: search Provenance?patient= or Provenance?target= for what the log says"})
+		}
 		all, err := bring(ctx, i, matches, &left)
 		if err != nil {
 			return err

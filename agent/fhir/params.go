@@ -32,7 +32,7 @@ type asked struct {
 	query     projections.Query
 	includes  []include
 	used      url.Values // for the self link
-	ignored   []string   // parameters that are not supported
+	ignored   []leftOut  // parameters that are not supported
 	countOnly bool
 }
 
@@ -43,6 +43,20 @@ type include struct {
 	parameter fhirsearch.Parameter
 	target    string // the only type that is brought; empty: any
 	reverse   bool
+}
+
+// leftOut is a parameter that a search passes over.
+type leftOut struct{ name, fault string }
+
+func leaveOut(typ, name, value string) leftOut {
+	fault := "the parameter " + name
+	switch _, known := controls[name]; {
+	case value == "":
+		return leftOut{name, fault + " has no value"}
+	case known:
+		fault = name + "=" + value
+	}
+	return leftOut{name, fault + " is not supported for " + typ}
 }
 
 // errIgnored says that a parameter is not supported, and can be left out.
@@ -62,14 +76,14 @@ func understand(typ string, values url.Values, strict bool, now time.Time) (aske
 			continue
 		}
 		if strings.Join(values[name], "") == "" {
-			a.ignored = append(a.ignored, name)
+			a.ignored = append(a.ignored, leaveOut(typ, name, ""))
 			continue
 		}
 		for _, value := range values[name] {
 			err := a.take(name, value, now)
 			switch {
 			case errors.Is(err, errIgnored):
-				a.ignored = append(a.ignored, name)
+				a.ignored = append(a.ignored, leaveOut(typ, name, value))
 				continue
 			case errors.Is(err, fhirsearch.ErrNotSupported):
 				return asked{}, badRequest("not-supported", "%s: %v; see %s/metadata", name, err, Root)
@@ -81,9 +95,18 @@ func understand(typ string, values url.Values, strict bool, now time.Time) (aske
 	}
 	a.ignored = slices.Compact(a.ignored)
 	if strict && len(a.ignored) > 0 {
-		return asked{}, badRequest("not-supported", "not supported for %s: %s; see %s/metadata", typ, strings.Join(a.ignored, ", "), Root)
+		return asked{}, unsupported(a.ignored)
 	}
 	return a, nil
+}
+
+// unsupported refuses parameters that would have been ignored.
+func unsupported(ignored []leftOut) *problem {
+	faults := make([]string, len(ignored))
+	for i, out := range ignored {
+		faults[i] = out.fault
+	}
+	return badRequest("not-supported", "%s; see %s/metadata", strings.Join(faults, ", "), Root)
 }
 
 // maxConditions bounds what one search may ask.

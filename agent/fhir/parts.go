@@ -176,7 +176,7 @@ func (p *part) open(r *http.Request) error {
 	sub.Method, sub.URL, sub.RequestURI = p.Method, u, ""
 	sub.Body, sub.ContentLength = http.NoBody, 0
 	sub.Header.Set("Accept", "application/fhir+json") // a Binary is its resource
-	for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Type", "If-Match", "If-None-Match", "If-None-Exist", "If-Modified-Since"} {
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Type", "If-Match", "If-None-Match", "If-None-Exist", "If-Modified-Since", "If-Unmodified-Since"} {
 		sub.Header.Del(name)
 	}
 	for name, value := range map[string]string{

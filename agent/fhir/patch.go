@@ -65,6 +65,9 @@ func (h *Handler) patchBase(r *http.Request, record events.Record) (projections.
 	case err != nil:
 		return projections.Version{}, state, err
 	}
+	if err := h.unlessModified(r, state); err != nil {
+		return projections.Version{}, state, err
+	}
 	base := state.Shown
 	switch {
 	case len(match.ids) > 1:

@@ -4,84 +4,43 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
 
-// provenanceAsked is a search for who made what.
-type provenanceAsked struct {
-	past     projections.Past
-	version  events.ID // only this one; zero: all
-	agent    string    // of the Practitioner or the Device; empty: any
-	made     span      // by the clock of the author's desk
-	came     span      // to this desk
-	used     url.Values
-	incoming *problem // why records of clients are not searched as well; nil: they are
-}
-
-// span is a time from one moment on and before another; zero is no bound.
-type span struct{ from, before time.Time }
-
-func (s span) has(t time.Time) bool {
-	return !t.Before(s.from) && (s.before.IsZero() || t.Before(s.before))
-}
-
 // maxLookedAt bounds the versions that one page is made of; it then ends with what it has.
 const maxLookedAt = 1000
 
-// recordsCursor is the place in a search where the log is read to its end, and records
-// that clients wrote are next.
-const recordsCursor = "records"
-
 // provenances answers a search for Provenance: first of what the log says, newest first,
-// and then of the records that clients wrote. With parameters that only records have it is
-// of those alone.
-func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, record events.Record) error {
+// and then of the records that clients wrote.
+func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, _ events.Record) error {
 	values, err := searchValues(w, r)
 	if err != nil {
 		return err
 	}
-	if !ofLog(values) {
-		if values.Get(cursorParameter) == recordsCursor {
-			values.Del(cursorParameter)
-		}
-		return h.search(w, asGet(r, values), record)
+	a, err := understandProvenance(values, base(r), preference(r, "handling") == "strict")
+	if err != nil {
+		return err
 	}
 	searched(w, values)
-	a, err := understandProvenance(values, base(r))
-	if err != nil {
-		return err
-	}
-	fitting, end, err := h.versionsMade(r.Context(), a)
-	if err != nil {
-		return err
-	}
 	b := newBundle("searchset", -1)
-	here := base(r) + "/Provenance"
-	b.link("self", withQuery(here, a.used))
+	b.link("self", a.address(r, ""))
+	notes := ignoredNotes(a.ignored)
 	switch {
-	case end != "":
-		b.link("next", withQuery(here, withCursor(a.used, end)))
-	case a.incoming == nil:
-		b.link("next", withQuery(here, withCursor(a.used, recordsCursor)))
+	case a.stage == stageLog:
+		more, err := h.saidByLog(w, r, a, b)
+		if err != nil {
+			return err
+		}
+		notes = append(notes, more...)
+	case a.only == nil:
+		return h.writtenByClients(w, r, a, b)
 	}
-	for _, v := range fitting {
-		saw(w, v.Version)
-		b.add(entry{FullURL: here + "/" + v.Event.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: provenance(v.Version)})
-	}
-	var notes []issue
-	if a.incoming != nil {
-		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: "Provenance that clients wrote is not in this answer: " + a.incoming.text})
-	}
-	if err := h.desk.Incomplete(r.Context()); err != nil && (!a.ofOne() || h.desk.Need(r.Context(), a.past.Patient) != nil) {
-		notes = append(notes, incompleteNote(err))
+	if a.only != nil {
+		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: "Provenance that clients wrote is not in this answer: " + a.only.text})
 	}
 	if len(notes) > 0 {
 		b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(notes...)})
@@ -90,12 +49,52 @@ func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, record eve
 	return nil
 }
 
+// saidByLog puts a page of what the log says into an answer, and says what may be missing.
+func (h *Handler) saidByLog(w http.ResponseWriter, r *http.Request, a *provenanceAsked, b *bundle) (notes []issue, err error) {
+	find := h.versionsMade
+	if a.ids != nil {
+		find = h.versionsNamed
+	}
+	fitting, end, err := find(r.Context(), a)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case end != "":
+		b.link("next", a.address(r, stageLog+"."+end))
+	case a.only == nil:
+		b.link("next", a.address(r, stageRecords))
+	}
+	for _, v := range fitting {
+		saw(w, v)
+		b.add(entry{FullURL: base(r) + "/Provenance/" + v.Event.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: provenance(v)})
+	}
+	if err := h.desk.Incomplete(r.Context()); err != nil && (!a.ofOne() || h.desk.Need(r.Context(), a.past.Patient) != nil) {
+		notes = append(notes, incompleteNote(err))
+	}
+	return notes, nil
+}
+
+// writtenByClients answers with a page of what clients wrote. How many there are in all, with
+// those of the log, nobody counts.
+func (h *Handler) writtenByClients(w http.ResponseWriter, r *http.Request, a *provenanceAsked, b *bundle) error {
+	incomplete := h.incomplete(r.Context(), a.records.query)
+	page, err := h.records.Search(r.Context(), a.records.query)
+	if err != nil {
+		return err
+	}
+	if page.Next != "" {
+		b.link("next", a.address(r, stageRecords+"."+page.Next))
+	}
+	return h.answerSearch(w, r, a.records, page, b, incomplete)
+}
+
 // versionsMade finds a page of what the log says, and where the next one begins; "" at its end.
-func (h *Handler) versionsMade(ctx context.Context, a provenanceAsked) (list []projections.Listed, next string, err error) {
-	limit := cmp.Or(a.past.Limit, projections.DefaultLimit)
+func (h *Handler) versionsMade(ctx context.Context, a *provenanceAsked) (list []projections.Version, next string, err error) {
+	limit, past := cmp.Or(a.past.Limit, projections.DefaultLimit), a.past
 	for looked := 0; looked < maxLookedAt; {
-		a.past.Limit = limit - len(list)
-		page, err := h.records.Past(ctx, a.past)
+		past.Limit = limit - len(list)
+		page, err := h.records.Past(ctx, past)
 		if errors.Is(err, projections.ErrNotFound) {
 			return list, "", nil
 		}
@@ -105,120 +104,48 @@ func (h *Handler) versionsMade(ctx context.Context, a provenanceAsked) (list []p
 		looked += max(len(page.Versions), 1)
 		for _, v := range page.Versions {
 			if a.fits(v.Version) {
-				list = append(list, v)
+				list = append(list, v.Version)
 			}
 		}
 		if next = page.Next; next == "" || len(list) == limit {
 			break
 		}
-		a.past.After = next
+		past.After = next
 	}
 	return list, next, nil
 }
 
-// ofOne reports whether one record or dossier is asked about.
-func (a *provenanceAsked) ofOne() bool { return a.past.ID != "" || a.past.Patient != "" }
-
-// ofLog reports whether a search is of what the log says. With parameters that are of
-// records alone it is not, nor is a page behind the end of the log.
-func ofLog(values url.Values) bool {
-	if cursor := values.Get(cursorParameter); cursor != "" && !strings.Contains(cursor, ".") {
-		return false
-	}
-	if values.Has("target") {
-		return true
-	}
-	for name := range values {
-		switch name {
-		case "patient", "patient:Patient", "agent", "recorded", "_lastUpdated", "_count", cursorParameter, "_format", "_pretty":
-		default:
-			return false
+// versionsNamed is versionsMade of those whose ids are given, in the order of these.
+func (h *Handler) versionsNamed(ctx context.Context, a *provenanceAsked) (list []projections.Version, next string, err error) {
+	var ids []events.ID
+	for _, text := range a.ids {
+		if id, err := events.ParseID(text); err == nil { // others are of records
+			ids = append(ids, id)
 		}
 	}
-	return true
-}
-
-func withCursor(used url.Values, cursor string) url.Values {
-	next := maps.Clone(used)
-	next.Set(cursorParameter, cursor)
-	return next
-}
-
-// asGet is a request for a search whose parameters were read already.
-func asGet(r *http.Request, values url.Values) *http.Request {
-	got := r.Clone(r.Context())
-	got.Method, got.URL.RawQuery = http.MethodGet, values.Encode()
-	return got
-}
-
-// understandProvenance reads the parameters. What cannot be taken as it was meant is an
-// error.
-func understandProvenance(values url.Values, base string) (a provenanceAsked, err error) {
-	a.used = url.Values{}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if name == "_format" || name == "_pretty" {
+	slices.SortFunc(ids, events.ID.Compare)
+	ids = slices.Compact(ids)
+	if a.past.After != "" {
+		after, err := events.ParseID(a.past.After)
+		if err != nil {
+			return nil, "", projections.ErrCursor
+		}
+		ids = slices.DeleteFunc(ids, func(id events.ID) bool { return id.Compare(after) <= 0 })
+	}
+	for i, id := range ids {
+		v, err := h.records.ByID(ctx, id)
+		if errors.Is(err, projections.ErrNotFound) {
 			continue
 		}
-		if len(values[name]) > 1 && name != "recorded" && name != "_lastUpdated" {
-			return a, badRequest("not-supported", "%s is given %d times: once is supported", name, len(values[name]))
+		if err != nil {
+			return nil, "", err
 		}
-		for _, value := range values[name] {
-			switch name {
-			case "target":
-				err = a.setTarget(strings.TrimPrefix(value, base+"/"))
-			case "patient", "patient:Patient":
-				a.past.Patient, err = idOf(value, "Patient", base)
-			case "agent":
-				a.agent = strings.TrimPrefix(value, base+"/")
-			case "recorded":
-				err = narrow(value, &a.made.from, &a.made.before)
-			case "_lastUpdated":
-				err = narrow(value, &a.came.from, &a.came.before)
-			case "_count":
-				a.past.Limit, err = parseCount(value)
-			case cursorParameter:
-				a.past.After = value
-			default:
-				return a, badRequest("not-supported", "Provenance cannot be searched by %s together with target: want agent, recorded, _lastUpdated, _count", name)
-			}
-			if err != nil {
-				return a, badRequest("value", "%s=%s: %v", name, value, err)
-			}
-			if name != cursorParameter {
-				a.used.Add(name, value)
-			}
+		if a.fits(v) && (a.past.Patient == "" || a.past.Patient == v.Event.Patient) {
+			list = append(list, v)
+		}
+		if len(list) == cmp.Or(a.past.Limit, projections.DefaultLimit) && i < len(ids)-1 {
+			return list, id.String(), nil
 		}
 	}
-	a.past.Since = a.came.from
-	if a.past.ID != "" && a.past.Patient != "" {
-		return a, badRequest("not-supported", "ask for target or for patient, not for both")
-	}
-	if _, err := understand("Provenance", a.used, true, time.Now()); err != nil {
-		a.incoming = problemOf(err)
-	}
-	return a, nil
-}
-
-// setTarget takes Type/id, or one version of it.
-func (a *provenanceAsked) setTarget(value string) error {
-	name, version, versioned := strings.Cut(value, "/_history/")
-	typ, id, _ := strings.Cut(name, "/")
-	record := events.Record{Type: typ, ID: id}
-	if err := record.Validate(); err != nil {
-		return errors.New("want Type/<id>, or Type/<id>/_history/<version>")
-	}
-	a.past.Type, a.past.ID = typ, id
-	if !versioned {
-		return nil
-	}
-	var err error
-	a.version, err = events.ParseID(version)
-	return err
-}
-
-func (a *provenanceAsked) fits(v projections.Version) bool {
-	e := v.Event
-	return (a.version.IsZero() || a.version == e.ID) &&
-		(a.agent == "" || a.agent == "Practitioner/"+e.Author || a.agent == "Device/"+e.Device || a.agent == e.Author) &&
-		a.made.has(e.Time) && a.came.has(v.Arrived)
+	return list, "", nil
 }

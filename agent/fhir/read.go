@@ -3,6 +3,8 @@ package fhir
 import (
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -41,6 +43,51 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 		return nil
 	}
 	send(w, http.StatusOK, stamp(v, state.Conflict))
+	return nil
+}
+
+// isRead reports whether one record is read at a path, or a version or the heads of one.
+func isRead(method string, steps []string) bool {
+	if method != http.MethodGet || isStream(steps) {
+		return false
+	}
+	switch len(steps) {
+	case 2:
+		return !strings.HasPrefix(steps[1], "_") && !strings.HasPrefix(steps[1], "$")
+	case 3:
+		return steps[2] == "$conflicts"
+	case 4:
+		return steps[2] == "_history"
+	}
+	return false
+}
+
+// maxNamed bounds what a header says of parameters, in bytes.
+const maxNamed = 500
+
+// whole names in the header the parameters of a read that it passes over: the resource is
+// given as it is, which is more than was asked for and never less. With strict handling
+// they are refused.
+func whole(w http.ResponseWriter, r *http.Request) error {
+	var names []string
+	for name, values := range r.URL.Query() {
+		if name == "_format" || name == "_pretty" || name == "_summary" && !slices.ContainsFunc(values, func(v string) bool { return v != "false" }) {
+			continue
+		}
+		names = append(names, strings.Trim(strconv.QuoteToASCII(name), `"`))
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	text := strings.Join(names, ", ")
+	if len(text) > maxNamed {
+		text = text[:maxNamed]
+	}
+	if preference(r, "handling") == "strict" {
+		return badRequest("not-supported", "a read gives the whole resource and is not served with %s", text)
+	}
+	w.Header().Add(WarningHeader, "not supported, and the whole resource is given: "+text)
 	return nil
 }
 

@@ -2,7 +2,10 @@ package fhir
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -68,10 +71,23 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 		return badRequest("required", "send one choice: keep with the version id of a head, or resource with the content")
 	}
 	written, err := h.desk.Resolve(r.Context(), choice)
+	if errors.Is(err, agent.ErrNoChoice) && !choice.Keep.IsZero() && !slices.Contains(choice.Heads, choice.Keep) {
+		p := badRequest("value", "keep names %s, which is no head of %s: name one of its heads, %s, or send the content as resource", choice.Keep, record, listed(choice.Heads))
+		p.heads = choice.Heads
+		return p
+	}
 	if err != nil {
 		return err
 	}
 	return wrote(w, r, record, h.readBack(r.Context(), written)[0], http.StatusOK)
+}
+
+func listed(ids []events.ID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 // merged checks the content that a person chose: it must be of this record and stay in

@@ -40,6 +40,11 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		next.Set(cursorParameter, page.Next)
 		b.link("next", withQuery(here, next))
 	}
+	return h.answerSearch(w, r, a, page, b, incomplete)
+}
+
+// answerSearch answers with a page of a search in a Bundle that has its links.
+func (h *Handler) answerSearch(w http.ResponseWriter, r *http.Request, a asked, page projections.Page, b *bundle, incomplete error) error {
 	f := finding{handler: h, answer: w, bundle: b, base: base(r), seen: make(map[events.Record]bool)}
 	f.notes = notesOn(a, page, incomplete)
 	for _, state := range page.States {
@@ -67,9 +72,13 @@ func notesOn(a asked, page projections.Page, incomplete error) (notes []issue) {
 		notes = append(notes, issue{Severity: "warning", Code: "incomplete",
 			Diagnostics: "this PC is still completing the index of its records: ask again soon, more may be found then; a search by patient, name or identifier finds everything now"})
 	}
-	for _, name := range a.ignored {
-		notes = append(notes, issue{Severity: "warning", Code: "not-supported",
-			Diagnostics: "the parameter " + name + " is not supported for " + a.query.Type + " and " + effect(name)})
+	return append(notes, ignoredNotes(a.ignored)...)
+}
+
+// ignoredNotes names the parameters that were left out, and what is missing by that.
+func ignoredNotes(ignored []leftOut) (notes []issue) {
+	for _, out := range ignored {
+		notes = append(notes, issue{Severity: "warning", Code: "not-supported", Diagnostics: out.fault + " and " + effect(out.name)})
 	}
 	return notes
 }

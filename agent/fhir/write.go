@@ -74,11 +74,17 @@ func (h *Handler) parents(r *http.Request, d *agent.Draft, whole bool) (*project
 	if err != nil {
 		return nil, err
 	}
+	since, err := unmodifiedSince(r)
+	if err != nil {
+		return nil, err
+	}
 	state, err := h.records.Record(r.Context(), d.Record)
 	missing := errors.Is(err, agent.ErrIncomplete) && !whole
 	switch {
 	case missing && match.given:
 		return nil, problemf(http.StatusPreconditionFailed, "incomplete", "If-Match names a version of %s: %v", d.Record, agent.ErrIncomplete)
+	case missing && !since.IsZero():
+		return nil, problemf(http.StatusPreconditionFailed, "incomplete", "whether %s was changed since %s: %v", d.Record, since.Format(http.TimeFormat), agent.ErrIncomplete)
 	case missing && d.Delete:
 		return nil, err
 	case errors.Is(err, projections.ErrNotFound) && match.given:
@@ -91,7 +97,7 @@ func (h *Handler) parents(r *http.Request, d *agent.Draft, whole bool) (*project
 		return nil, staleProblem(&agent.StaleError{Record: d.Record, Heads: headsOf(state)})
 	}
 	d.Parents = match.ids
-	return &state, nil
+	return &state, h.unlessModified(r, state)
 }
 
 func headsOf(state projections.State) []events.ID {
