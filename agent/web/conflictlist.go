@@ -130,8 +130,9 @@ func conflictRowOf(s projections.State, said *spoken, known *names) conflictRow 
 	if s.Patient != "" {
 		row.Name = known.patient(s.Patient)
 	}
-	about := said.describe(readResource(s.Shown.Body))
-	row.Title = firstOf(about.Title, cut(about.Detail, 80))
+	content := readResource(s.Shown.Body)
+	about := said.describe(content)
+	row.Title = firstOf(known.medicine(content), about.Title, cut(about.Detail, 80))
 	named := row.Kind
 	if row.Title != "" {
 		named = said.must("named", row.Kind, row.Title)

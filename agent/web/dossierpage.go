@@ -164,12 +164,11 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 	slices.SortFunc(past, newest)
 	s := section{page: p, Type: kind, Empty: len(now)+len(past) == 0, AddName: p.said.within(p.said.kind(kind)), Folded: conflictsIn(past)}
 	if kind == "Observation" {
-		all := append(now, past...)
-		slices.SortFunc(all, newest)
-		s.Groups = p.measuredOf(all)
-		return s
+		s.Groups = p.measuredOf(now)
+	} else {
+		s.Now = p.newList(kind, now, rowsAtOnce)
 	}
-	s.Now, s.Past = p.newList(kind, now, rowsAtOnce), p.newList("past "+kind, past, rowsAtOnce)
+	s.Past = p.newList("past "+kind, past, rowsAtOnce)
 	return s
 }
 
@@ -220,8 +219,9 @@ func (r *rowReader) read(s projections.State) *registration {
 	for _, head := range heads {
 		v := version{Deleted: head.Deleted(), content: readResource(head.Body), By: r.by(head), At: r.said.moment(head.Event.Time)}
 		v.Said = r.said.describe(v.content)
+		v.Said.Title = firstOf(r.known.medicine(v.content), v.Said.Title)
 		row.versions = append(row.versions, v)
-		row.over = row.over && (v.Deleted || v.content != nil && v.Said.Past)
+		row.over = row.over && v.over()
 		table, _ := consentTable(v.content)
 		row.privacy = row.privacy || textAt(v.content, "resourceType") == "Consent" && table != "" || isWish(v.content) || isPublication(v.content)
 	}

@@ -36,6 +36,9 @@ type version struct {
 	content object
 }
 
+// over tells that a version surely does not hold any more: the lists and the panel of safety ask nothing else.
+func (v version) over() bool { return v.Deleted || v.content != nil && v.Said.Past }
+
 // Readable tells whether it can be read.
 func (v version) Readable() bool { return v.content != nil }
 
