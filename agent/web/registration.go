@@ -95,7 +95,11 @@ func portions[T any](rows []T, each int) (pieces [][]T) {
 	return pieces
 }
 
-// lowered is what a text is looked for in.
+// lowered is what a text is looked for in: all that is said of it, by any version.
 func (r *registration) lowered() string {
-	return strings.ToLower(r.Kind + " " + r.Said.Title + " " + r.Said.Detail)
+	all := r.Kind
+	for _, v := range r.versions {
+		all += "\n" + v.Said.Title + " " + v.Said.Detail
+	}
+	return strings.ToLower(all)
 }
