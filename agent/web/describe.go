@@ -321,10 +321,16 @@ func bloodPressure(parts []any) string {
 	return strings.TrimSpace(textAt(values[0], "value") + "/" + textAt(values[1], "value") + " " + unit)
 }
 
+var turning = regexp.MustCompile(`[\x{202A}-\x{202E}\x{2066}-\x{2069}]`)
+
+// upright is a name without the marks that turn the text around it; what is written in another direction is
+// shown so without them.
+func upright(name string) string { return turning.ReplaceAllString(name, "") }
+
 // personName is the name of a Patient or a Practitioner as a sentence writes it.
 func (s *spoken) personName(r object) string {
 	name := nameInUse(r)
-	return firstOf(joined(" ", givenOf(name), textAt(name, "family")), textAt(r, "name", 0, "text"), textAt(r, "id"), s.has("patients", "unnamed"))
+	return firstOf(upright(joined(" ", givenOf(name), textAt(name, "family"))), upright(textAt(r, "name", 0, "text")), textAt(r, "id"), s.has("patients", "unnamed"))
 }
 
 // nameInUse is the HumanName that is in use: the official one, else one that is not old, else the first.

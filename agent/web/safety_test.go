@@ -179,3 +179,80 @@ func TestAllergiesOfOneName(t *testing.T) {
 		}
 	}
 }
+
+// A conflict of who somebody is stands where they are named.
+func TestConflictOfThePersonIsInTheHead(t *testing.T) {
+	w := newWard(t)
+	root := shownID(t, w.desk, "Patient/p1")
+	version := func(rest string) string {
+		return `{"resourceType":"Patient","id":"p1","name":[{"family":"Peeters","given":["Jan"]}],` + rest + `}`
+	}
+	w.arrives("Patient/p1", "p1", "dr-1", version(`"birthDate":"1951-01-02"`), root)
+	w.arrivesFrom(w.here, "Patient/p1", "p1", "dr-2", version(`"birthDate":"1957-03-04","deceasedDateTime":"2026-02-03"`), root)
+	got := w.part("en", `<header class="dossier-head"`, `<section class="safety`)
+	for _, want := range []string{"2 Jan 1951", "4 Mar 1957", "Deceased 3 Feb 2026"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the head says %q, want %q", got, want)
+		}
+	}
+}
+
+func TestTimelineLooksAtEveryVersion(t *testing.T) {
+	w := newWard(t)
+	w.diverges("Condition/c1", `"code":{"text":"Gout"}`, `"code":{"text":"Arthritis"}`)
+	for _, text := range []string{"gout", "arthritis", "neither"} {
+		_, page := w.ask("GET", "/patients/p1?view=timeline&text="+text, "")
+		if got, want := inTurn(page, `data-part="timeline">`, `data-record="Condition/c1"`), text != "neither"; got != want {
+			t.Errorf("%s: found %v, want %v", text, got, want)
+		}
+	}
+}
+
+// Two types that are called the same are one choice, and it shows both.
+func TestKindsOfOneWordAreOneChoice(t *testing.T) {
+	w := newWard(t)
+	w.diverges("Medication/m1", `"code":{"text":"A"}`, `"code":{"text":"B"}`)
+	w.diverges("MedicationStatement/m2", `"note":[{"text":"A"}]`, `"note":[{"text":"B"}]`)
+	for _, chosen := range []string{"", "Medication", "MedicationStatement"} {
+		_, page := w.ask("GET", "/conflicts?kind="+chosen, "", "Accept-Language: en")
+		if n := strings.Count(page, ">Medication</option>"); n != 1 || !inTurn(page, `data-record="Medication`, `data-record="Medication`) {
+			t.Errorf("%q: got %d choices, want one that shows both", chosen, n)
+		}
+		if chosen != "" && !strings.Contains(page, `<option value="`+chosen+`" selected>Medication`) {
+			t.Errorf("%q is not chosen", chosen)
+		}
+	}
+}
+
+// What can be no id is no page, and says so in the reader's language.
+func TestAddressesOfNothing(t *testing.T) {
+	d := newDesk(t)
+	for _, path := range []string{"/patients/a_b", "/conflicts/Condition/a_b", "/conflicts/condition/a", "/history/Condition/a_b", "/sumehr/a_b", "/nothing"} {
+		answer, page := d.ask("GET", path, "", "Accept-Language: nl")
+		if answer.StatusCode != 404 || !inTurn(page, "<title>Deze pagina bestaat niet", "<h1>Deze pagina bestaat niet", "Naar de patiënten") {
+			t.Errorf("%s: got %s %s", path, answer.Status, page)
+		}
+	}
+}
+
+// A page that only its script can make says so, and not that it shows how things stood.
+func TestPagesOfScriptsSaySo(t *testing.T) {
+	d := newDesk(t)
+	for path, want := range map[string]bool{"/conflicts/Condition/c1": true, "/history/Condition/c1": true, "/new-patient": true, "/conflicts": false, "/patients/p1": false} {
+		_, page := d.ask("GET", path, "", "Accept-Language: en")
+		if strings.Contains(page, "made by JavaScript") != want || strings.Contains(page, "how things stood") == want {
+			t.Errorf("%s: got %s, want it to need scripts: %v", path, page, want)
+		}
+	}
+}
+
+// A mark in a name that turns the text around it turns nothing.
+func TestNamesTurnNoText(t *testing.T) {
+	d := newDesk(t)
+	d.arrives("Patient/p1", "p1", "dr-1", person("p1", "Pee\u202eters\u2067", "Jan", "1957-03-12", "male"))
+	for _, path := range []string{"/", "/patients/p1"} {
+		if _, page := d.ask("GET", path, ""); strings.ContainsAny(page, "\u202e\u2067") || !strings.Contains(page, "Peeters") {
+			t.Errorf("%s: got %q", path, page)
+		}
+	}
+}

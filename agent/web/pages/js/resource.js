@@ -31,7 +31,12 @@ export function code(value) {
 /** personName is the name of a Patient or a Practitioner as a sentence writes it. */
 export function personName(person) {
   const { family, given } = nameOf(person);
-  return [given, family].filter(Boolean).join(' ') || person?.name?.[0]?.text || person?.id || words.patients.unnamed;
+  return upright([given, family].filter(Boolean).join(' ')) || upright(person?.name?.[0]?.text ?? '') || person?.id || words.patients.unnamed;
+}
+
+/** upright is a name without the marks that turn the text around it. */
+export function upright(name) {
+  return String(name).replace(/[\u202A-\u202E\u2066-\u2069]/g, '');
 }
 
 /** nameOf takes the name that is in use apart. */
