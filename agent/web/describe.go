@@ -17,8 +17,41 @@ type said struct {
 	Past, High                 bool
 }
 
-// describe says what a resource is about; nothing of what cannot be read.
+// describe says what a resource is about; nothing of what cannot be read. What is refuted or was entered
+// in error is over, however dangerous it would be.
 func (s *spoken) describe(r object) said {
+	d := s.about(r)
+	if word := s.has("form.void", voided(r)); voided(r) != "" {
+		d.State, d.Past, d.High = firstOf(word, voided(r)), true, false
+	}
+	if d.Detail == d.Title {
+		d.Detail = ""
+	}
+	return d
+}
+
+// voided is the code by which a resource says that it does not hold; empty where it does.
+func voided(r object) string {
+	for _, code := range []string{codeOf(at(r, "verificationStatus")), textAt(r, "status")} {
+		if code == "refuted" || code == "entered-in-error" {
+			return code
+		}
+	}
+	return ""
+}
+
+// named is the first of texts that says something, else the narrative, else that there is no name: a row
+// of a list is never without a word.
+func (s *spoken) named(r object, texts ...string) string {
+	for _, text := range append(texts, narrative(r)) {
+		if strings.TrimSpace(text) != "" {
+			return text
+		}
+	}
+	return s.must("dossier.nameless", s.kind(textAt(r, "resourceType")))
+}
+
+func (s *spoken) about(r object) said {
 	switch textAt(r, "resourceType") {
 	case "Consent":
 		return s.describeConsent(r)
@@ -29,30 +62,40 @@ func (s *spoken) describe(r object) said {
 	case "Condition":
 		state := codeOf(at(r, "clinicalStatus"))
 		return said{
-			Title: concept(at(r, "code")), Detail: notesOf(r), State: s.unlessActive(state),
+			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: s.unlessActive(state),
 			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: slices.Contains([]string{"inactive", "resolved", "remission"}, state),
 		}
 	case "AllergyIntolerance":
-		state, criticality := codeOf(at(r, "clinicalStatus")), textAt(r, "criticality")
-		var reactions []string
-		for _, reaction := range listAt(r, "reaction") {
-			for _, m := range listAt(reaction, "manifestation") {
-				reactions = append(reactions, concept(m))
-			}
-		}
-		return said{
-			Title: concept(at(r, "code")), Detail: joined(". ", joined(", ", reactions...), notesOf(r)),
-			State: joined(", ", s.has("form.criticality", criticality), s.unlessActive(state)),
-			When:  firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: state == "inactive" || state == "resolved", High: criticality == "high",
-		}
+		return s.describeAllergy(r)
 	case "MedicationStatement", "MedicationRequest":
 		return s.describeMedication(r)
 	case "Immunization":
-		return said{Title: concept(at(r, "vaccineCode")), Detail: notesOf(r), When: textAt(r, "occurrenceDateTime")}
+		return said{Title: s.named(r, concept(at(r, "vaccineCode")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), When: textAt(r, "occurrenceDateTime")}
 	case "Observation":
 		return said{Title: s.measure(at(r, "code")), Detail: s.measured(r), When: started(r, "effective")}
 	}
 	return describeOther(r)
+}
+
+// describeAllergy names what somebody is allergic to: by its code, else by what a reaction was to, else by
+// whatever is said of it.
+func (s *spoken) describeAllergy(r object) said {
+	state, criticality := codeOf(at(r, "clinicalStatus")), textAt(r, "criticality")
+	var substances, reactions []string
+	for _, reaction := range listAt(r, "reaction") {
+		substances = append(substances, concept(at(reaction, "substance")))
+		for _, m := range listAt(reaction, "manifestation") {
+			reactions = append(reactions, concept(m))
+		}
+		reactions = append(reactions, textAt(reaction, "description"))
+	}
+	reacted := joined(", ", reactions...)
+	return said{
+		Title:  s.named(r, concept(at(r, "code")), joined(", ", substances...), cut(notesOf(r), mostTitle), reacted),
+		Detail: joined(". ", reacted, notesOf(r)),
+		State:  joined(", ", s.has("form.criticality", criticality), s.unlessActive(state)),
+		When:   firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: state == "inactive" || state == "resolved", High: criticality == "high",
+	}
 }
 
 func (s *spoken) unlessActive(state string) string {
@@ -130,7 +173,7 @@ func (s *spoken) describeMedication(r object) said {
 		doses = listAt(r, "dosageInstruction")
 	}
 	d := said{
-		Title:  firstOf(concept(at(r, "medicationCodeableConcept")), textAt(r, "medicationReference", "display"), textAt(r, "medicationReference", "reference")),
+		Title:  s.named(r, medicineOf(r), s.referred(r)),
 		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
 		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status),
 	}
@@ -138,6 +181,36 @@ func (s *spoken) describeMedication(r object) said {
 		d.State = firstOf(s.has("form.taking", status), status)
 	}
 	return d
+}
+
+// medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.
+func medicineOf(r object) string {
+	reference := textAt(r, "medicationReference", "reference")
+	within := ""
+	for _, c := range listAt(r, "contained") {
+		if id := textAt(c, "id"); id != "" && reference == "#"+id {
+			within = medicineNamed(c)
+		}
+	}
+	return firstOf(concept(at(r, "medicationCodeableConcept")), textAt(r, "medicationReference", "display"), within)
+}
+
+// medicineNamed is the name of a Medication: its own, else what is in it.
+func medicineNamed(r any) string {
+	var parts []string
+	for _, i := range listAt(r, "ingredient") {
+		parts = append(parts, concept(at(i, "itemCodeableConcept")))
+	}
+	return firstOf(concept(at(r, "code")), joined(", ", parts...))
+}
+
+// referred is a medicine that is given by an identifier, or by a record that says more.
+func (s *spoken) referred(r object) string {
+	reference := textAt(r, "medicationReference", "reference")
+	if id := textAt(r, "medicationReference", "identifier", "value"); id != "" || reference == "" {
+		return id
+	}
+	return s.must("named", s.must("dossier.nameless", s.kind("MedicationStatement")), reference)
 }
 
 var tags = regexp.MustCompile(`<[^>]*>`)
@@ -154,11 +227,14 @@ func describeOther(r object) said {
 		}
 		titles = append(titles, concept(v))
 	}
-	narrative := strings.TrimSpace(tags.ReplaceAllString(textAt(r, "text", "div"), " "))
 	return said{
-		Title: firstOf(append(titles, textAt(r, "description"), textAt(r, "title"), cut(narrative, mostTitle))...), Detail: notesOf(r),
+		Title: firstOf(append(titles, textAt(r, "description"), textAt(r, "title"), narrative(r))...), Detail: notesOf(r),
 		When: firstOf(started(r, "effective"), started(r, "performed"), textAt(r, "period", "start"), textAt(r, "date"), textAt(r, "issued"), textAt(r, "created"), textAt(r, "authoredOn")),
 	}
+}
+
+func narrative(r object) string {
+	return cut(strings.TrimSpace(tags.ReplaceAllString(textAt(r, "text", "div"), " ")), mostTitle)
 }
 
 // cut is the beginning of a text, whole characters.
@@ -245,10 +321,16 @@ func bloodPressure(parts []any) string {
 	return strings.TrimSpace(textAt(values[0], "value") + "/" + textAt(values[1], "value") + " " + unit)
 }
 
+var turning = regexp.MustCompile(`[\x{202A}-\x{202E}\x{2066}-\x{2069}]`)
+
+// upright is a name without the marks that turn the text around it; what is written in another direction is
+// shown so without them.
+func upright(name string) string { return turning.ReplaceAllString(name, "") }
+
 // personName is the name of a Patient or a Practitioner as a sentence writes it.
 func (s *spoken) personName(r object) string {
 	name := nameInUse(r)
-	return firstOf(joined(" ", givenOf(name), textAt(name, "family")), textAt(r, "name", 0, "text"), textAt(r, "id"), s.has("patients", "unnamed"))
+	return firstOf(upright(joined(" ", givenOf(name), textAt(name, "family"))), upright(textAt(r, "name", 0, "text")), textAt(r, "id"), s.has("patients", "unnamed"))
 }
 
 // nameInUse is the HumanName that is in use: the official one, else one that is not old, else the first.

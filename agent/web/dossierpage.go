@@ -27,6 +27,7 @@ type dossierPage struct {
 	Waits      bool // something of this desk waits for the server
 	Person     *registration
 	Facts      []fact
+	Beside     []otherPerson // what other versions of a conflict say of the person
 	Safety     safety
 	Left       []section
 	Right      []section
@@ -36,6 +37,13 @@ type dossierPage struct {
 }
 
 type fact struct{ Term, Text string }
+
+// otherPerson is who a patient is by a version of a conflict that is not the one shown.
+type otherPerson struct {
+	version
+	Name  string
+	Facts []fact
+}
 
 // section is the list of a kind of registration.
 type section struct {
@@ -105,8 +113,12 @@ func (h *Handler) readDossier(r *http.Request, p *page, patient string) (*dossie
 	}
 	d.Here = len(rows) > 0
 	if d.Person != nil {
-		d.Name = p.said.personName(d.Person.content)
+		readable := slices.IndexFunc(d.Person.versions, version.Readable) // the one shown may be a deletion
+		d.Name = p.said.personName(d.Person.versions[max(readable, 0)].content)
 		d.Facts = p.factsOf(d.Person.content)
+		for _, v := range d.Person.versions[1:] {
+			d.Beside = append(d.Beside, otherPerson{v, p.said.personName(v.content), p.factsOf(v.content)})
+		}
 	}
 	d.Safety = p.safetyOf(rows, incomplete)
 	for _, kind := range leftKinds {
@@ -164,12 +176,11 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 	slices.SortFunc(past, newest)
 	s := section{page: p, Type: kind, Empty: len(now)+len(past) == 0, AddName: p.said.within(p.said.kind(kind)), Folded: conflictsIn(past)}
 	if kind == "Observation" {
-		all := append(now, past...)
-		slices.SortFunc(all, newest)
-		s.Groups = p.measuredOf(all)
-		return s
+		s.Groups = p.measuredOf(now)
+	} else {
+		s.Now = p.newList(kind, now, rowsAtOnce)
 	}
-	s.Now, s.Past = p.newList(kind, now, rowsAtOnce), p.newList("past "+kind, past, rowsAtOnce)
+	s.Past = p.newList("past "+kind, past, rowsAtOnce)
 	return s
 }
 
@@ -220,8 +231,9 @@ func (r *rowReader) read(s projections.State) *registration {
 	for _, head := range heads {
 		v := version{Deleted: head.Deleted(), content: readResource(head.Body), By: r.by(head), At: r.said.moment(head.Event.Time)}
 		v.Said = r.said.describe(v.content)
+		v.Said.Title = firstOf(r.known.medicine(v.content), v.Said.Title)
 		row.versions = append(row.versions, v)
-		row.over = row.over && (v.Deleted || v.content != nil && v.Said.Past)
+		row.over = row.over && v.over()
 		table, _ := consentTable(v.content)
 		row.privacy = row.privacy || textAt(v.content, "resourceType") == "Consent" && table != "" || isWish(v.content) || isPublication(v.content)
 	}

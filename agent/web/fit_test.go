@@ -42,6 +42,7 @@ const sticksOut = `(() => {
 	}
 	for (const e of document.querySelectorAll('.registration-body')) if (e.checkVisibility() && e.clientWidth < 200) wrong.push(name(e) + ' has only ' + e.clientWidth + ' to be read in');
 	for (const e of document.querySelectorAll('.scroll:has(> .compare)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the versions do not stand beside each other');
+	for (const e of document.querySelectorAll('.scroll:has(> .conflicts)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the table of conflicts is cut off at the right: ' + e.scrollWidth + ' in ' + e.clientWidth);
 	const top = [...document.getElementById('top').children].filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);
 	top.forEach(([a, at], i) => top.slice(i + 1).forEach(([b, bt]) => {
 		if (at.left < bt.right - 1 && bt.left < at.right - 1 && at.top < bt.bottom - 1 && bt.top < at.bottom - 1) wrong.push(name(a) + ' lies on ' + name(b));
@@ -75,6 +76,7 @@ func stands(b *browser, path string) {
 func TestEveryPageFits(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
+	longTitle(d)
 	d.judged()
 	b := openBrowser(t, d)
 	for _, language := range []string{"en", "nl", "fr", "de"} {
@@ -87,6 +89,16 @@ func TestEveryPageFits(t *testing.T) {
 			fits(b, language+path)
 		}
 	}
+}
+
+// longTitle is a conflict of a medicine with an ordinary name of the register.
+func longTitle(d *desk) {
+	body := func(dose string) string {
+		return `{"resourceType":"MedicationStatement","id":"long","status":"active","subject":{"reference":"Patient/p4"},"medicationCodeableConcept":{"text":"Amoxicilline/clavulaanzuur 875 mg/125 mg filmomhulde tabletten"},"dosage":[{"text":"` + dose + `"}]}`
+	}
+	root := d.arrives("MedicationStatement/long", "p4", "dr-1", body("1"))
+	d.arrives("MedicationStatement/long", "p4", "dr-2", body("2"), root)
+	d.arrivesFrom(d.here, "MedicationStatement/long", "p4", "nurse-1", body("3"), root)
 }
 
 // odd is a dossier of what nobody expects: names without end, other scripts, HTML, a book of a

@@ -143,3 +143,10 @@ func (s *spoken) problem(p *agent.Problem) string {
 	}
 	return said
 }
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/carelog/carelog/events"
 )
@@ -31,6 +32,25 @@ func (n *names) who(id string) string {
 // patient names a Patient.
 func (n *names) patient(id string) string {
 	return firstOf(n.person("Patient", id), n.said.has("patients", "unnamed"))
+}
+
+// medicine is the name of the Medication that a resource refers to without naming it; empty where it
+// names one itself, or the Medication is not here.
+func (n *names) medicine(r object) string {
+	kind, id, _ := strings.Cut(textAt(r, "medicationReference", "reference"), "/")
+	record := events.Record{Type: kind, ID: id}
+	if kind != "Medication" || medicineOf(r) != "" || record.Validate() != nil {
+		return ""
+	}
+	if name, ok := n.known[record.String()]; ok {
+		return name
+	}
+	name := ""
+	if state, err := n.records.Record(n.ctx, record); err == nil {
+		name = medicineNamed(readResource(state.Shown.Body))
+	}
+	n.known[record.String()] = name
+	return name
 }
 
 // person is empty for who is not here.

@@ -24,6 +24,7 @@ type page struct {
 	Title     string // empty: the page's script gives it
 	// Others tells that the page needs more modules than the first ones.
 	Others            bool
+	Nothing           bool // there is no such page
 	Light             string
 	Conflicts, Behind int
 	Default           string // whom the desk takes somebody for who does not say who they are; empty: nobody
@@ -59,6 +60,11 @@ func (p *page) Age(birth string) (string, error) {
 
 // Now is this moment.
 func (p *page) Now() string { return p.said.momentInFull(time.Now()) }
+
+// Unwritten tells that the page is made by its script, and nothing of it stands here.
+func (p *page) Unwritten() bool {
+	return !p.Nothing && p.Patients == nil && p.Dossier == nil && p.Sync == nil && p.Sumehrs == nil && p.ConflictList == nil
+}
 
 // LightWord is the light in a word, LightMeaning in a sentence.
 func (p *page) LightWord() (string, error) {
@@ -108,15 +114,18 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a page can only be read", http.StatusMethodNotAllowed)
 		return
 	}
-	status := http.StatusOK
-	if !isPage(r.URL.Path) {
-		status = http.StatusNotFound
-	}
 	p := h.newPage(r) // before, or whom the desk takes somebody for is whom they say they are
+	if !isPage(r.URL.Path) {
+		p.Nothing, p.Title = true, p.said.must("nothingFound")
+		if err := h.render(w, http.StatusNotFound, "page.html", p); err != nil {
+			h.fail(w, r, err)
+		}
+		return
+	}
 	if err := h.write(asUser(r), p); err != nil {
 		h.log.Warn("a page could not be written: its script asks again, and says why", "page", r.URL.Path, "err", err)
 	}
-	if err := h.render(w, status, "page.html", p); err != nil {
+	if err := h.render(w, http.StatusOK, "page.html", p); err != nil {
 		h.fail(w, r, err)
 	}
 }
@@ -131,7 +140,7 @@ func (h *Handler) write(r *http.Request, p *page) (err error) {
 		if p.Patients.Text == "" { // what was typed is taken apart by the script
 			p.Patients.Found, err = h.findPatients(r, "_count="+patientsAtOnce, p)
 		}
-	case parts[0] == "patients" && len(parts) == 2 && events.ValidateID("patient", parts[1]) == nil:
+	case parts[0] == "patients":
 		p.Dossier, err = h.readDossier(r, p, parts[1])
 		if p.Dossier != nil && p.Dossier.Here {
 			p.Title = p.Dossier.Name

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/carelog/carelog/events"
 )
 
 //go:embed pages
@@ -188,7 +190,8 @@ func serve(w http.ResponseWriter, r *http.Request, file asset, keep string) {
 	}
 }
 
-// isPage knows the addresses of the pages, so that a wrong one is answered as not found.
+// isPage knows the addresses of the pages, so that a wrong one is answered as not found: also one with what
+// can be no id of a record.
 func isPage(address string) bool {
 	parts := strings.Split(strings.Trim(address, "/"), "/")
 	switch parts[0] {
@@ -197,13 +200,18 @@ func isPage(address string) bool {
 	case "sync", "new-patient":
 		return len(parts) == 1
 	case "patients":
-		return len(parts) == 2
+		return len(parts) == 2 && events.ValidateID("patient", parts[1]) == nil
 	case "sumehr":
-		return len(parts) <= 2
+		return len(parts) == 1 || len(parts) == 2 && events.ValidateID("patient", parts[1]) == nil
 	case "history":
-		return len(parts) == 3
+		return namesRecord(parts)
 	case "conflicts":
-		return len(parts) == 1 || len(parts) == 3
+		return len(parts) == 1 || namesRecord(parts)
 	}
 	return false
+}
+
+// namesRecord reports whether an address is that of a page about one record.
+func namesRecord(parts []string) bool {
+	return len(parts) == 3 && events.Record{Type: parts[1], ID: parts[2]}.Validate() == nil
 }

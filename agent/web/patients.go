@@ -100,7 +100,7 @@ func rowOf(resource []byte) (patientRow, bool) {
 	name := nameInUse(person)
 	return patientRow{
 		ID: textAt(person, "id"), BirthDate: textAt(person, "birthDate"), Gender: textAt(person, "gender"), Number: writeSSIN(numberOf(person)),
-		Last: firstOf(textAt(name, "family"), textAt(name, "text")), Given: givenOf(name),
+		Last: upright(firstOf(textAt(name, "family"), textAt(name, "text"))), Given: upright(givenOf(name)),
 		Deceased: textAt(person, "deceasedDateTime") != "" || at(person, "deceasedBoolean") == true,
 	}, person != nil
 }

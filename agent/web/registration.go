@@ -36,6 +36,9 @@ type version struct {
 	content object
 }
 
+// over tells that a version surely does not hold any more: the lists and the panel of safety ask nothing else.
+func (v version) over() bool { return v.Deleted || v.content != nil && v.Said.Past }
+
 // Readable tells whether it can be read.
 func (v version) Readable() bool { return v.content != nil }
 
@@ -92,7 +95,11 @@ func portions[T any](rows []T, each int) (pieces [][]T) {
 	return pieces
 }
 
-// lowered is what a text is looked for in.
+// lowered is what a text is looked for in: all that is said of it, by any version.
 func (r *registration) lowered() string {
-	return strings.ToLower(r.Kind + " " + r.Said.Title + " " + r.Said.Detail)
+	all := r.Kind
+	for _, v := range r.versions {
+		all += "\n" + v.Said.Title + " " + v.Said.Detail
+	}
+	return strings.ToLower(all)
 }

@@ -8,6 +8,7 @@ import (
 // safety is what nobody may overlook.
 type safety struct {
 	Allergies  []allergy
+	Over       bool // there are others, which are over
 	Unreadable bool // one of them cannot be read here
 	Incomplete bool
 }
@@ -18,45 +19,67 @@ func (s safety) Calm() bool { return len(s.Allergies) == 0 && !s.Unreadable && !
 type allergy struct {
 	Title, State string
 	High         bool
-	Conflict     string // the record, where versions differ
+	Conflicts    []string // the records of which versions differ
+	danger       int
 }
 
 // safetyOf are the allergies of every version that is in conflict: one that stands on one side only is
-// an allergy until somebody has decided that it is not. Of two versions the more dangerous one is shown.
+// an allergy until somebody has decided that it is not. Of two of a name the more dangerous one is
+// shown, with every conflict of both.
 func (p *page) safetyOf(rows []*registration, incomplete bool) safety {
 	s := safety{Incomplete: incomplete}
 	for _, r := range rows {
-		if r.Type != "AllergyIntolerance" {
-			continue
-		}
-		for _, v := range r.versions {
-			if v.content == nil {
-				s.Unreadable = s.Unreadable || !v.Deleted
-				continue
-			}
-			if v.Said.Title == "" || v.Said.Past || slices.Contains([]string{"refuted", "entered-in-error"}, codeOf(at(v.content, "verificationStatus"))) {
-				continue
-			}
-			found := allergy{Title: v.Said.Title, State: v.Said.State, High: v.Said.High}
-			if r.Versions > 1 {
-				found.Conflict = r.Type + "/" + r.ID
-			}
-			i := slices.IndexFunc(s.Allergies, func(a allergy) bool { return a.Title == found.Title })
-			switch {
-			case i < 0:
-				s.Allergies = append(s.Allergies, found)
-			case found.High && !s.Allergies[i].High:
-				s.Allergies[i] = found
-			}
+		switch {
+		case r.Type != "AllergyIntolerance":
+		case r.over:
+			s.Over = true
+		default:
+			s.add(r)
 		}
 	}
-	slices.SortStableFunc(s.Allergies, func(a, b allergy) int { return cmp.Compare(btoi(b.High), btoi(a.High)) })
+	slices.SortStableFunc(s.Allergies, func(a, b allergy) int { return cmp.Compare(b.danger, a.danger) })
 	return s
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
+// add adds what the versions of a record say that is not over; where those cannot be read, what the
+// others say was, since nobody knows whether it is.
+func (s *safety) add(r *registration) {
+	var live, past []version
+	for _, v := range r.versions {
+		switch {
+		case v.over() && v.content != nil:
+			past = append(past, v)
+		case v.content != nil:
+			live = append(live, v)
+		case !v.Deleted:
+			s.Unreadable = true
+		}
 	}
-	return 0
+	if len(live) == 0 {
+		live = past
+	}
+	for _, v := range live {
+		found := allergy{Title: v.Said.Title, State: v.Said.State, High: v.Said.High, danger: dangerOf(v.content)}
+		if r.Versions > 1 {
+			found.Conflicts = []string{r.Type + "/" + r.ID}
+		}
+		i := slices.IndexFunc(s.Allergies, func(a allergy) bool { return a.Title == found.Title })
+		if i < 0 {
+			s.Allergies = append(s.Allergies, found)
+			continue
+		}
+		conflicts := s.Allergies[i].Conflicts
+		for _, c := range found.Conflicts {
+			conflicts = add(conflicts, c)
+		}
+		if found.danger > s.Allergies[i].danger {
+			s.Allergies[i] = found
+		}
+		s.Allergies[i].Conflicts = conflicts
+	}
+}
+
+// dangerOf orders allergies: one of which nobody said how dangerous it is comes before one that is not.
+func dangerOf(r object) int {
+	return 1 + slices.Index([]string{"low", "", "unable-to-assess", "high"}, textAt(r, "criticality"))
 }

@@ -35,11 +35,11 @@ func (p *page) timelineOf(r *http.Request, rows []*registration, known *names) *
 		if row.Type == "Patient" {
 			continue
 		}
-		kinds[row.Type] = row.Kind
+		addKind(kinds, row.Type, kind, p.said)
 		if row.author != "" {
 			users[row.author] = known.who(row.author)
 		}
-		if (kind == "" || row.Type == kind) && (user == "" || row.author == user) && strings.Contains(row.lowered(), wanted) {
+		if (kind == "" || row.Kind == p.said.kind(kind)) && (user == "" || row.author == user) && strings.Contains(row.lowered(), wanted) {
 			shown = append(shown, row)
 		}
 	}

@@ -109,6 +109,13 @@ const described = `(async (texts) => {
 
 // describedBodies are resources of every kind and form that the pages tell in words.
 var describedBodies = []string{
+	`{"resourceType":"AllergyIntolerance","criticality":"high","reaction":[{"substance":{"text":"Penicillin V"},"manifestation":[{"text":"anaphylaxis"}],"description":"d"}]}`,
+	`{"resourceType":"AllergyIntolerance","note":[{"text":"from shrimps"}],"verificationStatus":{"coding":[{"code":"refuted"}]},"criticality":"high"}`,
+	`{"resourceType":"AllergyIntolerance","code":{"text":" "}}`, `{"resourceType":"AllergyIntolerance","reaction":[{"manifestation":[{"text":"rash"}]}]}`,
+	`{"resourceType":"Condition","verificationStatus":{"coding":[{"code":"entered-in-error"}]},"text":{"div":"<div>Gout</div>"}}`, `{"resourceType":"Condition"}`, `{"resourceType":"Immunization","status":"entered-in-error"}`,
+	`{"resourceType":"MedicationStatement","status":"active","medicationReference":{"reference":"#m"},"contained":[{"id":"m","code":{"text":"W"}}]}`, `{"resourceType":"MedicationStatement"}`,
+	`{"resourceType":"MedicationRequest","medicationReference":{"reference":"Medication/med7"}}`, `{"resourceType":"MedicationRequest","medicationReference":{"identifier":{"value":"CNK 1"}}}`,
+	`{"resourceType":"MedicationRequest","medicationReference":{"reference":"#m"},"contained":[{"id":"m","ingredient":[{"itemCodeableConcept":{"text":"A"}},{},{"itemCodeableConcept":{"text":"B"}}]}]}`,
 	`{"resourceType":"Condition","code":{"text":"Asthma"},"clinicalStatus":{"coding":[{"code":"resolved"}]},"onsetDateTime":"2019-01","note":[{"text":"a"},{"text":"b"},{}]}`,
 	`{"resourceType":"Condition","code":{"coding":[{"code":"T90"},{"code":"x","display":"Diabetes"}]},"clinicalStatus":{"coding":[{"code":"recurrence"}]},"recordedDate":"2026-02-03T10:00:00+01:00"}`,
 	`{"resourceType":"AllergyIntolerance","code":{"text":"Latex"},"criticality":"high","clinicalStatus":{"coding":[{"code":"inactive"}]},"reaction":[{"manifestation":[{"text":"Rash"},{"coding":[{"code":"9"}]}]},{}],"onsetPeriod":{"start":"2001"},"note":[{"text":"n"}]}`,

@@ -30,12 +30,16 @@ export function conflict(main, { type, id }, current) {
 
 class Conflict {
   constructor(type, id, main, current) {
-    Object.assign(this, { type, id, main, current, choosing: false, seen: '', over: null, byField: false, choices: new Map() });
+    Object.assign(this, { type, id, main, current, choosing: false, seen: '', stands: 0, over: null, byField: false, choices: new Map() });
     this.path = `/api/conflicts/${type}/${encodeURIComponent(id)}`;
     this.filter = filterOf(location.search);
     this.again = later(() => this.load(words.conflicts.elsewhere), 150);
+    this.stillOver = later(() => this.undoable(), 150);
     this.stop = onLive(({ kind: what, change }) => {
-      if (this.over) return; // an earlier choice is being made again: the write itself meets what came meanwhile
+      if (this.over) {
+        if (what === 'reset' || (what === 'change' && change.type === type && change.id === id && !this.choosing)) this.stillOver();
+        return;
+      }
       if (what === 'reset' || (what === 'change' && change.type === type && change.id === id && !this.choosing)) this.again();
     });
     this.stopKeys = onKeys(main, { fields: () => this.toggleFields(), preview: () => this.preview(), back: () => this.closePreview() });
@@ -46,6 +50,7 @@ class Conflict {
     this.stop();
     this.stopKeys();
     this.again.cancel();
+    this.stillOver.cancel();
   }
 
   /** load shows what stands now; word is said where that is not what was on the page. */
@@ -121,11 +126,20 @@ class Conflict {
       await this.name(answer);
       if (!this.current()) return;
       this.over = `W/"${event}"`;
+      this.stands = decision.kept ?? -1;
       this.take(answer, decision.answer);
       this.render(words.conflicts.undone);
     } catch (cause) {
       if (this.current()) this.fail(cause);
     }
+  }
+
+  // undoable ends the offer as soon as somebody has built on the choice that is being made again.
+  async undoable() {
+    const now = await get(this.path).catch(() => null); // the write itself meets what came meanwhile
+    if (!now || this.choosing || !this.current() || (now.heads.length === 1 && this.over === `W/"${now.heads[0].event}"`)) return;
+    forgetDecision();
+    this.message(words.conflicts.undoGone);
   }
 
   fail(cause) {
@@ -196,7 +210,7 @@ class Conflict {
 
   table() {
     return versionTable(this.answer, this.byField ? byMember(this.rows, this.answer) : this.rows, {
-      people: this.people, places: this.places,
+      people: this.people, places: this.places, stands: this.stands,
       keep: this.byField ? null : (head, i) => this.keepButton(head, i),
       pick: this.byField ? (row, choice) => this.radio(row, choice) : null,
     });
@@ -275,7 +289,7 @@ class Conflict {
     try {
       const event = await settle(this, choice);
       dropChoices(this.type, this.id);
-      remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text });
+      remember({ type: this.type, id: this.id, event, title: this.title(), answer: this.text, kept: this.answer.heads.indexOf(choice.keep) });
       announce(words.conflicts.solved);
       turnedAt = performance.now();
       const next = this.next();

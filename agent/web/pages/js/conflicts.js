@@ -11,21 +11,27 @@ import { Written } from './written.js';
 /** conflicts is the page of all conflicts. */
 export function conflicts(main, _, current) {
   const filter = filterOf(location.search);
-  let more = '';
-  const page = new Written(main, 'conflicts', () => more || `/fragments/conflicts${queryOf(filter)}`, current);
+  let count = new URLSearchParams(location.search).get('count') ?? ''; // in the address, so that who comes back finds as many rows
+  const query = () => {
+    const all = new URLSearchParams(queryOf(filter));
+    if (count) all.set('count', count);
+    return all.size > 0 ? `?${all}` : '';
+  };
+  const page = new Written(main, 'conflicts', () => `/fragments/conflicts${query()}`, current);
   const choose = () => {
-    more = '';
-    rewrite(`/conflicts${queryOf(filter)}`);
+    count = '';
+    rewrite(`/conflicts${query()}`);
     main.querySelector('[data-do=clear]').hidden = !queryOf(filter); // the choices are not written anew under a hand
     page.refresh();
   };
   const again = later(() => page.refresh(), 150);
   let known = -1;
   const stop = onLive((message) => {
-    if (message.kind === 'status' && message.status.conflicts !== known) {
+    if (message.kind === 'change' || message.kind === 'reset') again(); // any record may be of a conflict, or name one
+    else if (message.kind === 'status' && message.status.conflicts !== known) {
       known = message.status.conflicts;
       again();
-    } else if (message.kind === 'reset') again();
+    }
   });
   const came = (root) => {
     root.before(decidedNote());
@@ -39,8 +45,10 @@ export function conflicts(main, _, current) {
         choose();
       }
       if (target.dataset.more) {
-        more = target.dataset.more;
-        page.refresh();
+        const shown = main.querySelectorAll('tbody tr').length;
+        count = new URLSearchParams(target.dataset.more.split('?')[1]).get('count');
+        rewrite(`/conflicts${query()}`);
+        page.refresh().then(() => main.querySelectorAll('tbody tr')[shown]?.querySelector('a.icon-button').focus());
       }
     });
   };

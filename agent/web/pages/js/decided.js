@@ -8,7 +8,7 @@ import { words } from './words.js';
 
 const key = 'carelog.decided';
 
-/** remember keeps a decision: {type, id, event, title, answer}, the answer as the text it was. */
+/** remember keeps a decision: {type, id, event, title, answer, kept}, the answer as the text it was, kept the place of the version that stays or -1. */
 export function remember(decision) {
   try {
     sessionStorage.setItem(key, JSON.stringify(decision));

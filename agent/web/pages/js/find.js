@@ -3,7 +3,7 @@
 import { resources, search } from './api.js';
 import { h, later, show } from './dom.js';
 import { queryOf } from './query.js';
-import { nameOf, ssinOf, writeSSIN } from './resource.js';
+import { nameOf, ssinOf, upright, writeSSIN } from './resource.js';
 import { go } from './router.js';
 import { date, words } from './words.js';
 
@@ -88,6 +88,6 @@ function open() {
 function option(person, i, choose) {
   const { family, given, text } = nameOf(person);
   return h('li', { role: 'option', id: `find-${i}`, 'aria-selected': 'false', dataset: { patient: person.id }, onclick: choose },
-    h('span', {}, h('strong', {}, family || text || words.patients.unnamed), given && ` ${given}`),
+    h('span', {}, h('strong', {}, upright(family || text) || words.patients.unnamed), given && ` ${upright(given)}`),
     h('span', { class: 'figures' }, date(person.birthDate)), h('span', { class: 'figures' }, writeSSIN(ssinOf(person))));
 }

@@ -31,7 +31,12 @@ export function code(value) {
 /** personName is the name of a Patient or a Practitioner as a sentence writes it. */
 export function personName(person) {
   const { family, given } = nameOf(person);
-  return [given, family].filter(Boolean).join(' ') || person?.name?.[0]?.text || person?.id || words.patients.unnamed;
+  return upright([given, family].filter(Boolean).join(' ')) || upright(person?.name?.[0]?.text ?? '') || person?.id || words.patients.unnamed;
+}
+
+/** upright is a name without the marks that turn the text around it. */
+export function upright(name) {
+  return String(name).replace(/[\u202A-\u202E\u2066-\u2069]/g, '');
 }
 
 /** nameOf takes the name that is in use apart. */
@@ -86,7 +91,26 @@ export function toBase64(text) {
  * is over, so that it does not stand between what matters now.
  */
 export function describe(resource) {
-  return (describers[resource?.resourceType] ?? describeOther)(resource ?? {});
+  const r = resource ?? {};
+  const said = (describers[r.resourceType] ?? describeOther)(r);
+  const gone = [code(r.verificationStatus), r.status].find((c) => c === 'refuted' || c === 'entered-in-error');
+  if (gone) Object.assign(said, { state: words.form.void[gone] ?? gone, past: true, high: false }); // it does not hold, however dangerous it would be
+  if (said.detail === said.title) said.detail = '';
+  return said;
+}
+
+// named is the first of texts that says something, else the narrative, else that there is no name.
+function named(r, ...texts) {
+  return [...texts, narrative(r)].find((text) => text?.trim()) ?? words.dossier.nameless(kind(r.resourceType));
+}
+
+function narrative(r) {
+  return cut((r.text?.div ?? '').replace(/<[^>]*>/g, ' ').trim());
+}
+
+// cut is the beginning of a text, whole characters, as much as a title holds.
+function cut(text) {
+  return [...text].slice(0, 120).join('');
 }
 
 const describers = {
@@ -110,38 +134,51 @@ const describers = {
   Condition: (r) => {
     const state = code(r.clinicalStatus);
     return {
-      title: concept(r.code), detail: remarks(r), state: state === 'active' ? '' : words.form.clinical[state] ?? '',
+      title: named(r, concept(r.code), cut(remarks(r))), detail: remarks(r), state: state === 'active' ? '' : words.form.clinical[state] ?? '',
       when: started(r, 'onset') ?? r.recordedDate, past: ['inactive', 'resolved', 'remission'].includes(state),
     };
   },
   AllergyIntolerance: (r) => {
     const state = code(r.clinicalStatus);
-    const reactions = (r.reaction ?? []).flatMap((x) => (x.manifestation ?? []).map(concept)).filter(Boolean).join(', ');
+    const listed = (texts) => texts.filter(Boolean).join(', ');
+    const substances = listed((r.reaction ?? []).map((x) => concept(x.substance)));
+    const reactions = listed((r.reaction ?? []).flatMap((x) => [...(x.manifestation ?? []).map(concept), x.description]));
     return {
-      title: concept(r.code), detail: [reactions, remarks(r)].filter(Boolean).join('. '),
+      title: named(r, concept(r.code), substances, cut(remarks(r)), reactions), detail: [reactions, remarks(r)].filter(Boolean).join('. '),
       state: [words.form.criticality[r.criticality], state && state !== 'active' && words.form.clinical[state]].filter(Boolean).join(', '),
       when: started(r, 'onset') ?? r.recordedDate, past: ['inactive', 'resolved'].includes(state), high: r.criticality === 'high',
     };
   },
   MedicationStatement: medication,
   MedicationRequest: medication,
-  Immunization: (r) => ({ title: concept(r.vaccineCode), detail: remarks(r), state: '', when: r.occurrenceDateTime, past: false }),
+  Immunization: (r) => ({ title: named(r, concept(r.vaccineCode), cut(remarks(r))), detail: remarks(r), state: '', when: r.occurrenceDateTime, past: false }),
   Observation: (r) => ({ title: measure(r.code), detail: measured(r), state: '', when: started(r, 'effective'), past: false }),
 };
 
 function medication(r) {
-  const name = concept(r.medicationCodeableConcept) || r.medicationReference?.display || r.medicationReference?.reference || '';
   return {
-    title: name, detail: (r.dosage ?? r.dosageInstruction ?? []).map((d) => d.text).filter(Boolean).join('; '),
+    title: named(r, medicine(r), referred(r)), detail: (r.dosage ?? r.dosageInstruction ?? []).map((d) => d.text).filter(Boolean).join('; '),
     state: r.status && !['active', 'unknown'].includes(r.status) ? words.form.taking[r.status] ?? r.status : '',
     when: started(r, 'effective') ?? r.authoredOn ?? r.dateAsserted, past: ['completed', 'stopped', 'not-taken', 'entered-in-error', 'cancelled'].includes(r.status),
   };
 }
 
+function medicine(r) {
+  const { reference, display } = r.medicationReference ?? {};
+  const within = r.contained?.find((c) => c.id && reference === `#${c.id}`);
+  const parts = (within?.ingredient ?? []).map((i) => concept(i.itemCodeableConcept)).filter(Boolean).join(', ');
+  return concept(r.medicationCodeableConcept) || display || concept(within?.code) || parts;
+}
+
+function referred(r) {
+  const { reference, identifier } = r.medicationReference ?? {};
+  return identifier?.value || (reference ? words.named(words.dossier.nameless(kind('MedicationStatement')), reference) : '');
+}
+
 function describeOther(r) {
   const title = [r.code, r.type, r.category, r.vaccineCode, r.serviceType].map((v) => concept(Array.isArray(v) ? v[0] : v)).find(Boolean);
   return {
-    title: title || r.description || r.title || r.text?.div?.replace(/<[^>]*>/g, ' ').trim().slice(0, 120) || '', detail: remarks(r), state: '',
+    title: title || r.description || r.title || narrative(r), detail: remarks(r), state: '',
     when: started(r, 'effective') ?? started(r, 'performed') ?? r.period?.start ?? r.date ?? r.issued ?? r.created ?? r.authoredOn, past: false,
   };
 }

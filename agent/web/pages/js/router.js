@@ -85,12 +85,16 @@ function missing(main) {
     h('button', { type: 'button', class: 'button', onclick: () => location.reload() }, words.retry)));
 }
 
+// forms are those of the parts of an address; what has another form is of no record.
+const forms = { ':id': /^[A-Za-z0-9.-]{1,64}$/, ':type': /^[A-Z][A-Za-z]{0,63}$/ };
+
 function match(pattern, path) {
   const wanted = pattern.split('/');
   const given = path.replace(/(.)\/$/, '$1').split('/');
   if (wanted.length !== given.length) return null;
   const parameters = {};
   for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] in forms && !forms[wanted[i]].test(given[i])) return null;
     if (wanted[i].startsWith(':')) parameters[wanted[i].slice(1)] = decode(given[i]);
     else if (wanted[i] !== given[i]) return null;
   }

@@ -12,9 +12,10 @@ const clockError = 10 * minutes; // a smaller one misleads nobody
 
 /**
  * versionTable lays the versions out. people and places name the heads; keep makes the button
- * that keeps one, pick the means to choose a version or both for a row, in field mode only.
+ * that keeps one, pick the means to choose a version or both for a row, in field mode only; stands
+ * is the place of the version that is shown everywhere, -1 where none of them is.
  */
-export function versionTable({ heads, ancestor }, rows, { people, places, keep, pick }) {
+export function versionTable({ heads, ancestor }, rows, { people, places, keep, pick, stands = 0 }) {
   const w = words.conflicts;
   return h('table', { class: 'compare' },
     h('caption', { class: 'spoken' }, w.differs(rows.length)),
@@ -23,7 +24,7 @@ export function versionTable({ heads, ancestor }, rows, { people, places, keep, 
       h('th', { scope: 'col', class: 'ancestor' }, h('span', { class: 'version-name' }, w.ancestor),
         h('span', { class: 'version-meta' }, ancestor ? [heads.length === 2 ? w.ancestorTwo : w.ancestorAll, h('br'), moment(ancestor.time)] : w.noAncestor)),
       heads.map((head, i) => h('th', { scope: 'col', class: 'version' },
-        h('span', { class: 'version-name' }, w.version(i + 1), i === 0 && h('span', { class: 'chip' }, w.shown), head.deleted && h('span', { class: 'chip high' }, w.deleted)),
+        h('span', { class: 'version-name' }, w.version(i + 1), i === stands && h('span', { class: 'chip' }, w.shown), head.deleted && h('span', { class: 'chip high' }, w.deleted)),
         h('span', { class: 'version-meta' }, h('strong', {}, people[i]), h('br'), places[i], h('br'), moment(head.time),
           head.sequence === 0 && h('span', { class: 'badge queued' }, w.queued)),
         clock(head, ancestor), keep?.(head, i))))),

@@ -48,6 +48,11 @@ export class Written {
     const root = this.root();
     root.addEventListener('click', ({ target }) => target.matches('.rest') && this.more(target));
     root.addEventListener('printed', () => root.querySelectorAll('.rest').forEach((button) => { while (!button.hidden) this.more(button); }));
+    root.addEventListener('focusout', () => { // what was held under a hand is written when it lets go
+      if (!this.held) return;
+      this.held = false;
+      setTimeout(() => this.refresh());
+    });
     this.came(root);
   }
 
@@ -82,7 +87,11 @@ export class Written {
   rewrite(old, now) {
     const text = written(now);
     const held = now.dataset.still !== undefined && old.contains(document.activeElement) && document.activeElement.matches('select, input'); // a choice that somebody is making
-    if (this.texts.get(now.dataset.part) === text || held) return;
+    if (this.texts.get(now.dataset.part) === text) return;
+    if (held) {
+      this.held = true;
+      return;
+    }
     this.texts.set(now.dataset.part, text);
     old.hidden = now.hidden;
     old.className = now.className;
@@ -96,7 +105,11 @@ export class Written {
   more(button) {
     const list = button.closest('[data-list]');
     this.opened.set(list.dataset.list, (this.opened.get(list.dataset.list) ?? 0) + 1);
+    const rows = list.querySelector(':scope > .rows');
+    const shown = rows.children.length;
+    const focused = document.activeElement === button;
     open(list);
+    if (focused && button.hidden) rows.children[shown]?.querySelector('a, button, summary')?.focus();
   }
 }
 
