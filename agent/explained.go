@@ -21,11 +21,17 @@ const explainedFile = "explained.json"
 // explain notes, before the log is read again, which devices had read the same as this one. What
 // the server lost and is given back has new places, so their words are of a log that is no more:
 // a desk that is switched off, and cannot say a newer one, would be doubted until somebody
-// switches it on, and two that heal at the same time would doubt each other.
+// switches it on, and two that heal at the same time would doubt each other. A server that cannot
+// tell where they stand is healed all the same: a doubt ends when its device connects, and what
+// the server lost is perhaps nowhere else than here.
 func (s *session) explain(ctx context.Context) error {
 	stated, err := s.log.Positions(ctx)
 	if err != nil {
-		return fmt.Errorf("ask for the positions of the other devices: %w", err)
+		if _, lost := s.log.State(ctx); lost != nil { // it is the line, and the next session asks again
+			return fmt.Errorf("ask for the positions of the other devices: %w", err)
+		}
+		s.agent.log.Warn("the server does not tell where the other devices stand; what it lost is given back all the same", "err", err)
+		return nil
 	}
 	a := s.agent
 	agreed, err := a.replica.Agreed(ctx, stated)
@@ -33,7 +39,7 @@ func (s *session) explain(ctx context.Context) error {
 		return err
 	}
 	for _, p := range stated { // what was explained before, and is still what the device says
-		if a.isExplained(p) {
+		if a.isExplained(p) && !has(agreed, p) {
 			agreed = append(agreed, p)
 		}
 	}
@@ -48,8 +54,11 @@ func (s *session) explain(ctx context.Context) error {
 	return nil
 }
 
-func (a *Agent) isExplained(p events.SignedPosition) bool {
-	return slices.ContainsFunc(a.explained, func(e events.SignedPosition) bool {
+func (a *Agent) isExplained(p events.SignedPosition) bool { return has(a.explained, p) }
+
+// has reports whether a word is among others.
+func has(words []events.SignedPosition, p events.SignedPosition) bool {
+	return slices.ContainsFunc(words, func(e events.SignedPosition) bool {
 		return e.Device == p.Device && e.Stream == p.Stream && e.Position == p.Position
 	})
 }

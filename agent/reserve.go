@@ -19,7 +19,8 @@ import (
 const reserveFile = "reserve"
 
 // reserve is that room. On a disk that gets full it is given up, for a change that is safe and
-// must be shown, or for a desk that is to be opened; while it is not there, nothing is begun.
+// must be shown, or for a desk that is to be opened; while it is not there, no change is begun and
+// nothing is read from the server.
 type reserve struct {
 	path  string
 	bytes int64

@@ -126,7 +126,7 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 			continue
 		}
 		began := a.config.Now()
-		err := a.lacksRoom()
+		err := a.needRoom(ctx)
 		if err == nil {
 			err = a.serve(ctx, log, changed)
 		}
@@ -151,12 +151,13 @@ func (a *Agent) connected(ctx context.Context, chosen <-chan struct{}) error {
 	return log.Close()
 }
 
-// serve runs one session until it fails, the link changes or ctx ends.
+// serve runs one session until it fails, the link changes, this PC's disk is full or ctx ends.
 func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
+	defer a.whileRoom(ctx, cancel)()
 	s := &session{agent: a, log: log, metered: &metered{Log: log}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
 	unhint := s.hint(ctx)

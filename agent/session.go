@@ -35,6 +35,7 @@ type session struct {
 	over     context.Context // is done when it has ended
 	keys     func() error    // waits until those that were new when it began are here
 
+	heard    bool            // what this device had said before was held against the log
 	stated   events.Position // that the others were told
 	statedAt time.Time
 	lookedAt time.Time       // for keys
@@ -321,6 +322,9 @@ func (s *session) prove(ctx context.Context) error {
 	}
 	s.noteServer(state)
 	s.noteClock(state)
+	if err := s.hearOwn(ctx, stated, state.Last); err != nil {
+		return err
+	}
 	position, stream, _ := a.replica.Position()
 	contradiction, err := a.replica.Contradicted(ctx, stated, state.Last)
 	if err == nil && contradiction != nil && !contradiction.Ours {
@@ -459,6 +463,7 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		return nil
 	}
 	a.outlived(warnRestored, restoredFor) // what got new numbers is on the server
+	a.outlived(WarnEndLost, restoredFor)
 	a.proofs.given.Store(wanted)
 	a.setLight(light.Online, reasonSafe, nil)
 	a.proved.fire()
@@ -501,7 +506,7 @@ func (s *session) lag(ctx context.Context, state events.LogState) error {
 // state tells the other devices, at most every positionEvery, where this one stands.
 func (s *session) state(ctx context.Context, p events.Position, stream string) error {
 	now := s.agent.config.Now()
-	if p == s.stated || p.Sequence == 0 || now.Sub(s.statedAt) < positionEvery {
+	if !s.heard || p == s.stated || p.Sequence == 0 || now.Sub(s.statedAt) < positionEvery {
 		return nil
 	}
 	e := s.agent.config.Enrolment

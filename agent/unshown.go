@@ -104,10 +104,7 @@ func (a *Agent) unseen(ctx context.Context, like func(*events.Event) bool) error
 	return a.unshown.lacks(like)
 }
 
-const (
-	warnUnshown = "projection-failed"
-	warnDisk    = "disk-full"
-)
+const warnUnshown = "projection-failed"
 
 // showLater keeps changes that are safe and that the projection could not take in, unless the
 // room that is kept for them is enough. writing is held, or landed not closed.
@@ -174,59 +171,9 @@ func (a *Agent) showTwins(ctx context.Context) error {
 	return a.show(ctx)
 }
 
-// roomHelps gives up the room that is kept, where it is for want of room that something failed.
-func (a *Agent) roomHelps(err error) bool {
-	if !errors.Is(ofDisk(err), ErrDisk) || !a.reserve.giveUp() {
-		return false
-	}
-	a.owing.fire()
-	return true
-}
-
 func (a *Agent) tellUnshown(cause error) {
 	a.warn(warnUnshown, "A change is safe, but this PC cannot show it yet: %v. It is shown as soon as that is over: make room on this PC's disk if it is full. Until then what is read, searched or listed here may lack it, and no other change is taken.", cause)
 	a.owing.fire()
-}
-
-// ready reports whether all is shown, and there is room for the next change.
-func (a *Agent) ready() bool { return !a.unshown.some() && a.reserve.whole.Load() }
-
-// makeReady shows what could not be shown, and takes the room back that was given up for it:
-// without it no change is begun. writing is held.
-func (a *Agent) makeReady(ctx context.Context) error {
-	if err := a.show(ctx); err != nil {
-		return fmt.Errorf("show an earlier change, which is safe: %w", ofDisk(err))
-	}
-	if err := a.reserve.take(); err != nil {
-		a.warn(warnDisk, "The disk of this PC is full: carelog needs %.1f MB there. Until they are free no change is taken and nothing is read from the server. What is here can be read, and carelog goes on by itself.", float64(2*a.reserve.bytes)/1e6)
-		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	a.clearWarning(warnDisk)
-	return nil
-}
-
-// keepReady tries again and again to make ready for the next change, until ctx ends.
-func (a *Agent) keepReady(ctx context.Context) {
-	for ctx.Err() == nil {
-		owing := a.owing.wait()
-		if a.ready() {
-			select {
-			case <-owing:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		if a.lockWriting(ctx) != nil {
-			return
-		}
-		err := a.makeReady(ctx)
-		a.unlockWriting()
-		if err != nil {
-			rest(ctx, a.config.Interval)
-			continue
-		}
-		a.changed.fire() // the index, and whoever waits for the room
-	}
 }
 
 // beginWriting is lockWriting for who will make a change: what an earlier one left to be
@@ -250,27 +197,6 @@ func ofDisk(err error) error {
 	var failed *projections.DiskError
 	if errors.As(err, &failed) {
 		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	return err
-}
-
-// lacksRoom is ErrDisk while the room is not there that is kept: what is read from the server
-// would take what is left for showing what was accepted here, and for the next opening.
-func (a *Agent) lacksRoom() error {
-	if a.reserve.whole.Load() {
-		return nil
-	}
-	if err := a.reserve.take(); err != nil {
-		return fmt.Errorf("%w (%w)", ErrDisk, err)
-	}
-	return nil
-}
-
-// forWantOfRoom adds to what kept the desk from being opened how much room that takes, where
-// there is less.
-func (a *Agent) forWantOfRoom(err error) error {
-	if little := enough(a.config.Data, a.reserve.bytes); little != nil && !errors.Is(err, ErrInUse) {
-		return fmt.Errorf("%w: %w: what has no business there can go, such as old downloads; nothing was lost: %w", ErrDisk, little, err)
 	}
 	return err
 }

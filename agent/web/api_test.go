@@ -78,9 +78,18 @@ func TestStatusAndChoice(t *testing.T) {
 func TestConflicts(t *testing.T) {
 	d := newDesk(t)
 	root, a, b := twoHeads(d)
-	var list struct{ Conflicts []conflictJSON }
+	var list struct {
+		Conflicts  []conflictJSON
+		Incomplete bool
+	}
+	d.status.Incomplete = true
 	d.get("/api/conflicts", &list)
-	if len(list.Conflicts) != 1 || list.Conflicts[0].Patient != "p1" || len(list.Conflicts[0].Heads) != 2 || list.Conflicts[0].Since == "" {
+	if !list.Incomplete || len(list.Conflicts) != 1 {
+		t.Errorf("got %+v of a desk that cannot show a change; want that the list says so", list)
+	}
+	d.status.Incomplete = false
+	d.get("/api/conflicts", &list)
+	if list.Incomplete || len(list.Conflicts) != 1 || list.Conflicts[0].Patient != "p1" || len(list.Conflicts[0].Heads) != 2 || list.Conflicts[0].Since == "" {
 		t.Fatalf("got %+v, want one conflict with two heads", list)
 	}
 	if h := list.Conflicts[0].Heads[0]; h.Event != a.String() || h.Device != "desk-2" || h.Author != "dr-1" || h.Content != nil {

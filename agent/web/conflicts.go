@@ -52,8 +52,10 @@ func newConflict(s projections.State, withContent bool) conflict {
 	return c
 }
 
-// conflicts answers GET /api/conflicts.
+// conflicts answers GET /api/conflicts; "incomplete" says that it may lack one, or have one that is
+// settled: this desk has not read everything yet, or cannot show a change that was made here.
 func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request) error {
+	incomplete := h.desk.Incomplete(r.Context()) != nil // before the list: what is shown in between would else be missing unsaid
 	states, err := h.records.Conflicts(r.Context())
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request) error {
 	for i, s := range states {
 		list[i] = newConflict(s, false)
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"conflicts": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"conflicts": list, "incomplete": incomplete})
 }
 
 // conflict answers GET /api/conflicts/<Type>/<id>. A record that is not in conflict

@@ -106,7 +106,7 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, file := range []string{"../run.go", "../session.go", "../attachments.go", "../lostqueue.go", "../unshown.go"} {
+	for _, file := range []string{"../run.go", "../session.go", "../attachments.go", "../lostqueue.go", "../unshown.go", "../room.go", "../ownword.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 				t.Errorf("the light can say %q in %s, for which the pages have no words", text, file)
 			}
 		}
-		for _, m := range regexp.MustCompile(`\.warn\("([^"]+)"|(?m)^(?:const |\t)warn\w+\s+= "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.warn\("([^"]+)"|(?m)^(?:const |\t)[wW]arn\w+\s+= "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			if code := m[1] + m[2]; !strings.Contains(string(english), `"`+code+`"`) {
 				t.Errorf("%s warns of %q, for which the pages have no words", file, code)
 			}

@@ -42,6 +42,8 @@ type Desk interface {
 	// Need brings a dossier here where it is not yet; its error wraps agent.ErrIncomplete:
 	// what is here may be less than there is.
 	Need(ctx context.Context, patient string) error
+	// Incomplete is an error that wraps agent.ErrIncomplete where a list may lack something.
+	Incomplete(ctx context.Context) error
 	// Prefetch lets the dossiers of an agenda be here before the others.
 	Prefetch(patients []string) error
 	// Positions is how far the desks of the practice have read, as far as it is known.
