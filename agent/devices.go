@@ -56,6 +56,9 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 		key, err = fhirjson.DeviceOf(state.Shown.Body)
 	}
 	if err != nil {
+		if errors.Is(err, ErrNotFound) && a.leftOut(ctx, device) {
+			err = fmt.Errorf("%w: its certificate is not in the log, but %w", err, ErrNameUnknown)
+		}
 		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
 	}
 	if device == a.config.Enrolment.Device {
@@ -67,4 +70,32 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
 	}
 	return key.Login, w, nil
+}
+
+// ErrNameUnknown says that a name is in the log which no certificate belongs to.
+var ErrNameUnknown = errors.New("changes in its name are: start all PCs of the practice; if none of them has this name, revoke it as one that is unknown (--unknown)")
+
+// RevokeName shuts out a name that stands in the log and that no certificate belongs to: somebody
+// made it up, or its PC is gone with its certificate. What is in the log in its name is then not
+// waited for any more; it stays in doubt. ErrNotFound where nothing waits in that name. Should its
+// certificate come all the same, the desk is revoked from this place in the log on.
+func (a *Agent) RevokeName(ctx context.Context, device, author string) (Written, error) {
+	if err := a.beginWriting(ctx); err != nil {
+		return Written{}, err
+	}
+	defer a.unlockWriting()
+	if !a.leftOut(ctx, device) {
+		return Written{}, fmt.Errorf("revoke the unknown name %s: %w: nothing in the log waits for its certificate", device, ErrNotFound)
+	}
+	w, err := a.write(ctx, Draft{Record: deviceRecord(device), Author: author, Delete: true, unseen: true})
+	if err != nil {
+		return Written{}, fmt.Errorf("revoke the unknown name %s: %w", device, err)
+	}
+	return w, nil
+}
+
+// leftOut reports whether events wait for the certificate of a device.
+func (a *Agent) leftOut(ctx context.Context, device string) bool {
+	left, err := a.replica.LeftOut(ctx)
+	return err == nil && left.Unvouched[device] > 0
 }

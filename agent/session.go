@@ -368,7 +368,11 @@ func (s *session) openLate(ctx context.Context) error {
 		return err
 	}
 	concerns, err := a.store.Concerns(ctx)
-	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 {
+	if err != nil {
+		return err
+	}
+	left, err := a.replica.LeftOut(ctx) // a certificate is sealed, too
+	if err != nil || concerns.Doubts[projections.DoubtUnopened] == 0 && len(left.Unvouched) == 0 {
 		return err
 	}
 	if err := a.replica.FetchKeys(ctx, s.log); err != nil {

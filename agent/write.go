@@ -28,7 +28,8 @@ type Draft struct {
 	// is the caller's to close, also after Write.
 	Content *attachments.Spool
 
-	fault error // why its content could not be kept: it is not written
+	unseen bool  // with Delete: also where no version of it is here
+	fault  error // why its content could not be kept: it is not written
 }
 
 func (d Draft) body() []byte {

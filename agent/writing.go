@@ -115,7 +115,7 @@ func (a *Agent) parents(ctx context.Context, d Draft) (parents []events.ID, afte
 // extends returns the versions that a draft goes on from, where the record is here.
 func (d Draft) extends(tip projections.Tip) ([]events.ID, error) {
 	switch {
-	case tip.Heads == 0 && (len(d.Parents) > 0 || d.Delete):
+	case tip.Heads == 0 && (len(d.Parents) > 0 || d.Delete && !d.unseen):
 		return nil, ErrNotFound
 	case tip.Heads == 0:
 		return nil, nil

@@ -8,22 +8,13 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// CountDoubt is how many events have a verdict. Its cost is that of those events.
-func (s *Store) CountDoubt(ctx context.Context, d Doubt) (n int, err error) {
-	err = s.peek(ctx, "count what is doubtful", func(v *view) error {
-		_, err := v.one("SELECT count(*) FROM event WHERE doubt = ? AND doubt <> ''", []any{string(d)}, &n)
-		return err
-	})
-	return n, err
-}
-
-// Unsigned is how many events there are in the name of each device of which nobody knows that
-// it signed them (DoubtSignature). Its cost is that of those events.
-func (s *Store) Unsigned(ctx context.Context) (byDevice map[string]int, err error) {
+// Doubted is how many events there are with a verdict in the name of each device. Its cost is that
+// of those events.
+func (s *Store) Doubted(ctx context.Context, d Doubt) (byDevice map[string]int, err error) {
 	byDevice = make(map[string]int)
-	err = s.view(ctx, "count what nobody vouches for", func(v *view) error {
+	err = s.view(ctx, "count what is doubtful by device", func(v *view) error {
 		if err := v.each(`SELECT v.id, count(*) FROM event e JOIN device v ON v.key = e.device
-			WHERE e.doubt = 'signature' AND e.doubt <> '' GROUP BY e.device`, nil, func(scan func(...any) error) error {
+			WHERE e.doubt = ? AND e.doubt <> '' GROUP BY e.device`, []any{string(d)}, func(scan func(...any) error) error {
 			var device string
 			var n int
 			err := scan(&device, &n)
@@ -32,69 +23,114 @@ func (s *Store) Unsigned(ctx context.Context) (byDevice map[string]int, err erro
 		}); err != nil {
 			return err
 		}
-		return v.unsignedTwins(func(e *events.Event) { byDevice[e.Device]++ })
+		return v.twins(func(e *events.Event, x *stray) {
+			if x.doubt == d {
+				byDevice[e.Device]++
+			}
+		})
 	})
 	return byDevice, err
 }
 
-// unsignedTwins calls f with the events that have an id which another one has, and of which
-// nobody knows who signed them. There are few, if any.
-func (v *view) unsignedTwins(f func(*events.Event)) error {
-	return v.each("SELECT "+strayColumns+" FROM stray WHERE kind = 'twin' AND doubt = 'signature'", nil, func(scan func(...any) error) error {
+// twins calls f with the events that have an id which another one has. There are few, if any.
+func (v *view) twins(f func(*events.Event, *stray)) error {
+	return v.each("SELECT "+strayColumns+" FROM stray WHERE kind = 'twin'", nil, func(scan func(...any) error) error {
 		var x stray
 		if err := x.scan(scan); err != nil {
 			return err
 		}
 		if e, err := events.Decode(x.message); err == nil {
-			f(e)
+			f(e, &x)
 		}
 		return nil
 	})
 }
 
-// UnsignedOf are events in the name of a device that have DoubtSignature, of those that came
-// after an arrival (0: all), in the order in which they came, as many as make a page; with the
-// first page also those that have an id which another one has. Their bodies are not opened.
-func (s *Store) UnsignedOf(ctx context.Context, device string, after int64) (page []Version, err error) {
-	const most, bytes = 1000, 4 << 20
-	err = s.view(ctx, "read what nobody vouches for", func(v *view) error {
+// DeviceRecords are all versions of Device records of the practice itself, whatever their verdict,
+// with those that have an id which another event has: what is known of who may sign follows from
+// them and from where they stand in the log. Their bodies are not opened.
+func (s *Store) DeviceRecords(ctx context.Context) (list []Version, err error) {
+	err = s.view(ctx, "read the Device records", func(v *view) error {
+		if err := v.each("SELECT "+eventColumns+eventTables+"WHERE r.type = 'Device' AND d.patient = '' ORDER BY e.arrival", nil, func(scan func(...any) error) error {
+			var r row
+			err := r.scan(v.practice, scan)
+			list = append(list, r.toJudge())
+			return err
+		}); err != nil {
+			return err
+		}
+		return v.twins(func(e *events.Event, x *stray) {
+			if e.Record.Type == "Device" && e.Patient == "" {
+				list = append(list, x.toJudge(e))
+			}
+		})
+	})
+	return list, err
+}
+
+func (r *row) toJudge() Version {
+	return Version{Event: r.event, Sequence: confirmed(r.sequence), Stored: r.broker(), Arrival: r.arrival, Doubt: r.doubt}
+}
+
+func (x *stray) toJudge(e *events.Event) Version {
+	return Version{Event: e, Sequence: confirmed(x.sequence), Stored: x.broker(), Doubt: x.doubt}
+}
+
+// Bounds of a page of Misjudged: events, and bytes of their bodies. One event is always on it.
+const (
+	misjudgedMost  = 1000
+	misjudgedBytes = 4 << 20
+)
+
+// misjudged are the events of a device that can have another verdict than is theirs, where it is
+// certified and was shut out at ?3 (0: never); its Device records are, whatever their verdict.
+// Each part goes by an index of its own.
+const (
+	ofDevice  = " AND device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + ofDevice +
+		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + ofDevice +
+		" UNION SELECT arrival FROM event WHERE ?3 > 0 AND sequence > ?3 AND doubt NOT IN ('signature', 'revoked')" + ofDevice +
+		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + ofDevice
+)
+
+// Misjudged are events in the name of a certified device whose verdict can be another one than was
+// given when they came: the device was shut out at a place in the log (0: never). They come as many as make a page, of those
+// that came after an arrival (0: all), in the order in which they came; with the first page also
+// those that have an id which another event has. Their bodies are not opened.
+func (s *Store) Misjudged(ctx context.Context, device string, shutAt uint64, after int64) (page []Version, err error) {
+	err = s.view(ctx, "read what is to be judged again", func(v *view) error {
 		if after == 0 {
-			if err := v.unsignedTwins(func(e *events.Event) {
+			if err := v.twins(func(e *events.Event, x *stray) {
 				if e.Device == device {
-					page = append(page, Version{Event: e, Doubt: DoubtSignature})
+					page = append(page, x.toJudge(e))
 				}
 			}); err != nil {
 				return err
 			}
 		}
-		size := 0
-		return v.each("SELECT "+eventColumns+eventTables+`WHERE e.arrival IN (SELECT arrival FROM event
-			WHERE doubt = 'signature' AND doubt <> '' AND device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2 ORDER BY arrival LIMIT ?3)
-			ORDER BY e.arrival`, []any{device, after, most}, func(scan func(...any) error) error {
-			var r row
-			if err := r.scan(v.practice, scan); err != nil || size > bytes {
-				return err
-			}
-			size += len(r.event.Sealed)
-			page = append(page, Version{Event: r.event, Sequence: confirmed(r.sequence), Stored: r.broker(), Arrival: r.arrival, Doubt: r.doubt})
-			return nil
-		})
-	})
-	return page, err
-}
-
-// SentAfter is a page of the events of a device that count and stand in the log after a sequence.
-// Their bodies are not opened.
-func (s *Store) SentAfter(ctx context.Context, device string, sequence uint64) (page []Version, err error) {
-	const most = 1000
-	err = s.view(ctx, "read what a device has sent", func(v *view) error {
-		return v.each("SELECT "+eventColumns+eventTables+`WHERE e.device = (SELECT key FROM device WHERE id = ?1) AND e.sequence > ?2 AND e.sequence <> 0
-			AND e.doubt NOT IN ('signature', 'revoked') LIMIT ?3`, []any{device, int64(sequence), most}, func(scan func(...any) error) error {
-			var r row
-			err := r.scan(v.practice, scan)
-			page = append(page, Version{Event: r.event, Sequence: confirmed(r.sequence), Arrival: r.arrival, Doubt: r.doubt})
+		last, size := after, 0 // where the page ends, which is found without reading a body
+		if err := v.each("SELECT arrival, length(sealed) FROM event WHERE arrival IN ("+misjudged+") ORDER BY arrival LIMIT ?4",
+			[]any{device, after, int64(shutAt), misjudgedMost}, func(scan func(...any) error) error {
+				var arrival int64
+				var length int
+				if err := scan(&arrival, &length); err != nil {
+					return err
+				}
+				if size == 0 || size+length <= misjudgedBytes {
+					last = arrival
+				}
+				size += length + 1
+				return nil
+			}); err != nil {
 			return err
-		})
+		}
+		return v.each("SELECT "+eventColumns+eventTables+"WHERE e.arrival <= ?4 AND e.arrival IN ("+misjudged+") ORDER BY e.arrival",
+			[]any{device, after, int64(shutAt), last}, func(scan func(...any) error) error {
+				var r row
+				err := r.scan(v.practice, scan)
+				page = append(page, r.toJudge())
+				return err
+			})
 	})
 	return page, err
 }

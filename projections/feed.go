@@ -96,7 +96,7 @@ func (v *view) check(m Mark) error {
 
 // Changes is what came here after a mark, at most limit of it (0 means DefaultLimit,
 // MaxLimit is the most), in order. An event comes once when it is new, and again when
-// its verdict got better or when it is taken out. ErrFeed where the mark is not of the
+// its verdict changed, for better or worse, or when it is taken out. ErrFeed where the mark is not of the
 // file that stands here.
 func (s *Store) Changes(ctx context.Context, after Mark, limit int) ([]Change, error) {
 	var list []Change

@@ -162,16 +162,22 @@ func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (
 		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
 	}
 	if !now.Same(read) {
-		if err := r.config.Store.PutRead(ctx, now, r.take(keys)...); err != nil {
+		if err := r.config.Store.PutRead(ctx, now, r.takeKeys(keys)...); err != nil {
 			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
 		}
 	}
-	return keys, r.reopen(ctx)
+	if err := r.reopen(ctx); err != nil {
+		return nil, err
+	}
+	if len(keys) > 0 {
+		r.weigh()
+	}
+	return keys, nil
 }
 
-// take puts keys on the ring and returns them. One that does not unwrap is junk that
+// takeKeys puts keys on the ring and returns them. One that does not unwrap is junk that
 // somebody put there, and stops no other.
-func (r *Replica) take(keys []events.WrappedKey) []events.WrappedKey {
+func (r *Replica) takeKeys(keys []events.WrappedKey) []events.WrappedKey {
 	good := make([]events.WrappedKey, 0, len(keys))
 	for _, k := range keys {
 		if err := r.config.Ring.Add(k); err != nil {

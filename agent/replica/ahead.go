@@ -65,7 +65,8 @@ func (r *Replica) takeAhead(ctx context.Context, log Log, patient string, part [
 			return p.failed
 		}
 	}
-	judge := trust{practice: r.config.Practice, root: r.config.Root, ahead: true}
+	judge := r.newTrust()
+	judge.ahead = true
 	if err := judge.load(ctx, r.config.Store); err != nil {
 		return err
 	}
@@ -81,6 +82,7 @@ func (r *Replica) takeAhead(ctx context.Context, log Log, patient string, part [
 	if _, err := r.config.Store.Apply(ctx, projections.Batch{Entries: list}); err != nil {
 		return fmt.Errorf("apply a dossier ahead: %w", err)
 	}
+	r.alter()
 	return nil
 }
 

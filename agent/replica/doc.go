@@ -10,13 +10,13 @@
 // what it no longer has is pushed back, each event once, whoever made it.
 //
 // A dossier can be read ahead of the rest (Ahead), without moving the position and
-// without touching what the read knows of chains and devices: the read comes to the
+// without touching what the read knows of chains: the read comes to the
 // same verdicts as if nothing had been read ahead, wherever it was cut off.
 //
-// Who may sign does not hang on the order of the log: a certificate counts wherever it stands,
-// and what was doubted for want of one is judged again as soon as it comes (LeftOut tells of
-// what still waits). From where a revoked device shuts out is a place in the log, the first one
-// that says so.
+// Who may sign follows from the Device records and their places in the log, and not from the order
+// in which they are read: a certificate counts wherever it stands, also one whose key comes late, and a
+// revocation from the first place on at which its device may sign. What was judged before all of them
+// were known is judged again when they are (LeftOut tells of what still waits).
 //
 // It does not push what this device wrote; that is the outbox's.
 //

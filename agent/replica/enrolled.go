@@ -25,7 +25,8 @@ type dossiers interface {
 // own signature. It needs nothing that was read before, and changes nothing here but
 // keys that it had to fetch.
 func (r *Replica) Enrolled(ctx context.Context, log dossiers) (map[string]Standing, error) {
-	t := trust{practice: r.config.Practice, root: r.config.Root, known: make(map[string]*signer), ahead: true}
+	t := r.newTrust()
+	t.ahead = true
 	var devices []*prepared
 	for m, err := range log.Dossier(ctx, "", 0) {
 		if err != nil {
@@ -43,7 +44,7 @@ func (r *Replica) Enrolled(ctx context.Context, log dossiers) (map[string]Standi
 	t.judge(devices)
 	standing := make(map[string]Standing, len(t.known))
 	for id, s := range t.known {
-		standing[id] = Standing{Public: s.public, Revoked: s.revoked != 0}
+		standing[id] = Standing{Public: s.public, Revoked: t.revoked(id)}
 	}
 	return standing, nil
 }
@@ -54,6 +55,9 @@ func (r *Replica) Replaced(ctx context.Context) error {
 	if err := r.reopen(ctx); err != nil {
 		return err
 	}
+	r.trusting.Lock()
+	r.trust = r.newTrust()
+	r.trusting.Unlock()
 	if err := r.reload(ctx); err != nil {
 		return fmt.Errorf("learn the projection anew: %w", err)
 	}

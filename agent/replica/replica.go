@@ -49,9 +49,12 @@ type Config struct {
 type Replica struct {
 	config Config
 
-	trusting  sync.Mutex // the trust and the strangers, between Follow and who asks
-	trust     trust
-	strangers map[string]bool // devices of which an event was doubted for want of a certificate
+	trusting sync.Mutex // what follows, between Follow and who asks
+	trust    trust
+	busy     string        // device whose events are being judged again
+	left     *LeftOut      // nil: to be counted
+	altered  uint64        // how often that may have become something else
+	stirs    chan struct{} // keys came: there may be something to judge again
 
 	mu       sync.Mutex
 	position events.Position
@@ -65,32 +68,32 @@ type Replica struct {
 
 // Open learns where the copy stands and which devices it knows.
 func Open(ctx context.Context, c Config) (*Replica, error) {
-	r := &Replica{config: c, trust: trust{practice: c.Practice, root: c.Root}, moved: make(chan struct{})}
+	r := &Replica{config: c, moved: make(chan struct{}), stirs: make(chan struct{}, 1)}
+	r.trust = r.newTrust()
 	if err := r.reload(ctx); err != nil {
 		return nil, fmt.Errorf("open the replica: %w", err)
 	}
 	return r, nil
 }
 
+func (r *Replica) newTrust() trust {
+	return trust{practice: r.config.Practice, root: r.config.Root, open: r.config.Ring.Open, words: make(map[events.Digest]*word)}
+}
+
+// reload learns the copy as it is in the file. Of whom it is the first time to hear all is judged
+// again that could be otherwise: who filled the file may have been cut off before, or been another carelog.
 func (r *Replica) reload(ctx context.Context) error {
 	position, stream, err := r.config.Store.Position(ctx)
 	if err != nil {
 		return err
 	}
-	unsigned, err := r.config.Store.Unsigned(ctx)
-	if err != nil {
-		return err
-	}
 	r.trusting.Lock()
 	err = r.trust.load(ctx, r.config.Store)
-	r.strangers = make(map[string]bool, len(unsigned))
-	for device := range unsigned {
-		r.strangers[device] = true
-	}
 	r.trusting.Unlock()
 	if err != nil {
 		return err
 	}
+	r.alter()
 	r.move(position, stream)
 	return nil
 }
@@ -382,48 +385,73 @@ func (r *Replica) reopenLate(ctx context.Context) error {
 			return fmt.Errorf("open what waited for its key: %w", err)
 		}
 	}
+	if len(late) > 0 {
+		r.weigh()
+	}
 	return nil
 }
 
+// weigh lets keys that came late say who may sign.
+func (r *Replica) weigh() {
+	r.trusting.Lock()
+	r.trust.weigh()
+	r.trusting.Unlock()
+	r.alter()
+	select {
+	case r.stirs <- struct{}{}:
+	default: // it is said already
+	}
+}
+
 func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepared) error {
-	if err := r.rejudge(ctx); err != nil { // an earlier reading was cut off before it could
-		return err
+	for {
+		if err := r.rejudge(ctx); err != nil { // first what an earlier reading was cut off before
+			return err
+		}
+		select {
+		case <-r.stirs:
+		case batch, ok := <-in:
+			if !ok {
+				return nil
+			}
+			position, err := r.take(ctx, stream, batch)
+			if err != nil {
+				return err
+			}
+			if err := r.rejudge(ctx); err != nil {
+				return err
+			}
+			r.move(position, stream)
+		}
 	}
-	for batch := range in {
-		r.recheck(batch)
-		b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
-		var confirmed []*events.Event
-		for i, p := range batch {
-			b.Entries[i] = p.entry
-			b.Position = events.Position{Sequence: p.entry.Sequence, Hash: p.entry.Hash}
-			if p.entry.Event == nil {
-				continue
-			}
-			if p.entry.Doubt == projections.DoubtSignature || p.entry.Doubt == projections.DoubtRevoked {
-				// What this desk queued as its own word is judged as on every other desk.
-				if err := r.config.Store.Remove(ctx, p.entry.Event.ID); err != nil && !errors.Is(err, projections.ErrNotQueued) {
-					return fmt.Errorf("judge event %s: %w", p.entry.Event.ID, err)
-				}
-			}
-			if p.entry.Doubt != projections.DoubtSignature {
-				confirmed = append(confirmed, p.entry.Event)
-			}
+}
+
+// take applies a batch, and returns the position that it leads to.
+func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (events.Position, error) {
+	r.meet(batch)
+	b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
+	var confirmed []*events.Event
+	doubted := false
+	for i, p := range batch {
+		b.Entries[i] = p.entry
+		b.Position = events.Position{Sequence: p.entry.Sequence, Hash: p.entry.Hash}
+		if err := r.unqueue(ctx, p); err != nil {
+			return b.Position, err
 		}
-		changed, err := r.config.Store.Apply(ctx, b)
-		if err != nil {
-			return fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
+		doubted = doubted || p.entry.Doubt != ""
+		if p.entry.Event != nil && p.entry.Doubt != projections.DoubtSignature {
+			confirmed = append(confirmed, p.entry.Event)
 		}
-		if err := r.reopenLate(ctx); err != nil {
-			return err
-		}
-		if err := r.config.Applied(ctx, confirmed, changed); err != nil {
-			return err
-		}
-		r.meet(batch)
-		if err := r.rejudge(ctx); err != nil {
-			return err
-		}
-		r.move(b.Position, stream)
 	}
-	return nil
+	changed, err := r.config.Store.Apply(ctx, b)
+	if err != nil {
+		return b.Position, fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
+	}
+	if doubted {
+		r.alter()
+	}
+	if err := r.reopenLate(ctx); err != nil {
+		return b.Position, err
+	}
+	return b.Position, r.config.Applied(ctx, confirmed, changed)
 }

@@ -31,99 +31,87 @@ func (p *prepared) link() events.Digest {
 	return p.print
 }
 
-// devices tells the trust which devices the store knows and where their chains end.
+// devices tells the trust which Device records the store has and where the chains end.
 type devices interface {
-	Devices(context.Context) ([]projections.Device, error)
+	DeviceRecords(context.Context) ([]projections.Version, error)
 	ChainInLog(context.Context, string) (events.Chain, error)
-	Position(context.Context) (events.Position, string, error)
 }
 
-// trust decides who may sign. It is used by one goroutine at a time.
+// trust decides who may sign. What it decides follows from the Device records of the practice and
+// their places in the log, and from nothing else: not from the order in which they became known.
+// It is used by one goroutine at a time.
 type trust struct {
 	practice string
 	root     ed25519.PublicKey
-	known    map[string]*signer
-	ahead    bool // of what is read ahead: no chain can be followed, so each signature is looked at
+	open     func(*events.Event) ([]byte, error)
+	words    map[events.Digest]*word // the Device records, by fingerprint
+	known    map[string]*signer      // who is certified
+	shut     map[string]uint64       // from behind which place a name does not count, also one that nobody certified
+	stirred  map[string]bool         // whose standing changed after something of it was judged
+	ahead    bool                    // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
 // signer is a certified device.
 type signer struct {
-	public  ed25519.PublicKey
-	revoked uint64       // sequence from which on its events are not accepted; 0: never
-	next    events.Chain // that its next event should carry
-	run     []*prepared  // events that fit the chain and wait for one signature to vouch for them
+	public ed25519.PublicKey
+	next   events.Chain // that its next event should carry
+	run    []*prepared  // events that fit the chain and wait for one signature to vouch for them
 }
 
-// load learns the devices that earlier reads registered, wherever their certificates stand in
-// the log. A revocation that was read ahead of the position the read will come to itself, and
-// must judge as if it had not been: only a trust that is for reading ahead takes it in.
+// load learns the Device records that are here, whatever was thought of them when they came.
 func (t *trust) load(ctx context.Context, store devices) error {
-	list, err := store.Devices(ctx)
+	list, err := store.DeviceRecords(ctx)
 	if err != nil {
 		return fmt.Errorf("learn the devices of the practice: %w", err)
 	}
-	position, _, err := store.Position(ctx)
-	if err != nil {
-		return fmt.Errorf("learn the devices of the practice: %w", err)
+	t.words = make(map[events.Digest]*word, len(list))
+	for _, v := range list {
+		t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence)
 	}
-	t.known = make(map[string]*signer, len(list))
-	for _, d := range list {
-		if events.VerifyCertificate(t.root, t.practice, d.ID, d.PublicKey, d.Certificate) != nil {
-			continue
-		}
+	t.weigh()
+	for device, s := range t.known {
+		*s = signer{public: s.public}
 		if t.ahead {
-			t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), revoked: d.RevokedAt}
 			continue
 		}
-		if d.RevokedAt > position.Sequence {
-			d.RevokedAt = 0
-		}
-		next, err := store.ChainInLog(ctx, d.ID)
-		if err != nil {
+		if s.next, err = store.ChainInLog(ctx, device); err != nil {
 			return fmt.Errorf("learn the devices of the practice: %w", err)
 		}
-		t.known[d.ID] = &signer{public: ed25519.PublicKey(d.PublicKey), revoked: d.RevokedAt, next: next}
 	}
 	return nil
 }
 
-// judge sets the doubt of every event of a batch, in the order of the log. A certificate counts
-// wherever it stands, since nothing of it comes from its place: it is the practice's root key
-// that signed it.
+// judge sets the doubt of every event of a batch.
 func (t *trust) judge(batch []*prepared) {
+	heard := false
+	for _, p := range batch {
+		if e := p.entry.Event; e != nil && tells(e) {
+			t.hear(e, p.digest, p.print, p.entry.Sequence)
+			heard = true
+		}
+	}
+	if heard {
+		t.weigh()
+	}
 	for _, p := range batch {
 		if p.entry.Event != nil {
-			t.register(p)
+			t.admit(p)
 		}
 	}
-	for _, p := range batch {
-		if p.entry.Event == nil {
-			continue
-		}
-		t.admit(p)
-		if p.entry.Event.Record.Type == "Device" {
-			t.settle() // whom it lets in or shuts out must be known for the next event
-			t.learn(p)
-		}
+	for _, s := range t.known {
+		s.settle()
 	}
-	t.settle()
 }
 
 // admit puts an event where its signature will be looked at.
 func (t *trust) admit(p *prepared) {
 	e := p.entry.Event
 	s := t.known[e.Device]
-	if s != nil && !t.vouched(p) {
-		s.settle() // the chain goes on behind it, by its own signatures
-		p.doubt(projections.DoubtSignature, "it names a key for device %q that the practice has not certified", e.Record.ID)
-		return
-	}
 	switch {
-	case s == nil:
-		p.unknown = true
-		p.doubt(projections.DoubtSignature, notSigned, e.Device)
-	case s.revoked != 0 && p.entry.Sequence > s.revoked:
-		p.doubt(projections.DoubtRevoked, sentRevoked, e.Device)
+	case t.barred(p):
+		if s != nil && p.entry.Doubt == projections.DoubtSignature {
+			s.settle() // the chain goes on behind it, by its own signatures
+		}
 	case e.Chain == s.next && !t.ahead:
 		s.run = append(s.run, p)
 		s.next = events.Chain{Counter: e.Chain.Counter + 1, Previous: p.link()}
@@ -135,29 +123,34 @@ func (t *trust) admit(p *prepared) {
 	}
 }
 
-// register lets a device in that brings its own certificate.
-func (t *trust) register(p *prepared) {
-	e := p.entry.Event
-	if e.Record != (events.Record{Type: "Device", ID: e.Device}) || t.known[e.Device] != nil {
-		return
-	}
-	if s := t.certified(p); s != nil && s.valid(p) {
-		t.known[e.Device] = s
+// alone judges an event by itself.
+func (t *trust) alone(p *prepared) {
+	if !t.barred(p) {
+		t.known[p.entry.Event.Device].verify(p)
 	}
 }
 
-// certified is the device for which a version of a Device record has a certificate; nil where it
-// has none.
-func (t *trust) certified(p *prepared) *signer {
+// barred doubts an event for what is wrong with it whoever signed it, and reports whether it did.
+func (t *trust) barred(p *prepared) bool {
 	e := p.entry.Event
-	if e.Patient != "" || e.Type != events.Written || p.entry.Body == nil {
-		return nil
+	p.unknown = t.known[e.Device] == nil
+	switch {
+	case p.unknown:
+		p.doubt(projections.DoubtSignature, notSigned, e.Device)
+	case !t.vouched(p):
+		p.doubt(projections.DoubtSignature, "it names a key for device %q that the practice has not certified", e.Record.ID)
+	case t.shutOut(p):
+		p.doubt(projections.DoubtRevoked, "device %q was revoked before it sent this", e.Device)
+	default:
+		return false
 	}
-	key, err := fhirjson.DeviceOf(p.entry.Body)
-	if err != nil || events.VerifyCertificate(t.root, t.practice, e.Record.ID, key.Public, key.Certificate) != nil {
-		return nil
-	}
-	return &signer{public: key.Public, next: events.Chain{Counter: 1}}
+	return true
+}
+
+// shutOut reports whether the device of an event was revoked at a place before it.
+func (t *trust) shutOut(p *prepared) bool {
+	at := t.shut[p.entry.Event.Device]
+	return at != 0 && p.entry.Sequence > at
 }
 
 // vouched reports whether a version of a Device record can be taken at its word: the
@@ -173,32 +166,6 @@ func (t *trust) vouched(p *prepared) bool {
 		return true // a pacemaker
 	}
 	return err == nil && events.VerifyCertificate(t.root, t.practice, e.Record.ID, key.Public, key.Certificate) == nil
-}
-
-// learn takes note of a device that another one speaks of: that it was shut out, and its
-// certificate, where its own record is not here.
-func (t *trust) learn(p *prepared) {
-	e := p.entry.Event
-	if e.Patient != "" || p.entry.Doubt != "" || p.entry.Sequence == 0 {
-		return
-	}
-	s := t.known[e.Record.ID]
-	if s == nil {
-		if s = t.certified(p); s == nil {
-			return
-		}
-		t.known[e.Record.ID] = s
-	}
-	key, err := fhirjson.DeviceOf(p.entry.Body)
-	if (s.revoked == 0 || p.entry.Sequence < s.revoked) && (e.Type == events.Deleted || err == nil && !key.Active) {
-		s.revoked = p.entry.Sequence
-	}
-}
-
-func (t *trust) settle() {
-	for _, s := range t.known {
-		s.settle()
-	}
 }
 
 // settle looks at the signature of the last event of the run, which through the
@@ -230,15 +197,12 @@ func (s *signer) valid(p *prepared) bool {
 }
 
 // revoked reports whether a device was shut out.
-func (t *trust) revoked(device string) bool {
-	s := t.known[device]
-	return s != nil && s.revoked != 0
-}
+func (t *trust) revoked(device string) bool { return t.shut[device] != 0 }
 
 // key returns the public key of a device that is let in.
 func (t *trust) key(device string) (ed25519.PublicKey, bool) {
 	s := t.known[device]
-	if s == nil || s.revoked != 0 {
+	if s == nil || t.revoked(device) {
 		return nil, false
 	}
 	return s.public, true

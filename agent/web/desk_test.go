@@ -266,6 +266,13 @@ func (d *desk) RevokeDevice(_ context.Context, device, _ string) (string, agent.
 	return "U-" + device, agent.Written{}, nil
 }
 
+func (d *desk) RevokeName(_ context.Context, device, _ string) (agent.Written, error) {
+	if device != "ghost" {
+		return agent.Written{}, agent.ErrNotFound
+	}
+	return agent.Written{}, nil
+}
+
 func (d *desk) Outbox(context.Context) ([]agent.Queued, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

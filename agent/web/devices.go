@@ -50,7 +50,8 @@ func (h *Handler) listDevices(r *http.Request) ([]device, error) {
 }
 
 // revoke answers POST /api/devices/<id>/revoke: the desk's events count no more from
-// here on. The answer has the key that the broker is to be told as well.
+// here on. The answer has the key that the broker is to be told as well. With ?unknown=true it is
+// a name that no certificate belongs to, whose events are waited for no more.
 func (h *Handler) revoke(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	if err := events.ValidateName("device", id); err != nil {
@@ -58,6 +59,17 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := noBody(w, r); err != nil {
 		return err
+	}
+	switch r.URL.Query().Get("unknown") {
+	case "":
+	case "true":
+		written, err := h.desk.RevokeName(r.Context(), id, guard.Author(r))
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, map[string]any{"device": id, "event": written.ID})
+	default:
+		return badRequest("unknown: say true, or leave it out")
 	}
 	login, written, err := h.desk.RevokeDevice(r.Context(), id, guard.Author(r))
 	if err != nil {

@@ -36,6 +36,9 @@ type Desk interface {
 	Prove(ctx context.Context) error
 	// RevokeDevice shuts a desk out, and returns the key with which it logs in to the broker.
 	RevokeDevice(ctx context.Context, device, author string) (login string, w agent.Written, err error)
+	// RevokeName shuts out a name that is in the log without a certificate. agent.ErrNotFound:
+	// nothing waits in that name.
+	RevokeName(ctx context.Context, device, author string) (agent.Written, error)
 	// Snapshots lists those in the practice's object store; MakeSnapshot makes one now.
 	Snapshots(ctx context.Context) ([]agent.Snapshot, error)
 	MakeSnapshot(ctx context.Context) (agent.Snapshot, error)

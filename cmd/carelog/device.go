@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -111,11 +112,15 @@ func (c *deviceListCommand) Run(env *environment) error {
 type deviceRevokeCommand struct {
 	deskFlags  `embed:""`
 	Device     string `arg:"" help:"Id of the device; see device list."`
+	Unknown    bool   `help:"No PC of the practice has this name: what stands in the log in it waits for a certificate that will not come."`
 	BrokerData string `help:"Folder of the broker, where this is its machine: its log-in ends as well." placeholder:"DIR" type:"path"`
 }
 
 // Run revokes the device in the log and, where it can, at the broker.
 func (c *deviceRevokeCommand) Run(env *environment) error {
+	if c.Unknown {
+		return c.revokeName(env)
+	}
 	var operator *broker.Operator
 	if c.BrokerData != "" { // before anything is done that cannot be undone
 		var err error
@@ -143,5 +148,22 @@ func (c *deviceRevokeCommand) Run(env *environment) error {
 		return err
 	}
 	_, err = fmt.Fprintln(env.stdout, "the broker lets it in no more")
+	return err
+}
+
+// revokeName shuts out a name that no PC has. No log-in belongs to it.
+func (c *deviceRevokeCommand) revokeName(env *environment) error {
+	if c.BrokerData != "" {
+		return usage(errors.New("a name that no PC has never logged in: leave out --broker-data"))
+	}
+	d, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var answer struct{}
+	if err := d.post(env.ctx, "/api/devices/"+url.PathEscape(c.Device)+"/revoke?unknown=true", nil, &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "what stands in the log in the name of %s is waited for no more; it stays in doubt\n", c.Device)
 	return err
 }

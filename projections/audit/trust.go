@@ -75,24 +75,17 @@ type problem struct {
 	text string
 }
 
-// meet lets in the devices whose certificates stand in a log: those that they signed themselves, and
-// then what others who were let in have of them.
+// meet lets in the devices whose certificates stand in a log, whoever brings them: each is the word of
+// the practice's root key. What a device signed of itself comes before what others have of it.
 func (t *trust) meet(list []introduction) {
 	for _, own := range []bool{true, false} {
 		for _, it := range list {
 			id := it.event.Record.ID
-			if own != (it.event.Device == id) || t.devices[id] != nil {
+			if t.devices[id] != nil || own && it.event.Device != id {
 				continue
 			}
 			key, err := t.certified(it.body, id)
-			if err != nil {
-				continue
-			}
-			signer := key
-			if !own {
-				signer, _ = t.of(it.event.Device)
-			}
-			if judge(it.event, signer, false) == Stands {
+			if err == nil && (!own || judge(it.event, key, false) == Stands) {
 				t.devices[id] = &deviceTrust{key: key}
 			}
 		}
