@@ -56,9 +56,34 @@ func (s *session) run(ctx context.Context) error {
 		enough()
 		_ = s.keys()
 	}()
-	state, loss, err := s.agent.replica.Agree(ctx, s.log)
+	state, loss, err := s.agree(ctx)
 	if err != nil {
 		return err
+	}
+	endAhead := func(error) {}
+	if loss == "" {
+		if endAhead, err = s.beginAhead(ctx, state); err != nil {
+			return err
+		}
+		defer func() { endAhead(nil) }()
+		if state, loss, err = s.takeSnapshot(ctx, state); err != nil {
+			return err
+		}
+	}
+	heal, err := s.begin(ctx, state, loss)
+	if err != nil {
+		return err
+	}
+	if heal {
+		endAhead(nil) // all that the server had is here, and what it has now may be less
+	}
+	return s.follow(ctx, func(ctx context.Context) error { return s.meet(ctx, state, heal, endAhead) })
+}
+
+// agree finds out whether the server's log is the one that was read, and says where it is not.
+func (s *session) agree(ctx context.Context) (state events.LogState, loss replica.Loss, err error) {
+	if state, loss, err = s.agent.replica.Agree(ctx, s.log); err != nil {
+		return state, "", err
 	}
 	if loss == "" {
 		loss = s.agent.doubtful
@@ -67,45 +92,42 @@ func (s *session) run(ctx context.Context) error {
 		s.agent.warn("server-lost", "The server's log is not the one that was read before: %s. It is read again from the start, and gets back what it lost.", loss)
 	}
 	s.noteServer(state)
-	endAhead := func(error) {}
-	if loss == "" {
-		if endAhead, err = s.beginAhead(ctx, state); err != nil {
-			return err
-		}
-		defer func() { endAhead(nil) }()
-		took, err := s.restore(ctx, state)
-		if err != nil {
-			return err
-		}
-		if took {
-			if state, loss, err = s.agent.replica.Agree(ctx, s.log); err != nil {
-				return err
-			}
-		}
+	return state, loss, nil
+}
+
+// takeSnapshot takes one where that saves reading, and holds what it brought against the log.
+func (s *session) takeSnapshot(ctx context.Context, state events.LogState) (events.LogState, replica.Loss, error) {
+	took, err := s.restore(ctx, state)
+	if err != nil || !took {
+		return state, "", err
 	}
+	return s.agent.replica.Agree(ctx, s.log)
+}
+
+// begin prepares the reading, after a loss of the whole log, and reports whether there is
+// something that the server has to be given back.
+func (s *session) begin(ctx context.Context, state events.LogState, loss replica.Loss) (heal bool, err error) {
 	if loss != "" {
 		if err := s.explain(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := s.agent.replica.Begin(ctx, state, loss); err != nil {
-		return err
+		return false, err
 	}
 	s.agent.doubtful = ""
-	heal, err := s.agent.replica.Owes(ctx)
-	if err != nil {
-		return err
-	}
-	heal = heal || loss != ""
-	if heal {
-		endAhead(nil) // all that the server had is here, and what it has now may be less
-	}
+	heal, err = s.agent.replica.Owes(ctx)
+	return heal || loss != "", err
+}
 
+// follow reads the log for as long as meet goes on, or until the reading fails.
+func (s *session) follow(ctx context.Context, meet func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered, s.keys)) })
-	if err = s.keys(); err == nil {
-		err = s.meet(ctx, state, heal, endAhead)
+	err := s.keys()
+	if err == nil {
+		err = meet(ctx)
 	}
 	s.agent.leaveLive(s)
 	cause := context.Cause(ctx)
