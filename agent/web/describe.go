@@ -166,53 +166,6 @@ func fromBase64(data string) (string, bool) {
 	return string(decoded), err == nil && utf8.Valid(decoded)
 }
 
-func (s *spoken) describeMedication(r object) said {
-	status := textAt(r, "status")
-	doses := listAt(r, "dosage")
-	if at(r, "dosage") == nil {
-		doses = listAt(r, "dosageInstruction")
-	}
-	d := said{
-		Title:  s.named(r, medicineOf(r), s.referred(r)),
-		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
-		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status),
-	}
-	if status != "active" && status != "unknown" {
-		d.State = firstOf(s.has("form.taking", status), status)
-	}
-	return d
-}
-
-// medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.
-func medicineOf(r object) string {
-	reference := textAt(r, "medicationReference", "reference")
-	within := ""
-	for _, c := range listAt(r, "contained") {
-		if id := textAt(c, "id"); id != "" && reference == "#"+id {
-			within = medicineNamed(c)
-		}
-	}
-	return firstOf(concept(at(r, "medicationCodeableConcept")), textAt(r, "medicationReference", "display"), within)
-}
-
-// medicineNamed is the name of a Medication: its own, else what is in it.
-func medicineNamed(r any) string {
-	var parts []string
-	for _, i := range listAt(r, "ingredient") {
-		parts = append(parts, concept(at(i, "itemCodeableConcept")))
-	}
-	return firstOf(concept(at(r, "code")), joined(", ", parts...))
-}
-
-// referred is a medicine that is given by an identifier, or by a record that says more.
-func (s *spoken) referred(r object) string {
-	reference := textAt(r, "medicationReference", "reference")
-	if id := textAt(r, "medicationReference", "identifier", "value"); id != "" || reference == "" {
-		return id
-	}
-	return s.must("named", s.must("dossier.nameless", s.kind("MedicationStatement")), reference)
-}
-
 var tags = regexp.MustCompile(`<[^>]*>`)
 
 // mostTitle bounds what a narrative gives as a title, in UTF-16 units as in the browser.
@@ -319,43 +272,4 @@ func bloodPressure(parts []any) string {
 		return ""
 	}
 	return strings.TrimSpace(textAt(values[0], "value") + "/" + textAt(values[1], "value") + " " + unit)
-}
-
-var turning = regexp.MustCompile(`[\x{202A}-\x{202E}\x{2066}-\x{2069}]`)
-
-// upright is a name without the marks that turn the text around it; what is written in another direction is
-// shown so without them.
-func upright(name string) string { return turning.ReplaceAllString(name, "") }
-
-// personName is the name of a Patient or a Practitioner as a sentence writes it.
-func (s *spoken) personName(r object) string {
-	name := nameInUse(r)
-	return firstOf(upright(joined(" ", givenOf(name), textAt(name, "family"))), upright(textAt(r, "name", 0, "text")), textAt(r, "id"), s.has("patients", "unnamed"))
-}
-
-// nameInUse is the HumanName that is in use: the official one, else one that is not old, else the first.
-func nameInUse(r object) any {
-	names := listAt(r, "name")
-	for _, use := range []func(string) bool{func(u string) bool { return u == "official" }, func(u string) bool { return u != "old" }} {
-		for _, name := range names {
-			if use(textAt(name, "use")) {
-				return name
-			}
-		}
-	}
-	return at(names, 0)
-}
-
-func givenOf(name any) string {
-	return strings.Join(strings.Fields(strings.Join(texts(listAt(name, "given")), " ")), " ")
-}
-
-// numberOf is the national number of a Patient, as digits.
-func numberOf(r object) string {
-	for _, i := range listAt(r, "identifier") {
-		if textAt(i, "system") == ssin {
-			return textAt(i, "value")
-		}
-	}
-	return ""
 }

@@ -1,0 +1,50 @@
+package web
+
+import "slices"
+
+func (s *spoken) describeMedication(r object) said {
+	status := textAt(r, "status")
+	doses := listAt(r, "dosage")
+	if at(r, "dosage") == nil {
+		doses = listAt(r, "dosageInstruction")
+	}
+	d := said{
+		Title:  s.named(r, medicineOf(r), s.referred(r)),
+		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
+		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status),
+	}
+	if status != "active" && status != "unknown" {
+		d.State = firstOf(s.has("form.taking", status), status)
+	}
+	return d
+}
+
+// medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.
+func medicineOf(r object) string {
+	reference := textAt(r, "medicationReference", "reference")
+	within := ""
+	for _, c := range listAt(r, "contained") {
+		if id := textAt(c, "id"); id != "" && reference == "#"+id {
+			within = medicineNamed(c)
+		}
+	}
+	return firstOf(concept(at(r, "medicationCodeableConcept")), textAt(r, "medicationReference", "display"), within)
+}
+
+// medicineNamed is the name of a Medication: its own, else what is in it.
+func medicineNamed(r any) string {
+	var parts []string
+	for _, i := range listAt(r, "ingredient") {
+		parts = append(parts, concept(at(i, "itemCodeableConcept")))
+	}
+	return firstOf(concept(at(r, "code")), joined(", ", parts...))
+}
+
+// referred is a medicine that is given by an identifier, or by a record that says more.
+func (s *spoken) referred(r object) string {
+	reference := textAt(r, "medicationReference", "reference")
+	if id := textAt(r, "medicationReference", "identifier", "value"); id != "" || reference == "" {
+		return id
+	}
+	return s.must("named", s.must("dossier.nameless", s.kind("MedicationStatement")), reference)
+}
