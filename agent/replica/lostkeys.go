@@ -63,6 +63,9 @@ func (r *Replica) noteErased(ctx context.Context, state events.KeyState) error {
 	if len(fresh) == 0 {
 		return nil
 	}
+	for _, k := range fresh {
+		r.config.Ring.Retire(k)
+	}
 	return r.config.Store.PutErasedKeys(ctx, fresh...)
 }
 
