@@ -226,6 +226,17 @@ func (a *Agent) loadKeys(ctx context.Context) error {
 			return err
 		}
 	}
+	erased, err := a.store.ErasedKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range erased {
+		k, err := events.ParseWrappedKey(name, nil)
+		if err != nil {
+			return err
+		}
+		a.ring.Retire(k)
+	}
 	a.tellRefusedKeys()
 	return a.store.PutKeys(ctx, made...)
 }

@@ -21,7 +21,7 @@ type newKeys struct {
 
 func (a *Agent) newKeys() *newKeys { return &newKeys{ring: events.NewKeyring(a.practice)} }
 
-// seal seals a resource under its patient's key, and makes one where there is none.
+// seal seals a resource under its patient's key, and makes one where there is none but erased ones.
 func (a *Agent) seal(e *events.Event, body []byte, made *newKeys) ([]byte, error) {
 	if a.ring.Has(e.Patient) {
 		return a.ring.Seal(e.Patient, e.ID, e.Record, body)

@@ -25,14 +25,14 @@ func (s *session) keepKeys(ctx context.Context, heal bool) error {
 	switch {
 	case errors.As(err, &refused):
 		s.agent.warn(warnKeysUncounted, "The server does not let this PC count the keys of patients (%s): that it loses some would not be noticed. Have whoever runs it run `carelog practice provision`.", refused.Reason)
-		if !heal {
-			return nil
+		if heal {
+			return s.giveNeededKeys(ctx)
 		}
+		return nil
 	case err != nil:
 		return err
-	default:
-		s.agent.clearWarning(warnKeysUncounted)
 	}
+	s.agent.clearWarning(warnKeysUncounted)
 	if !heal {
 		if s.keyed && sameKeys(state, s.keyState) {
 			return nil
@@ -86,11 +86,62 @@ func lacksKeys(state events.KeyState, count projections.KeyCount, notGiven int) 
 
 // giveLostKeys gives the server back the keys that are here and not there.
 func (s *session) giveLostKeys(ctx context.Context, state events.KeyState) error {
-	a := s.agent
-	a.setLight(light.Synchronising, "comparing the keys of patients with the server's", &light.Activity{Kind: light.Heal, ETASeconds: -1})
-	lacked, err := a.replica.LackedKeys(ctx, s.log, state)
+	lacked, err := s.lackedKeys(ctx, state)
+	if err != nil {
+		return err
+	}
+	return s.giveBack(ctx, lacked)
+}
+
+// giveNeededKeys gives a server that does not say which keys were erased only those back by which
+// changes are sealed that it does not have. The others wait until it says so.
+func (s *session) giveNeededKeys(ctx context.Context) error {
+	lacked, err := s.lackedKeys(ctx, events.KeyState{})
 	if err != nil || len(lacked) == 0 {
 		return err
+	}
+	needed, err := s.neededKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return s.giveBack(ctx, slices.DeleteFunc(lacked, func(k events.WrappedKey) bool { return !needed[k.Name()] }))
+}
+
+// neededKeys are the names of the keys by which those changes are sealed that the server lost or
+// never had.
+func (s *session) neededKeys(ctx context.Context) (map[string]bool, error) {
+	needed := make(map[string]bool)
+	need := func(m events.Message) {
+		e, err := events.Decode(m)
+		if err != nil {
+			return // it is no event, and sealed by nothing
+		}
+		if id, err := events.SealedBy(e.Sealed); err == nil {
+			needed[events.WrappedKey{Patient: e.Patient, ID: id}.Name()] = true
+		}
+	}
+	for m, err := range s.agent.store.Unconfirmed(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		need(m.Message)
+	}
+	queued, err := s.agent.outbox.All(ctx)
+	for _, entry := range queued {
+		need(entry.Message)
+	}
+	return needed, err
+}
+
+func (s *session) lackedKeys(ctx context.Context, state events.KeyState) ([]events.WrappedKey, error) {
+	s.agent.setLight(light.Synchronising, "comparing the keys of patients with the server's", &light.Activity{Kind: light.Heal, ETASeconds: -1})
+	return s.agent.replica.LackedKeys(ctx, s.log, state)
+}
+
+func (s *session) giveBack(ctx context.Context, lacked []events.WrappedKey) error {
+	a := s.agent
+	if len(lacked) == 0 {
+		return nil
 	}
 	a.warn(warnLostKeys, "The server has lost %d keys of patients, without which no other desk can open what is written of them. It gets them back from this PC; have its disk looked at.", len(lacked))
 	a.setLight(light.Synchronising, "giving the server back the keys of patients that it lost", &light.Activity{Kind: light.Heal, Total: uint64(len(lacked)), ETASeconds: -1})

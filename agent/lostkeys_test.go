@@ -303,3 +303,78 @@ func TestKeysAreComparedOnce(t *testing.T) {
 		none("all is back", patients-1)
 	})
 }
+
+// junkKey is what a lying device puts into the bucket: a key that opens nothing.
+func (w *world) junkKey(patient string, id events.KeyID) {
+	w.t.Helper()
+	k := events.WrappedKey{Patient: patient, ID: id, Wrapped: []byte("junk")}
+	if err := w.server.Client("liar").PutKey(w.t.Context(), k); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A bucket whose end was cut off is noticed, though junk in it makes the numbers fit.
+func TestAnEndThatWasCutOffIsNoticedBesideJunk(t *testing.T) {
+	for name, after := range map[string]func(*world){
+		"cut off": func(*world) {},
+		"cut off, and another at its place": func(w *world) {
+			practice, err := events.KeyFrom(w.sheet.Secret.PracticeKey())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			k, err := events.NewKeyring(practice).Make("pat-other")
+			if err == nil {
+				err = w.server.Client("other").PutKey(w.t.Context(), k)
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one := w.desk("one")
+				w.settled()
+				w.junkKey("pat-junk", events.KeyID{1})
+				if _, err := one.Write(t.Context(), newPatient("pat-1")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				w.settled()
+				w.server.CutKeys(1)
+				after(w)
+				time.Sleep(time.Minute)
+				w.settled()
+				if got := w.keyed(); !slices.Contains(got, "pat-1") {
+					t.Errorf("the server has keys of %v; want pat-1 among them", got)
+				}
+			})
+		})
+	}
+}
+
+// Junk under the name of a key that was lost is not taken for the key: that nobody else can read the
+// patient stays said.
+func TestJunkUnderTheNameOfALostKeyIsADebt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		w.settled()
+		if _, err := one.Write(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.settled()
+		var id events.KeyID
+		for k, err := range w.server.Client("auditor").Keys(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Patient == stranger.Patient {
+				id = k.ID
+			}
+		}
+		w.server.LoseKeys(stranger.Patient)
+		w.junkKey(stranger.Patient, id)
+		one.owesKey("junk at its place")
+	})
+}

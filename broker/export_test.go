@@ -72,3 +72,8 @@ func IsOfLooks(subject string) bool {
 
 // Stood is of how many streams files stand in a folder.
 func (s *Server) Stood(data string, logger *slog.Logger) int { return len(s.stood(data, logger)) }
+
+// EraseKeysNoting is EraseKeys of a subject's, which tells when keys are noted and not removed yet.
+func EraseKeysNoting(ctx context.Context, a Access, subject string, noted func()) (int, error) {
+	return eraseKeys(ctx, a, subject, noted)
+}

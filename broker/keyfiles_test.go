@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,6 +27,10 @@ func TestTheBrokerMendsItsKeys(t *testing.T) {
 		"in the middle": {func(b *brokertest.Broker) { b.DamageKeys(.5, .51) }, 6},
 		"at the end":    {func(b *brokertest.Broker) { b.DamageKeys(.98, 1) }, 10},
 		"nothing":       {(*brokertest.Broker).Restart, 0},
+		"killed before they are back": {func(b *brokertest.Broker) {
+			b.CutNextStart()
+			b.DamageKeys(.1, .11)
+		}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := brokertest.Start(t)
@@ -47,7 +52,9 @@ func TestTheBrokerMendsItsKeys(t *testing.T) {
 			said := make(logLines, 64)
 			b.LogTo(slog.New(said))
 			c.damage(b)
-			if c.missing > 0 {
+			if name == "killed before they are back" {
+				awaitLine(t, said, "that an earlier start of the broker kept")
+			} else if c.missing > 0 {
 				awaitLine(t, said, "are damaged")
 			} else {
 				awaitLine(t, said, "runs")
@@ -75,5 +82,33 @@ func TestTheBrokerMendsItsKeys(t *testing.T) {
 				t.Errorf("the broker has not all keys in the end (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A key that was taken out and came again is there, and is not taken for gone.
+func TestAKeyThatCameAgainIsMended(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	put := func(i int) {
+		t.Helper()
+		k := events.WrappedKey{Patient: fmt.Sprint("pat-", i), ID: events.KeyID{byte(i)}, Wrapped: fmt.Appendf(nil, "sealed key of 76 bytes, as they are, which stands here %020d", i)}
+		if err := l.PutKey(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		put(i)
+	}
+	b.PurgeKeys("pat-5") // without a note
+	put(5)
+	want := b.Keys()
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	b.FlipKeyBit()
+	awaitLine(t, said, "are damaged")
+	got := b.Keys()
+	maps.DeleteFunc(want, func(name, _ string) bool { return strings.HasPrefix(name, "pat-0.") }) // the one that is damaged
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the broker has other keys (-want +got):\n%s", diff)
 	}
 }

@@ -142,13 +142,13 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) (keys []events
 	}
 	now = read
 	if !same {
-		now = events.KeyMark{}
+		now = events.KeyMark{Anew: true}
 	}
 	for s, err := range l.all(ctx, streamKeys, keySubject+"*.*", now.Sequence) {
 		if err != nil {
 			return nil, read, fmt.Errorf("read the new keys: %w", err)
 		}
-		now = events.KeyMark{Sequence: s.Sequence, Stored: s.Time}
+		now.Sequence, now.Stored = s.Sequence, s.Time
 		if k, ok := l.readKey(s); ok {
 			keys = append(keys, k)
 		}

@@ -245,3 +245,23 @@ func TestEraseKeys(t *testing.T) {
 		t.Errorf("%d keys are left, want 2", left)
 	}
 }
+
+// A key that comes between the note and the removal is noted before it is removed.
+func TestAKeyThatComesWhileOthersAreErasedIsNoted(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	put := func(i int) {
+		t.Helper()
+		if err := l.PutKey(t.Context(), events.WrappedKey{Patient: "pat-1", ID: events.KeyID{byte(i)}, Wrapped: []byte("sealed")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(1)
+	if got, err := broker.EraseKeysNoting(t.Context(), b.Access(), "$KV.KEYS.pat-1.*", sync.OnceFunc(func() { put(2) })); err != nil || got != 2 {
+		t.Errorf("erased %d, %v; want 2", got, err)
+	}
+	state, err := l.KeyState(t.Context())
+	if err != nil || state.Held != 0 || len(state.Erased) != 2 {
+		t.Errorf("the bucket is %+v, %v; want no key, and two that are noted", state, err)
+	}
+}

@@ -40,11 +40,12 @@ type Keyring struct {
 	practice Key
 	mu       sync.RWMutex
 	keys     map[string][]Key // by patient, ordered by key id
+	retired  map[string]bool  // by name
 }
 
 // NewKeyring returns a keyring with the practice key and nothing else.
 func NewKeyring(practice Key) *Keyring {
-	return &Keyring{practice: practice, keys: make(map[string][]Key)}
+	return &Keyring{practice: practice, keys: make(map[string][]Key), retired: make(map[string]bool)}
 }
 
 // ErrNoKey says that a patient's key is not here: not yet, or not any more.
@@ -87,23 +88,40 @@ func (r *Keyring) Forget(patient string) {
 	delete(r.keys, patient)
 }
 
-// Has reports whether a patient has a key here.
+// Retire lets a key seal nothing more, whether it is here or comes later; what it has sealed opens as
+// before. So it is with a key that was erased: whoever comes later is not given it.
+func (r *Keyring) Retire(w WrappedKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.retired[w.Name()] = true
+}
+
+// Has reports whether a patient has a key here that seals.
 func (r *Keyring) Has(patient string) bool {
+	_, ok := r.sealing(patient)
+	return ok
+}
+
+// sealing is the key with the smallest id of those of a patient that are not retired.
+func (r *Keyring) sealing(patient string) (Key, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.keys[patient]) > 0
+	for _, k := range r.keys[patient] {
+		if len(r.retired) == 0 || !r.retired[WrappedKey{Patient: patient, ID: k.id}.Name()] {
+			return k, true
+		}
+	}
+	return Key{}, false
 }
 
 // Seal seals a resource under the patient's key; where there are several, under the
-// one with the smallest id, so that all desks come to use the same.
+// one with the smallest id that is not retired, so that all desks come to use the same.
 func (r *Keyring) Seal(patient string, id ID, rec Record, plain []byte) ([]byte, error) {
-	r.mu.RLock()
-	keys := r.keys[patient]
-	r.mu.RUnlock()
-	if len(keys) == 0 {
+	k, ok := r.sealing(patient)
+	if !ok {
 		return nil, fmt.Errorf("seal %s: %w", rec, ErrNoKey)
 	}
-	return keys[0].Seal(id, rec, plain)
+	return k.Seal(id, rec, plain)
 }
 
 // Open opens the body of an event. A deletion has none: nil and no error. Where the

@@ -21,6 +21,7 @@ type LogState struct {
 type KeyMark struct {
 	Sequence uint64
 	Stored   time.Time
+	Anew     bool // all was read, since what had been read before is not there any more; nothing that is kept
 }
 
 // Same reports whether two marks are of one key.
@@ -34,7 +35,7 @@ type KeyState struct {
 }
 
 // Gone is how many keys the server had once and has no more, lost and erased ones alike: a
-// number that never falls while the bucket is the same.
+// number that falls only where the bucket lost its end, with places in it that were gone already.
 func (s KeyState) Gone() uint64 { return s.Counted - min(s.Held, s.Counted) }
 
 // Errors of a log, whatever keeps it. Others wrap what was being done.

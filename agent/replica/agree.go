@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,8 @@ func (r *Replica) FetchKeys(ctx context.Context, log Log) error {
 }
 
 // LackedKeys takes over all keys that the server has, and returns those that only this
-// device has, but for those that were erased. state is asked for before.
+// device has, but for those that were erased. What stands under a key's name and is another is not
+// the key: whoever gives the server the right one is refused, and can say so. state is asked for before.
 func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState) (lacked []events.WrappedKey, err error) {
 	if err := r.noteErased(ctx, state); err != nil {
 		return nil, err
@@ -134,15 +136,15 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[string]bool, len(keys))
+	there := make(map[string][]byte, len(keys))
 	for _, k := range keys {
-		there[k.Name()] = true
+		there[k.Name()] = k.Wrapped
 	}
 	for k, err := range r.config.Store.Keys(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
 		}
-		if !there[k.Name()] {
+		if wrapped, ok := there[k.Name()]; !ok || !bytes.Equal(wrapped, k.Wrapped) {
 			lacked = append(lacked, k)
 		}
 	}
@@ -157,6 +159,12 @@ func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (
 	keys, now, err := log.KeysAfter(ctx, read)
 	if err == nil {
 		keys, err = r.alive(ctx, keys)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+	}
+	if now.Anew {
+		err = r.config.Store.PutKeysGone(ctx, noSuchGone)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)

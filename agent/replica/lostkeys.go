@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/carelog/carelog/events"
@@ -17,7 +18,7 @@ func (r *Replica) CountKeys(ctx context.Context, log Log, state events.KeyState)
 	if err == nil {
 		read, err = r.config.Store.KeysRead(ctx)
 	}
-	if err == nil && read.Sequence < state.Counted { // else what came from others would stand for what is lost
+	if err == nil && read.Sequence != state.Counted { // else what came from others would stand for what is lost
 		_, err = r.fetchKeys(ctx, log, read)
 	}
 	if err == nil {
@@ -29,8 +30,13 @@ func (r *Replica) CountKeys(ctx context.Context, log Log, state events.KeyState)
 	return count, err
 }
 
-// KeysThere notes that the server had every key that is here in a state: what is gone of its
-// keys is none of ours, and not looked for again.
+// noSuchGone is noted as the number of the server's lost keys where that is not known any more, since
+// the bucket has lost what was read of it: it differs from every real one, so that all keys are compared.
+const noSuchGone = math.MaxInt64
+
+// KeysThere notes that the server had every key that is here in a state, or was given it; what it
+// refused of them is a debt of the outbox, and what was erased is not wanted there. What is gone of
+// its keys else is none of ours, and not looked for again.
 func (r *Replica) KeysThere(ctx context.Context, state events.KeyState) error {
 	count, err := r.config.Store.CountKeys(ctx)
 	if err != nil || count.Seen && count.Gone == state.Gone() {
@@ -56,6 +62,9 @@ func (r *Replica) noteErased(ctx context.Context, state events.KeyState) error {
 	}
 	if len(fresh) == 0 {
 		return nil
+	}
+	for _, k := range fresh {
+		r.config.Ring.Retire(k)
 	}
 	return r.config.Store.PutErasedKeys(ctx, fresh...)
 }

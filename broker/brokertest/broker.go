@@ -27,6 +27,7 @@ type Broker struct {
 	account  string
 	logger   *slog.Logger
 	original string // folder of the streams as Mark found them
+	cut      bool   // the next start is
 }
 
 // Start starts a broker on a free port of this machine and provisions Practice on
@@ -166,6 +167,10 @@ func (b *Broker) streams() string { return filepath.Join(b.dir, "jetstream") }
 
 func (b *Broker) start(port int) {
 	b.t.Helper()
+	if b.cut {
+		b.cut = false
+		b.startAndDie(port)
+	}
 	server, err := broker.Start(context.WithoutCancel(b.t.Context()), broker.ServerConfig{Data: b.dir, Port: port, Logger: b.logger})
 	if err != nil {
 		b.t.Fatal(err)

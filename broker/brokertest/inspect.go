@@ -91,6 +91,20 @@ func (b *Broker) EraseKeys(patient string) {
 	}
 }
 
+// PurgeKeys removes a patient's keys with another tool than the operator's, which notes nothing.
+func (b *Broker) PurgeKeys(patient string) {
+	b.t.Helper()
+	js, done := b.admin()
+	defer done()
+	stream, err := js.Stream(b.t.Context(), "KV_KEYS")
+	if err == nil {
+		err = stream.Purge(b.t.Context(), jetstream.WithPurgeSubject("$KV.KEYS."+events.SubjectToken(patient)+".*"))
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // admin is a connection that may do all within the practice's account.
 func (b *Broker) admin() (js jetstream.JetStream, done func()) {
 	b.t.Helper()

@@ -135,6 +135,7 @@ func testNewKeys(t *testing.T, w World) {
 		}
 	}
 	var mark events.KeyMark
+	anew := false
 	want := func(what string, keys ...events.WrappedKey) {
 		t.Helper()
 		got, now, err := d.KeysAfter(t.Context(), mark)
@@ -144,7 +145,10 @@ func testNewKeys(t *testing.T, w World) {
 		if diff := cmp.Diff(keys, got); diff != "" {
 			t.Errorf("%s: the keys differ (-want +got):\n%s", what, diff)
 		}
-		mark = now
+		if len(keys) > 0 && now.Anew != anew {
+			t.Errorf("%s: read anew is %v, want %v", what, now.Anew, anew)
+		}
+		mark, anew = events.KeyMark{Sequence: now.Sequence, Stored: now.Stored}, false
 	}
 	want("an empty bucket")
 	add(list[:2]...)
@@ -158,6 +162,7 @@ func testNewKeys(t *testing.T, w World) {
 	w.EraseKeys("pat-2")
 	want("another was erased")
 	w.EraseKeys("pat-3")
+	anew = true
 	want("that was erased which was read last", list[:2]...)
 	add(list[4])
 	want("one after it", list[4])
@@ -165,9 +170,10 @@ func testNewKeys(t *testing.T, w World) {
 	w.RollBack()
 	d.Await(true)
 	before := mark
+	anew = true
 	want("shorter, from an older copy", list[:2]...)
 	add(list[2:]...)
-	mark = before
+	mark, anew = before, true
 	want("from an older copy, and long enough again", list...)
 	w.Wipe()
 	d.Await(true)

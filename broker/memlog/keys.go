@@ -121,13 +121,13 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.Wrap
 	now := read
 	err := l.request(ctx, func() error {
 		if !slices.ContainsFunc(l.server.keys, func(k storedKey) bool { return k.mark.Same(read) }) {
-			now = events.KeyMark{}
+			now = events.KeyMark{Anew: read.Sequence > 0}
 		}
 		after := now.Sequence
 		for _, k := range l.server.keys {
 			if k.mark.Sequence > after {
 				k.Wrapped = slices.Clone(k.Wrapped)
-				keys, now = append(keys, k.WrappedKey), k.mark
+				keys, now.Sequence, now.Stored = append(keys, k.WrappedKey), k.mark.Sequence, k.mark.Stored
 			}
 		}
 		return nil

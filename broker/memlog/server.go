@@ -119,6 +119,16 @@ func (s *Server) EraseKeys(patient string) {
 // LoseKeys loses every key of a patient, as a disk does that damages them.
 func (s *Server) LoseKeys(patient string) { s.change(func() { s.dropKeys(patient) }) }
 
+// CutKeys restarts the server without the last so many keys and their places, as a real one that has cut off a damaged file.
+func (s *Server) CutKeys(n int) {
+	s.Stop()
+	s.change(func() {
+		s.keys = s.keys[:len(s.keys)-n]
+		s.keyed = s.lastKey()
+	})
+	s.Start()
+}
+
 func (s *Server) dropKeys(patient string) {
 	s.keys = slices.DeleteFunc(s.keys, func(k storedKey) bool { return k.Patient == patient })
 }
