@@ -35,7 +35,7 @@ func (s *Server) stood(data string, logger *slog.Logger) (all []standing) {
 			continue
 		}
 		for _, stream := range []string{streamRecords, streamAttachments} {
-			files, err := blocks.List(filepath.Join(data, "jetstream", account.Data, "streams", stream, "msgs"), stream)
+			files, err := blocks.List(filepath.Join(streamFolder(data, account, stream), "msgs"), stream)
 			if err != nil {
 				logger.Error(notExamined, slog.String("stream", stream), slog.Any("error", err))
 			}
