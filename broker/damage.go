@@ -18,6 +18,7 @@ import (
 type standing struct {
 	practice, stream string
 	files            []blocks.File
+	said             string // the file in which stands what was said to be gone
 }
 
 // stood lists the streams of all practices. One that has no file yet is left to whoever
@@ -35,12 +36,12 @@ func (s *Server) stood(data string, logger *slog.Logger) (all []standing) {
 			continue
 		}
 		for _, stream := range []string{streamRecords, streamAttachments} {
-			files, err := blocks.List(filepath.Join(data, "jetstream", account.Data, "streams", stream, "msgs"), stream)
+			files, err := blocks.List(filepath.Join(streamFolder(data, account, stream), "msgs"), stream)
 			if err != nil {
 				logger.Error(notExamined, slog.String("stream", stream), slog.Any("error", err))
 			}
 			if len(files) > 0 {
-				all = append(all, standing{practice: practice, stream: stream, files: files})
+				all = append(all, standing{practice: practice, stream: stream, files: files, said: filepath.Join(data, damagedFolder, practice, stream+".gone")})
 			}
 		}
 	}
@@ -148,9 +149,20 @@ func (s *Server) report(ctx context.Context, stood standing, found []damage, log
 	if err != nil || lost == 0 {
 		return err
 	}
+	// What desks give back stands behind the end, so the places stay empty for ever: it is an
+	// error once for each that is new.
+	gone := fmt.Sprintf("%d messages of %s\n", lost, identityOf(stream.CachedInfo()))
+	told, err := readOrNone(stood.said)
+	if err != nil {
+		return err
+	}
+	if string(told) == gone {
+		logger.Info("places in a stream are empty from which messages are gone; it was said when it was found, and desks give back what they have", slog.Uint64("messages", lost))
+		return nil
+	}
 	logger.Error("messages are gone from this broker's disk: leave the broker running and let every desk connect, they give back what they have; "+
 		"then see with `carelog audit verify` what is missing still, and have the disk looked at", slog.Uint64("messages", lost))
-	return nil
+	return putAside(filepath.Dir(stood.said), map[string][]byte{filepath.Base(stood.said): []byte(gone)})
 }
 
 // lostNow is how many messages a stream lacks. nats-server counts them a moment after it has

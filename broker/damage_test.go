@@ -54,7 +54,14 @@ func TestADamagedFile(t *testing.T) {
 			awaitLine(t, said, "is damaged")
 			if again {
 				b.Restart()
-				awaitLine(t, said, "are gone")
+				if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelError {
+					t.Errorf("what is found is said as %v, want an error", r.Level)
+				}
+				awaitFile(t, filepath.Join(b.Folder(), "damaged", b.Practice(), "RECORDS.gone"))
+				b.Restart()
+				if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelInfo {
+					t.Errorf("what was said before is said as %v again", r.Level)
+				}
 			}
 			device.Await(l, true)
 			state, err := l.State(t.Context())
@@ -193,6 +200,18 @@ func allocated() uint64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.TotalAlloc
+}
+
+// awaitFile waits until a file is there.
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // awaitLine waits until a line is logged that says so.

@@ -136,6 +136,7 @@ func start(ctx context.Context, c ServerConfig) (_ *Server, err error) {
 func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	log := newServerLog(c.Logger)
 	accounts := newResolver(s.operator, c.Logger)
+	s.mendSettings(c.Data, c.Logger)
 	stood, buckets := s.stood(c.Data, c.Logger), s.keyBuckets(c.Data, c.Logger)
 	var err error
 	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
@@ -168,7 +169,7 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	}
 	<-started
 	if err := s.healthy(); err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, s.unrecovered(c.Data))
 	}
 	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
 	looking, enough := context.WithCancel(context.WithoutCancel(ctx))

@@ -65,6 +65,9 @@ func (b *Broker) AddPractice(id string, signing nkeys.KeyPair) broker.Account {
 // URL is the broker's own, past all proxies.
 func (b *Broker) URL() string { return b.url }
 
+// Folder is the broker's data folder.
+func (b *Broker) Folder() string { return b.dir }
+
 // Practice is the id of the practice that Start made.
 func (b *Broker) Practice() string { return Practice }
 

@@ -117,3 +117,15 @@ func (b *Broker) damage(stream string, change func(f *os.File, size int64) error
 		b.t.Fatal(err)
 	}
 }
+
+// DamageFolder stops the broker, changes something in the folder of a stream, and starts the
+// broker again.
+func (b *Broker) DamageFolder(stream string, change func(folder string) error) {
+	b.t.Helper()
+	folder := filepath.Dir(filepath.Dir(b.firstFile(stream)))
+	b.Stop()
+	defer b.Start()
+	if err := change(folder); err != nil {
+		b.t.Fatal(err)
+	}
+}

@@ -27,6 +27,7 @@ type Code string
 // What Verify looks for.
 const (
 	SequenceGap   Code = "sequence-gap"   // error: the log's own numbers skip, go back, or reach further than its messages
+	GapWhole      Code = "gap-whole"      // notice: places are empty, and the chain of every device is whole across them
 	Undecodable   Code = "undecodable"    // error: a message is no event; the text says why
 	UnknownType   Code = "unknown-type"   // notice: an event of a newer version; kept, and not in the graph
 	OtherPractice Code = "other-practice" // error: an event of another practice stands in this log
@@ -66,7 +67,7 @@ const (
 
 // severities says how grave each code is.
 var severities = map[Code]Severity{
-	SequenceGap: Error, Undecodable: Error, UnknownType: Notice, OtherPractice: Error, Repeated: Warning, ReusedID: Error,
+	SequenceGap: Error, GapWhole: Notice, Undecodable: Error, UnknownType: Notice, OtherPractice: Error, Repeated: Warning, ReusedID: Error,
 	ChainStart: Error, ChainGap: Error, ChainFork: Error, ChainBroken: Error, ChainOrder: Warning, WasSetAside: Notice, SetAsideHere: Notice,
 	BadSignature: Error, DeviceUnknown: Error, BadCertificate: Error, OtherKey: Error, AfterRevoked: Warning, DeviceRevoked: Notice,
 	ParentMissing: Error, ParentLate: Warning, ParentOther: Error,

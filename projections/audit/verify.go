@@ -98,6 +98,8 @@ type verifier struct {
 	closed   map[string]*closed  // by patient
 	erased   map[string]bool     // patients
 	attached map[string]attached // by the name of the content
+	empty    uint64              // places that have no message although the log goes on behind them
+	torn     bool                // something is missing in the middle of a chain, or a parent is
 }
 
 // closed are the bodies of one patient whose key is not here.
@@ -127,6 +129,10 @@ func (v *verifier) report(f Finding) {
 	default:
 		v.summary.Notices++
 	}
+	switch f.Code {
+	case ChainGap, ChainBroken, ParentMissing:
+		v.torn = true
+	}
 	if v.err == nil {
 		v.err = v.found(f)
 	}
@@ -152,6 +158,8 @@ func (v *verifier) add(it *item) error {
 // place checks the message's place in the log, whatever it is.
 func (v *verifier) place(it *item, at place) {
 	if want := v.position.Sequence + 1; at.sequence != want {
+		v.empty += max(at.sequence, want) - want
+		v.torn = v.torn || at.sequence < want
 		v.report(at.finding(SequenceGap, "the log goes on with %d where %d was to come", at.sequence, want))
 	}
 	v.position = v.position.Next(at.sequence, it.fingerprint)
@@ -262,6 +270,10 @@ func (v *verifier) finish() {
 	}
 	v.parents.finish(v.report)
 	v.chains.finish(v.report)
+	if v.empty > 0 && !v.torn {
+		v.report(place{}.finding(GapWhole, "%d places are empty, and what the devices made is there without a gap: they gave back what was lost. "+
+			"What a device made last cannot be told from the log: compare with `carelog audit verify --file` at the desks", v.empty))
+	}
 	for _, patient := range slices.Sorted(maps.Keys(v.closed)) {
 		c := v.closed[patient]
 		if v.erased[patient] {

@@ -28,6 +28,14 @@ var faults = map[string]fault{
 			p.Log = slices.Delete(p.Log, 2, 3)
 			return idAt(p, 2)
 		}},
+	"what was lost was given back behind the end": {code: audit.GapWhole, also: []audit.Code{audit.SequenceGap, audit.ChainOrder, audit.ParentLate},
+		plant: func(p *eventstest.Practice, _, _ *eventstest.Device, c *audit.Check) string {
+			c.Expect = nil // the hash is another one
+			back := p.Log[2]
+			back.Sequence = p.Log[len(p.Log)-1].Sequence + 1
+			p.Log = append(slices.Delete(p.Log, 2, 3), back)
+			return ""
+		}},
 	"the last message was removed": {code: audit.SequenceGap,
 		plant: func(p *eventstest.Practice, _, _ *eventstest.Device, c *audit.Check) string {
 			c.Last = uint64(len(p.Log))
