@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -132,6 +133,9 @@ func known(d agent.Draft, w agent.Written) (made done, ok bool) {
 	return done{Written: w, version: &projections.Listed{Version: v}}, true
 }
 
+// errNotShown is why a write that was taken in is not found: the desk does not show it yet.
+var errNotShown = errors.New("it is taken in, and the desk could not show it: its status says why")
+
 // readBack reads the versions of changes that were just made, all at once: each by itself
 // costs a transaction more time than their writing.
 func (h *Handler) readBack(ctx context.Context, written ...agent.Written) []done {
@@ -146,7 +150,7 @@ func (h *Handler) readBack(ctx context.Context, written ...agent.Written) []done
 	}
 	for i := range list {
 		if list[i].version = byID[list[i].ID]; list[i].version == nil {
-			h.log.Error("a write is not read back", "event", list[i].ID, "err", err)
+			h.log.Error("a write is not read back", "event", list[i].ID, "err", cmp.Or(err, errNotShown))
 		}
 	}
 	return list
