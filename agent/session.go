@@ -149,10 +149,10 @@ func (s *session) meet(ctx context.Context, state events.LogState, heal bool, en
 	}
 	endAhead(errReadToEnd)
 	if heal {
-		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
 		if err := s.keepKeys(ctx, true); err != nil {
 			return err
 		}
+		s.agent.setLight(light.Synchronising, "giving the server back what it lost", &light.Activity{Kind: light.Heal, ETASeconds: -1})
 		n, err := s.agent.replica.Heal(ctx, s.log, s.reach)
 		if err != nil {
 			return err
