@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,5 +108,29 @@ func TestUnsigned(t *testing.T) {
 		if listed != n {
 			t.Errorf("%d of device %s are listed, want %d", listed, device, n)
 		}
+	}
+}
+
+// However large the bodies are, a page of what is judged again is a few megabytes.
+func TestMisjudgedIsBoundedInBytes(t *testing.T) {
+	s, d := open(t), newDesk("a")
+	body, list := strings.Repeat("x", 1<<20), make([]projections.Entry, 12)
+	for i := range list {
+		list[i] = at(uint64(i+1), d.write(events.Record{Type: "Condition", ID: fmt.Sprint(i)}, body))
+	}
+	apply(t, s, list...)
+	seen, after := 0, int64(0)
+	for {
+		page, err := s.Misjudged(t.Context(), "a", 2, after) // all but two were sent after a revocation
+		if err != nil || len(page) > 4 {
+			t.Fatalf("%d events of 1 MiB on a page, %v", len(page), err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		seen, after = seen+len(page), page[len(page)-1].Arrival
+	}
+	if seen != len(list)-2 {
+		t.Errorf("%d events are to be judged again, want %d", seen, len(list)-2)
 	}
 }
