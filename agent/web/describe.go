@@ -17,8 +17,8 @@ type said struct {
 	Past, High                 bool
 }
 
-// describe says what a resource is about; nothing of what cannot be read. What is refuted or was entered
-// in error is over, however dangerous it would be.
+// describe says what a resource is about; nothing of what cannot be read. What is refuted, was entered
+// in error or was not done is over, however dangerous it would be.
 func (s *spoken) describe(r object) said {
 	d := s.about(r)
 	if word := s.has("form.void", voided(r)); voided(r) != "" {
@@ -33,7 +33,8 @@ func (s *spoken) describe(r object) said {
 // voided is the code by which a resource says that it does not hold; empty where it does.
 func voided(r object) string {
 	for _, code := range []string{codeOf(at(r, "verificationStatus")), textAt(r, "status")} {
-		if code == "refuted" || code == "entered-in-error" {
+		switch code {
+		case "refuted", "entered-in-error", "not-done":
 			return code
 		}
 	}

@@ -112,7 +112,7 @@ var describedBodies = []string{
 	`{"resourceType":"AllergyIntolerance","criticality":"high","reaction":[{"substance":{"text":"Penicillin V"},"manifestation":[{"text":"anaphylaxis"}],"description":"d"}]}`,
 	`{"resourceType":"AllergyIntolerance","note":[{"text":"from shrimps"}],"verificationStatus":{"coding":[{"code":"refuted"}]},"criticality":"high"}`,
 	`{"resourceType":"AllergyIntolerance","code":{"text":" "}}`, `{"resourceType":"AllergyIntolerance","reaction":[{"manifestation":[{"text":"rash"}]}]}`,
-	`{"resourceType":"Condition","verificationStatus":{"coding":[{"code":"entered-in-error"}]},"text":{"div":"<div>Gout</div>"}}`, `{"resourceType":"Condition"}`, `{"resourceType":"Immunization","status":"entered-in-error"}`,
+	`{"resourceType":"Condition","verificationStatus":{"coding":[{"code":"entered-in-error"}]},"text":{"div":"<div>Gout</div>"}}`, `{"resourceType":"Condition"}`, `{"resourceType":"Immunization","status":"entered-in-error"}`, `{"resourceType":"Immunization","status":"not-done","vaccineCode":{"text":"Flu"}}`,
 	`{"resourceType":"MedicationStatement","status":"active","medicationReference":{"reference":"#m"},"contained":[{"id":"m","code":{"text":"W"}}]}`, `{"resourceType":"MedicationStatement"}`,
 	`{"resourceType":"MedicationRequest","medicationReference":{"reference":"Medication/med7"}}`, `{"resourceType":"MedicationRequest","medicationReference":{"identifier":{"value":"CNK 1"}}}`,
 	`{"resourceType":"MedicationRequest","medicationReference":{"reference":"#m"},"contained":[{"id":"m","ingredient":[{"itemCodeableConcept":{"text":"A"}},{},{"itemCodeableConcept":{"text":"B"}}]}]}`,

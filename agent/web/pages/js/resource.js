@@ -93,7 +93,7 @@ export function toBase64(text) {
 export function describe(resource) {
   const r = resource ?? {};
   const said = (describers[r.resourceType] ?? describeOther)(r);
-  const gone = [code(r.verificationStatus), r.status].find((c) => c === 'refuted' || c === 'entered-in-error');
+  const gone = [code(r.verificationStatus), r.status].find((c) => ['refuted', 'entered-in-error', 'not-done'].includes(c));
   if (gone) Object.assign(said, { state: words.form.void[gone] ?? gone, past: true, high: false }); // it does not hold, however dangerous it would be
   if (said.detail === said.title) said.detail = '';
   return said;
