@@ -3,6 +3,9 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // WarnUnopened is the warning of changes that are here and do not open: their keys are not.
@@ -17,15 +20,17 @@ func (a *Agent) tellUnopened(ctx context.Context) (reason string, err error) {
 		return "", err
 	}
 	n := 0
-	for device, of := range closed {
+	var whose []string
+	for _, device := range slices.Sorted(maps.Keys(closed)) {
 		if !a.replica.Revoked(device) {
-			n += of
+			n += closed[device]
+			whose = append(whose, fmt.Sprintf("%d of device %s", closed[device], device))
 		}
 	}
 	if n == 0 {
 		a.clearWarning(WarnUnopened)
 		return "", nil
 	}
-	a.warn(WarnUnopened, "%s cannot be read on this PC: the server does not have the keys of their patients. Was its disk damaged? Start every PC of the practice and let it connect: it gives the keys back, and what they open is shown then by itself. Until then do not rely on a dossier being complete here.", countOf(n, "change"))
+	a.warn(WarnUnopened, "%s cannot be read on this PC (%s): the server does not have the keys of their patients. Was its disk damaged? Start every PC of the practice and let it connect: it gives the keys back, and what they open is shown then by itself. Where none has them, revoking the PC that sealed them ends the waiting, not the want. Until then do not rely on a dossier being complete here.", countOf(n, "change"), strings.Join(whose, ", "))
 	return fmt.Sprintf("%s cannot be read here for want of keys: start all PCs of the practice", countOf(n, "change")), nil
 }

@@ -58,6 +58,11 @@ func (s *Server) keyBucket(data, practice string, logger *slog.Logger) (keyBucke
 	b.kept = keptKeys(filepath.Join(stream, keptName))
 	if b.sound, err = b.kept.read(); err != nil {
 		logger.Error(notExamined, slog.String("practice", practice), slog.String("stream", streamKeys), slog.Any("error", err))
+		// It may be the only copy of keys: this start neither removes it nor writes over it.
+		if err := os.Rename(string(b.kept), string(b.kept)+"-unread"); err != nil {
+			b.kept = ""
+			return b, err
+		}
 	}
 	files, err := blocks.List(folder, streamKeys)
 	if err != nil {

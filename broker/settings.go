@@ -108,11 +108,11 @@ func (x settings) mend(aside string, logger *slog.Logger) error {
 	said := "the settings of a stream were missing or damaged on this broker's disk and were written anew; its messages are as they were. " +
 		"What an operator had set beside, such as how long looks are kept, must be set again; and have the disk looked at"
 	switch {
+	case x.want.Name == streamKeys && (!known || len(sum) > 0): // what can be read may be damaged, too
+		said += ". Which keys were erased is not known for certain any more, and a desk that has one of them may give it back: erase the keys of those patients again"
 	case known:
 	case x.want.Name == streamRecords:
 		said += ". Each desk reads the whole log again, since it cannot tell it from another one: let every desk connect"
-	case x.want.Name == streamKeys:
-		said += ". Which keys were erased is not known any more, and a desk that has one of them gives it back: erase the keys of those patients again"
 	}
 	logger.Error(said, slog.String("aside", aside))
 	return nil

@@ -34,11 +34,11 @@ func (r *Replica) meet(batch []*prepared) {
 // certified, or from where on it is shut out. Where it is cut off, it begins again at the next reading.
 func (r *Replica) rejudge(ctx context.Context) error {
 	for {
-		device, shutAt, ok := r.nextStirred()
+		device, shutAt, calm, ok := r.nextStirred()
 		if !ok {
 			return nil
 		}
-		if err := r.rejudgeDevice(ctx, device, shutAt); err != nil {
+		if err := r.rejudgeDevice(ctx, device, shutAt, calm); err != nil {
 			r.trusting.Lock()
 			r.trust.stir(device)
 			r.trusting.Unlock()
@@ -51,22 +51,27 @@ func (r *Replica) rejudge(ctx context.Context) error {
 	}
 }
 
-// nextStirred takes the next device whose events are to be judged again.
-func (r *Replica) nextStirred() (device string, shutAt uint64, ok bool) {
+// nextStirred takes the next device whose events are to be judged again; calm says that nothing
+// new was heard of it, but that it is looked at once after a start.
+func (r *Replica) nextStirred() (device string, shutAt uint64, calm, ok bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	for _, device := range slices.Sorted(maps.Keys(r.trust.stirred)) {
 		delete(r.trust.stirred, device)
 		if r.trust.known[device] != nil { // else there is nothing to judge it by
 			r.busy = device
-			return device, r.trust.shut[device], true
+			return device, r.trust.shut[device], r.trust.calm[device], true
 		}
+		r.left = nil // it may be shut out now
+		r.altered++
 	}
 	r.busy = ""
-	return "", 0, false
+	return "", 0, false, false
 }
 
-func (r *Replica) rejudgeDevice(ctx context.Context, device string, shutAt uint64) error {
+// rejudgeDevice judges again what a device has sent. Calmly, nothing of it falls out of what is shown: what was
+// sound when it came, and was lost by the server and given back behind a revocation, stays so.
+func (r *Replica) rejudgeDevice(ctx context.Context, device string, shutAt uint64, calm bool) error {
 	for after := int64(0); ; {
 		page, err := r.config.Store.Misjudged(ctx, device, shutAt, after)
 		if err != nil || len(page) == 0 {
@@ -78,7 +83,8 @@ func (r *Replica) rejudgeDevice(ctx context.Context, device string, shutAt uint6
 			r.trusting.Lock()
 			r.trust.alone(p)
 			r.trusting.Unlock()
-			if p.entry.Doubt != v.Doubt {
+			falls := p.entry.Doubt == projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
+			if p.entry.Doubt != v.Doubt && !(calm && falls) {
 				other = append(other, p)
 			}
 		}

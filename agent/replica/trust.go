@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -48,6 +49,7 @@ type trust struct {
 	known    map[string]*signer      // who is certified
 	shut     map[string]uint64       // from behind which place a name does not count, also one that nobody certified
 	stirred  map[string]bool         // whose standing changed after something of it was judged
+	calm     map[string]bool         // of those, who is only heard of for the first time since the start
 	ahead    bool                    // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
@@ -68,7 +70,10 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	for _, v := range list {
 		t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence)
 	}
+	already := maps.Clone(t.stirred)
 	t.weigh()
+	t.calm = maps.Clone(t.stirred)
+	maps.DeleteFunc(t.calm, func(device string, _ bool) bool { return already[device] })
 	for device, s := range t.known {
 		*s = signer{public: s.public}
 		if t.ahead {

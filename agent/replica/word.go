@@ -132,4 +132,5 @@ func (t *trust) stir(device string) {
 		t.stirred = make(map[string]bool)
 	}
 	t.stirred[device] = true
+	delete(t.calm, device)
 }
