@@ -37,7 +37,8 @@ demo: build ## Start a broker and two desks with sample patients; Ctrl-C ends al
 test: ## Vet and test everything, with the race detector where there is a C compiler.
 	$(GO) vet ./...
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
-	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 25m ./...
+	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -timeout 30m ./...
+	$(if $(RACE),$(GO) test -run '^TestTheBrokersDisk' -timeout 10m ./agent,@:) # with large messages, which the detector takes minutes for
 
 search: CHECKS = 1000
 search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.

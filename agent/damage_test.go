@@ -91,6 +91,9 @@ const seldom = 500 * time.Millisecond
 // each has it all.
 func (p *practice) large(one, two *agenttest.Desk) (written []events.ID) {
 	p.t.Helper()
+	if raceDetector {
+		p.t.Skip("with the race detector this takes minutes: make test runs it without")
+	}
 	const notes, size = 35, 124 << 10 // more than a file of 8 MiB, once sealed
 	one.AwaitGreen()
 	two.AwaitGreen()
