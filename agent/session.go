@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -444,8 +443,7 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	if err != nil {
 		return err
 	}
-	closed, err := a.tellUnopened(ctx)
-	if err != nil {
+	if err := a.tellUnopened(ctx); err != nil {
 		return err
 	}
 	if err := a.lockWriting(ctx); err != nil {
@@ -466,8 +464,8 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 		a.setLight(light.Synchronising, fmt.Sprintf("the server refused %d of this desk's changes: send them again, or discard them", refused), nil)
 		return nil
 	}
-	if reason := cmp.Or(left, closed); reason != "" {
-		a.setLight(light.Synchronising, reason, nil)
+	if left != "" {
+		a.setLight(light.Synchronising, left, nil)
 		return nil
 	}
 	if !a.ready() {
