@@ -134,9 +134,7 @@ func TestADiskGetsFull(t *testing.T) {
 	}
 	t.Logf("%d changes were accepted", len(want))
 	for i, id := range want {
-		if state, err := one.Records().Record(t.Context(), agenttest.Condition(fmt.Sprint("c", i))); err != nil || state.Shown.Event.ID != id {
-			t.Errorf("change %d of %d was accepted, and is not shown: %v", i+1, len(want), err)
-		}
+		shows(t, one, fmt.Sprint("c", i), id)
 	}
 	if err := one.Store().Check(t.Context()); err != nil {
 		t.Error(err)
@@ -169,9 +167,7 @@ func TestADiskIsFullBetweenTheTwoFiles(t *testing.T) {
 	}
 	disk.free()
 	awaitShown(one)
-	if state, err := one.Records().Record(t.Context(), agenttest.Condition("c2")); err != nil || state.Shown.Event.ID != written.ID {
-		t.Errorf("it is not shown: %v", err)
-	}
+	shows(t, one, "c2", written.ID)
 	mustOnline(t, one)
 	p.healed([]events.ID{before.ID, written.ID}, one)
 }
@@ -193,9 +189,7 @@ func TestADiskIsFullDuringAPush(t *testing.T) {
 	mustOnline(t, one)
 	awaitDiskProblem(one)
 	for i, id := range want {
-		if state, err := one.Records().Record(t.Context(), agenttest.Condition(fmt.Sprint("c", i))); err != nil || state.Shown.Event.ID != id {
-			t.Errorf("change %d: %v", i+1, err)
-		}
+		shows(t, one, fmt.Sprint("c", i), id)
 	}
 	disk.free()
 	p.healed(want, one, two)
@@ -263,9 +257,7 @@ func TestADeskOpensOnAFullDisk(t *testing.T) {
 			}
 			one.Start()
 			for i, id := range want {
-				if state, err := one.Records().Record(t.Context(), agenttest.Condition(fmt.Sprint("c", i))); err != nil || state.Shown.Event.ID != id {
-					t.Errorf("change %d: %v", i+1, err)
-				}
+				shows(t, one, fmt.Sprint("c", i), id)
 			}
 			if _, err := one.Records().Record(t.Context(), agenttest.Condition("none")); !errors.Is(err, projections.ErrNotFound) || errors.Is(err, agent.ErrIncomplete) {
 				t.Errorf("what is not there: %v", err)
