@@ -374,7 +374,8 @@ func (s *session) prove(ctx context.Context) error {
 }
 
 // openLate looks now and then for keys that came after what they open, sends those
-// again that the server refused, and gives back those that it lost.
+// again that the server refused, gives back those that it lost, and says what does not open: not at
+// every proof, since what that costs grows with what does not.
 func (s *session) openLate(ctx context.Context) error {
 	a := s.agent
 	now := a.config.Now()
@@ -386,6 +387,9 @@ func (s *session) openLate(ctx context.Context) error {
 		return err
 	}
 	if err := s.keepKeys(ctx, false); err != nil {
+		return err
+	}
+	if err := a.tellUnopened(ctx); err != nil {
 		return err
 	}
 	concerns, err := a.store.Concerns(ctx)
@@ -441,9 +445,6 @@ func (s *session) green(ctx context.Context, began time.Time, wanted uint64, at 
 	a := s.agent
 	left, err := a.tellLeftOut(ctx)
 	if err != nil {
-		return err
-	}
-	if err := a.tellUnopened(ctx); err != nil {
 		return err
 	}
 	if err := a.lockWriting(ctx); err != nil {
