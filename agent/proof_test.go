@@ -66,3 +66,21 @@ func TestTheLightBlinksWhereNothingIsRead(t *testing.T) {
 		w.settled()
 	})
 }
+
+// A start looks once at all devices that it knows, beside the first proof. The light does not wait
+// for the next one after that, which is an interval later.
+func TestAStartIsGreenAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		two.notes(10)
+		w.settled()
+		for range 10 {
+			one.stop()
+			one.start()
+			synctest.Wait() // nothing is left but to wait for the clock
+			if s := one.Now(); s.Color != light.Online {
+				t.Fatalf("the light waits for the clock: %s (%s)", s.Color, s.Reason)
+			}
+		}
+	})
+}

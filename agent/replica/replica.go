@@ -41,6 +41,9 @@ type Config struct {
 	// Applied is called after every commit and before the position is told, from the
 	// goroutine of Follow, with the events that the log has and the records that changed.
 	Applied func(ctx context.Context, confirmed []*events.Event, changed []events.Record) error
+	// Judged is called, by Follow, when nothing is left to be judged again: LeftOut may say less
+	// now. nil: nobody.
+	Judged func()
 	// Warn tells people of something odd, by a code that stays the same.
 	Warn func(code, text string)
 }
@@ -68,6 +71,9 @@ type Replica struct {
 
 // Open learns where the copy stands and which devices it knows.
 func Open(ctx context.Context, c Config) (*Replica, error) {
+	if c.Judged == nil {
+		c.Judged = func() {}
+	}
 	r := &Replica{config: c, moved: make(chan struct{}), stirs: make(chan struct{}, 1)}
 	r.trust = r.newTrust()
 	if err := r.reload(ctx); err != nil {
