@@ -90,7 +90,7 @@ const (
 	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + ofDevice +
 		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + ofDevice +
 		" UNION SELECT arrival FROM event WHERE ?3 > 0 AND sequence > ?3 AND doubt NOT IN ('signature', 'revoked')" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + ofDevice
+		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device') AND +device" + " = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
 )
 
 // Misjudged are events in the name of a certified device whose verdict can be another one than was
