@@ -46,12 +46,17 @@ func (v *view) twins(f func(*events.Event, *stray)) error {
 	})
 }
 
+// deviceRecords finds the Device records of the practice by their records: by the dossier it would
+// be all events that are looked at, at each start.
+const deviceRecords = "SELECT " + eventColumns + eventTables +
+	"WHERE e.record IN (SELECT key FROM record WHERE type = 'Device') AND d.patient = '' ORDER BY e.arrival"
+
 // DeviceRecords are all versions of Device records of the practice itself, whatever their verdict,
 // with those that have an id which another event has: what is known of who may sign follows from
 // them and from where they stand in the log. Their bodies are not opened.
 func (s *Store) DeviceRecords(ctx context.Context) (list []Version, err error) {
 	err = s.view(ctx, "read the Device records", func(v *view) error {
-		if err := v.each("SELECT "+eventColumns+eventTables+"WHERE r.type = 'Device' AND d.patient = '' ORDER BY e.arrival", nil, func(scan func(...any) error) error {
+		if err := v.each(deviceRecords, nil, func(scan func(...any) error) error {
 			var r row
 			err := r.scan(v.practice, scan)
 			list = append(list, r.toJudge())
@@ -86,11 +91,11 @@ const (
 // certified and was shut out at ?3 (0: never); its Device records are, whatever their verdict.
 // Each part goes by an index of its own.
 const (
-	ofDevice  = " AND device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	ofDevice  = " AND +device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
 	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + ofDevice +
 		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE ?3 > 0 AND sequence > ?3 AND doubt NOT IN ('signature', 'revoked')" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device') AND +device" + " = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+		" UNION SELECT arrival FROM event WHERE ?3 > 0 AND sequence > ?3 AND sequence <> 0 AND doubt NOT IN ('signature', 'revoked')" + ofDevice +
+		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + ofDevice
 )
 
 // Misjudged are events in the name of a certified device whose verdict can be another one than was

@@ -1,0 +1,59 @@
+package projections_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/carelog/carelog/projections"
+)
+
+// goesThroughAll matches a step that looks at every event, or at every one of a device.
+var goesThroughAll = regexp.MustCompile(`^SCAN (e|event)\b|\bevent_chain \(device=\?\)`)
+
+// A desk that starts must not be the slower the larger its practice is.
+func TestAStartGoesThroughNoTable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	s, err := projections.Open(t.Context(), path, projections.Options{Practice: "practice-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for question, values := range projections.AtEachStart {
+		for _, step := range plan(t, db, question, values) {
+			if goesThroughAll.MatchString(step) {
+				t.Errorf("%s\nis answered by: %s", question, step)
+			}
+		}
+	}
+}
+
+// plan is how SQLite goes about a question. What is bound to it changes nothing of that.
+func plan(t *testing.T, db *sql.DB, question string, values int) (steps []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+question, make([]any, values)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var step string
+		var other any
+		if err := rows.Scan(&other, &other, &other, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
