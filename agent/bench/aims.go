@@ -52,6 +52,7 @@ var aims = map[string]aim{
 	"busy-p99":            {headline: "The same, 99th percentile"},
 	"snapshot":            {most: 2, from: baseSize, headline: "First sync from a snapshot"},
 	"snapshot-plain":      {headline: "The same"},
+	"login-start":         {headline: "A desk's start, until it is connected"},
 	"login":               {ours: 10, headline: "Log-in with nothing new"},
 	"login-news":          {ours: 300, headline: "Log-in with news"},
 }

@@ -64,7 +64,7 @@ func TestEverySubjectIsMeasured(t *testing.T) {
 		"memory":    {"memory-broker", "memory-desk", "memory-broker", "memory-desk"},
 		"busy":      {"busy-p50", "busy-p99", "busy-p50", "busy-p99"},
 		"snapshot":  {"snapshot", "snapshot-plain", "disk-snapshot", "snapshot", "snapshot-plain", "disk-snapshot"},
-		"login":     {"login", "login-news", "login", "login-news"},
+		"login":     {"login-start", "login", "login-news", "login-start", "login", "login-news"},
 		"heads": {"heads-apply", "heads-list", "heads-resolve", "heads-apply", "heads-list", "heads-resolve",
 			"heads-apply", "heads-list", "heads-resolve"},
 	}

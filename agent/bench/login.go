@@ -16,7 +16,8 @@ import (
 
 // measureLogin is how long the light of a desk that has the whole log takes to be green
 // again: with nothing new, and with some thousand events that others wrote meanwhile.
-// Both begin when the connection stands. Beside them stands the least by which the same
+// Both begin when the connection stands; what a desk does before that, from its program's start
+// on, is a figure of its own, beside a bare connection. Beside them stands the least by which the same
 // could be known: the end of the log and the message at our place; and the new messages
 // in bare rows.
 func measureLogin(ctx context.Context, g *ground, report func(Figure) error) (err error) {
@@ -41,9 +42,9 @@ func measureLogin(ctx context.Context, g *ground, report func(Figure) error) (er
 	}
 	defer func() { err = errors.Join(err, table.close()) }()
 
-	var idle, idleBare, news, newsBare series
+	var start, connect, idle, idleBare, news, newsBare series
 	for range g.Rounds {
-		if err := errors.Join(g.agreeBare(ctx, conn, &idleBare), g.login(ctx, d.enrolment, &idle)); err != nil {
+		if err := errors.Join(g.connectBare(&connect), g.agreeBare(ctx, conn, &idleBare), g.login(ctx, d.enrolment, &start, &idle)); err != nil {
 			return err
 		}
 	}
@@ -55,11 +56,12 @@ func measureLogin(ctx context.Context, g *ground, report func(Figure) error) (er
 		if _, err := g.fill(ctx, g.sheet, max(g.News, scribes+1), maxBatch, once(drafts(ctx, g.seed()))); err != nil {
 			return err
 		}
-		if err := errors.Join(g.readBare(ctx, conn, last, table, &newsBare), g.login(ctx, d.enrolment, &news)); err != nil {
+		if err := errors.Join(g.readBare(ctx, conn, last, table, &newsBare), g.login(ctx, d.enrolment, new(series), &news)); err != nil {
 			return err
 		}
 	}
 	return errors.Join(
+		report(inTime("login-start", g.size, start.median(), connect.median(), "a bare connection")),
 		report(inTime("login", g.size, idle.median(), idleBare.median(), "asking for the end of the log and for one message")),
 		report(inTime("login-news", g.size, news.median(), newsBare.median(), "the same, and the new messages into bare rows")),
 	)
@@ -71,11 +73,24 @@ func (d *desk) settle(ctx context.Context) error {
 	return d.Prove(ctx)
 }
 
-// login clocks a desk from its connection to the green light.
-func (g *ground) login(ctx context.Context, e enrolment.Enrolment, took *series) error {
+// login clocks a desk from its start to its connection, and from there to the green light.
+func (g *ground) login(ctx context.Context, e enrolment.Enrolment, start, took *series) error {
+	began := time.Now()
 	up, green, err := g.visit(ctx, e)
+	*start = append(*start, up.Sub(began))
 	*took = append(*took, green.Sub(up))
 	return err
+}
+
+// connectBare clocks a connection of which nothing is wanted.
+func (g *ground) connectBare(took *series) error {
+	return took.clock(func() error {
+		conn, err := g.dial(g.sheet)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
 }
 
 // visit runs a desk until its light is green, and tells when that was and when the
