@@ -66,3 +66,26 @@ func TestTheLightBlinksWhereNothingIsRead(t *testing.T) {
 		w.settled()
 	})
 }
+
+// After a start the devices are judged once more: the light waits for that, and not for the next
+// time that it is looked at.
+func TestALogInIsOverWhenAllIsJudged(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		for _, name := range []string{"two", "three", "four"} {
+			w.desk(name).MustNote("c-"+name, "asthma")
+		}
+		w.settled()
+		for range 10 {
+			one.stop()
+			began := time.Now()
+			one.start()
+			if err := one.Prove(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took >= worldInterval {
+				t.Errorf("the light was green after %v: %s", took, one.Now().Reason)
+			}
+		}
+	})
+}

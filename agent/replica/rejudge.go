@@ -33,9 +33,12 @@ func (r *Replica) meet(batch []*prepared) {
 // rejudge judges again what was judged before more became known of its device: that it is
 // certified, or from where on it is shut out. Where it is cut off, it begins again at the next reading.
 func (r *Replica) rejudge(ctx context.Context) error {
-	for {
+	for judged := false; ; judged = true {
 		device, shutAt, calm, ok := r.nextStirred()
 		if !ok {
+			if judged {
+				r.config.Judged()
+			}
 			return nil
 		}
 		if err := r.rejudgeDevice(ctx, device, shutAt, calm); err != nil {
