@@ -163,7 +163,7 @@ func (a *Agent) openProjection(ctx context.Context) (err error) {
 	}
 	if a.replica, err = replica.Open(ctx, replica.Config{
 		Practice: e.Practice, Device: e.Device, Root: e.Root, Store: a.store, Ring: a.ring, Applied: a.applied,
-		Judged: a.work.fire, // the light should not wait for the next tick
+		Judged: a.work.fire, // the light waits for it, and should not for the next tick
 		Warn:   func(code, text string) { a.warn(code, "%s", text) },
 	}); err != nil {
 		return err

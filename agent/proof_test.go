@@ -67,19 +67,24 @@ func TestTheLightBlinksWhereNothingIsRead(t *testing.T) {
 	})
 }
 
-// A start looks once at all devices that it knows, beside the first proof. The light does not wait
-// for the next one after that, which is an interval later.
-func TestAStartIsGreenAtOnce(t *testing.T) {
+// After a start the devices are judged once more: the light waits for that, and not for the next
+// time that it is looked at.
+func TestALogInIsOverWhenAllIsJudged(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		one, two := w.two()
-		two.notes(10)
+		one := w.desk("one")
+		for _, name := range []string{"two", "three", "four"} {
+			w.desk(name).MustNote("c-"+name, "asthma")
+		}
 		w.settled()
 		for range 10 {
 			one.stop()
+			began := time.Now()
 			one.start()
-			synctest.Wait() // nothing is left but to wait for the clock
-			if s := one.Now(); s.Color != light.Online {
-				t.Fatalf("the light waits for the clock: %s (%s)", s.Color, s.Reason)
+			if err := one.Prove(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took >= worldInterval {
+				t.Errorf("the light was green after %v: %s", took, one.Now().Reason)
 			}
 		}
 	})

@@ -41,6 +41,7 @@ func TestALossHoldsUntilTheLogIsReadAgain(t *testing.T) {
 	r, err := replica.Open(ctx, replica.Config{
 		Practice: logtest.Practice, Store: store, Ring: events.NewKeyring(events.Key{}),
 		Applied: func(context.Context, []*events.Event, []events.Record) error { return nil },
+		Judged:  func() {},
 		Warn:    func(string, string) {},
 	})
 	if err != nil {

@@ -33,10 +33,10 @@ func (r *Replica) meet(batch []*prepared) {
 // rejudge judges again what was judged before more became known of its device: that it is
 // certified, or from where on it is shut out. Where it is cut off, it begins again at the next reading.
 func (r *Replica) rejudge(ctx context.Context) error {
-	for again := false; ; again = true {
+	for judged := false; ; judged = true {
 		device, shutAt, calm, ok := r.nextStirred()
 		if !ok {
-			if again {
+			if judged {
 				r.config.Judged()
 			}
 			return nil

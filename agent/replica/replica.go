@@ -41,8 +41,7 @@ type Config struct {
 	// Applied is called after every commit and before the position is told, from the
 	// goroutine of Follow, with the events that the log has and the records that changed.
 	Applied func(ctx context.Context, confirmed []*events.Event, changed []events.Record) error
-	// Judged is called, by Follow, when nothing is left to be judged again: LeftOut may say less
-	// now. nil: nobody.
+	// Judged is called when events were judged again and none is any more; see LeftOut.
 	Judged func()
 	// Warn tells people of something odd, by a code that stays the same.
 	Warn func(code, text string)

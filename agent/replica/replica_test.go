@@ -47,7 +47,8 @@ func TestReadAheadIsBoundedInBytes(t *testing.T) {
 				<-ctx.Done() // as slow as can be
 				return nil
 			},
-			Warn: func(string, string) {},
+			Judged: func() {},
+			Warn:   func(string, string) {},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -102,6 +102,7 @@ func (c *copyOf) start() {
 	c.Replica, err = replica.Open(context.Background(), replica.Config{
 		Practice: c.p.ID, Root: c.p.RootKey(), Store: store, Ring: ring,
 		Applied: func(context.Context, []*events.Event, []events.Record) error { return nil },
+		Judged:  func() {},
 		Warn:    func(string, string) {},
 	})
 	if err != nil {
