@@ -70,9 +70,6 @@ type Replica struct {
 
 // Open learns where the copy stands and which devices it knows.
 func Open(ctx context.Context, c Config) (*Replica, error) {
-	if c.Judged == nil {
-		c.Judged = func() {}
-	}
 	r := &Replica{config: c, moved: make(chan struct{}), stirs: make(chan struct{}, 1)}
 	r.trust = r.newTrust()
 	if err := r.reload(ctx); err != nil {
