@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -167,6 +168,15 @@ func (p *page) seal(ctx context.Context, w *scribe) {
 
 // send sends the pages in order.
 func (g *ground) send(ctx context.Context, s enrolment.Sheet, f *filling) (bytes int64, err error) {
+	// Once for all logins: turned on and off between batches, the broker was seen to leave one unanswered.
+	was, err := g.keysInBulk(ctx, s, true)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		_, failed := g.keysInBulk(ctx, s, was)
+		err = errors.Join(err, failed)
+	}()
 	for from, more := 0, true; more; from += pagesPerLogin {
 		var n int64
 		if n, more, err = g.sendPages(ctx, s, f, from); err != nil {
@@ -189,14 +199,6 @@ func (g *ground) sendPages(ctx context.Context, s enrolment.Sheet, f *filling, f
 		return 0, false, err
 	}
 	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return 0, false, err
-	}
-	asBefore, err := keysInBulk(ctx, js)
-	if err != nil {
-		return 0, false, err
-	}
 	records, err := newSender(conn)
 	if err != nil {
 		return 0, false, err
@@ -224,7 +226,7 @@ func (g *ground) sendPages(ctx context.Context, s enrolment.Sheet, f *filling, f
 	if err := records.finish(); err != nil {
 		return 0, false, fmt.Errorf("fill the log: %w", err)
 	}
-	return bytes, more, asBefore()
+	return bytes, more, nil
 }
 
 // The bucket of the keys, as the broker's package lays it out.
@@ -233,27 +235,31 @@ const (
 	keySubject = "$KV.KEYS."
 )
 
-// keysInBulk lets keys be sent in atomic batches, and returns what puts the stream back
-// as it was: one sync for each of sixty thousand keys would take longer than a million
-// events.
-func keysInBulk(ctx context.Context, js jetstream.JetStream) (asBefore func() error, err error) {
+// keysInBulk says whether keys may be sent in atomic batches, and returns whether they could be before:
+// one sync for each of sixty thousand keys would take longer than a million events.
+func (g *ground) keysInBulk(ctx context.Context, s enrolment.Sheet, may bool) (was bool, err error) {
+	conn, err := g.dial(s)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return false, err
+	}
 	stream, err := js.Stream(ctx, keyStream)
 	if err != nil {
-		return nil, fmt.Errorf("find the stream of the keys: %w", err)
+		return false, fmt.Errorf("find the stream of the keys: %w", err)
 	}
-	was := stream.CachedInfo().Config
-	now := was
-	now.AllowAtomicPublish = true
-	update := func(c jetstream.StreamConfig) error {
-		if was.AllowAtomicPublish {
-			return nil
-		}
-		if _, err := js.UpdateStream(ctx, c); err != nil {
-			return fmt.Errorf("let keys come in batches (%v): %w", c.AllowAtomicPublish, err)
-		}
-		return nil
+	config := stream.CachedInfo().Config
+	if was = config.AllowAtomicPublish; was == may {
+		return was, nil
 	}
-	return func() error { return update(was) }, update(now)
+	config.AllowAtomicPublish = may
+	if _, err := js.UpdateStream(ctx, config); err != nil {
+		return was, fmt.Errorf("let keys come in batches (%v): %w", may, err)
+	}
+	return was, nil
 }
 
 func keyMessages(keys []events.WrappedKey) []events.Message {
