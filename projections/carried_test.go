@@ -108,3 +108,65 @@ func TestWordsDecideAsValuesDo(t *testing.T) {
 		}
 	})
 }
+
+// More are found by a name than are kept while they are counted, some by a name that is not their
+// first and some on a side of a conflict. And what a first read leaves of the index of words in
+// parts is one part when the values are made.
+func TestMoreOfOneNameThanAreKept(t *testing.T) {
+	const batches, each = 12, 100
+	s := open(t)
+	a, b := newDesk("a"), newDesk("b")
+	bodies := []string{
+		`{"resourceType":"Patient","name":[{"family":"Maes","given":["Jean"]}]}`,
+		`{"resourceType":"Patient","name":[{"family":"Aerts"},{"given":["Jeannine"]}]}`, // not by its label
+		`{"resourceType":"Patient","name":[{"family":"Jeanmart"}]}`,
+	}
+	var want []string
+	for i := range batches {
+		var batch projections.Batch
+		for j := range each {
+			id := fmt.Sprintf("p%04d", i*each+j)
+			r, body := events.Record{Type: "Patient", ID: id}, bodies[j%len(bodies)]
+			batch.Entries = append(batch.Entries, projections.Entry{Event: a.event(events.Written, r, id, body), Body: []byte(body)})
+			if j == 0 { // another head, of another name
+				other := `{"resourceType":"Patient","name":[{"family":"Claes"}]}`
+				batch.Entries = append(batch.Entries, projections.Entry{Event: b.event(events.Written, r, id, other), Body: []byte(other)})
+			}
+			want = append(want, fmt.Sprint([]string{"maes", "aerts", "jeanmart"}[j%len(bodies)], id))
+		}
+		batch.Later = true
+		if _, err := s.Apply(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parts := func() (n int64) {
+		if err := s.Ask(t.Context(), "SELECT count(DISTINCT segid) FROM words_idx", func(v int64, _ func(string) (int64, error)) error { n = v; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if parts() < 2 {
+		t.Fatal("the words are in one part already")
+	}
+	for at := (projections.Indexed{Total: 1}); !at.Complete(); {
+		var err error
+		if at, err = s.Index(t.Context(), projections.Few+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := parts(); n != 1 {
+		t.Errorf("the words are in %d parts", n)
+	}
+	slices.Sort(want)
+	for i, of := range want {
+		want[i] = of[len(of)-len("p0000"):]
+	}
+	q := ask(t, "Patient", "name=jean")
+	q.Limit = 300
+	if page, err := s.Search(t.Context(), q); err != nil || page.Total != len(want) {
+		t.Errorf("%d are found in all, %v: want %d", page.Total, err, len(want))
+	}
+	if got, _ := pages(t.Context(), t, s, q); !slices.Equal(got, want) {
+		t.Errorf("found %d in this order: %v", len(got), got)
+	}
+}

@@ -188,9 +188,18 @@ func (b *batch) indexAll(list []prepared, upTo int64) error {
 	if err := x.write(); err != nil {
 		return err
 	}
+	if len(list) > Few {
+		if _, err := b.exec(mergeWords); err != nil {
+			return err
+		}
+	}
 	b.upTo = max(b.upTo, upTo)
 	return b.lookWaiting()
 }
+
+// mergeWords joins the parts that many batches left of the index of words into one, sixteen pages
+// at a time. Where there is one it does nothing.
+var mergeWords = &statement{"INSERT INTO words (words, rank) VALUES ('merge', -16)"}
 
 var selectWaiting = &statement{"SELECT EXISTS (SELECT 1 FROM unindexed)"}
 

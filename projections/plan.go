@@ -59,7 +59,12 @@ func (x *searching) plan() (origin, error) {
 	if err != nil {
 		return origin{}, err
 	}
-	return x.best(origins)
+	best, err := x.best(origins)
+	if err != nil || best.match == "" || best.count > x.counted {
+		return best, err
+	}
+	found, _, err := x.findCarried(best.match, best.count)
+	return found.origin(best.way), err
 }
 
 // best counts the candidates of each origin no further than it takes to pick one.
@@ -76,12 +81,12 @@ func (x *searching) best(origins []origin) (origin, error) {
 				least = min(least, origins[i].count)
 			}
 			if i == len(origins)-2 && !x.behind { // the plain one, which is last, is not better than few
-				if best = slices.MinFunc(origins[:i+1], x.rank); best.count <= x.few {
+				if best = slices.MinFunc(origins[:i+1], x.rank); best.count <= x.few || best.exact || i == 0 && x.walksAlong(best) {
 					return best, nil
 				}
 			}
 		}
-		if best = slices.MinFunc(origins, x.rank); best.count <= most || x.walksAlong(best) && len(origins) == 2 {
+		if best = slices.MinFunc(origins, x.rank); best.count <= most {
 			break
 		}
 	}
@@ -106,7 +111,7 @@ func (x *searching) whole(o *origin) bool {
 	return (!o.way.Indexed() || x.within) && o.count <= x.counted
 }
 
-// carriersKept is how many of what words find are kept.
+// carriersKept is how many of what words find are kept as they are counted.
 const carriersKept = 1000
 
 // measure counts the candidates of a origin, up to one more than most. Those that words
@@ -119,14 +124,12 @@ func (x *searching) measure(s *origin, most int) error {
 		if most == x.few { // nothing better is known yet
 			most = max(most, carriersKept)
 		}
-		found, met, err := x.carriers(s.match, most+1)
+		found, met, err := x.findCarried(s.match, most+1)
 		if err != nil {
 			return err
 		}
 		if s.count = met; met > 0 && met <= most {
-			*s = origin{way: s.way, count: len(found.keys), exact: true, carried: found}
-			s.add("SELECT key AS record FROM record WHERE "+carriersIn, keyList(found.keys))
-			s.add("SELECT record FROM head WHERE "+carriersIn, keyList(found.keys))
+			*s = found.origin(s.way)
 		}
 		return nil
 	}
