@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 
 var build = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildFolder, "carelog")
-	out, err := exec.Command("go", "build", "-o", path, "./cmd/carelog").CombinedOutput()
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/carelog")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = errors.Join(err, errors.New(string(out)))
 	}

@@ -199,6 +199,7 @@ func TestADiskIsFullDuringAPush(t *testing.T) {
 // everything, and reads on when there is room.
 func TestADiskIsFullDuringTheFirstSync(t *testing.T) {
 	p := newPractice(t)
+	p.interval = seldom
 	disk := newTightDisk(t, 16)
 	one := p.desk("one")
 	one.AwaitGreen()

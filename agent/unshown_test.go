@@ -245,7 +245,7 @@ func TestAChangeThatIsNotWaitedFor(t *testing.T) {
 	if err := one.Need(t.Context(), "p1"); err != nil { // it is shown
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", filepath.Join(one.Config.Data, agent.ProjectionFile)+"?_txlock=immediate")
+	db, err := sql.Open("sqlite", filepath.Join(one.Config.Data, agent.ProjectionFile)+"?_txlock=immediate&_pragma=busy_timeout(20000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // filter: of what was here it never says so, of what was not it may fail to.
 type strangers struct {
 	seed maphash.Seed
-	bits []uint64
+	bits [strangerBits / chunkBits]*[chunkBits / 64]uint64 // nil: nobody was met there
 	// What the store had given when this was last true: the last number of the feed, and
 	// the last key of a dossier, since a message that is no event has no such number.
 	arrival, lastDossier int64
@@ -20,11 +20,10 @@ type strangers struct {
 const (
 	strangerBits   = 1 << 26 // 8 MB; with 5 million names, 1 in 70 strangers is asked for
 	strangerProbes = 3
+	chunkBits      = 1 << 15 // made when somebody is met there: most stores stay small
 )
 
-func newStrangers() *strangers {
-	return &strangers{seed: maphash.MakeSeed(), bits: make([]uint64, strangerBits/64)}
-}
+func newStrangers() *strangers { return &strangers{seed: maphash.MakeSeed()} }
 
 // is reports whether nobody of that name was ever met. A nil filter knows nothing.
 func (s *strangers) is(name events.Record) bool {
@@ -32,7 +31,7 @@ func (s *strangers) is(name events.Record) bool {
 		return false
 	}
 	for at := range s.probes(name) {
-		if s.bits[at/64]&(1<<(at%64)) == 0 {
+		if chunk := s.bits[at/chunkBits]; chunk == nil || chunk[at%chunkBits/64]&(1<<(at%64)) == 0 {
 			return true
 		}
 	}
@@ -44,7 +43,11 @@ func (s *strangers) meet(name events.Record) {
 		return
 	}
 	for at := range s.probes(name) {
-		s.bits[at/64] |= 1 << (at % 64)
+		chunk := &s.bits[at/chunkBits]
+		if *chunk == nil {
+			*chunk = new([chunkBits / 64]uint64)
+		}
+		(*chunk)[at%chunkBits/64] |= 1 << (at % 64)
 	}
 }
 

@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "carelog-bench-test-")
 	if err == nil {
 		binary = filepath.Join(folder, "carelog")
+		cmd := exec.Command("go", "build", "-o", binary, "github.com/carelog/carelog/cmd/carelog")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-o", binary, "github.com/carelog/carelog/cmd/carelog").CombinedOutput(); err != nil {
+		if out, err = cmd.CombinedOutput(); err != nil {
 			err = fmt.Errorf("%w: %s", err, out)
 		}
 	}

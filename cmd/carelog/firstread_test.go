@@ -43,10 +43,7 @@ func TestKilledAgainAndAgainInTheFirstRead(t *testing.T) {
 			o.settle()
 			whole := time.Since(began) // on this machine, by this build
 
-			lives := 8
-			if testing.Short() {
-				lives = 4
-			}
+			lives := numberOf(t, kill9Rounds, 4)
 			killed := o.newDesk("two", every)
 			for life, read := 1, false; !read && life <= lives; life++ {
 				pause(t.Context(), time.Duration(chance.Int64N(int64(whole)*int64(life)/int64(lives))))

@@ -21,9 +21,7 @@ import (
 // Variables that choose what TestKill9 does, and what it does without them.
 const (
 	kill9Seed   = "CARELOG_KILL9_SEED"   // by default another one each time
-	kill9Rounds = "CARELOG_KILL9_ROUNDS" // how many kills; by default as many as the time allows
-
-	kill9Long, kill9Short = 10 * time.Second, 5 * time.Second
+	kill9Rounds = "CARELOG_KILL9_ROUNDS" // how many kills; by default one of each kind, and one more
 
 	writersPerDesk = 2
 	inTransaction  = 4 // records that a transaction writes
@@ -37,11 +35,7 @@ const (
 func TestKill9(t *testing.T) {
 	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
-	rounds := numberOf(t, kill9Rounds, 0)
-	enough := kill9Long
-	if testing.Short() {
-		enough = kill9Short
-	}
+	rounds := numberOf(t, kill9Rounds, killKinds+1)
 	kills := 0
 	defer func() {
 		if t.Failed() {
@@ -53,10 +47,10 @@ func TestKill9(t *testing.T) {
 	o := openOffice(t, "one", "two")
 	w := startWriters(t, o, seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
-	for began := time.Now(); kills < rounds || rounds == 0 && time.Since(began) < enough; kills++ {
+	for first := chance.IntN(killKinds); kills < rounds; kills++ {
 		w.await(chance.IntN(30))
 		pause(t.Context(), time.Duration(chance.IntN(20))*time.Millisecond)
-		o.kill(chance, w, kills)
+		o.kill(chance, w, first+kills)
 	}
 	acknowledged := w.stop()
 	o.settle()
@@ -88,18 +82,22 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// killKinds is of how many kinds the kills of each of these tests are. They take turns, so that
+// none is left out where there are few.
+const killKinds = 3
+
 // kill kills somebody, lets the others go on without them for a while, and starts them
 // again.
-func (o *office) kill(chance *rand.Rand, w *writers, round int) {
+func (o *office) kill(chance *rand.Rand, w *writers, turn int) {
 	o.t.Helper()
 	desk := o.desks[chance.IntN(len(o.desks))]
 	meanwhile := chance.IntN(20)
-	switch chance.IntN(6) {
-	case 0, 1: // the desks go on offline
+	switch turn % killKinds {
+	case 0: // the desks go on offline
 		o.broker.kill9()
 		w.await(meanwhile)
 		o.startBroker()
-	case 2, 3, 4:
+	case 1:
 		desk.current().kill9()
 		w.await(meanwhile)
 		o.startDesk(desk)
@@ -107,13 +105,14 @@ func (o *office) kill(chance *rand.Rand, w *writers, round int) {
 		for _, s := range o.services() {
 			s.kill9()
 		}
-		if round%2 == 0 {
+		brokerFirst := chance.IntN(2) == 0
+		if brokerFirst {
 			o.startBroker()
 		}
 		for _, d := range o.desks {
 			o.startDesk(d)
 		}
-		if round%2 == 1 { // the broker is the last to be back
+		if !brokerFirst { // it is the last to be back
 			w.await(meanwhile)
 			o.startBroker()
 		}

@@ -20,10 +20,7 @@ import (
 func TestKill9WithAttachments(t *testing.T) {
 	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
-	kills := numberOf(t, kill9Rounds, 8)
-	if testing.Short() {
-		kills = 4
-	}
+	kills := numberOf(t, kill9Rounds, killKinds+1)
 	chance := rand.New(rand.NewPCG(seed, 2))
 	t.Logf("%s=%d %s=%d", kill9Seed, seed, kill9Rounds, kills)
 
@@ -31,12 +28,13 @@ func TestKill9WithAttachments(t *testing.T) {
 	o.settle()
 	one, two := o.desks[0], o.desks[1]
 	written := make(map[string][]byte)
+	first := chance.IntN(killKinds)
 	for round := range kills {
 		id, content := fmt.Sprint("scan-", round), make([]byte, 1+chance.IntN(12<<20))
 		_, _ = rand.NewChaCha8([32]byte{byte(round), byte(seed)}).Read(content)
 		killed := make(chan struct{})
 		moment := time.Duration(chance.IntN(400)) * time.Millisecond
-		victim := chance.IntN(3)
+		victim := (first + round) % killKinds
 		go func() {
 			defer close(killed)
 			pause(t.Context(), moment)

@@ -16,7 +16,7 @@ import (
 func TestKill9InAPush(t *testing.T) {
 	t.Parallel()
 	seed := uint64(numberOf(t, kill9Seed, int(time.Now().UnixNano()%1e9)))
-	kills := numberOf(t, kill9Rounds, 4)
+	kills := numberOf(t, kill9Rounds, killKinds)
 	queued := 250 * kills // so that the last one meets a queue as well
 	chance := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("%s=%d %s=%d", kill9Seed, seed, kill9Rounds, kills)
@@ -34,17 +34,18 @@ func TestKill9InAPush(t *testing.T) {
 	}
 	o.carelog("import", "many.ndjson", "--data", one.name)
 	o.choose(one, "online")
-	for range kills {
+	first := chance.IntN(killKinds)
+	for turn := range kills {
 		pause(t.Context(), time.Duration(chance.IntN(150))*time.Millisecond)
-		both := chance.IntN(3)
-		if both != 0 {
+		kind := (first + turn) % killKinds
+		if kind != 0 {
 			one.current().kill9()
 		}
-		if both != 1 {
+		if kind != 1 {
 			o.broker.kill9()
 			o.startBroker()
 		}
-		if both != 0 {
+		if kind != 0 {
 			o.startDesk(one)
 		}
 	}

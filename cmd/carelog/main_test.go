@@ -66,7 +66,9 @@ var client = sync.OnceValues(func() (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(clientFolder, "carelog")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = errors.Join(fmt.Errorf("build carelog: %w", err), errors.New(string(out)))
 	}
