@@ -200,6 +200,15 @@ func (m Message) Peek() (id, record string) {
 	return id, record
 }
 
+// Device reads only in which device's name a message is, unchecked; empty where it names none.
+func (m Message) Device() string {
+	if v := m.Header[attrSource]; len(v) > 0 {
+		_, device, _ := cutSource(v[0])
+		return device
+	}
+	return ""
+}
+
 // decoder collects the first fault of a message.
 type decoder struct {
 	message Message
