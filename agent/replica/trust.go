@@ -74,10 +74,10 @@ func (t *trust) load(ctx context.Context, store devices) error {
 			w.vouched = v.Doubt != projections.DoubtSignature && v.Doubt != projections.DoubtRevoked
 		}
 	}
-	already := maps.Clone(t.stirred)
+	already, before := maps.Clone(t.stirred), t.known
 	t.weigh()
 	t.calm = maps.Clone(t.stirred)
-	maps.DeleteFunc(t.calm, func(device string, _ bool) bool { return already[device] })
+	maps.DeleteFunc(t.calm, func(device string, _ bool) bool { return already[device] || before[device] != nil })
 	for device, s := range t.known {
 		*s = signer{public: s.public}
 		if t.ahead {
