@@ -85,12 +85,14 @@ const (
 // misjudged are the events of a device that can have a better verdict than is theirs, where it is
 // certified and was shut out at ?3 (0: never); its Device records are, whatever their verdict.
 // behind are those that count and stand behind that place.
-// Each part goes by an index of its own.
+// Each part of misjudged goes by an index of its own, the last by that of records: the plus keeps SQLite from going through
+// all that the device has sent.
 const (
-	ofDevice  = " AND device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	itsOwn    = "device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	ofDevice  = " AND " + itsOwn
 	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + ofDevice +
 		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + ofDevice
+		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device') AND +" + itsOwn
 	behind = "SELECT arrival FROM event WHERE sequence > ?3 AND doubt NOT IN ('signature', 'revoked')" + ofDevice
 )
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -18,15 +19,20 @@ import (
 type held struct {
 	*roll
 	first     int           // so many come at once
-	goOn      chan struct{} // then the others
-	delivered chan struct{} // all did; until then nothing else is opened
+	goOn      chan struct{} // then one more
+	asked     chan struct{} // for its key: then the others
+	delivered chan struct{} // all were; until then nothing else is opened
+	once      sync.Once
 }
 
 func (l *held) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
 		for i, m := range l.log {
-			if i == l.first {
+			switch i {
+			case l.first:
 				<-l.goOn
+			case l.first + 1:
+				<-l.asked
 			}
 			if m.Sequence >= from && !yield(m, nil) {
 				return
@@ -40,6 +46,7 @@ func (l *held) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, e
 func (l *held) Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error) {
 	k, err := l.roll.Key(ctx, patient, id)
 	if err != nil {
+		l.once.Do(func() { close(l.asked) })
 		<-l.delivered
 	}
 	return k, err
@@ -53,7 +60,7 @@ func TestADeviceRecordThatOpensOnItsWay(t *testing.T) {
 	for _, patient := range []string{"pat-1", ""} { // from here on, both are sealed by keys that come later
 		p.Ring.Forget(patient)
 	}
-	log := &held{first: len(p.Log), goOn: make(chan struct{}), delivered: make(chan struct{})}
+	log := &held{first: len(p.Log), goOn: make(chan struct{}), asked: make(chan struct{}), delivered: make(chan struct{})}
 	early := p.Keys
 	one.Write("Condition/a", "pat-1", "what keeps the next two from being looked at until both are here")
 	public := p.Stranger("ghost").Key.Public().(ed25519.PublicKey)

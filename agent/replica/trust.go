@@ -51,7 +51,7 @@ type trust struct {
 	shut     map[string]revocation     // from behind which place a name does not count, also one that nobody certified
 	wanted   map[string][]events.Chain // of revoked devices: what vouches for events that came since
 	stirred  map[string]bool           // whose standing changed after something of it was judged
-	calm     map[string]bool           // of those, who is only heard of for the first time since the start
+	calm     map[string]bool           // of those, who is only heard of for the first time since the start, or read anew
 	ahead    bool                      // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
@@ -74,10 +74,12 @@ func (t *trust) load(ctx context.Context, store devices) error {
 			w.vouched = v.Doubt != projections.DoubtSignature && v.Doubt != projections.DoubtRevoked
 		}
 	}
-	already, before := maps.Clone(t.stirred), t.known
+	already, known, shut := maps.Clone(t.stirred), t.known, t.shut
 	t.weigh()
 	t.calm = maps.Clone(t.stirred)
-	maps.DeleteFunc(t.calm, func(device string, _ bool) bool { return already[device] || before[device] != nil })
+	maps.DeleteFunc(t.calm, func(device string, _ bool) bool {
+		return already[device] || known[device] != nil && !shut[device].same(t.shut[device])
+	})
 	for device, s := range t.known {
 		*s = signer{public: s.public}
 		if t.ahead {

@@ -137,6 +137,24 @@ func TestWhatWasGivenBackBehindARevocationCounts(t *testing.T) {
 	}
 }
 
+// A revocation that a revoked device had made counts as well where it was lost and given back: what the other
+// device sends behind that is in doubt, and what it had sent before is not.
+func TestARevocationThatARevokedDeviceHadMade(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two, three := p.Enrol("one"), p.Enrol("two"), p.Enrol("three")
+	before, between := note(three, "c0"), note(three, "c1")
+	third := revokes(p, one, three, between.Chain)
+	last := note(one, "a0")
+	first := revokes(p, two, one, one.Next)
+	after := note(three, "c2")
+	log := arrange(slices.Concat(p.Log[:3], stored(t, before, first, between, third, last, after)))
+	for reading, verdicts := range readings(t, p, log) {
+		if diff := cmp.Diff(doubted([]*events.Event{after}), inDoubt(verdicts)); diff != "" {
+			t.Errorf("%s, in doubt (-want +got):\n%s", reading, diff)
+		}
+	}
+}
+
 func reversed(list []*events.Event) []*events.Event {
 	list = slices.Clone(list)
 	slices.Reverse(list)
