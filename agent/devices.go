@@ -39,7 +39,8 @@ func (a *Agent) protect(ctx context.Context, d Draft) error {
 }
 
 // RevokeDevice shuts a desk out for ever: what it signs from that place in the log on
-// is kept, and counts nowhere. It returns the public key with which the desk logs in
+// is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here: what leads
+// there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the public key with which the desk logs in
 // to the broker, so that the broker can be told as well.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
 	a.needAll(ctx, []Draft{{Record: deviceRecord(device)}})
@@ -65,6 +66,9 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 		return "", Written{}, fmt.Errorf("revoke device %s: a desk cannot revoke itself; do it at another one", device)
 	}
 	key.Active = false
+	if key.Ends, err = a.store.ChainEnds(ctx, device, fhirjson.MaxDeviceEnds); err != nil {
+		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
+	}
 	w, err = a.write(ctx, Draft{Record: state.Record, Author: author, Body: fhirjson.DeviceResource(device, key)})
 	if err != nil {
 		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)

@@ -13,6 +13,8 @@ import (
 const (
 	WarnLeftOut = "events-left-out"
 	WarnNewer   = "events-newer"
+	// Events of a revoked PC that may be sound: what would tell is missing in its chain.
+	WarnUnreached = "events-unreached"
 )
 
 const reasonJudging = "changes are judged again, since more is known now of the PCs that made them"
@@ -32,25 +34,42 @@ func (a *Agent) tellLeftOut(ctx context.Context) (reason string, err error) {
 	} else {
 		a.warn(WarnNewer, "The log has %s that a newer carelog made and this one does not know: what they say is not shown on this PC. Install the newer carelog here.", countOf(out.Newer, "change"))
 	}
+	a.tellUnreached(out.Unreached)
 	if out.Judging {
 		reason = reasonJudging
 	}
-	left := 0
-	whose := make([]string, 0, len(out.Unvouched))
-	for _, device := range slices.Sorted(maps.Keys(out.Unvouched)) {
-		left += out.Unvouched[device]
-		whose = append(whose, fmt.Sprintf("%d of device %s", out.Unvouched[device], device))
-	}
+	left, whose := countsOf(out.Unvouched)
 	if left == 0 {
 		a.clearWarning(WarnLeftOut)
 		return reason, nil
 	}
-	const named = 5
-	if more := len(whose) - named; more > 0 {
-		whose = append(whose[:named], fmt.Sprintf("and those of %s", countOf(more, "other device")))
-	}
-	a.warn(WarnLeftOut, "The log has %s that are not shown on this PC (%s), since the certificate of the PC that made them is not in the server's log: was it lost there? Start that PC, and every other one of the practice, and let them connect: the certificate is given back, and the changes are shown then by themselves. If no PC of the practice has this name, somebody made it up: revoke it with `carelog device revoke --unknown`. Until then do not rely on a dossier being complete here.", countOf(left, "change"), strings.Join(whose, ", "))
+	a.warn(WarnLeftOut, "The log has %s that are not shown on this PC (%s), since the certificate of the PC that made them is not in the server's log: was it lost there? Start that PC, and every other one of the practice, and let them connect: the certificate is given back, and the changes are shown then by themselves. If no PC of the practice has this name, somebody made it up: revoke it with `carelog device revoke --unknown`. Until then do not rely on a dossier being complete here.", countOf(left, "change"), whose)
 	return fmt.Sprintf("%s not shown here, since nothing vouches for the PC that made them: start all PCs of the practice, and revoke the name that none of them has", countOf(left, "change")), nil
+}
+
+// tellUnreached says of which revoked PCs changes are left out that may have been sent before. It stops nothing: where no
+// PC has what is missing, it stays so, and a person decides.
+func (a *Agent) tellUnreached(byDevice map[string]int) {
+	n, whose := countsOf(byDevice)
+	if n == 0 {
+		a.clearWarning(WarnUnreached)
+		return
+	}
+	a.warn(WarnUnreached, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.", countOf(n, "change"), whose)
+}
+
+// countsOf adds numbers up, and says in words of which devices they are.
+func countsOf(byDevice map[string]int) (n int, whose string) {
+	const named = 5
+	list := make([]string, 0, len(byDevice))
+	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
+		n += byDevice[device]
+		list = append(list, fmt.Sprintf("%d of device %s", byDevice[device], device))
+	}
+	if more := len(list) - named; more > 0 {
+		list = append(list[:named], fmt.Sprintf("and those of %s", countOf(more, "other device")))
+	}
+	return n, strings.Join(list, ", ")
 }
 
 // countOf is a number of things in words.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -71,8 +70,7 @@ func (e *Event) appendValue(b []byte, name string) []byte {
 	case attrAuthor:
 		return append(b, e.Author...)
 	case attrChain:
-		b = strconv.AppendUint(b, e.Chain.Counter, 10)
-		return hex.AppendEncode(append(b, '.'), e.Chain.Previous[:])
+		return e.Chain.append(b)
 	case attrContentType:
 		return append(b, e.ContentType...)
 	case attrID:
@@ -172,7 +170,7 @@ func Decode(m Message) (*Event, error) {
 	e.Time = parse(&d, parseTime, d.text(attrTime))
 	e.Author = d.text(attrAuthor)
 	e.Parents = parse(&d, splitIDs, d.text(attrParents))
-	e.Chain = parse(&d, parseChain, d.text(attrChain))
+	e.Chain = parse(&d, ParseChain, d.text(attrChain))
 	e.Replaces = parse(&d, parseReplaces, d.text(attrReplaces))
 	e.ContentType = d.text(attrContentType)
 	if e.Signature, ok = parseSignature(d.text(attrSig)); !ok {
@@ -200,6 +198,15 @@ func (m Message) Peek() (id, record string) {
 		record = v[0]
 	}
 	return id, record
+}
+
+// Device reads only in which device's name a message is, unchecked; empty where it names none.
+func (m Message) Device() string {
+	if v := m.Header[attrSource]; len(v) > 0 {
+		_, device, _ := cutSource(v[0])
+		return device
+	}
+	return ""
 }
 
 // decoder collects the first fault of a message.
@@ -274,16 +281,6 @@ func cutSource(s string) (practice, device string, ok bool) {
 	rest, ok1 := strings.CutPrefix(s, sourcePractice)
 	practice, device, ok2 := strings.Cut(rest, sourceDevice)
 	return practice, device, ok1 && ok2
-}
-
-func parseChain(s string) (Chain, error) {
-	number, digest, ok := strings.Cut(s, ".")
-	counter, err := strconv.ParseUint(number, 10, 64)
-	if !ok || err != nil || number[0] == '0' && number != "0" {
-		return Chain{}, fmt.Errorf("chain %q: want <counter>.<digest>", clip(s))
-	}
-	previous, err := ParseDigest(digest)
-	return Chain{counter, previous}, err
 }
 
 // parseReplaces reads the digest of a set-aside. A zero would vanish when the event

@@ -44,12 +44,6 @@ const (
 	MaxSealed = 1<<20 - 96<<10
 )
 
-// Chain ties an event to the one that the same device made before it.
-type Chain struct {
-	Counter  uint64 // 1 for the device's first event, then one more each time
-	Previous Digest // Link of the event before; zero for the first
-}
-
 // Attribute is a CloudEvents attribute that this version does not know.
 type Attribute struct{ Name, Value string }
 

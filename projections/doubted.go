@@ -81,27 +81,31 @@ func (x *stray) toJudge(e *events.Event) Version {
 	return Version{Event: e, Sequence: confirmed(x.sequence), Stored: x.broker(), Doubt: x.doubt}
 }
 
-// Bounds of a page of Misjudged: events, and bytes of their bodies. One event is always on it.
+// Bounds of a page of events to judge: events, and bytes of their bodies. One event is always on it.
 const (
 	misjudgedMost  = 1000
 	misjudgedBytes = 4 << 20
 )
 
-// misjudged are the events of a device that can have another verdict than is theirs, where it is
+// misjudged are the events of a device that can have a better verdict than is theirs, where it is
 // certified and was shut out at ?3 (0: never); its Device records are, whatever their verdict.
-// Each part goes by an index of its own.
+// behind are those that count and stand behind that place.
+// Each part of misjudged goes by an index of its own: the plus keeps SQLite from going through
+// all that the device has sent.
 const (
-	ofDevice  = " AND +device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
-	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE ?3 > 0 AND sequence > ?3 AND sequence <> 0 AND doubt NOT IN ('signature', 'revoked')" + ofDevice +
-		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + ofDevice
+	ofDevice  = " AND device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	amongThem = " AND +device = (SELECT key FROM device WHERE id = ?1) AND arrival > ?2"
+	misjudged = "SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''" + amongThem +
+		" UNION SELECT arrival FROM event WHERE doubt = 'revoked' AND doubt <> '' AND sequence > 0 AND (?3 = 0 OR sequence <= ?3)" + amongThem +
+		" UNION SELECT arrival FROM event WHERE record IN (SELECT key FROM record WHERE type = 'Device')" + amongThem
+	behind = "SELECT arrival FROM event WHERE sequence > ?3 AND doubt NOT IN ('signature', 'revoked')" + ofDevice
 )
 
-// Misjudged are events in the name of a certified device whose verdict can be another one than was
+// Misjudged are events in the name of a certified device whose verdict can be a better one than was
 // given when they came: the device was shut out at a place in the log (0: never). They come as many as make a page, of those
 // that came after an arrival (0: all), in the order in which they came; with the first page also
-// those that have an id which another event has. Their bodies are not opened.
+// those that have an id which another event has. Its Device records are among them, whatever their verdict.
+// Their bodies are not opened.
 func (s *Store) Misjudged(ctx context.Context, device string, shutAt uint64, after int64) (page []Version, err error) {
 	err = s.view(ctx, "read what is to be judged again", func(v *view) error {
 		if after == 0 {
@@ -113,30 +117,48 @@ func (s *Store) Misjudged(ctx context.Context, device string, shutAt uint64, aft
 				return err
 			}
 		}
-		last, size := after, 0 // where the page ends, which is found without reading a body
-		if err := v.each("SELECT arrival, length(sealed) FROM event WHERE arrival IN ("+misjudged+") ORDER BY arrival LIMIT ?4",
-			[]any{device, after, int64(shutAt), misjudgedMost}, func(scan func(...any) error) error {
-				var arrival int64
-				var length int
-				if err := scan(&arrival, &length); err != nil {
-					return err
-				}
-				if size == 0 || size+length <= misjudgedBytes {
-					last = arrival
-				}
-				size += length + 1
-				return nil
-			}); err != nil {
-			return err
-		}
-		return v.each("SELECT "+eventColumns+eventTables+"WHERE e.arrival <= ?4 AND e.arrival IN ("+misjudged+") ORDER BY e.arrival",
-			[]any{device, after, int64(shutAt), last}, func(scan func(...any) error) error {
-				var r row
-				err := r.scan(v.practice, scan)
-				page = append(page, r.toJudge())
-				return err
-			})
+		more, err := v.toJudge(misjudged, device, shutAt, after)
+		page = append(page, more...)
+		return err
 	})
+	return page, err
+}
+
+// Behind are the events of a device that count and stand in the log behind a place at which it was shut
+// out, in pages like those of Misjudged.
+func (s *Store) Behind(ctx context.Context, device string, shutAt uint64, after int64) (page []Version, err error) {
+	err = s.view(ctx, "read what stands behind a revocation", func(v *view) (err error) {
+		page, err = v.toJudge(behind, device, shutAt, after)
+		return err
+	})
+	return page, err
+}
+
+// toJudge reads a page of events whose arrivals are given. Where it ends is found without reading a body.
+func (v *view) toJudge(arrivals, device string, shutAt uint64, after int64) (page []Version, err error) {
+	last, size := after, 0
+	if err := v.each("SELECT arrival, length(sealed) FROM event WHERE arrival IN ("+arrivals+") ORDER BY arrival LIMIT ?4",
+		[]any{device, after, int64(shutAt), misjudgedMost}, func(scan func(...any) error) error {
+			var arrival int64
+			var length int
+			if err := scan(&arrival, &length); err != nil {
+				return err
+			}
+			if size == 0 || size+length <= misjudgedBytes {
+				last = arrival
+			}
+			size += length + 1
+			return nil
+		}); err != nil {
+		return nil, err
+	}
+	err = v.each("SELECT "+eventColumns+eventTables+"WHERE e.arrival <= ?4 AND e.arrival IN ("+arrivals+") ORDER BY e.arrival",
+		[]any{device, after, int64(shutAt), last}, func(scan func(...any) error) error {
+			var r row
+			err := r.scan(v.practice, scan)
+			page = append(page, r.toJudge())
+			return err
+		})
 	return page, err
 }
 

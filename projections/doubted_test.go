@@ -112,7 +112,7 @@ func TestUnsigned(t *testing.T) {
 }
 
 // However large the bodies are, a page of what is judged again is a few megabytes.
-func TestMisjudgedIsBoundedInBytes(t *testing.T) {
+func TestBehindIsBoundedInBytes(t *testing.T) {
 	s, d := open(t), newDesk("a")
 	body, list := strings.Repeat("x", 1<<20), make([]projections.Entry, 12)
 	for i := range list {
@@ -121,7 +121,7 @@ func TestMisjudgedIsBoundedInBytes(t *testing.T) {
 	apply(t, s, list...)
 	seen, after := 0, int64(0)
 	for {
-		page, err := s.Misjudged(t.Context(), "a", 2, after) // all but two were sent after a revocation
+		page, err := s.Behind(t.Context(), "a", 2, after) // all but two were sent after a revocation
 		if err != nil || len(page) > 4 {
 			t.Fatalf("%d events of 1 MiB on a page, %v", len(page), err)
 		}
@@ -131,6 +131,6 @@ func TestMisjudgedIsBoundedInBytes(t *testing.T) {
 		seen, after = seen+len(page), page[len(page)-1].Arrival
 	}
 	if seen != len(list)-2 {
-		t.Errorf("%d events are to be judged again, want %d", seen, len(list)-2)
+		t.Errorf("%d events stand behind it, want %d", seen, len(list)-2)
 	}
 }

@@ -82,8 +82,25 @@ func (r *Replica) takeAhead(ctx context.Context, log Log, patient string, part [
 	if _, err := r.config.Store.Apply(ctx, projections.Batch{Entries: list}); err != nil {
 		return fmt.Errorf("apply a dossier ahead: %w", err)
 	}
+	r.hearAhead(batch)
 	r.alter()
 	return nil
+}
+
+// hearAhead lets the read know at once what was read ahead of who may sign: it would else give what is in doubt
+// a better verdict, since it has not come to the revocation.
+func (r *Replica) hearAhead(batch []*prepared) {
+	heard := false
+	r.trusting.Lock()
+	for _, p := range batch {
+		if e := p.entry.Event; e != nil && r.trust.hear(e, p.digest, p.print, p.entry.Sequence) != nil {
+			heard = true
+		}
+	}
+	r.trusting.Unlock()
+	if heard {
+		r.weigh()
+	}
 }
 
 // sameAhead looks whether the log still has what was read ahead of the position: the

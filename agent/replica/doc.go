@@ -15,7 +15,8 @@
 //
 // Who may sign follows from the Device records and their places in the log, and not from the order
 // in which they are read: a certificate counts wherever it stands, also one whose key comes late, and a
-// revocation from the first place on at which its device may sign. What was judged before all of them
+// revocation from the first place on at which its device may sign, but for what the chain that it names
+// vouches for. What was judged before all of them
 // were known is judged again when they are (LeftOut tells of what still waits).
 //
 // It does not push what this device wrote; that is the outbox's.

@@ -12,6 +12,9 @@ type LeftOut struct {
 	// Unvouched is how many events stand in the name of each device that nobody certified and that
 	// nobody revoked: they are no version of any record until the device's certificate comes.
 	Unvouched map[string]int
+	// Unreached is how many events of each revoked device are in doubt though nothing tells that they were not
+	// sent before the revocation: something that would tell is missing in the device's chain.
+	Unreached map[string]int
 	// Newer is how many events are of a type that is not known here, but for those of revoked devices.
 	Newer int
 	// Judging says that events are being judged again, since more became known of their devices.
@@ -21,36 +24,61 @@ type LeftOut struct {
 // LeftOut counts what is left out. It costs nothing while nothing changes.
 func (r *Replica) LeftOut(ctx context.Context) (LeftOut, error) {
 	r.trusting.Lock()
-	left, version := r.left, r.altered
-	judging := r.busy != ""
+	known, version := r.left, r.altered
+	judging := r.busy != "" || len(r.trust.wanted) > 0
 	for device := range r.trust.stirred {
 		judging = judging || r.trust.known[device] != nil
 	}
 	r.trusting.Unlock()
-	if left != nil {
-		return LeftOut{left.Unvouched, left.Newer, judging}, nil
+	if known != nil {
+		left := *known
+		left.Judging = judging
+		return left, nil
 	}
-	unsigned, err := r.config.Store.Doubted(ctx, projections.DoubtSignature)
+	left, err := r.countLeftOut(ctx)
 	if err != nil {
 		return LeftOut{}, err
 	}
-	newer, err := r.config.Store.Doubted(ctx, projections.DoubtUnknownType)
-	if err != nil {
-		return LeftOut{}, err
-	}
-	left = &LeftOut{Unvouched: unsigned}
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
+	if r.altered == version {
+		r.left = &left
+	}
+	left.Judging = judging
+	return left, nil
+}
+
+func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
+	var byDoubt [3]map[string]int
+	for i, doubt := range []projections.Doubt{projections.DoubtSignature, projections.DoubtUnknownType, projections.DoubtRevoked} {
+		if byDoubt[i], err = r.config.Store.Doubted(ctx, doubt); err != nil {
+			return LeftOut{}, err
+		}
+	}
+	unsigned, newer, late := byDoubt[0], byDoubt[1], byDoubt[2]
+	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int)}
+	ends := make(map[string]uint64)
+	r.trusting.Lock()
 	maps.DeleteFunc(unsigned, func(device string, _ int) bool { return r.trust.known[device] != nil || r.trust.revoked(device) })
 	for device, n := range newer {
 		if !r.trust.revoked(device) {
 			left.Newer += n
 		}
 	}
-	if r.altered == version {
-		r.left = left
+	for device := range late {
+		ends[device] = r.trust.shut[device].end()
 	}
-	return LeftOut{left.Unvouched, left.Newer, judging}, nil
+	r.trusting.Unlock()
+	for device, end := range ends {
+		n, err := r.config.Store.Unreached(ctx, device, end)
+		if err != nil {
+			return LeftOut{}, err
+		}
+		if n > 0 {
+			left.Unreached[device] = n
+		}
+	}
+	return left, nil
 }
 
 // alter notes that what is left out may be something else now.

@@ -23,6 +23,8 @@ func (r *Replica) meet(batch []*prepared) {
 				r.trust.stir(device)
 			}
 		case p.entry.Doubt == projections.DoubtSignature:
+		case p.entry.Doubt == projections.DoubtUnopened && r.unseal(p) == nil: // its key came meanwhile
+			r.trust.alone(p)
 		case r.trust.shutOut(p) != (p.entry.Doubt == projections.DoubtRevoked):
 			_ = r.unseal(p) // what is wrong is a doubt
 			r.trust.alone(p)
@@ -31,21 +33,21 @@ func (r *Replica) meet(batch []*prepared) {
 }
 
 // rejudge judges again what was judged before more became known of its device: that it is
-// certified, or from where on it is shut out. Where it is cut off, it begins again at the next reading.
+// certified, from where on it is shut out, or what its chain vouches for. Where it is cut off, it begins again at the next reading.
 func (r *Replica) rejudge(ctx context.Context) error {
 	for judged := false; ; judged = true {
-		device, shutAt, calm, ok := r.nextStirred()
+		s, ok := r.nextStirred()
 		if !ok {
 			if judged {
 				r.config.Judged()
 			}
 			return nil
 		}
-		if err := r.rejudgeDevice(ctx, device, shutAt, calm); err != nil {
+		if err := r.rejudgeDevice(ctx, s); err != nil {
 			r.trusting.Lock()
-			r.trust.stir(device)
+			r.trust.stirAgain(s)
 			r.trusting.Unlock()
-			return fmt.Errorf("judge again what device %s has sent: %w", device, err)
+			return fmt.Errorf("judge again what device %s has sent: %w", s.device, err)
 		}
 		r.trusting.Lock()
 		r.busy = ""
@@ -54,29 +56,72 @@ func (r *Replica) rejudge(ctx context.Context) error {
 	}
 }
 
-// nextStirred takes the next device whose events are to be judged again; calm says that nothing
-// new was heard of it, but that it is looked at once after a start.
-func (r *Replica) nextStirred() (device string, shutAt uint64, calm, ok bool) {
+// stirred is a device whose events are to be judged again.
+type stirred struct {
+	device string
+	shut   revocation
+	calm   bool           // nothing new was heard of it, but that it is looked at once after a start
+	wanted []events.Chain // only what these vouch for is judged again, since it came
+}
+
+// nextStirred takes the next device whose events are to be judged again.
+func (r *Replica) nextStirred() (s stirred, ok bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
-	for _, device := range slices.Sorted(maps.Keys(r.trust.stirred)) {
-		delete(r.trust.stirred, device)
-		if r.trust.known[device] != nil { // else there is nothing to judge it by
+	t := &r.trust
+	for _, device := range slices.Sorted(maps.Keys(t.stirred)) {
+		delete(t.stirred, device)
+		delete(t.wanted, device)    // all of it is looked at
+		if t.known[device] != nil { // else there is nothing to judge it by
 			r.busy = device
-			return device, r.trust.shut[device], r.trust.calm[device], true
+			return stirred{device: device, shut: t.shut[device], calm: t.calm[device]}, true
 		}
 		r.left = nil // it may be shut out now
 		r.altered++
 	}
+	for device, wanted := range t.wanted {
+		delete(t.wanted, device)
+		r.busy = device
+		return stirred{device, t.shut[device], true, wanted}, true
+	}
 	r.busy = ""
-	return "", 0, false, false
+	return stirred{}, false
 }
 
-// rejudgeDevice judges again what a device has sent. Calmly, nothing of it falls out of what is shown: what was
+// rejudgeDevice judges again what a device has sent. First what its place in the log decides, since that may
+// vouch for other things. Calmly, nothing of it falls out of what is shown: what was
 // sound when it came, and was lost by the server and given back behind a revocation, stays so.
-func (r *Replica) rejudgeDevice(ctx context.Context, device string, shutAt uint64, calm bool) error {
+func (r *Replica) rejudgeDevice(ctx context.Context, s stirred) error {
+	if s.wanted != nil {
+		_, err := r.vouch(ctx, s, s.wanted)
+		return err
+	}
+	misjudged := func(after int64) ([]projections.Version, error) {
+		return r.config.Store.Misjudged(ctx, s.device, s.shut.at, after)
+	}
+	if err := r.rejudgePages(ctx, misjudged, func(v projections.Version, p *prepared) bool {
+		return p.entry.Doubt == projections.DoubtRevoked && v.Doubt != projections.DoubtSignature // not yet
+	}); err != nil || s.shut.at == 0 {
+		return err
+	}
+	seams, err := r.config.Store.Seams(ctx, s.device, s.shut.at, s.calm)
+	if err != nil {
+		return err
+	}
+	reached, err := r.vouch(ctx, s, slices.Concat(s.shut.ends, seams))
+	if err != nil || s.calm {
+		return err
+	}
+	behind := func(after int64) ([]projections.Version, error) {
+		return r.config.Store.Behind(ctx, s.device, s.shut.at, after)
+	}
+	return r.rejudgePages(ctx, behind, func(v projections.Version, _ *prepared) bool { return reached[v.Arrival] })
+}
+
+// rejudgePages judges events again each by itself, but for those that are to stay as they are.
+func (r *Replica) rejudgePages(ctx context.Context, read func(after int64) ([]projections.Version, error), stays func(projections.Version, *prepared) bool) error {
 	for after := int64(0); ; {
-		page, err := r.config.Store.Misjudged(ctx, device, shutAt, after)
+		page, err := read(after)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -86,8 +131,7 @@ func (r *Replica) rejudgeDevice(ctx context.Context, device string, shutAt uint6
 			r.trusting.Lock()
 			r.trust.alone(p)
 			r.trusting.Unlock()
-			falls := p.entry.Doubt == projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
-			if p.entry.Doubt != v.Doubt && !(calm && falls) {
+			if p.entry.Doubt != v.Doubt && !stays(v, p) {
 				other = append(other, p)
 			}
 		}

@@ -455,5 +455,8 @@ func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (e
 	if err := r.reopenLate(ctx); err != nil {
 		return b.Position, err
 	}
+	if err := r.want(ctx, batch); err != nil {
+		return b.Position, err
+	}
 	return b.Position, r.config.Applied(ctx, confirmed, changed)
 }

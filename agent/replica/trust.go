@@ -19,6 +19,7 @@ type prepared struct {
 	print   events.Digest // its fingerprint
 	failed  error         // why it could not be looked at; the reading ends before it
 	unknown bool          // nobody vouched for its device when it was judged
+	vouched bool          // its device's chain vouches for it, wherever it stands
 }
 
 func (p *prepared) doubt(d projections.Doubt, format string, args ...any) {
@@ -45,12 +46,13 @@ type trust struct {
 	practice string
 	root     ed25519.PublicKey
 	open     func(*events.Event) ([]byte, error)
-	words    map[events.Digest]*word // the Device records, by fingerprint
-	known    map[string]*signer      // who is certified
-	shut     map[string]uint64       // from behind which place a name does not count, also one that nobody certified
-	stirred  map[string]bool         // whose standing changed after something of it was judged
-	calm     map[string]bool         // of those, who is only heard of for the first time since the start
-	ahead    bool                    // of what is read ahead: no chain can be followed, so each signature is looked at
+	words    map[events.Digest]*word   // the Device records, by fingerprint
+	known    map[string]*signer        // who is certified
+	shut     map[string]revocation     // from behind which place a name does not count, also one that nobody certified
+	wanted   map[string][]events.Chain // of revoked devices: what vouches for events that came since
+	stirred  map[string]bool           // whose standing changed after something of it was judged
+	calm     map[string]bool           // of those, who is only heard of for the first time since the start, or read anew
+	ahead    bool                      // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
 // signer is a certified device.
@@ -68,12 +70,16 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	}
 	t.words = make(map[events.Digest]*word, len(list))
 	for _, v := range list {
-		t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence)
+		if w := t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence); w != nil {
+			w.vouched = v.Doubt != projections.DoubtSignature && v.Doubt != projections.DoubtRevoked
+		}
 	}
-	already := maps.Clone(t.stirred)
+	already, known, shut := maps.Clone(t.stirred), t.known, t.shut
 	t.weigh()
 	t.calm = maps.Clone(t.stirred)
-	maps.DeleteFunc(t.calm, func(device string, _ bool) bool { return already[device] })
+	maps.DeleteFunc(t.calm, func(device string, _ bool) bool {
+		return already[device] || known[device] != nil && !shut[device].same(t.shut[device])
+	})
 	for device, s := range t.known {
 		*s = signer{public: s.public}
 		if t.ahead {
@@ -152,10 +158,10 @@ func (t *trust) barred(p *prepared) bool {
 	return true
 }
 
-// shutOut reports whether the device of an event was revoked at a place before it.
+// shutOut reports whether the device of an event was revoked at a place before it, and nothing is known by now that
+// vouches for it: that is found when it is in the store.
 func (t *trust) shutOut(p *prepared) bool {
-	at := t.shut[p.entry.Event.Device]
-	return at != 0 && p.entry.Sequence > at
+	return !p.vouched && t.shut[p.entry.Event.Device].bars(p.entry.Sequence)
 }
 
 // vouched reports whether a version of a Device record can be taken at its word: the
@@ -202,7 +208,7 @@ func (s *signer) valid(p *prepared) bool {
 }
 
 // revoked reports whether a device was shut out.
-func (t *trust) revoked(device string) bool { return t.shut[device] != 0 }
+func (t *trust) revoked(device string) bool { return t.shut[device].at != 0 }
 
 // key returns the public key of a device that is let in.
 func (t *trust) key(device string) (ed25519.PublicKey, bool) {
@@ -211,4 +217,16 @@ func (t *trust) key(device string) (ed25519.PublicKey, bool) {
 		return nil, false
 	}
 	return s.public, true
+}
+
+// stirAgain notes that the judging of a device was cut off.
+func (t *trust) stirAgain(s stirred) {
+	switch {
+	case s.wanted != nil:
+		t.want(s.device, s.wanted...)
+	case s.calm:
+		t.stirCalmly(s.device)
+	default:
+		t.stir(s.device)
+	}
 }

@@ -43,6 +43,20 @@ func (l *roll) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, e
 	}
 }
 
+func (l *roll) State(context.Context) (events.LogState, error) {
+	return events.LogState{Last: uint64(len(l.log)), Counted: uint64(len(l.log))}, nil
+}
+
+func (l *roll) Dossier(_ context.Context, patient string, after uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for _, m := range l.log {
+			if _, of, err := events.ParseSubject(m.Subject); err == nil && of == patient && m.Sequence > after && !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (l *roll) Get(_ context.Context, sequence uint64) (events.Stored, error) {
 	if sequence > uint64(len(l.log)) {
 		return events.Stored{}, events.ErrNoMessage
@@ -77,6 +91,7 @@ type copyOf struct {
 	path  string
 	store *projections.Store
 	*replica.Replica
+	applied func() error // nil: nothing
 }
 
 func openCopy(t fataler, p *eventstest.Practice, path string) *copyOf {
@@ -101,9 +116,14 @@ func (c *copyOf) start() {
 	c.store = store
 	c.Replica, err = replica.Open(context.Background(), replica.Config{
 		Practice: c.p.ID, Root: c.p.RootKey(), Store: store, Ring: ring,
-		Applied: func(context.Context, []*events.Event, []events.Record) error { return nil },
-		Judged:  func() {},
-		Warn:    func(string, string) {},
+		Applied: func(context.Context, []*events.Event, []events.Record) error {
+			if c.applied == nil {
+				return nil
+			}
+			return c.applied()
+		},
+		Judged: func() {},
+		Warn:   func(string, string) {},
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -120,10 +140,15 @@ func (c *copyOf) stop() {
 // follow reads a log to its end, calls then, and returns when nothing is being judged again.
 func (c *copyOf) follow(log *roll, then func()) {
 	c.t.Helper()
+	c.followAny(log, len(log.log), then)
+}
+
+func (c *copyOf) followAny(log replica.Log, end int, then func()) {
+	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Follow(ctx, log, func() error { return nil }) }()
-	if err := c.Reach(ctx, uint64(len(log.log))); err != nil {
+	if err := c.Reach(ctx, uint64(end)); err != nil {
 		c.t.Fatal(err)
 	}
 	then()

@@ -19,8 +19,29 @@ type word struct {
 	opened    bool              // what follows is known
 	certified ed25519.PublicKey // the key that it has a certificate for; nil: none
 	active    bool
+	ends      []events.Chain  // of its device's chain, that it lets stand
+	vouched   bool            // its device's chain vouches for it, though that was shut out before
 	signed    map[string]bool // by which keys, as far as that was asked
 }
+
+// revocation is from where on a device does not count.
+type revocation struct {
+	at   uint64         // its place in the log; 0: there is none
+	ends []events.Chain // of the device's chain; what they lead to counts wherever it stands
+}
+
+// end is the number behind the last event that it lets stand; 0: it names none.
+func (r revocation) end() (counter uint64) {
+	for _, end := range r.ends {
+		counter = max(counter, end.Counter)
+	}
+	return counter
+}
+
+// bars reports whether a place stands behind it.
+func (r revocation) bars(sequence uint64) bool { return r.at != 0 && sequence > r.at }
+
+func (r revocation) same(as revocation) bool { return r.at == as.at && slices.Equal(r.ends, as.ends) }
 
 // tells reports whether an event can say who may sign: it is a version of one of the practice's own
 // Device records. A patient's pacemaker is a Device too.
@@ -28,10 +49,10 @@ func tells(e *events.Event) bool {
 	return e.Record.Type == "Device" && e.Patient == "" && (e.Type == events.Written || e.Type == events.Deleted)
 }
 
-// hear takes in a word, whoever it is of. The first of its places counts.
-func (t *trust) hear(e *events.Event, digest, print events.Digest, sequence uint64) {
+// hear takes in a word, whoever it is of. The first of its places counts. It returns nil for what is none.
+func (t *trust) hear(e *events.Event, digest, print events.Digest, sequence uint64) *word {
 	if !tells(e) || e.Practice != t.practice {
-		return
+		return nil
 	}
 	w := t.words[print]
 	if w == nil {
@@ -41,6 +62,7 @@ func (t *trust) hear(e *events.Event, digest, print events.Digest, sequence uint
 	if w.sequence == 0 || sequence != 0 && sequence < w.sequence {
 		w.sequence = sequence
 	}
+	return w
 }
 
 // read opens a word where its key is here by now.
@@ -57,7 +79,7 @@ func (t *trust) read(w *word) {
 	if err != nil || events.VerifyCertificate(t.root, t.practice, w.event.Record.ID, key.Public, key.Certificate) != nil {
 		return
 	}
-	w.certified, w.active = key.Public, key.Active
+	w.certified, w.active, w.ends = key.Public, key.Active, key.Ends
 }
 
 // shutsOut reports whether a word says that its device may not sign.
@@ -78,8 +100,8 @@ func (w *word) signedBy(key ed25519.PublicKey) bool {
 //
 // A certificate counts wherever it stands and whoever brings it, since nothing of it comes from
 // there: it is the practice's root key that signed it. A revocation counts from its place on, for
-// ever, where its device may sign at that place; that is known when all that stands before it is
-// weighed.
+// ever, where its device may sign at that place, or where that one's chain vouches for it; that is known when
+// all that stands before it is weighed.
 func (t *trust) weigh() {
 	list := slices.Collect(maps.Values(t.words))
 	for _, w := range list {
@@ -100,26 +122,26 @@ func (t *trust) weigh() {
 			}
 		}
 	}
-	shut := make(map[string]uint64)
+	shut := make(map[string]revocation)
 	for _, w := range list {
 		of, by := w.event.Record.ID, w.event.Device
-		if w.sequence == 0 || shut[of] != 0 || !w.shutsOut() || keys[by] == nil || shut[by] != 0 && shut[by] < w.sequence || !w.signedBy(keys[by]) {
+		if w.sequence == 0 || shut[of].at != 0 || !w.shutsOut() || keys[by] == nil || shut[by].bars(w.sequence) && !w.vouched || !w.signedBy(keys[by]) {
 			continue
 		}
-		shut[of] = w.sequence
+		shut[of] = revocation{w.sequence, w.ends}
 	}
 	t.stand(keys, shut)
 }
 
 // stand puts what was weighed in the place of what was known.
-func (t *trust) stand(keys map[string]ed25519.PublicKey, shut map[string]uint64) {
+func (t *trust) stand(keys map[string]ed25519.PublicKey, shut map[string]revocation) {
 	known := make(map[string]*signer, len(keys))
 	for device, key := range keys {
 		if known[device] = t.known[device]; known[device] == nil || !key.Equal(known[device].public) {
 			known[device] = &signer{public: key, next: events.Chain{Counter: 1}}
 			t.stir(device)
 		}
-		if shut[device] != t.shut[device] {
+		if !shut[device].same(t.shut[device]) {
 			t.stir(device)
 		}
 	}
@@ -133,4 +155,15 @@ func (t *trust) stir(device string) {
 	}
 	t.stirred[device] = true
 	delete(t.calm, device)
+}
+
+// stirCalmly notes that something that is in doubt of a device may count, and no more.
+func (t *trust) stirCalmly(device string) {
+	if !t.stirred[device] {
+		t.stir(device)
+		if t.calm == nil {
+			t.calm = make(map[string]bool)
+		}
+		t.calm[device] = true
+	}
 }

@@ -3,8 +3,8 @@
 // and whether a projection is what the log makes of it (VerifyProjection).
 //
 // It works over any log: an iterator of events.Stored, from a broker, from a device's
-// file or from an export. It reads from the first message, each message once, and
-// changes nothing.
+// file or from an export. It reads from the first message, each message once (before that the Device records, and what
+// revoked devices have sent), and changes nothing.
 //
 // It promises:
 //
@@ -16,7 +16,7 @@
 //   - A log in which any signed byte or any signature was changed is never called
 //     clean, as long as the root key and the practice's keys are given.
 //   - Time linear in the messages. Verify holds for every million events about 80 MB:
-//     the table of ids 37 to 73 MB, the chains 8 MB; and one batch of messages, at
+//     the table of ids 37 to 73 MB, the chains 8 MB, and 40 bytes for each event of a device that was revoked; and one batch of messages, at
 //     most 512 or 8 MiB of bodies with one message more. Show holds the heads of what
 //     was asked for, and the ids of their versions.
 //   - All cores decode, open and check signatures; when a function returns, none of

@@ -104,16 +104,18 @@ func (r *reading) run(ctx context.Context, log Log, each func(*item) error) erro
 	return flush()
 }
 
-// introduce reads the certificates first, since each counts wherever it stands.
+// introduce reads the certificates first, since each counts wherever it stands, and where a device is shut out
+// what it has sent, since that is vouched for by what may stand behind it.
 func (r *reading) introduce(log Log) error {
 	if !r.keys.judges() {
 		return nil
 	}
+	devices := log
 	if r.keys.Devices != nil {
-		log = r.keys.Devices
+		devices = r.keys.Devices
 	}
 	var list []introduction
-	for m, err := range log {
+	for m, err := range devices {
 		if err != nil {
 			return fmt.Errorf("read the devices of the log: %w", err)
 		}
@@ -129,7 +131,7 @@ func (r *reading) introduce(log Log) error {
 		}
 	}
 	r.trust.meet(list)
-	return nil
+	return r.trust.hold(log, list)
 }
 
 // examine fills in the items of a batch.
@@ -151,10 +153,10 @@ func (r *reading) examine(batch []item) {
 			// A stranger to this log: it must neither teach us keys nor count.
 			it.standing, it.judged = NotCertified, true
 		case introduces(it.event):
-			it.standing, it.problems = r.trust.learn(it.event, it.body)
+			it.standing, it.problems = r.trust.learn(it)
 			it.judged = true
 		default:
-			it.key, it.revoked = r.trust.of(it.event.Device)
+			it.key, it.revoked = r.trust.of(it)
 		}
 	}
 	parallel(len(batch), func(i int) {

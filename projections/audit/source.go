@@ -20,7 +20,8 @@ type Keys struct {
 	Root     ed25519.PublicKey                   // of the practice; from the recovery sheet or an enrolment
 	Open     func(*events.Event) ([]byte, error) // events.Keyring.Open; safe for several goroutines
 	// Devices are the practice's own records, read before the log for their certificates; nil: the log
-	// itself is read once more for them, so that it must be one that can be.
+	// itself is read once more for them. Where one of them is revoked, the log is read once more for what that one sent. So
+	// it must be one that can be read several times.
 	Devices Log
 }
 

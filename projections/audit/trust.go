@@ -32,29 +32,33 @@ const deviceType = "Device"
 // for the key that it has for ever, wherever in the log that stands: one that was lost and given
 // back stands behind what it vouches for. It is shut out for ever by the first version of its
 // record that is inactive or deleted, from there on: a PC that is set up again is a new device,
-// so no later version has to be believed.
+// so no later version has to be believed. What its chain vouches for counts all the same: it was sent before, was lost,
+// and was given back.
 type trust struct {
 	practice string
 	root     ed25519.PublicKey
 	devices  map[string]*deviceTrust
+	chains   chainsOf
 }
 
 type deviceTrust struct {
 	key     ed25519.PublicKey
 	revoked bool
+	vouched map[uint64]bool // once it is revoked; see chainsOf.vouched
 }
 
 func newTrust(k Keys) *trust {
 	return &trust{practice: k.Practice, root: k.Root, devices: make(map[string]*deviceTrust)}
 }
 
-// of returns the key of a device, nil where none is certified, and whether it is
-// revoked at this point of the log.
-func (t *trust) of(device string) (key ed25519.PublicKey, revoked bool) {
-	if d := t.devices[device]; d != nil {
-		return d.key, d.revoked
+// of returns the key of the device of an event, nil where none is certified, and whether it is
+// revoked at this point of the log, and nothing vouches for the event.
+func (t *trust) of(it *item) (key ed25519.PublicKey, revoked bool) {
+	d := t.devices[it.event.Device]
+	if d == nil {
+		return nil, false
 	}
-	return nil, false
+	return d.key, d.revoked && !(it.event.Replaces.IsZero() && d.vouched[t.chains.hash(it.fingerprint)])
 }
 
 // introduces reports whether an event is a version of a record that can say who may
@@ -98,16 +102,17 @@ type introduction struct {
 	body  []byte
 }
 
-// learn judges an event that introduces and takes in what it says. body is nil where
+// learn judges an event that introduces and takes in what it says. Its body is nil where
 // it is a deletion or does not open.
-func (t *trust) learn(e *events.Event, body []byte) (Standing, []problem) {
-	key, revoked := t.of(e.Device)
+func (t *trust) learn(it *item) (Standing, []problem) {
+	e := it.event
+	key, revoked := t.of(it)
 	d := t.devices[e.Record.ID]
 	if d == nil {
 		if !isFirst(e) {
 			return judge(e, key, revoked), nil // some other apparatus of the practice
 		}
-		own, err := t.certified(body, e.Device)
+		own, err := t.certified(it.body, e.Device)
 		if err != nil {
 			return NotCertified, []problem{{BadCertificate, fmt.Sprintf("the practice does not vouch for this device: %v", err)}}
 		}
@@ -116,7 +121,7 @@ func (t *trust) learn(e *events.Event, body []byte) (Standing, []problem) {
 	if standing := judge(e, key, revoked); standing != Stands {
 		return standing, nil
 	}
-	return Stands, d.change(e, body)
+	return Stands, t.change(d, it)
 }
 
 // certified returns the key in the body of a Device record that the practice vouches for.
@@ -132,20 +137,27 @@ func (t *trust) certified(body []byte, device string) (ed25519.PublicKey, error)
 }
 
 // change takes in a later version of the record of a device that is in.
-func (d *deviceTrust) change(e *events.Event, body []byte) (problems []problem) {
-	shut := e.Type == events.Deleted
-	if body != nil {
-		said, err := fhirjson.DeviceOf(body)
-		if err != nil || !bytes.Equal(said.Public, d.key) {
-			problems = append(problems, problem{OtherKey, fmt.Sprintf("this version of device %s does not have its key; the first one stays", e.Record.ID)})
+func (t *trust) change(d *deviceTrust, it *item) (problems []problem) {
+	device := it.event.Record.ID
+	if it.body != nil {
+		if said, err := fhirjson.DeviceOf(it.body); err != nil || !bytes.Equal(said.Public, d.key) {
+			problems = append(problems, problem{OtherKey, fmt.Sprintf("this version of device %s does not have its key; the first one stays", device)})
 		}
-		shut = err == nil && !said.Active
 	}
-	if shut && !d.revoked {
-		d.revoked = true
-		problems = append(problems, problem{DeviceRevoked, fmt.Sprintf("device %s is revoked: what it adds to the log from here on does not count", e.Record.ID)})
+	if shut, ends := shutsOut(it.event, it.body); shut && !d.revoked {
+		d.revoked, d.vouched = true, t.chains.vouched(device, it.stored.Sequence, ends)
+		problems = append(problems, problem{DeviceRevoked, fmt.Sprintf("device %s is revoked: what it adds to the log from here on does not count", device)})
 	}
 	return problems
+}
+
+// shutsOut reports whether a version of a Device record shuts its device out, and which ends of its chain it lets stand.
+func shutsOut(e *events.Event, body []byte) (shut bool, ends []events.Chain) {
+	if e.Type == events.Deleted {
+		return true, nil
+	}
+	said, err := fhirjson.DeviceOf(body)
+	return body != nil && err == nil && !said.Active, said.Ends
 }
 
 // judge says how an event stands under its device's key.

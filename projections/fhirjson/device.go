@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+
+	"github.com/carelog/carelog/events"
 )
 
 // Extensions of the FHIR Device that stands for an enrolled PC.
@@ -12,6 +14,7 @@ const (
 	DeviceKeyURL         = "https://carelog.eu/fhir/StructureDefinition/device-key"
 	DeviceCertificateURL = "https://carelog.eu/fhir/StructureDefinition/device-certificate"
 	DeviceLoginURL       = "https://carelog.eu/fhir/StructureDefinition/device-login"
+	DeviceEndURL         = "https://carelog.eu/fhir/StructureDefinition/device-end"
 )
 
 // DeviceKey is what the log says of an enrolled PC: who may sign, and who vouched.
@@ -21,14 +24,21 @@ type DeviceKey struct {
 	Login       string // public key with which it logs in to the broker; may be empty
 	Name        string // for people
 	Active      bool
+	// Ends are the ends of the device's chain that a revocation lets stand: each is what the next event
+	// after it would carry. One for a sound chain, MaxDeviceEnds at most; none in an older revocation.
+	Ends []events.Chain
 }
+
+// MaxDeviceEnds is how many ends of its chain the record of a device names at most: some 25 KB.
+const MaxDeviceEnds = 100
 
 // ErrNoDeviceKey says that a resource is not the Device of an enrolled PC; a
 // patient's pacemaker is a Device too.
 var ErrNoDeviceKey = errors.New("the resource is no Device with a signing key")
 
 // DeviceOf reads the Device of an enrolled PC. The key's length is checked, the
-// certificate is not.
+// certificate is not. An end that cannot be read is left out, as are those past MaxDeviceEnds: it must not
+// make a revocation none.
 func DeviceOf(body []byte) (DeviceKey, error) {
 	t, err := parse(body)
 	if err != nil {
@@ -49,6 +59,11 @@ func DeviceOf(body []byte) (DeviceKey, error) {
 			into = &k.Certificate
 		case DeviceLoginURL:
 			k.Login = t.textAt(c, "valueString")
+			continue
+		case DeviceEndURL:
+			if end, err := events.ParseChain(t.textAt(c, "valueString")); err == nil && len(k.Ends) < MaxDeviceEnds {
+				k.Ends = append(k.Ends, end)
+			}
 			continue
 		default:
 			continue
@@ -90,8 +105,10 @@ func DeviceResource(id string, k DeviceKey) []byte {
 		out = appendBinary(append(out, ','), DeviceCertificateURL, k.Certificate)
 	}
 	if k.Login != "" {
-		out = appendMember(append(out, ",{"...), "url", DeviceLoginURL)
-		out = append(appendMember(append(out, ','), "valueString", k.Login), '}')
+		out = appendText(append(out, ','), DeviceLoginURL, k.Login)
+	}
+	for _, end := range k.Ends {
+		out = appendText(append(out, ','), DeviceEndURL, end.String())
 	}
 	out = appendMember(append(out, "],"...), "status", status)
 	if k.Name != "" {
@@ -107,4 +124,9 @@ func appendBinary(out []byte, url string, value []byte) []byte {
 	out = appendMember(append(out, '{'), "url", url)
 	out = appendMember(append(out, ','), "valueBase64Binary", base64.StdEncoding.EncodeToString(value))
 	return append(out, '}')
+}
+
+func appendText(out []byte, url, value string) []byte {
+	out = appendMember(append(out, '{'), "url", url)
+	return append(appendMember(append(out, ','), "valueString", value), '}')
 }

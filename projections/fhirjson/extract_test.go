@@ -3,11 +3,13 @@ package fhirjson_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -111,6 +113,7 @@ func TestDevice(t *testing.T) {
 	for _, want := range []fhirjson.DeviceKey{
 		{Public: bytes.Repeat([]byte{1}, 32), Certificate: bytes.Repeat([]byte{2}, 64), Name: `Desk "1" 😀`, Active: true},
 		{Public: bytes.Repeat([]byte{3}, 32)},
+		{Public: bytes.Repeat([]byte{3}, 32), Login: "U1", Ends: []events.Chain{{Counter: 8, Previous: events.Digest{1, 0xfe}}, {Counter: 5}}},
 	} {
 		body := fhirjson.DeviceResource("desk-1", want)
 		if head, err := fhirjson.Check(body); err != nil || head != (fhirjson.Head{ResourceType: "Device", ID: "desk-1"}) {
@@ -120,6 +123,23 @@ func TestDevice(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("(-want +got) %v\n%s", err, diff)
 		}
+	}
+	// The form of an end is for ever, as that of the chain of an event.
+	one := fhirjson.DeviceKey{Public: make([]byte, 32), Ends: []events.Chain{{Counter: 8, Previous: events.Digest{1, 0xfe}}}}
+	golden := `{"url":"https://carelog.eu/fhir/StructureDefinition/device-end","valueString":"8.01fe` + strings.Repeat("0", 60) + `"}`
+	body := string(fhirjson.DeviceResource("d", one))
+	if !strings.Contains(body, golden) {
+		t.Errorf("%s has not %s", body, golden)
+	}
+	// One that a newer carelog writes in another way is passed over: the revocation counts.
+	newer := strings.Replace(body, golden, `{"url":"https://carelog.eu/fhir/StructureDefinition/device-end","valueString":"v2"},`+golden, 1)
+	if got, err := fhirjson.DeviceOf([]byte(newer)); err != nil || cmp.Diff(one, got) != "" {
+		t.Errorf("%v (-want +got)\n%s", err, cmp.Diff(one, got))
+	}
+	many := one
+	many.Ends = slices.Repeat(one.Ends, fhirjson.MaxDeviceEnds+1)
+	if got, err := fhirjson.DeviceOf(fhirjson.DeviceResource("d", many)); err != nil || len(got.Ends) != fhirjson.MaxDeviceEnds {
+		t.Errorf("%d ends, %v", len(got.Ends), err)
 	}
 	for name, body := range map[string]string{
 		"another type": strings.Replace(string(fhirjson.DeviceResource("d", fhirjson.DeviceKey{Public: make([]byte, 32)})), `"Device"`, `"Basic"`, 1),

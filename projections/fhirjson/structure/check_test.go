@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
@@ -243,7 +244,7 @@ func TestUnreadable(t *testing.T) {
 
 // The record that a desk writes of itself is R4 as well.
 func TestOwnDevice(t *testing.T) {
-	body := fhirjson.DeviceResource("d1", fhirjson.DeviceKey{Name: "Front desk", Public: make([]byte, 32), Login: "U1", Certificate: make([]byte, 64), Active: true})
+	body := fhirjson.DeviceResource("d1", fhirjson.DeviceKey{Name: "Front desk", Public: make([]byte, 32), Login: "U1", Certificate: make([]byte, 64), Ends: []events.Chain{{Counter: 8}}})
 	if err := structure.Check(body); err != nil {
 		t.Errorf("%v\n%s", err, body)
 	}

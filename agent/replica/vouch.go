@@ -1,0 +1,148 @@
+package replica
+
+import (
+	"context"
+	"slices"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// want notes what vouches for events of a batch that stand behind the revocation of their device. It is asked
+// for when they are in the store, once for each number of a chain, and is nothing for what a thief makes up: of a
+// log that is full of that, no chain is gone down.
+func (r *Replica) want(ctx context.Context, batch []*prepared) error {
+	type number struct {
+		device  string
+		counter uint64
+	}
+	asked := make(map[number][]events.Chain)
+	for _, p := range batch {
+		e := p.entry.Event
+		if e == nil || p.entry.Doubt != projections.DoubtRevoked || !e.Replaces.IsZero() {
+			continue
+		}
+		r.trusting.Lock()
+		shut, stirred := r.trust.shut[e.Device], r.trust.stirred[e.Device]
+		r.trusting.Unlock()
+		if stirred || !shut.bars(p.entry.Sequence) { // all that it sent is looked at
+			continue
+		}
+		n := number{e.Device, e.Chain.Counter + 1}
+		chains, known := asked[n]
+		if !known {
+			var err error
+			if chains, err = r.config.Store.Vouching(ctx, e.Device, shut.at, n.counter); err != nil {
+				r.trusting.Lock()
+				r.trust.stirCalmly(e.Device)
+				r.trusting.Unlock()
+				return err
+			}
+			chains = append(chains, shut.ends...)
+			asked[n] = chains
+		}
+		if after := (events.Chain{Counter: n.counter, Previous: p.print}); slices.Contains(chains, after) {
+			r.trusting.Lock()
+			r.trust.want(e.Device, after)
+			r.trusting.Unlock()
+		}
+	}
+	return nil
+}
+
+// want notes chains that vouch for something of a device that is in the store and in doubt.
+func (t *trust) want(device string, chains ...events.Chain) {
+	if t.wanted == nil {
+		t.wanted = make(map[string][]events.Chain)
+	}
+	t.wanted[device] = append(t.wanted[device], chains...)
+}
+
+// descent goes down the chain of a revoked device.
+type descent struct {
+	*Replica
+	stirred
+	reached map[int64]bool         // by arrival
+	words   map[events.Digest]bool // the Device records among them, by fingerprint
+}
+
+// vouch goes down the chain of a revoked device from chains that vouch for what stands before them, and lets
+// all count that it comes to: each vouches for the next. It returns the arrivals of what it came to. Calmly, it ends
+// where it comes to what counts already.
+func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) (reached map[int64]bool, err error) {
+	d := descent{r, s, make(map[int64]bool), make(map[events.Digest]bool)}
+	for _, chain := range from {
+		if err := d.down(ctx, chain); err != nil {
+			return nil, err
+		}
+	}
+	r.trusting.Lock()
+	defer r.trusting.Unlock()
+	r.trust.vouchFor(s, d.words)
+	return d.reached, nil
+}
+
+func (d *descent) down(ctx context.Context, chain events.Chain) error {
+	for first, ends := true, false; !ends; {
+		page, err := d.config.Store.Descend(ctx, d.device, d.shut.at, chain)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		var other []*prepared
+		for _, v := range page {
+			p, goesOn := d.take(v, first)
+			if ends = !goesOn; ends {
+				break
+			}
+			if p != nil {
+				other = append(other, p)
+			}
+			chain, first = v.Event.Chain, false
+		}
+		if err := d.takeAgain(ctx, other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take judges an event that is vouched for, and reports whether it vouches for the one before it. It returns nil for what
+// counts already.
+func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn bool) {
+	counts := v.Doubt != projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
+	if d.reached[v.Arrival] || d.calm && counts && !first {
+		return nil, false
+	}
+	if !counts {
+		p = d.again(v)
+		p.vouched = true
+		d.trusting.Lock()
+		d.trust.alone(p)
+		d.trusting.Unlock()
+		if p.entry.Doubt == projections.DoubtSignature {
+			return nil, false
+		}
+	}
+	if v.Arrival != 0 { // those that have an id which another event has come without
+		d.reached[v.Arrival] = true
+	}
+	if tells(v.Event) {
+		d.words[v.Event.Fingerprint()] = true
+	}
+	return p, true
+}
+
+// vouchFor notes which Device records that a device made behind its revocation its chain vouches for. Calmly, none of
+// them falls out.
+func (t *trust) vouchFor(s stirred, words map[events.Digest]bool) {
+	changed := false
+	for print, w := range t.words {
+		if w.event.Device != s.device || w.vouched == words[print] || s.calm && w.vouched {
+			continue
+		}
+		w.vouched, changed = words[print], true
+	}
+	if changed {
+		t.weigh()
+	}
+}

@@ -1,0 +1,137 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carelog/carelog/events"
+)
+
+// An event that a device's chain vouches for is that very event, since the chain names it by a hash over all
+// of it. A SetAside only claims the link that it has, so that none is vouched for here.
+const (
+	byPlace = "sequence BETWEEN 1 AND ?2 AND w.doubt <> 'signature'" // of w: it counts since it stands before the revocation
+	counts  = "doubt NOT IN ('signature', 'revoked')"
+	ofChain = "w.device = (SELECT key FROM device WHERE id = ?1)"
+	// vouches is what counts and can vouch for the event before it, where its device was shut out at ?2.
+	vouches = "(w." + byPlace + " OR w.sequence > ?2 AND w." + counts + " AND w.replaces = x'')"
+)
+
+// Vouching are the chains that events of a device carry which have a number of its chain and count, where it was
+// shut out at a place in the log: they vouch for the event before.
+func (s *Store) Vouching(ctx context.Context, device string, shutAt, counter uint64) (chains []events.Chain, err error) {
+	err = s.view(ctx, fmt.Sprintf("see who vouches for what device %s sent", device), func(v *view) (err error) {
+		chains, err = v.chains("SELECT DISTINCT w.counter, w.previous FROM event w WHERE "+ofChain+" AND w.counter = ?3 AND "+vouches,
+			device, int64(shutAt), int64(counter))
+		return err
+	})
+	return chains, err
+}
+
+// Seams are the chains by which what counts of a device, since it stands at or before the place where
+// it was shut out, may vouch for something that stands behind it. With doubted they are those that may vouch for something in doubt,
+// and what counts behind that place vouches as well; then its cost is that of what is in doubt, else that of the whole chain.
+func (s *Store) Seams(ctx context.Context, device string, shutAt uint64, doubted bool) (seams []events.Chain, err error) {
+	from, who := "event e", "w."+byPlace
+	if doubted {
+		from, who = "event e INDEXED BY event_doubt", vouches+" AND e.doubt = 'revoked' AND e.doubt <> ''"
+	}
+	err = s.view(ctx, fmt.Sprintf("see who vouches for what device %s sent", device), func(v *view) (err error) {
+		seams, err = v.chains("SELECT DISTINCT w.counter, w.previous FROM "+from+" CROSS JOIN event w ON "+ofChain+
+			" AND w.counter = e.counter + 1 WHERE e.device = w.device AND e.sequence > ?2 AND e.replaces = x'' AND "+who, device, int64(shutAt))
+		if err != nil {
+			return err
+		}
+		twins, err := v.twinsBehind(device, shutAt)
+		for _, twin := range twins {
+			more, err := v.chains("SELECT DISTINCT w.counter, w.previous FROM event w WHERE "+ofChain+" AND w.counter = ?3 AND "+vouches,
+				device, int64(shutAt), int64(twin.Event.Chain.Counter+1))
+			if err != nil {
+				return err
+			}
+			seams = append(seams, more...)
+		}
+		return err
+	})
+	return seams, err
+}
+
+func (v *view) chains(sql string, args ...any) (list []events.Chain, err error) {
+	err = v.each(sql, args, func(scan func(...any) error) error {
+		var counter int64
+		var previous []byte
+		err := scan(&counter, &previous)
+		c := events.Chain{Counter: uint64(counter)}
+		copy(c.Previous[:], previous)
+		list = append(list, c)
+		return err
+	})
+	return list, err
+}
+
+// twinsBehind are the events of a device that have an id which another one has, and stand behind a place.
+func (v *view) twinsBehind(device string, shutAt uint64) (list []Version, err error) {
+	err = v.twins(func(e *events.Event, x *stray) {
+		if e.Device == device && e.Replaces.IsZero() && !(0 < x.sequence && x.sequence <= int64(shutAt)) {
+			list = append(list, x.toJudge(e))
+		}
+	})
+	return list, err
+}
+
+// Descend goes down the chain of a device from the event that a chain names as its previous one: each names the next. It ends
+// where that is not here, is a SetAside, stands at or before the place where the device was shut out, or where a page is full. Their bodies are not
+// opened.
+func (s *Store) Descend(ctx context.Context, device string, shutAt uint64, from events.Chain) (page []Version, err error) {
+	err = s.view(ctx, fmt.Sprintf("go down the chain of device %s", device), func(v *view) error {
+		twins, err := v.twinsBehind(device, shutAt)
+		if err != nil {
+			return err
+		}
+		for size := 0; len(page) < misjudgedMost && size <= misjudgedBytes; {
+			got, ok, err := v.before(from, device, shutAt)
+			for i := 0; !ok && i < len(twins); i++ {
+				got, ok = twins[i], from.Before(twins[i].Event)
+			}
+			if err != nil || !ok {
+				return err
+			}
+			page = append(page, got)
+			size += len(got.Event.Sealed)
+			from = got.Event.Chain
+		}
+		return nil
+	})
+	return page, err
+}
+
+// before finds the event that a chain names as its previous one.
+func (v *view) before(c events.Chain, device string, shutAt uint64) (found Version, ok bool, err error) {
+	err = v.each("SELECT "+eventColumns+eventTables+
+		"WHERE e.device = (SELECT key FROM device WHERE id = ?1) AND e.counter = ?3 AND e.replaces = x'' AND NOT e.sequence BETWEEN 1 AND ?2",
+		[]any{device, int64(shutAt), int64(c.Counter - 1)}, func(scan func(...any) error) error {
+			var r row
+			err := r.scan(v.practice, scan)
+			if err == nil && !ok && c.Before(r.event) {
+				found, ok = r.toJudge(), true
+			}
+			return err
+		})
+	return found, ok, err
+}
+
+// Unreached counts the events of a device that are in doubt since it was revoked, though nothing tells that
+// it had not sent them before: they have a number below the end of its chain (of what counts, or the one that is given), and nothing that
+// counts has that number. Its cost is that of what is in doubt.
+func (s *Store) Unreached(ctx context.Context, device string, end uint64) (n int, err error) {
+	err = s.view(ctx, fmt.Sprintf("count what is missing in the chain of device %s", device), func(v *view) error {
+		_, err := v.one(`SELECT count(*) FROM event e INDEXED BY event_doubt
+			WHERE e.doubt = 'revoked' AND e.doubt <> '' AND e.device = (SELECT key FROM device WHERE id = ?1) AND e.replaces = x''
+			AND e.counter < max(?2, ifnull((SELECT w.counter FROM event w WHERE w.device = (SELECT key FROM device WHERE id = ?1) AND w.`+counts+`
+				ORDER BY w.counter DESC LIMIT 1), 0))
+			AND NOT EXISTS (SELECT 1 FROM event w WHERE w.device = e.device AND w.counter = e.counter AND w.`+counts+`)`,
+			[]any{device, int64(end)}, &n)
+		return err
+	})
+	return n, err
+}
