@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -19,11 +20,13 @@ type candidates struct {
 	versions []candidate
 	ancestor *projections.Version // the latest that all build on; nil: there is none
 	before   object               // what that says
+	shared   map[string]json.RawMessage
 }
 
 type candidate struct {
 	projections.Version
 	content object // nil: a deletion, or it cannot be read
+	members map[string]json.RawMessage
 }
 
 // candidatesOf are those of a state; ok is false where there is nothing to choose. undo is the event whose
@@ -63,10 +66,10 @@ func (h *Handler) candidatesOf(ctx context.Context, state projections.State, und
 
 func (c *candidates) take(versions []projections.Version, ancestor projections.Version, found bool) {
 	for _, v := range versions {
-		c.versions = append(c.versions, candidate{v, readResource(v.Body)})
+		c.versions = append(c.versions, candidate{v, readResource(v.Body), members(v.Body)})
 	}
 	if found {
-		c.ancestor, c.before = &ancestor, readResource(ancestor.Body)
+		c.ancestor, c.before, c.shared = &ancestor, readResource(ancestor.Body), members(ancestor.Body)
 	}
 }
 

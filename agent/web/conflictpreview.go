@@ -128,7 +128,10 @@ func (h *Handler) candidatesFor(r *http.Request, record events.Record, c choice)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
+	switch {
+	case !ok && len(state.Heads) == 1 && state.Heads[0].Event.ID == undo:
+		return nil, badRequest("%s settled no conflict, so there is nothing to choose again", undo)
+	case !ok:
 		return nil, staleHeads(state, "the versions are others by now")
 	}
 	if c.Keep != nil {

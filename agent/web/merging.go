@@ -26,8 +26,8 @@ func members(body []byte) map[string]json.RawMessage {
 // living are the places and members of the versions that stand, in their order.
 func (c *candidates) living() (places []int, all []map[string]json.RawMessage) {
 	for i, v := range c.versions {
-		if m := members(v.Body); m != nil {
-			places, all = append(places, i), append(all, m)
+		if v.members != nil {
+			places, all = append(places, i), append(all, v.members)
 		}
 	}
 	return places, all
@@ -40,13 +40,12 @@ func (c *candidates) merge(taken map[string]int) ([]byte, error) {
 	if len(places) == 0 {
 		return nil, fmt.Errorf("no version of %s stands that could be merged", c.record)
 	}
-	base := c.versions[places[0]].Body
-	has := members(base)
+	base := c.versions[places[0]]
 	var operations []string
 	for _, member := range slices.Sorted(maps.Keys(taken)) {
 		value := c.items(member)
 		if at := taken[member]; at != union {
-			value = members(c.versions[at].Body)[member]
+			value = c.versions[at].members[member]
 		}
 		path, err := json.Marshal("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(member))
 		if err != nil {
@@ -55,11 +54,11 @@ func (c *candidates) merge(taken map[string]int) ([]byte, error) {
 		switch {
 		case value != nil:
 			operations = append(operations, fmt.Sprintf(`{"op":"add","path":%s,"value":%s}`, path, value))
-		case has[member] != nil:
+		case base.members[member] != nil:
 			operations = append(operations, fmt.Sprintf(`{"op":"remove","path":%s}`, path))
 		}
 	}
-	return fhirjson.Patch(base, []byte("["+strings.Join(operations, ",")+"]"))
+	return fhirjson.Patch(base.Body, []byte("["+strings.Join(operations, ",")+"]"))
 }
 
 // item of a list: its content, and the bytes that it is.
@@ -130,10 +129,7 @@ func (c *candidates) items(member string) json.RawMessage {
 }
 
 func (c *candidates) itemsBefore(member string) []item {
-	if c.ancestor == nil {
-		return nil
-	}
-	before, _ := itemsOf(members(c.ancestor.Body)[member])
+	before, _ := itemsOf(c.shared[member])
 	return before
 }
 
@@ -142,10 +138,7 @@ func (c *candidates) itemsBefore(member string) []item {
 // person must choose.
 func (c *candidates) proposal(member string) (choice int, ok bool) {
 	places, living := c.living()
-	var before json.RawMessage
-	if c.ancestor != nil {
-		before = members(c.ancestor.Body)[member]
-	}
+	before := c.shared[member]
 	first, different := -1, make(map[string]bool)
 	kept := make(map[string]bool) // items of some version
 	for i, m := range living {

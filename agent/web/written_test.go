@@ -198,6 +198,8 @@ func TestConflictsOfWhatIsOverAreSeen(t *testing.T) {
 	b.see(".section-AllergyIntolerance summary .badge.conflict", "1 in conflict")
 	b.see("details[open] [data-record='AllergyIntolerance/both']", "Conflict: 2 versions")
 	b.see(".safety", "Substance half")
+	b.see(".dossier-head .torn", "3 in conflict")
+	b.until(`document.querySelector('.torn a').getAttribute('href') === '/conflicts?patient=p7'`, "the way to the conflicts of the patient")
 	b.shoot("dossier-over-conflict")
 	b.visit("/patients/p8")
 	b.see(".section-AllergyIntolerance summary", "1 no longer active")

@@ -39,7 +39,7 @@ class Conflict {
   async begin() {
     await this.page.begin((root) => this.came(root));
     const kept = this.table && keptChoices(this.type, this.id, this.table.dataset.versions);
-    if (kept && this.current()) await this.turn(kept);
+    if (kept && this.current()) await this.turn();
   }
 
   leave() {
@@ -103,9 +103,11 @@ class Conflict {
   // drawn does what carelog leaves to the browser, after it has written the versions.
   drawn() {
     markDifferences(this.main);
-    if (this.main.querySelector('.preview') && this.table?.dataset.versions === this.previewed) return;
+    if (this.byField && this.main.querySelector('.preview') && this.table?.dataset.versions === this.previewed) return;
     const bar = document.getElementById('preview');
-    if (bar) show(bar, this.byField && this.table && this.bar());
+    const fields = this.byField && this.members().length > 0;
+    if (fields) this.chooseAgain();
+    if (bar) show(bar, fields && this.bar());
   }
 
   members() {
@@ -127,17 +129,23 @@ class Conflict {
     show(document.getElementById('preview'), this.bar());
   }
 
-  // turn chooses from fields, or from whole versions again; kept are the choices that were made of the fields before.
-  async turn(kept = null) {
+  // turn chooses from fields, or from whole versions again.
+  async turn() {
     if (!this.table || !document.getElementById('by-field')) return;
     this.byField = !this.byField;
+    if (!this.byField) dropChoices(this.type, this.id);
     this.seen = this.table.dataset.over;
     await this.load();
-    if (!this.current() || !this.table) return;
+    if (this.current()) (this.main.querySelector('.pick input:checked') ?? this.main.querySelector('.pick input') ?? this.main.querySelector('button.keep'))?.focus();
+  }
+
+  // chooseAgain has what was chosen before stand again, once in each table that carelog wrote.
+  chooseAgain() {
+    if (this.table.dataset.filled) return;
+    this.table.dataset.filled = 'yes';
+    const kept = keptChoices(this.type, this.id, this.table.dataset.versions);
     for (const input of this.main.querySelectorAll('.pick input')) if (kept) input.checked = kept.get(input.name) === input.value;
-    if (this.byField) this.chose();
-    else dropChoices(this.type, this.id);
-    (this.byField ? this.main.querySelector('.pick input:checked') ?? this.main.querySelector('.pick input') : this.main.querySelector('button.keep'))?.focus();
+    keepChoices(this.type, this.id, this.table.dataset.versions, this.chosen());
   }
 
   bar() {
