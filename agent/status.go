@@ -81,7 +81,7 @@ type Queued struct {
 type Resolution struct {
 	Record events.Record
 	Heads  []events.ID // all heads that the person saw
-	Keep   events.ID   // the head to keep; zero where Body is the choice
+	Keep   events.ID   // the version to keep: a head, or an earlier one that shall stand again; zero where Body is the choice
 	Body   []byte      // a merge
 	Author string
 }

@@ -263,6 +263,14 @@ func (a *Agent) settle(ctx context.Context, r Resolution) (Draft, error) {
 		}
 	}
 	slices.SortFunc(heads, events.ID.Compare)
+	if len(d.Body) == 0 && !d.Delete && r.Keep != (events.ID{}) {
+		switch earlier, err := a.store.Version(ctx, r.Record, r.Keep); {
+		case err == nil:
+			d.Body, d.Delete = earlier.Body, earlier.Deleted()
+		case !errors.Is(err, projections.ErrNotFound):
+			return Draft{}, err
+		}
+	}
 	seen := slices.Clone(r.Heads)
 	slices.SortFunc(seen, events.ID.Compare)
 	switch {

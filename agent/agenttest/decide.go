@@ -16,6 +16,12 @@ type Records interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
 }
 
+// Versions is what a desk looks at before it settles a conflict.
+type Versions interface {
+	Records
+	Version(ctx context.Context, r events.Record, id events.ID) (projections.Version, error)
+}
+
 // Change is what a desk makes of a draft, as far as its doors can see: for tests of doors that
 // have a store and no agent. Errors are those of agent.Agent.Write.
 func Change(ctx context.Context, records Records, d agent.Draft) (eventstest.Change, error) {
@@ -49,7 +55,7 @@ func Change(ctx context.Context, records Records, d agent.Draft) (eventstest.Cha
 }
 
 // Choice is the draft that a resolution comes to. Errors are those of agent.Agent.Resolve.
-func Choice(ctx context.Context, records Records, r agent.Resolution) (agent.Draft, error) {
+func Choice(ctx context.Context, records Versions, r agent.Resolution) (agent.Draft, error) {
 	state, err := records.Record(ctx, r.Record)
 	if err != nil {
 		return agent.Draft{}, err
@@ -63,6 +69,13 @@ func Choice(ctx context.Context, records Records, r agent.Resolution) (agent.Dra
 		if h.Event.ID == r.Keep {
 			d.Body, d.Delete = h.Body, h.Deleted()
 		}
+	}
+	if d.Body == nil && !d.Delete && r.Keep != (events.ID{}) {
+		earlier, err := records.Version(ctx, r.Record, r.Keep)
+		if err != nil {
+			return agent.Draft{}, agent.ErrNoChoice
+		}
+		d.Body, d.Delete = earlier.Body, earlier.Deleted()
 	}
 	if d.Body == nil && !d.Delete {
 		return agent.Draft{}, agent.ErrNoChoice

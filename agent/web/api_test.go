@@ -292,3 +292,42 @@ func TestLooksAreKept(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A choice by field is put together by the desk, digit for digit; what differs and was not chosen, and what cannot be chosen, is refused.
+func TestResolveByField(t *testing.T) {
+	d := newDesk(t)
+	_, a, b := twoHeads(d)
+	heads := `"heads":["` + a.String() + `","` + b.String() + `"]`
+	const path = "/api/conflicts/Condition/c1/resolve"
+	for name, take := range map[string]string{
+		"nothing chosen": `{}`, "no union": `{"code":"union"}`, "a version that is none": `{"code":"x"}`, "what does not differ": `{"code":"` + a.String() + `","subject":"` + a.String() + `"}`,
+	} {
+		if answer, text := d.ask("POST", path, `{`+heads+`,"take":`+take+`}`); answer.StatusCode != http.StatusBadRequest || !strings.Contains(text, "take") {
+			t.Errorf("%s: got %s %s, want 400 that says so", name, answer.Status, text)
+		}
+	}
+	if answer, text := d.ask("POST", path, `{`+heads+`,"take":{"code":"`+b.String()+`"}}`); answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %s %s", answer.Status, text)
+	}
+	if got := shown(t, d, "Condition/c1"); got != note("Asthma, severe") {
+		t.Errorf("got %s, want the second version, digit for digit", got)
+	}
+	// What was settled is chosen again over the choice alone, also the version that was not kept; not once somebody built on it.
+	settled := shownID(t, d, "Condition/c1")
+	again := func(keep, over events.ID) (int, string) {
+		answer, text := d.ask("POST", path, `{"heads":["`+over.String()+`"],"keep":"`+keep.String()+`"}`)
+		return answer.StatusCode, text
+	}
+	if status, text := again(a, settled); status != http.StatusOK {
+		t.Fatalf("undo: got %d %s", status, text)
+	}
+	if state := stateOf(t, d, "Condition/c1"); string(state.Shown.Body) != note("Asthma, mild") || !slices.Equal(state.Shown.Event.Parents, []events.ID{settled}) {
+		t.Errorf("got %s on %v, want the other version over the choice", state.Shown.Body, state.Shown.Event.Parents)
+	}
+	if status, text := again(b, settled); status != http.StatusPreconditionFailed {
+		t.Errorf("undo of what somebody built on: got %d %s, want 412", status, text)
+	}
+	if status, text := again(settled, shownID(t, d, "Condition/c1")); status != http.StatusBadRequest {
+		t.Errorf("a version that was not settled: got %d %s, want 400", status, text)
+	}
+}

@@ -72,6 +72,7 @@ func TestConflictSettledElsewhere(t *testing.T) {
 	// And at the very moment of the choice: 412.
 	path := b.text(`location.pathname`)
 	record = strings.TrimPrefix(path, "/conflicts/")
+	b.unhurried()
 	b.run(`(() => { window.realFetch = fetch; window.fetch = async (...a) => { if (!String(a[0]).endsWith('/resolve')) return realFetch(...a); await new Promise((go) => { window.letGo = go; }); return realFetch(...a); }; document.querySelector('button.keep').click(); })()`)
 	b.until(`window.letGo`, "the choice to be on its way")
 	d.arrives(record, patientOf(t, d, record), "dr-2", strings.Replace(shown(t, d, record), `"status":"active"`, `"status":"stopped"`, 1), headIDs(t, d, record)[0])
@@ -182,7 +183,7 @@ func TestConflictByKeyboard(t *testing.T) {
 	b.see(".chip.high", "Safety")
 	b.keys("f")
 	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "what one version alone changed, proposed")
-	b.until(`document.querySelector('[name="take-reaction"][value="both"]').checked`, "a union, proposed")
+	b.until(`document.querySelector('[name="take-reaction"][value="union"]').checked`, "a union, proposed")
 	b.until(`document.getElementById('to-preview').disabled`, "no preview before each field is chosen")
 	b.shoot("conflict-fields")
 	to := func(field string) {
@@ -200,7 +201,7 @@ func TestConflictByKeyboard(t *testing.T) {
 	b.keys("2")
 	b.until(`document.querySelector('[name="take-note"][value="1"]').checked`, "the second version of the remark")
 	b.visit("/conflicts/AllergyIntolerance/a8")
-	b.until(`document.querySelector('[name="take-note"][value="1"]')?.checked && document.querySelector('[name="take-reaction"][value="both"]').checked`, "what was chosen, after a reload")
+	b.until(`document.querySelector('[name="take-note"][value="1"]')?.checked && document.querySelector('[name="take-reaction"][value="union"]').checked`, "what was chosen, after a reload")
 	to("onsetDateTime")
 	b.keys(kb.ArrowRight)
 	b.until(`document.querySelector('[name="take-onsetDateTime"][value="0"]').checked && !document.getElementById('to-preview').disabled`, "the last choice")

@@ -74,23 +74,15 @@ func (h *Handler) listConflicts(r *http.Request, p *page) (*conflictsPage, error
 		return nil, err
 	}
 	query := r.URL.Query()
-	filter := map[string]string{"patient": query.Get("patient"), "kind": query.Get("kind"), "user": query.Get("user")}
+	filter := filterOf(query)
 	var fit []projections.State
 	for _, s := range all {
 		if fits(s, filter, p.said) {
 			fit = append(fit, s)
 		}
 	}
-	chosen := make(url.Values)
-	for name, value := range filter {
-		if value != "" {
-			chosen.Set(name, value)
-		}
-	}
-	list := &conflictsPage{Total: len(all), Chosen: len(chosen), None: len(all) > 0 && len(fit) == 0}
-	if len(chosen) > 0 {
-		list.Query = "?" + chosen.Encode()
-	}
+	chosen := chosenOf(filter)
+	list := &conflictsPage{Total: len(all), Chosen: len(chosen), None: len(all) > 0 && len(fit) == 0, Query: queryOf(filter)}
 	known := h.newNames(r, p.said)
 	count := atLeast(query.Get("count"), conflictsAtOnce)
 	for _, s := range fit[:min(len(fit), count)] {
@@ -105,6 +97,30 @@ func (h *Handler) listConflicts(r *http.Request, p *page) (*conflictsPage, error
 		list.Picks = picksOf(all, filter, p.said, known)
 	}
 	return list, nil
+}
+
+// filterOf reads which conflicts are shown from the query of an address.
+func filterOf(query url.Values) map[string]string {
+	return map[string]string{"patient": query.Get("patient"), "kind": query.Get("kind"), "user": query.Get("user")}
+}
+
+// chosenOf are the filters that are set.
+func chosenOf(filter map[string]string) url.Values {
+	chosen := make(url.Values)
+	for name, value := range filter {
+		if value != "" {
+			chosen.Set(name, value)
+		}
+	}
+	return chosen
+}
+
+// queryOf writes filters as the query of an address; empty where all conflicts are shown.
+func queryOf(filter map[string]string) string {
+	if chosen := chosenOf(filter); len(chosen) > 0 {
+		return "?" + chosen.Encode()
+	}
+	return ""
 }
 
 // atLeast is the number that was asked for, where that is more.
@@ -132,8 +148,8 @@ func conflictRowOf(s projections.State, said *spoken, known *names) conflictRow 
 		row.Name = known.patient(s.Patient)
 	}
 	content := readResource(s.Shown.Body)
-	about := said.describe(content)
-	row.Title = firstOf(known.medicine(content), about.Title, cut(about.Detail, 80))
+	about := known.about(content)
+	row.Title = firstOf(about.Title, cut(about.Detail, 80))
 	named := row.Kind
 	if row.Title != "" {
 		named = said.must("named", row.Kind, row.Title)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/carelog/carelog/agent"
@@ -113,11 +114,14 @@ func compare(ancestor []byte, heads []projections.Version) []headDifference {
 	return differences
 }
 
-// choice is the request of a resolution.
+// choice is the request of a resolution: one of Keep, Content and Take.
 type choice struct {
 	Heads   []events.ID     `json:"heads"`
-	Keep    *events.ID      `json:"keep"`
+	Keep    *events.ID      `json:"keep"`    // one of heads; where heads is the one that settled a conflict, also one of those it settled
 	Content json.RawMessage `json:"content"` // kept byte for byte
+	// Take puts the content together: by member of the resource the id of the version that it is taken from, or "union"
+	// for the items of all. Every member in which the versions differ must be in it.
+	Take map[string]string `json:"take"`
 }
 
 // resolve answers POST /api/conflicts/<Type>/<id>/resolve.
@@ -130,7 +134,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, maxResolve, &c); err != nil {
 		return err
 	}
-	resolution, err := c.resolution(record, guard.Author(r))
+	resolution, err := h.resolution(r, record, c)
 	if err != nil {
 		return err
 	}
@@ -146,28 +150,49 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// resolution checks the request as far as it can be without the record.
-func (c choice) resolution(record events.Record, author string) (agent.Resolution, error) {
-	resolution := agent.Resolution{Record: record, Heads: c.Heads, Author: author}
+// resolution checks the request, and makes of it what the agent is asked for.
+func (h *Handler) resolution(r *http.Request, record events.Record, c choice) (agent.Resolution, error) {
+	resolution := agent.Resolution{Record: record, Heads: c.Heads, Author: guard.Author(r)}
+	choices := 0
+	for _, chosen := range []bool{c.Keep != nil, c.Content != nil, c.Take != nil} {
+		if chosen {
+			choices++
+		}
+	}
+	var err error
 	switch {
 	case len(c.Heads) == 0:
 		return resolution, badRequest(`"heads" must name all versions that were seen`)
-	case c.Keep != nil && c.Content != nil:
-		return resolution, badRequest(`want either "keep" or "content", not both`)
+	case choices != 1:
+		return resolution, badRequest(`want one of "keep", the version to keep, "content", a resource, and "take", a version for each field`)
 	case c.Content != nil:
-		var err error
 		resolution.Body, err = content(record, c.Content)
 		return resolution, err
-	case c.Keep == nil:
-		return resolution, badRequest(`want "keep", the version to keep, or "content", a resource`)
+	case c.Keep != nil && slices.Contains(c.Heads, *c.Keep):
+		resolution.Keep = *c.Keep
+		return resolution, nil
 	}
-	for _, id := range c.Heads {
-		if id == *c.Keep {
-			resolution.Keep = id
-			return resolution, nil
-		}
+	if c.Keep != nil && len(c.Heads) > 1 {
+		return resolution, badRequest(`"keep" must be one of "heads"`)
 	}
-	return resolution, badRequest(`"keep" must be one of "heads"`)
+	from, err := h.candidatesFor(r, record, c)
+	if err != nil {
+		return resolution, err
+	}
+	if c.Keep != nil {
+		resolution.Keep = *c.Keep
+		return resolution, nil
+	}
+	taken, err := from.taken(c.Take)
+	if err != nil {
+		return resolution, err
+	}
+	merged, err := from.merge(taken)
+	if err != nil {
+		return resolution, err
+	}
+	resolution.Body, err = content(record, merged)
+	return resolution, err
 }
 
 // content checks a resource as every door does, and returns it as it will be kept.
@@ -205,7 +230,9 @@ func (h *Handler) changedMeanwhile(r *http.Request, record events.Record, why er
 	if err != nil {
 		return err
 	}
-	return &apiError{http.StatusPreconditionFailed, "stale", why.Error(), map[string]any{
-		"heads": newHeads(state.Heads, true), "conflict": state.Conflict,
-	}}
+	return staleHeads(state, why.Error())
+}
+
+func staleHeads(state projections.State, why string) error {
+	return &apiError{http.StatusPreconditionFailed, "stale", why, map[string]any{"heads": newHeads(state.Heads, true), "conflict": state.Conflict}}
 }

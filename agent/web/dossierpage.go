@@ -32,6 +32,9 @@ type dossierPage struct {
 	Left       []section
 	Right      []section
 	Others     []group
+	Conflicts  int             // in all of the dossier
+	Wishes     []*registration // about the hub having the Sumehr
+	Privacy    []consents
 	View       string // overview, timeline or privacy
 	Timeline   *timeline
 }
@@ -128,6 +131,8 @@ func (h *Handler) readDossier(r *http.Request, p *page, patient string) (*dossie
 		d.Right = append(d.Right, p.sectionOf(kind, rows))
 	}
 	d.Others = p.othersOf(patient, rows)
+	d.Conflicts = conflictsIn(rows)
+	d.Wishes, d.Privacy = p.privacyOf(rows)
 	if d.View == "timeline" {
 		d.Timeline = p.timelineOf(r, rows, reader.known)
 	}
@@ -227,15 +232,16 @@ func (r *rowReader) read(s projections.State) *registration {
 	if s.Conflict {
 		heads = s.Heads
 	}
-	row := &registration{page: r.page, Type: s.Record.Type, ID: s.Record.ID, Kind: r.said.kind(s.Record.Type), over: true}
+	row := &registration{page: r.page, known: r.known, Type: s.Record.Type, ID: s.Record.ID, Kind: r.said.kind(s.Record.Type), over: true}
 	for _, head := range heads {
 		v := version{Deleted: head.Deleted(), content: readResource(head.Body), By: r.by(head), At: r.said.moment(head.Event.Time)}
-		v.Said = r.said.describe(v.content)
-		v.Said.Title = firstOf(r.known.medicine(v.content), v.Said.Title)
+		v.Said = r.known.about(v.content)
 		row.versions = append(row.versions, v)
 		row.over = row.over && v.over()
 		table, _ := consentTable(v.content)
-		row.privacy = row.privacy || textAt(v.content, "resourceType") == "Consent" && table != "" || isWish(v.content) || isPublication(v.content)
+		row.allows = firstOf(row.allows, table)
+		row.wish = row.wish || isWish(v.content)
+		row.privacy = row.privacy || table != "" || isWish(v.content) || isPublication(v.content)
 	}
 	first := row.versions[0]
 	row.content, row.author, row.event = first.content, heads[0].Event.Author, heads[0].Event.ID.String()

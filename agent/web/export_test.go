@@ -1,10 +1,13 @@
 package web
 
 import (
+	"context"
 	"maps"
 	"time"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 // Pick is the code of the language for a cookie and a header Accept-Language.
@@ -54,8 +57,63 @@ func Described(code string, body []byte) (about [4]string, past, high bool, fiel
 	s := builtSite().languages[code]
 	r := readResource(body)
 	d := s.describe(r)
-	for _, f := range s.fields(r) {
+	for _, f := range nobody(s).fields(r) {
 		fields = append(fields, [2]string{f.Label, f.Value})
 	}
 	return [4]string{d.Title, d.Detail, d.State, d.When}, d.Past, d.High, fields
+}
+
+// Candidates are versions between which somebody chooses; an empty body deletes, and no ancestor is nil.
+type Candidates struct{ c candidates }
+
+// NewCandidates are versions of a Condition.
+func NewCandidates(ancestor *string, bodies ...string) Candidates {
+	c := candidates{record: events.Record{Type: "Condition", ID: "c"}}
+	var versions []projections.Version
+	for i, body := range bodies {
+		v := projections.Version{Event: &events.Event{ID: events.ID{byte(i + 1)}, Type: events.Written}, Body: []byte(body)}
+		if body == "" {
+			v.Event.Type, v.Body = events.Deleted, nil
+		}
+		versions = append(versions, v)
+	}
+	shared := projections.Version{Event: &events.Event{Type: events.Written}}
+	if ancestor != nil {
+		shared.Body = []byte(*ancestor)
+	}
+	c.take(versions, shared, ancestor != nil)
+	return Candidates{c}
+}
+
+// Union, Proposal and Merge are the choices that they offer; -1 stands for a union.
+func (c Candidates) Union(member string) string                 { return string(c.c.items(member)) }
+func (c Candidates) Proposal(member string) (int, bool)         { return c.c.proposal(member) }
+func (c Candidates) Merge(taken map[string]int) ([]byte, error) { return c.c.merge(taken) }
+
+// Rows are the fields that differ, or the members that they are of, each with what every version has.
+func (c Candidates) Rows(members bool) (rows []string) {
+	s := builtSite().languages["en"]
+	list := s.comparedFields(&c.c)
+	if members {
+		list = s.perMember(list, &c.c)
+	}
+	for _, f := range list {
+		row := f.path
+		for _, v := range f.values {
+			row += "|" + nobody(s).value(v, f.name)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// nobody are the names of a practice of which no record is here.
+func nobody(s *spoken) *names {
+	return &names{ctx: context.Background(), said: s, known: map[string]string{}, records: nothingHere{}}
+}
+
+type nothingHere struct{ Records }
+
+func (nothingHere) Record(context.Context, events.Record) (projections.State, error) {
+	return projections.State{}, projections.ErrNotFound
 }

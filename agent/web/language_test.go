@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/carelog/carelog/agent/web"
 	"github.com/carelog/carelog/projections/sumehr/standing"
 )
 
@@ -126,6 +127,19 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("found %d reasons in the agent's source, want all of them", found)
+	}
+}
+
+// What a dossier can hold is called by a word in every language, and not by the name of its type.
+func TestKindsHaveWords(t *testing.T) {
+	types := strings.Fields("AllergyIntolerance CarePlan CareTeam Communication Composition Condition Consent DiagnosticReport DocumentReference Encounter EpisodeOfCare FamilyMemberHistory Flag Goal ImagingStudy Immunization " +
+		"List Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement Observation Organization Patient Practitioner PractitionerRole Procedure QuestionnaireResponse RelatedPerson RiskAssessment ServiceRequest Specimen Task")
+	for _, code := range languages {
+		for _, kind := range types {
+			if _, err := web.Say(code, "kinds."+kind); err != nil {
+				t.Errorf("%s has no word for %s", code, kind)
+			}
+		}
 	}
 }
 

@@ -29,15 +29,13 @@ const moduleTests = `(async () => {
 		want('broken text ' + broken, failed, true);
 	}
 
-	const { validSSIN, writeSSIN, toBase64, fromBase64, value } = await import('/assets/js/resource.js');
+	const { validSSIN, writeSSIN, toBase64, fromBase64 } = await import('/assets/js/resource.js');
 	want('check digits before 2000', validSSIN('85073003328'), true);
 	want('check digits since 2000', validSSIN('17073003384'), true);
 	want('wrong check digits', validSSIN('85073003329'), false);
 	want('the number as on the card', writeSSIN('85073003328'), '85.07.30-033.28');
 	want('text there and back', fromBase64(toBase64('Éé 😀\n')), 'Éé 😀\n');
 	want('bytes that are no text', fromBase64('//79'), null);
-	want('a quantity', value({ value: '1.00', unit: 'mg' }), '1.00 mg');
-	want('nought', value({ value: 0, unit: 'mg' }), '0 mg');
 
 	const { marked } = await import('/assets/js/textdiff.js');
 	const wordsMarked = (a, b) => marked(a, b).filter((node) => node.localName === 'mark').map((node) => node.textContent);
@@ -86,28 +84,14 @@ const moduleTests = `(async () => {
 	want('a value as it was typed', writeValues('Observation', measured, { ...figures, value: '6,90' }), measured.replace('7.10', '6.90'));
 	want('another unit drops the code', writeValues('Observation', measured, { ...figures, unit: 'mmol/mol' }), measured.replace('"%","system":"http://unitsofmeasure.org","code":"%"', '"mmol/mol"'));
 
-	const { merged, union, proposal, both } = await import('/assets/js/merge.js');
-	const [one, two, root] = ['{"a":1.00,"l":[{"x":1},{"y":2.50}],"b":1}', '{"a":2,"l":[{"z":3},{"x":1}]}', '{"a":2,"l":[{"x":1},{"o":0}],"b":1}'];
-	want('a union by content', union([one, two], root, 'l'), '[{"x":1},{"y":2.50},{"z":3}]');
-	want('names in another order are the same', union(['{"l":[{"p":1,"q":2},{"r":1}]}', '{"l":[{"q":2,"p":1},{"s":1}]}'], undefined, 'l'), '[{"p":1,"q":2},{"r":1},{"s":1}]');
-	want('what one removed is gone', union(['{"l":[{"x":1},{"k":1}]}', '{"l":[{"x":1},{"n":1}]}'], '{"l":[{"x":1},{"k":1}]}', 'l'), undefined);
-	want('no union of what is no list', union(['{"l":1}', '{"l":[1]}'], undefined, 'l'), undefined);
-	want('what one alone changed', proposal([one, two], root, 'a'), 0);
-	want('what both changed', proposal(['{"a":1}', '{"a":3}'], '{"a":2}', 'a'), undefined);
-	want('a union is proposed', proposal([one, two], '{"l":[{"x":1}]}', 'l'), both);
-	want('none where all replaced the same', proposal([one, two], root, 'l'), undefined);
-	want('no union of two doses is proposed', proposal(['{"l":[{"d":2}]}', '{"l":[{"d":3}]}'], '{"l":[{"d":1}]}', 'l'), undefined);
-	want('digits are kept', merged([one, two], root, new Map([['a', 0], ['l', both], ['b', 1]])), '{"a":1.00,"l":[{"x":1},{"y":2.50},{"z":3}]}');
-	want('a deletion beside two', merged([undefined, one, two], root, new Map([['a', 2]])), one.replace('1.00', '2'));
-
 	const consent = '{"resourceType":"Consent","status":"active","category":[{"coding":[{"system":"http://x","code":"y"},{"system":"https://carelog.eu/fhir/CodeSystem/cd-therapeuticlinktype","code":"gmd"}]}],"provision":{"period":{"start":"2026"},"type":"permit"}}';
 	want('another relation, and what is beside it', writeValues('Consent', consent, { ...readValues('Consent', JSON.parse(consent)), about: 'gpconsultation', from: '' }), consent.replace('"gmd"', '"gpconsultation"').replace('"period":{"start":"2026"},', ''));
-	const { holds, tableOf, isWish, isPublication, wish } = await import('/assets/js/consents.js');
+	const { holds, tableOf, isWish, wish } = await import('/assets/js/consents.js');
 	for (const [name, content, expected] of [['active', { status: 'active' }, true], ['withdrawn', { status: 'inactive' }, false], ['a year', { status: 'active', provision: { period: { start: '2026', end: '2026' } } }, true],
 		['over', { status: 'active', provision: { period: { end: '2026-03-11' } } }, false], ['its last day', { status: 'active', provision: { period: { end: '2026-03-12' } } }, true],
 		['to come', { status: 'active', provision: { period: { start: '2026-03-13' } } }, false], ['this month', { status: 'active', provision: { period: { start: '2026-03', end: '2026-03' } } }, true]]) want('a consent: ' + name, holds(content, '2026-03-12'), expected);
 	want('a code of a table', tableOf({ category: [{ coding: [{ system: 'http://x', code: 'y' }, { system: 'https://z/CD-THERAPEUTICLINKTYPE', code: 'gmd' }] }] }), { table: 'cd-therapeuticlinktype', code: 'gmd', path: ['category', 0, 'coding', 1] });
-	want('no wish', [isWish(undefined), isWish({ resourceType: 'Consent' }), isPublication({ resourceType: 'DocumentReference' })], [false, false, false]);
+	want('no wish', [isWish(undefined), isWish({ resourceType: 'Consent' })], [false, false]);
 
 	const wished = (...states) => ({ id: 'w', conflict: states.length > 1, heads: states.map((status) => ({ content: { resourceType: 'Consent', status, category: [{ coding: [{ system: 'https://carelog.eu/fhir/CodeSystem/sumehr', code: 'publish' }] }] } })) });
 	const became = async (record, ...how) => wish('p1', [{ ...record, content: record.heads[0].content }], ...how).catch((cause) => cause.conflict ?? cause.message);
@@ -148,21 +132,5 @@ const moduleTests = `(async () => {
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');
-	const { versionTable } = await import('/assets/js/versions.js');
-	const clock = (time, stored, before) => versionTable({ heads: [{ event: 'a', time, stored, content: {} }], ancestor: { time: before } }, [], { people: [''], places: [''] }).querySelector('.error')?.textContent.slice(0, 47) ?? '';
-	want('a clock that is right', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-01T00:00:00Z'), '');
-	want('a clock that is ahead', clock('2026-01-02T10:00:00Z', '2026-01-02T09:00:00Z', '2026-01-01T00:00:00Z'), 'The clock of this PC was wrong: the server had ');
-	want('a clock that is behind', clock('2026-01-02T10:00:00Z', '2026-01-05T09:00:00Z', '2026-01-03T00:00:00Z'), 'The clock of this PC was wrong: this was writte');
-	const { byMember, rowsOf } = await import('/assets/js/comparison.js');
-	const three = [{ event: 'a', content: { note: [{ text: 'A' }] } }, { event: 'b', content: { note: [{ text: 'B' }] } }, { event: 'c', content: {} }];
-	const overlapping = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
-		{ a: 'a', b: 'b', fields: [{ path: 'Condition.note[0].text', label: 'x', a: 'A', b: 'B' }] },
-		{ a: 'a', b: 'c', fields: [{ path: 'Condition.note', label: 'x', a: [{ text: 'A' }] }] }] });
-	want('rows that overlap become one', overlapping.map((r) => r.values.map((v) => v?.[0].text ?? null)), [['A', 'B', null]]);
-	const apart = rowsOf({ type: 'Condition', heads: three, ancestor: null, differences: [
-		{ a: 'a', b: 'b', fields: [{ path: 'Condition.x', label: 'x', a: 1, b: 2 }] },
-		{ a: 'a', b: 'c', fields: [{ path: 'Condition.xy', label: 'y', b: 3 }] }] });
-	want('rows that do not', apart.map((r) => r.values.map((v) => v ?? null)), [[1, 2, 1], [null, null, 3]]);
-	want('one row for each member', byMember([{ member: 'note', path: 'a' }, { member: 'code', path: 'b' }, { member: 'note', path: 'c' }], { type: 'Condition', heads: three, ancestor: null }).map((r) => r.path), ['Condition.note', 'b']);
 	return wrong.join('\n');
 })()`

@@ -34,12 +34,31 @@ func (n *names) patient(id string) string {
 	return firstOf(n.person("Patient", id), n.said.has("patients", "unnamed"))
 }
 
+// born is when a Patient was, in words; empty where nobody knows.
+func (n *names) born(id string) string {
+	state, err := n.records.Record(n.ctx, events.Record{Type: "Patient", ID: id})
+	if err != nil {
+		return ""
+	}
+	if date := textAt(readResource(state.Shown.Body), "birthDate"); date != "" {
+		return n.said.must("dossier.bornOn", n.said.date(date))
+	}
+	return ""
+}
+
 // medicine is the name of the Medication that a resource refers to without naming it; empty where it
 // names one itself, or the Medication is not here.
 func (n *names) medicine(r object) string {
 	kind, id, _ := strings.Cut(textAt(r, "medicationReference", "reference"), "/")
-	record := events.Record{Type: kind, ID: id}
-	if kind != "Medication" || medicineOf(r) != "" || record.Validate() != nil {
+	if kind != "Medication" || medicineOf(r) != "" {
+		return ""
+	}
+	return n.medication(id)
+}
+
+func (n *names) medication(id string) string {
+	record := events.Record{Type: "Medication", ID: id}
+	if record.Validate() != nil {
 		return ""
 	}
 	if name, ok := n.known[record.String()]; ok {
@@ -51,6 +70,25 @@ func (n *names) medicine(r object) string {
 	}
 	n.known[record.String()] = name
 	return name
+}
+
+// referred is the name of what a reference leads to, where it is somebody or a medicine that is here; else empty.
+func (n *names) referred(reference string) string {
+	kind, id, _ := strings.Cut(reference, "/")
+	switch kind {
+	case "Practitioner", "Patient", "RelatedPerson":
+		return n.person(kind, id)
+	case "Medication":
+		return n.medication(id)
+	}
+	return ""
+}
+
+// about is describe with the name of the medicine that a resource refers to.
+func (n *names) about(r object) said {
+	d := n.said.describe(r)
+	d.Title = firstOf(n.medicine(r), d.Title)
+	return d
 }
 
 // person is empty for who is not here.

@@ -33,6 +33,9 @@ type page struct {
 	// What the page shows; all but one are nil, and all where the page's script fills it.
 	Patients     *patientsPage
 	ConflictList *conflictsPage
+	Conflict     *conflictPage
+	Preview      *previewed // of a choice of fields, on its own
+	History      *historyPage
 	Dossier      *dossierPage
 	Sync         *syncPage
 	Sumehrs      *sumehrsPage
@@ -63,7 +66,7 @@ func (p *page) Now() string { return p.said.momentInFull(time.Now()) }
 
 // Unwritten tells that the page is made by its script, and nothing of it stands here.
 func (p *page) Unwritten() bool {
-	return !p.Nothing && p.Patients == nil && p.Dossier == nil && p.Sync == nil && p.Sumehrs == nil && p.ConflictList == nil
+	return !p.Nothing && p.Patients == nil && p.Dossier == nil && p.Sync == nil && p.Sumehrs == nil && p.ConflictList == nil && p.Conflict == nil && p.History == nil
 }
 
 // LightWord is the light in a word, LightMeaning in a sentence.
@@ -154,6 +157,14 @@ func (h *Handler) write(r *http.Request, p *page) (err error) {
 	case parts[0] == "conflicts" && len(parts) == 1:
 		p.Title = p.said.must("conflicts.title")
 		p.ConflictList, err = h.listConflicts(r, p)
+	case parts[0] == "conflicts":
+		if p.Conflict, err = h.readConflict(r, p, events.Record{Type: parts[1], ID: parts[2]}); err == nil {
+			p.Title = p.Conflict.Title
+		}
+	case parts[0] == "history":
+		if p.History, err = h.readHistory(r, p, events.Record{Type: parts[1], ID: parts[2]}); err == nil {
+			p.Title = p.History.Title
+		}
 	}
 	return err
 }

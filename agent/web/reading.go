@@ -154,6 +154,9 @@ var consentTables = []string{"cd-consenttype", "cd-therapeuticlinktype"}
 
 // consentTable is the KMEHR table of which a Consent has a code, and the code; empty where it has none.
 func consentTable(r object) (table, code string) {
+	if textAt(r, "resourceType") != "Consent" {
+		return "", ""
+	}
 	for _, concept := range listAt(r, "category") {
 		for _, coding := range listAt(concept, "coding") {
 			system, code := strings.ToLower(textAt(coding, "system")), textAt(coding, "code")

@@ -20,10 +20,13 @@ type registration struct {
 	InPlace              []version
 	Beside               int // versions beside those
 
+	known    *names
 	content  object // of the version shown; nil: it cannot be read
 	versions []version
 	over     bool // by every version
 	privacy  bool // it is shown there
+	wish     bool
+	allows   string // the table of which it has a code; see consentTable
 	author   string
 	event    string
 }
@@ -55,7 +58,7 @@ func (r *registration) Meta() string {
 }
 
 // Fields is all of it, member by member.
-func (r *registration) Fields() []field { return r.page.said.fields(r.content) }
+func (r *registration) Fields() []field { return r.known.fields(r.content) }
 
 // Editable reports whether the pages have a form for what it holds.
 func (r *registration) Editable() bool {

@@ -108,6 +108,25 @@ func TestMedicationByReference(t *testing.T) {
 	}
 }
 
+// What a reference leads to is named wherever a record is shown member by member, also beside another version of it.
+func TestReferencesAreNamed(t *testing.T) {
+	w := newWard(t)
+	w.arrives("Practitioner/dr-1", "", "dr-1", `{"resourceType":"Practitioner","id":"dr-1","name":[{"family":"Claes","given":["Els"]}]}`)
+	w.arrives("Medication/med7", "", "dr-1", `{"resourceType":"Medication","id":"med7","code":{"text":"Digoxin 0.25 mg"}}`)
+	w.arrives("Medication/med8", "", "dr-1", `{"resourceType":"Medication","id":"med8","code":{"text":"Bisoprolol 5 mg"}}`)
+	first := w.write("MedicationStatement/m1", `"status":"active","informationSource":{"reference":"Practitioner/dr-1"},"medicationReference":{"reference":"Medication/med7"}`)
+	w.write("MedicationStatement/m1", `"status":"active","informationSource":{"reference":"Practitioner/gone"},"medicationReference":{"reference":"Medication/med8"}`, first)
+	_, page := w.ask("GET", "/history/MedicationStatement/m1", "", "Accept-Language: nl")
+	for _, want := range []string{"Digoxin 0.25 mg", "Bisoprolol 5 mg", "Els Claes", "Practitioner/gone"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not in\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, "Medication/med") {
+		t.Errorf("a reference stands where its name could, in\n%s", page)
+	}
+}
+
 // What is refuted or was entered in error is no allergy and no problem: it stands with what is over, with its
 // word and no warning, and the panel agrees.
 func TestWhatDoesNotHoldIsFolded(t *testing.T) {

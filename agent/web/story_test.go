@@ -235,6 +235,7 @@ func (s *story) settle() {
 	b.see(".empty", "Claes, at Desk one")
 	b.click("a.button", "Next conflict")
 	b.see(".compare thead", "Keep it deleted")
+	b.unhurried()
 	b.click("button.keep", "Keep it deleted")
 	a.visit("/conflicts")
 	a.see(".empty", "no conflicts")

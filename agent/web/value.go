@@ -44,6 +44,11 @@ func (s *spoken) label(name string) string {
 	return firstOf(s.wordIn("paths", name), firstChanged(apart(name), unicode.ToUpper))
 }
 
+// labelIn names a field by its path within a type, without places in lists: by all of it, else by its last name.
+func (s *spoken) labelIn(resourceType, path string) string {
+	return firstOf(s.wordIn("paths", resourceType+"."+path), s.wordIn("paths", path), s.label(path[strings.LastIndexByte(path, '.')+1:]))
+}
+
 // field is a member of a resource in words.
 type field struct{ Label, Value string }
 
@@ -51,10 +56,10 @@ type field struct{ Label, Value string }
 var notFields = map[string]bool{"resourceType": true, "id": true, "meta": true, "text": true, "contained": true, "subject": true, "patient": true}
 
 // fields is a resource member by member.
-func (s *spoken) fields(r object) (list []field) {
+func (n *names) fields(r object) (list []field) {
 	for _, m := range r {
 		if !notFields[m.name] && !strings.HasPrefix(m.name, "_") {
-			list = append(list, field{s.label(m.name), s.value(m.value, m.name)})
+			list = append(list, field{n.said.label(m.name), n.value(m.value, m.name)})
 		}
 	}
 	return list
@@ -63,34 +68,34 @@ func (s *spoken) fields(r object) (list []field) {
 var fhirTime = regexp.MustCompile(`^\d{4}-\d\d(-\d\d)?(T[\d:.+Z-]+)?$`)
 
 // value says any value of a resource in words, as short as it can.
-func (s *spoken) value(v any, name string) string {
+func (n *names) value(v any, name string) string {
 	switch v := v.(type) {
 	case bool:
 		if v {
-			return s.has("yes", "")
+			return n.said.has("yes", "")
 		}
-		return s.has("no", "")
+		return n.said.has("no", "")
 	case json.Number:
 		return v.String()
 	case string:
-		return s.textValue(v, name)
+		return n.textValue(v, name)
 	case []any:
 		each := make([]string, len(v))
 		for i, item := range v {
-			each[i] = s.value(item, name)
+			each[i] = n.value(item, name)
 		}
 		return joined("; ", each...)
 	case object:
-		return s.objectValue(v)
+		return n.objectValue(v)
 	}
 	return ""
 }
 
-func (s *spoken) objectValue(v object) string {
+func (n *names) objectValue(v object) string {
 	has := func(name string) bool { return at(v, name) != nil && textAt(v, name) != "" || len(listAt(v, name)) > 0 }
 	switch {
 	case at(v, "coding") != nil || has("text"):
-		return firstOf(s.wordIn("codes", concept(v)), concept(v), textAt(v, "text"))
+		return firstOf(n.said.wordIn("codes", concept(v)), concept(v), textAt(v, "text"))
 	case has("system") && has("code") && at(v, "value") == nil:
 		if has("display") {
 			return textAt(v, "display") + " (" + textAt(v, "code") + ")"
@@ -103,13 +108,13 @@ func (s *spoken) objectValue(v object) string {
 		}
 		return joined(" ", textAt(v, "comparator"), textAt(v, "value"), unit)
 	case has("reference"):
-		return firstOf(textAt(v, "display"), textAt(v, "reference"))
+		return firstOf(textAt(v, "display"), n.referred(textAt(v, "reference")), textAt(v, "reference"))
 	case has("start") || has("end"):
-		return firstOf(s.date(textAt(v, "start")), "…") + " – " + firstOf(s.date(textAt(v, "end")), "…")
+		return firstOf(n.said.date(textAt(v, "start")), "…") + " – " + firstOf(n.said.date(textAt(v, "end")), "…")
 	case has("family") || has("given"):
-		return s.personName(object{{"name", []any{v}}})
+		return n.said.personName(object{{"name", []any{v}}})
 	case at(v, "attachment") != nil:
-		return s.value(at(v, "attachment"), "")
+		return n.value(at(v, "attachment"), "")
 	case has("data"):
 		if text, ok := fromBase64(textAt(v, "data")); ok {
 			return text
@@ -118,12 +123,12 @@ func (s *spoken) objectValue(v object) string {
 	}
 	each := make([]string, len(v))
 	for i, m := range v {
-		each[i] = s.must("named", s.label(m.name), s.value(m.value, m.name))
+		each[i] = n.said.must("named", n.said.label(m.name), n.value(m.value, m.name))
 	}
 	return strings.Join(each, ", ")
 }
 
-func (s *spoken) textValue(v, name string) string {
+func (n *names) textValue(v, name string) string {
 	switch name {
 	case "data":
 		if text, ok := fromBase64(v); ok {
@@ -131,14 +136,14 @@ func (s *spoken) textValue(v, name string) string {
 		}
 		return v
 	case "gender":
-		return firstOf(s.has("gender", v), v)
+		return firstOf(n.said.has("gender", v), v)
 	case "criticality":
-		return firstOf(s.has("form.criticality", v), v)
+		return firstOf(n.said.has("form.criticality", v), v)
 	case "status":
-		return firstOf(s.wordIn("codes", v), v)
+		return firstOf(n.said.wordIn("codes", v), v)
 	}
 	if fhirTime.MatchString(v) {
-		return s.date(v)
+		return n.said.date(v)
 	}
 	return v
 }

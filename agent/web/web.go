@@ -188,6 +188,9 @@ func New(c Config) *Handler {
 	h.route("/fragments/sumehr", methods{"GET": h.sumehrsFragment})
 	h.route("/fragments/sync", methods{"GET": h.syncFragment})
 	h.route("/fragments/conflicts", methods{"GET": h.conflictsFragment})
+	h.route("/fragments/conflicts/{type}/{id}", methods{"GET": h.conflictFragment})
+	h.route("/fragments/conflicts/{type}/{id}/preview", methods{"GET": h.previewFragment})
+	h.route("/fragments/history/{type}/{id}", methods{"GET": h.historyFragment})
 	h.mux.HandleFunc("/", h.servePage)
 	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h

@@ -3,16 +3,16 @@
 
 const key = (type, id) => `carelog.choices.${type}/${id}`;
 
-/** keepChoices stores a Map of member to version; heads names the versions, in their order. */
+/** keepChoices stores pairs of a field and a version; heads names the versions, in their order. */
 export function keepChoices(type, id, heads, choices) {
   try {
-    sessionStorage.setItem(key(type, id), JSON.stringify({ heads, choices: [...choices] }));
+    sessionStorage.setItem(key(type, id), JSON.stringify({ heads, choices }));
   } catch {
     // Without room they live on the page; only a reload would lose them.
   }
 }
 
-/** keptChoices is the Map again; null where there is none, or the versions are others by now. */
+/** keptChoices is a Map of them; null where there is none, or the versions are others by now. */
 export function keptChoices(type, id, heads) {
   try {
     const kept = JSON.parse(sessionStorage.getItem(key(type, id)));

@@ -25,32 +25,19 @@ export function codingOf(code) {
   return { system: base + (code === 'retrospective' ? tables[0] : tables[1]), code };
 }
 
-/** isConsent and isRelation tell the patient's consent from a therapeutic relation. */
-export const isConsent = (content) => tableOf(content)?.table === tables[0];
-export const isRelation = (content) => tableOf(content)?.table === tables[1];
-
 /** isWish reports whether it is about the hub having the Sumehr: that it shall, or that the patient refuses. */
 export function isWish(content) {
-  return content?.resourceType === 'Consent' && marked(content, 'publish');
+  return content?.resourceType === 'Consent' && (content.category ?? []).some((concept) => (concept.coding ?? []).some((c) => c.system === marks && c.code === 'publish'));
 }
 
 /** refuses reports whether it is the patient's refusal. */
 export const refuses = (content) => content.provision?.type === 'deny';
-
-/** isPublication reports whether it says what the hub holds. */
-export function isPublication(content) {
-  return content?.resourceType === 'DocumentReference' && marked(content, 'published');
-}
 
 /** holds reports whether a Consent is in force on a day; a date of a month or a year counts for all of it. */
 export function holds(content, day = new Date().toLocaleDateString('sv')) {
   const { start = '', end = '' } = content.provision?.period ?? {};
   const clipped = (a, b) => a.slice(0, Math.min(a.length, b.length, 10));
   return content.status === 'active' && (!start || clipped(start, day) <= clipped(day, start)) && (!end || clipped(end, day) >= clipped(day, end));
-}
-
-function marked(content, code) {
-  return (content.category ?? []).some((concept) => (concept.coding ?? []).some((c) => c.system === marks && c.code === code));
 }
 
 /** newConsent is a Consent of a patient with a coding, before it is saved. */

@@ -8,19 +8,13 @@ import { words } from './words.js';
 
 const key = 'carelog.decided';
 
-/** remember keeps a decision: {type, id, event, title, answer, kept}, the answer as the text it was, kept the place of the version that stays or -1. */
+/** remember keeps a decision: {type, id, event, title}. */
 export function remember(decision) {
   try {
     sessionStorage.setItem(key, JSON.stringify(decision));
   } catch {
     forgetDecision(); // without room there is no way back, and the one of an older decision would mislead
   }
-}
-
-/** recall is the decision that made an event; null where it is not the last one of this tab. */
-export function recall(event) {
-  const decision = JSON.parse(sessionStorage.getItem(key) ?? 'null');
-  return decision?.event === event ? decision : null;
 }
 
 /** decidedNote says what was just decided, with a way back. */

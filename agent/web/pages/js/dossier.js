@@ -50,9 +50,7 @@ class Dossier {
     this.chosen = later(() => this.load(), 150);
     this.stop = onLive((message) => this.hear(message));
     this.colleagues = colleagues(id);
-    this.privacy = privacy(id, this.place('Consent'), {
-      add: (code) => this.addConsent(code), edit: (r) => this.edit(r.type, r.id), remove: (r) => this.remove(r.type, r.id), changed: () => this.load(),
-    });
+    this.privacy = privacy(id, () => this.root.querySelector('[data-part=wishes]'), { changed: () => this.load() });
     this.clock = setInterval(() => this.drawPrivacy(), hubEvery);
   }
 
@@ -94,7 +92,7 @@ class Dossier {
     const head = root.querySelector('.dossier-head');
     if (!head) return; // this patient is not here
     head.after(this.colleagues.element, this.place('Patient'));
-    root.append(this.privacy.element);
+    root.querySelector('.privacy').prepend(this.privacy.element, this.place('Consent'));
     for (const button of root.querySelectorAll('[data-do=add]')) button.closest('.section').querySelector('.entries').before(this.place(button.dataset.type));
     root.addEventListener('click', (event) => this.click(event));
     for (const kind of ['input', 'change']) root.querySelector('.timeline').addEventListener(kind, () => this.chosen());
@@ -114,6 +112,7 @@ class Dossier {
       this.turn(button.dataset.view, this.view);
     }
     if (button.dataset.do === 'add') this.open(button.dataset.type, newDraft(button.dataset.type, this.id));
+    if (button.dataset.do === 'consent') this.addConsent(button.dataset.about);
     if (button.dataset.do === 'edit') this.edit(type, id);
     if (button.dataset.do === 'remove') this.remove(type, id);
     if (button.dataset.do === 'print') print();
@@ -140,10 +139,7 @@ class Dossier {
   async readPrivacy() {
     try {
       const [{ records }, names] = await Promise.all([get(`/api/dossiers/${encodeURIComponent(this.id)}`), practitioners().catch(() => new Map())]);
-      const { outbox } = await get('/api/outbox');
-      const queued = new Map(outbox.map((q) => [`${q.type}/${q.id}`, q]));
-      const waits = (r) => queued.get(`${r.type}/${r.id}`);
-      const now = records.map((r) => ({ ...r, content: r.heads[0].content, queued: Boolean(waits(r)) && !waits(r).set_aside, setAside: Boolean(waits(r)?.set_aside) }));
+      const now = records.map((r) => ({ ...r, content: r.heads[0].content }));
       const read = JSON.stringify([now, [...names]]);
       if (read !== this.read) Object.assign(this, { read, records: now, names }); // nothing is drawn anew under anybody's hands for nothing
       if (this.current()) this.drawPrivacy();

@@ -1,8 +1,6 @@
 // Which conflicts are shown. The choice stands in the address, so that it can be gone back to
 // and goes along from one conflict to the next.
 
-import { kind } from './words.js';
-
 const names = ['patient', 'kind', 'user'];
 
 /** filterOf reads the choice from the query of an address. */
@@ -17,7 +15,3 @@ export function queryOf(filter) {
   return query.size > 0 ? `?${query}` : '';
 }
 
-/** fits reports whether a conflict is among those chosen; two types that are called the same are one kind. */
-export function fits(c, { patient, kind: chosen, user }) {
-  return (!patient || c.patient === patient) && (!chosen || kind(c.type) === kind(chosen)) && (!user || c.heads.some((head) => head.author === user));
-}

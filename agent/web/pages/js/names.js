@@ -1,12 +1,11 @@
-// The names behind ids: people, PCs, patients.
+// The names behind ids: people and PCs.
 
-import { get, parse, readRecord, resources, search } from './api.js';
+import { get, resources, search } from './api.js';
 import { personName } from './resource.js';
 import { words } from './words.js';
 
 let people = null;
 let pcs = null;
-const patients = new Map();
 
 /** practitioners is a Map of id to name of the practice's care providers. */
 export function practitioners() {
@@ -38,22 +37,10 @@ export async function where(id) {
   return (await devices().catch(() => new Map())).get(id) ?? id;
 }
 
-/** patient reads a Patient once; null where it is not here. */
-export function patient(id) {
-  if (!patients.has(id)) {
-    patients.set(id, readRecord('Patient', id).then(({ text }) => parse(text)).catch(() => {
-      patients.delete(id);
-      return null;
-    }));
-  }
-  return patients.get(id);
-}
-
 /** forget drops what was known of a record that changed. */
-export function forget({ type, id }) {
+export function forget({ type }) {
   if (type === 'Practitioner') people = null;
   if (type === 'Device') pcs = null;
-  if (type === 'Patient') patients.delete(id);
 }
 
 async function load(type, name) {

@@ -10,3 +10,4 @@ if (!document.hidden && !document.querySelector('#main > .loading')) {
     setTimeout(done, longest);
   });
 }
+document.documentElement.classList.add('painted'); // what the style sheet leaves until then

@@ -1,33 +1,20 @@
-// The privacy tab of a dossier: whether the hub has its Sumehr, and what allows it.
+// The privacy tab of a dossier: whether the hub has its Sumehr. What allows it is listed by carelog.
 
-import { holds, isConsent, isPublication, isRelation, isWish, refuses, wish } from './consents.js';
+import { holds, isWish, refuses, wish } from './consents.js';
 import { announce, h, seldom, show } from './dom.js';
 import { revokeButton, standingOf } from './publishing.js';
-import { badges, entryRow } from './registrations.js';
-import { describe } from './resource.js';
 import { reasonSaid, remedy } from './standing.js';
 import { moment, words } from './words.js';
 
 const apart = 1000; // ms between two questions how the Sumehr stands: while a desk catches up, its status changes all the time
 
-// ofPrivacy reports whether a record is shown here and not among the other registrations.
-function ofPrivacy(r) {
-  return r.heads.some((version) => isConsent(version.content) || isRelation(version.content) || isWish(version.content) || isPublication(version.content));
-}
-
 /**
- * privacy makes the view once: {element, draw(records, names), leave}. place holds the form that is
- * open; add opens one, edit and remove act on a record, changed is called after a write.
+ * privacy makes the choice once: {element, draw(records, names), leave}. torn is where carelog says that it is
+ * in conflict or waits, and changed is called after a write.
  */
-export function privacy(patient, place, { add, edit, remove, changed }) {
+export function privacy(patient, torn, { changed }) {
   const w = words.privacy;
   const hub = h('section', { class: 'card section', 'aria-labelledby': 'title-hub' });
-  const lists = { retrospective: h('div', {}), gmd: h('div', {}) };
-  const card = (code, title) => h('section', { class: 'card section', 'aria-labelledby': `title-${code}` },
-    h('div', { class: 'section-head' }, h('h2', { id: `title-${code}` }, title),
-      h('button', { type: 'button', class: 'button small', 'aria-label': words.dossier.add(title), onclick: () => add(code) }, words.dossier.addShort)),
-    lists[code]);
-  const element = h('div', { class: 'privacy' }, hub, place, h('div', { class: 'columns' }, card('retrospective', w.consent), card('gmd', w.relation)));
 
   let listed = null; // what draw was last given
   let records = [];
@@ -39,14 +26,8 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
     ask(); // its answer comes after the records are taken
     if (all === listed) return; // only how the Sumehr stands may have changed
     listed = all;
-    records = all.filter(ofPrivacy);
+    records = all.filter((r) => r.heads.some(({ content }) => isWish(content)));
     names = known;
-    for (const [code, kind] of [['retrospective', isConsent], ['gmd', isRelation]]) {
-      const found = records.filter((r) => r.heads.some((version) => kind(version.content))).map((r) => ({ ...r, said: describe(r.content) }))
-        .sort((a, b) => Boolean(a.said.past) - Boolean(b.said.past) || (b.said.when ?? '').localeCompare(a.said.when ?? ''));
-      show(lists[code], found.length === 0 ? h('p', { class: 'nothing' }, w.none[code])
-        : h('ul', { class: 'registrations' }, found.map((r) => entryRow(r, names, { edit: () => edit(r), remove: () => remove(r) }))));
-    }
   };
   const ask = seldom(async () => {
     try {
@@ -57,26 +38,25 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
   }, apart);
 
   const drawHub = (standing) => {
-    const wishes = records.filter((r) => r.heads.some(({ content }) => isWish(content)));
-    const active = (refusal) => wishes.some((r) => r.heads.some(({ content }) => isWish(content) && holds(content) && refuses(content) === refusal));
-    if (trouble?.conflict && !wishes.some((r) => r.conflict)) trouble = null; // it was settled
+    const active = (refusal) => records.some((r) => r.heads.some(({ content }) => isWish(content) && holds(content) && refuses(content) === refusal));
+    if (trouble?.conflict && !records.some((r) => r.conflict)) trouble = null; // it was settled
     const on = standing ? standing.wish.holds : active(false);
     const refused = standing ? standing.refused : active(true);
-    const now = JSON.stringify([standing, wishes.map((r) => [r.heads, r.queued]), trouble]);
+    const now = JSON.stringify([standing, records.map((r) => r.heads), trouble]);
     if (now === drawn) return; // no button is taken from under a hand for nothing
     drawn = now;
     const held = hub.contains(document.activeElement) ? document.activeElement.dataset.act : '';
     show(hub,
       h('div', { class: 'section-head' }, h('h2', { id: 'title-hub' }, words.sumehr.longTitle), h('a', { class: 'button small quiet', href: `/sumehr/${patient}` }, words.sumehr.see)),
       h('div', { class: 'switch-line' },
-        h('button', { type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(on), 'aria-labelledby': 'wish-label', dataset: { act: 'wish' }, onclick: () => act(() => wish(patient, wishes, !on)) }),
-        h('span', { id: 'wish-label' }, w.wish), wishes.map(badges)),
+        h('button', { type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(on), 'aria-labelledby': 'wish-label', dataset: { act: 'wish' }, onclick: () => act(() => wish(patient, records, !on)) }),
+        h('span', { id: 'wish-label' }, w.wish), torn()),
       trouble && h('p', { class: 'error', role: 'alert' }, trouble.text, trouble.conflict && [' ', h('a', { href: trouble.conflict }, words.synchronisation.toConflicts)]),
       refused && h('p', { class: 'note' }, w.refused),
       standing ? said(standing, on, names, changed) : h('p', { class: 'nothing' }, words.sumehr.noHub),
       h('div', { class: 'actions' },
         standing && !on && standing.hub && !standing.hub.revoked && revokeButton(patient, changed),
-        h('button', { type: 'button', class: 'button small', dataset: { act: 'refuse' }, onclick: () => act(() => wish(patient, wishes, !refused, true)) }, refused ? w.noMore : w.refuse)));
+        h('button', { type: 'button', class: 'button small', dataset: { act: 'refuse' }, onclick: () => act(() => wish(patient, records, !refused, true)) }, refused ? w.noMore : w.refuse)));
     if (held) hub.querySelector(`[data-act="${held}"]`)?.focus();
   };
 
@@ -94,7 +74,7 @@ export function privacy(patient, place, { add, edit, remove, changed }) {
     ask.hurry(); // who acted does not wait
     changed();
   };
-  return { element, draw, leave: ask.cancel };
+  return { element: hub, draw, leave: ask.cancel };
 }
 
 // said is how the Sumehr stands, and what the hub holds.

@@ -16,17 +16,6 @@ export function setTextAt(text, path, json) {
   return set(text, skip(text, 0), path, json);
 }
 
-/** textAt is the JSON text that stands at a path; undefined where there is none. */
-export function textAt(text, path) {
-  let at = skip(text, 0);
-  for (const key of path) {
-    const found = members(text, at)?.find((item) => item.key === key);
-    if (!found) return undefined;
-    at = found.value;
-  }
-  return text.slice(at, end(text, at));
-}
-
 /**
  * removeAt returns the text without what stands at the path, and without the objects and
  * lists that this leaves empty: FHIR allows none. A path that leads nowhere changes nothing.

@@ -1,9 +1,24 @@
 // Which words of a text differ from those of another.
 
-import { h } from './dom.js';
+import { h, show } from './dom.js';
 
 // A longer stretch is marked as a whole: the table below grows with the square.
 const mostWords = 1500;
+
+/**
+ * markDifferences marks, in the rows of a comparison as carelog wrote them, the words of each version that the
+ * next other one does not have. A cell is marked once.
+ */
+export function markDifferences(root) {
+  for (const row of root.querySelectorAll('.compare tbody tr')) {
+    const cells = [...row.querySelectorAll('td:not(.ancestor) > .text')];
+    const texts = cells.map((cell) => cell.textContent);
+    cells.forEach((cell, i) => {
+      const other = texts.find((text) => text !== texts[i]);
+      if (other !== undefined && !cell.querySelector('mark')) show(cell, marked(texts[i], other));
+    });
+  }
+}
 
 /** marked returns the nodes of text, with <mark> around the words that other does not have there. */
 export function marked(text, other) {

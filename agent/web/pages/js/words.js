@@ -51,16 +51,6 @@ export function sentence(text) {
   return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 }
 
-/**
- * label names a field by its path within the resource, without the places in lists: by all of
- * it, else by its last name, which is taken apart where there is no word for it.
- */
-export function label(path, type = '') {
-  const name = /\w*$/.exec(path)[0];
-  const spaced = name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
-  return words.paths[`${type}.${path}`] ?? words.paths[path] ?? words.paths[name] ?? spaced.charAt(0).toUpperCase() + spaced.slice(1);
-}
-
 /** number writes a number. */
 export function number(n) {
   return whole().format(n);
