@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,12 +69,12 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 	case choice.Keep.IsZero() == (choice.Body == nil):
 		return badRequest("required", "send one choice: keep with the version id of a head, or resource with the content")
 	}
-	written, err := h.desk.Resolve(r.Context(), choice)
-	if errors.Is(err, agent.ErrNoChoice) && !choice.Keep.IsZero() && !slices.Contains(choice.Heads, choice.Keep) {
+	if !choice.Keep.IsZero() && !slices.Contains(choice.Heads, choice.Keep) {
 		p := badRequest("value", "keep names %s, which is no head of %s: name one of its heads, %s, or send the content as resource", choice.Keep, record, listed(choice.Heads))
 		p.heads = choice.Heads
 		return p
 	}
+	written, err := h.desk.Resolve(r.Context(), choice)
 	if err != nil {
 		return err
 	}
