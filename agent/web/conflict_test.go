@@ -291,3 +291,69 @@ func recordOf(t *testing.T, name string) events.Record {
 	}
 	return r
 }
+
+// torn is an allergy that two desks changed: one the risk, the other since when it is known. The last is the root.
+func torn(d *desk) (record string, versions [3]events.ID, body func(risk, since string) string) {
+	body = func(risk, since string) string {
+		return `{"resourceType":"AllergyIntolerance","id":"a8","patient":{"reference":"Patient/p8"},"code":{"text":"Aspirin"},"criticality":"` + risk + `","onsetDateTime":"` + since + `"}`
+	}
+	record = "AllergyIntolerance/a8"
+	root := d.arrives(record, "p8", "dr-1", body("low", "1998"))
+	a := d.arrives(record, "p8", "dr-2", body("high", "1998"), root)
+	b := d.arrivesFrom(d.here, record, "p8", "nurse-1", body("low", "1999"), root)
+	return record, [3]events.ID{a, b, root}, body
+}
+
+// What is decided is what the preview said, also where the versions were written anew beside it: as when somebody is
+// called otherwise, or what waited has come to the server.
+func TestWhatThePreviewSaidIsDecided(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	record, _, body := torn(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts/" + record)
+	b.see(".compare thead", "Marc Dubois")
+	b.click("#by-field", "")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "what one alone changed, proposed")
+	b.run(`document.querySelector('[name="take-criticality"][value="1"]').click()`)
+	b.click("#to-preview", "")
+	b.see(".preview", "Low risk")
+	d.arrives("Practitioner/dr-2", "", "dr-1", `{"resourceType":"Practitioner","id":"dr-2","name":[{"family":"Dupont","given":["Marc"]}]}`, shownID(t, d, "Practitioner/dr-2"))
+	settled := "MedicationStatement/m9"
+	d.arrives(settled, patientOf(t, d, settled), "dr-2", shown(t, d, settled), headIDs(t, d, settled)...)
+	b.see(".compare thead", "Marc Dupont")
+	b.until(`document.querySelector('[name="take-criticality"][value="1"]').checked`, "what was chosen")
+	b.see(".preview", "Low risk")
+	b.unhurried()
+	b.click(".preview .keep", "")
+	b.see(".note.decided", "Aspirin was settled")
+	if got, want := shown(t, d, record), body("low", "1999"); got != want {
+		t.Errorf("got\n%s, want what the preview said\n%s", got, want)
+	}
+}
+
+// A version that comes puts no other one under a finger: the focus stays with its version, and what is pressed within a moment does nothing.
+func TestWhatComesIsNotKeptByChance(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	record, versions, body := torn(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts/" + record)
+	b.see(".compare", "1999")
+	b.run(`document.querySelectorAll('button.keep')[1].focus()`)
+	b.run(`new MutationObserver((_, seen) => { seen.disconnect(); setTimeout(() => { for (const button of document.querySelectorAll('button.keep')) button.click(); window.pressed = true; }); }).observe(document.getElementById('versions'), { childList: true })`)
+	third := d.arrives(record, "p8", "dr-2", body("unable-to-assess", "1998"), versions[0])
+	b.see(".note.changed", "changed elsewhere")
+	b.until(`window.pressed`, "a hurried press")
+	b.until(`document.activeElement.dataset.version === '`+versions[1].String()+`' && document.querySelectorAll('button.keep')[0] === document.activeElement`, "the focus with its version, which is in another place")
+	b.unhurried()
+	if state := stateOf(t, d, record); !state.Conflict || len(state.Heads) != 2 || state.Heads[1].Event.ID != third {
+		t.Errorf("got %+v, want that nothing was settled", state.Heads)
+	}
+	b.until(`!document.querySelector('button.keep:disabled')`, "no choice on its way")
+	b.run(`document.activeElement.click()`)
+	b.see(".note.decided", "Aspirin was settled")
+	if got, want := shown(t, d, record), body("low", "1999"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

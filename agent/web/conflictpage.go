@@ -229,10 +229,18 @@ func (n *names) versionHead(from *candidates, i int) versionHead {
 	switch {
 	case !v.Stored.IsZero() && v.Event.Time.Sub(v.Stored) > clockError:
 		head.Clock = n.said.must("conflicts.clock", n.said.moment(v.Stored))
-	case from.ancestor != nil && from.ancestor.Event.Time.Sub(v.Event.Time) > clockError:
-		head.Clock = n.said.must("conflicts.clockBefore", n.said.moment(from.ancestor.Event.Time))
+	case from.ancestor != nil && madeAt(*from.ancestor).Sub(v.Event.Time) > clockError:
+		head.Clock = n.said.must("conflicts.clockBefore", n.said.moment(madeAt(*from.ancestor)))
 	}
 	return head
+}
+
+// madeAt is when a version was there at the latest: a PC whose clock was ahead wrote a time that had not come when the server had it.
+func madeAt(v projections.Version) time.Time {
+	if !v.Stored.IsZero() && v.Stored.Before(v.Event.Time) {
+		return v.Stored
+	}
+	return v.Event.Time
 }
 
 func (n *names) fieldRow(f comparedField, from *candidates, first bool) fieldRow {

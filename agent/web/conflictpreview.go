@@ -110,6 +110,14 @@ func (c *candidates) differing() (members []string) {
 	return members
 }
 
+// isOver reports whether a choice is written over just these versions, in any order.
+func (c *candidates) isOver(heads []events.ID) bool {
+	sorted := func(ids []events.ID) []events.ID {
+		return slices.Compact(slices.SortedFunc(slices.Values(ids), events.ID.Compare))
+	}
+	return slices.Equal(sorted(c.over), sorted(heads))
+}
+
 // candidatesFor are the versions between which a choice is made: those of a conflict, or those that its one head settled.
 func (h *Handler) candidatesFor(r *http.Request, record events.Record, c choice) (*candidates, error) {
 	state, err := h.records.Record(r.Context(), record)
@@ -131,7 +139,7 @@ func (h *Handler) candidatesFor(r *http.Request, record events.Record, c choice)
 	switch {
 	case !ok && len(state.Heads) == 1 && state.Heads[0].Event.ID == undo:
 		return nil, badRequest("%s settled no conflict, so there is nothing to choose again", undo)
-	case !ok:
+	case !ok || !from.isOver(c.Heads):
 		return nil, staleHeads(state, "the versions are others by now")
 	}
 	if c.Keep != nil {

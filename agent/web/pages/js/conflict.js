@@ -75,6 +75,7 @@ class Conflict {
     if (!this.undo) root.querySelector('.page-head').before(decidedNote());
     root.addEventListener('click', (click) => this.click(click));
     root.addEventListener('change', ({ target }) => target.matches('.pick input') && this.chose());
+    turnedAt = performance.now();
     this.drawn();
   }
 
@@ -86,7 +87,7 @@ class Conflict {
     if (button.dataset.do === 'back') this.closePreview();
     if (click.detail > 1 || click.timeStamp - turnedAt <= hurried) return; // meant for what stood there before
     if (button.dataset.do === 'keep') this.decide(button, { keep: button.dataset.version });
-    if (button.dataset.do === 'decide') this.decide(button, { take: this.taken() });
+    if (button.dataset.do === 'decide') this.decide(button, { take: this.previewed.taken });
   }
 
   /** load shows what stands now, and says so where that is not what was on the page. */
@@ -103,11 +104,11 @@ class Conflict {
   // drawn does what carelog leaves to the browser, after it has written the versions.
   drawn() {
     markDifferences(this.main);
-    if (this.byField && this.main.querySelector('.preview') && this.table?.dataset.versions === this.previewed) return;
     const bar = document.getElementById('preview');
     const fields = this.byField && this.members().length > 0;
     if (fields) this.chooseAgain();
-    if (bar) show(bar, fields && this.bar());
+    const stays = fields && this.main.querySelector('.preview') && this.table.dataset.versions === this.previewed.versions;
+    if (bar && !stays) show(bar, fields && this.bar());
   }
 
   members() {
@@ -157,9 +158,10 @@ class Conflict {
 
   async preview() {
     if (!this.byField || this.members().length !== this.chosen().length || this.main.querySelector('.preview')) return;
-    const query = new URLSearchParams(Object.entries(this.taken()).map((choice) => ['take', choice.join(':')]));
+    const taken = this.taken();
+    const query = new URLSearchParams(Object.entries(taken).map((choice) => ['take', choice.join(':')]));
     if (this.undo) query.set('undo', this.undo);
-    const versions = this.table.dataset.versions;
+    const { versions } = this.table.dataset;
     try {
       const preview = await fragment(`/fragments/conflicts/${this.path}/preview?${query}`);
       if (!this.current() || this.table?.dataset.versions !== versions) return;
@@ -168,7 +170,7 @@ class Conflict {
       this.failed(cause);
       return;
     }
-    this.previewed = versions;
+    this.previewed = { versions, taken }; // what is decided is what is read here, whatever is written anew beside it
     turnedAt = performance.now();
     const decide = this.main.querySelector('.preview .keep');
     decide.focus();

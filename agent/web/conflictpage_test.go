@@ -1,0 +1,121 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carelog/carelog/agent/web"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections"
+)
+
+// stored is a change of another desk, whose clock is that far ahead, which the server had that long after.
+func (d *desk) stored(ahead, after time.Duration, body string, parents ...events.ID) events.ID {
+	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.other.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Author: "dr-1", Body: body, Parents: parents})
+	entry := projections.Entry{Event: e, Body: []byte(body), Stored: e.Time.Add(after)}
+	e.Time = e.Time.Add(ahead)
+	d.last++
+	entry.Sequence = d.last
+	if _, err := d.store.Apply(context.Background(), projections.Batch{Entries: []projections.Entry{entry}}); err != nil {
+		d.t.Fatal(err)
+	}
+	return e.ID
+}
+
+// Where a clock was wrong for certain the page says so above that version alone, in each language: it was ahead of the server,
+// or behind what the version was made from. An hour in a queue is no wrong clock, and neither is a wrong one of the ancestor.
+func TestWrongClockIsSaid(t *testing.T) {
+	const hour = time.Hour
+	for name, c := range map[string]struct {
+		root, second, waited time.Duration // how far the clocks of both are ahead, and how long the second change waited
+		want                 string        // the words; empty: none
+	}{
+		"right":              {0, 0, time.Second, ""},
+		"waited":             {0, 0, 30 * hour, ""},
+		"a little ahead":     {0, 9 * time.Minute, time.Second, ""},
+		"ahead":              {0, 2 * hour, time.Second, "conflicts.clock"},
+		"behind":             {0, -2 * hour, time.Second, "conflicts.clockBefore"},
+		"the ancestor ahead": {2 * hour, 0, time.Second, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			root := d.stored(c.root, time.Second, note("Asthma"))
+			d.stored(0, time.Second, note("Asthma, mild"), root)
+			d.stored(c.second, c.waited, note("Asthma, severe"), root)
+			for _, language := range []string{"nl", "fr", "de", "en"} {
+				_, page := d.ask("GET", "/fragments/conflicts/Condition/c1", "", "Accept-Language: "+language)
+				cut := strings.Split(page, `<th scope="col" class="version"`)
+				if len(cut) != 3 || strings.Contains(cut[1], "version-meta error") {
+					t.Fatalf("%s: got %s, want two versions, and no word about the first clock", language, page)
+				}
+				said := strings.Contains(cut[2], `<span class="version-meta error">`)
+				if said != (c.want != "") {
+					t.Errorf("%s: warned %t in %s", language, said, cut[2])
+				}
+				if c.want == "" {
+					continue
+				}
+				words, err := web.Say(language, c.want, "|")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if before, _, _ := strings.Cut(words, "|"); !strings.Contains(cut[2], strings.TrimSpace(before)) {
+					t.Errorf("%s: got %s, want %q", language, cut[2], before)
+				}
+			}
+		})
+	}
+}
+
+// A version that cannot be read here is none that could be kept here.
+func TestUnreadVersionIsNotOffered(t *testing.T) {
+	d := newDesk(t)
+	root, a, b := twoHeads(d)
+	d.mu.Lock()
+	e := d.other.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Author: "dr-2", Body: note("Sealed"), Parents: []events.ID{root}})
+	d.last++
+	_, err := d.store.Apply(t.Context(), projections.Batch{Entries: []projections.Entry{{Sequence: d.last, Event: e, Doubt: projections.DoubtUnopened, Stored: e.Time}}})
+	d.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page := d.ask("GET", "/fragments/conflicts/Condition/c1", "")
+	if got := strings.Count(page, `data-do="keep"`); got != 2 || strings.Contains(page, `data-do="keep" data-version="`+e.ID.String()) {
+		t.Errorf("%d versions are offered, want the two that can be read", got)
+	}
+	if !strings.Contains(page, "This version cannot be read on this PC.") {
+		t.Errorf("got %s, want that one cannot be read", page)
+	}
+	heads := `"heads":["` + a.String() + `","` + b.String() + `","` + e.ID.String() + `"]`
+	if answer, text := d.ask("POST", "/api/conflicts/Condition/c1/resolve", `{`+heads+`,"keep":"`+e.ID.String()+`"}`); answer.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("got %s %s, want 422", answer.Status, text)
+	}
+}
+
+// Whoever chose by field among versions that are others by now is told so, whatever else is wrong with the choice.
+func TestChoiceByFieldOfOldVersions(t *testing.T) {
+	d := newDesk(t)
+	root, a, b := twoHeads(d)
+	third := d.arrives("Condition/c1", "p1", "dr-2", strings.Replace(note("Asthma"), `"code"`, `"onsetDateTime":"2020","code"`, 1), root)
+	for name, heads := range map[string][]events.ID{"one more": {a, b}, "one less": {a, b, third, root}} {
+		answer, text := d.ask("POST", "/api/conflicts/Condition/c1/resolve", `{"heads":["`+joinIDs(heads)+`"],"take":{"code":"`+a.String()+`"}}`)
+		if answer.StatusCode != http.StatusPreconditionFailed {
+			t.Errorf("%s: got %s %s, want 412", name, answer.Status, text)
+		}
+	}
+}
+
+func joinIDs(ids []events.ID) string {
+	var texts []string
+	for _, id := range ids {
+		texts = append(texts, id.String())
+	}
+	return strings.Join(texts, `","`)
+}
