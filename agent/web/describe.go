@@ -234,26 +234,26 @@ func (s *spoken) measure(v any) string {
 
 func (s *spoken) measured(r object) string {
 	if q := at(r, "valueQuantity"); q != nil {
-		return quantity(q)
+		return s.quantity(q)
 	}
 	parts := listAt(r, "component")
-	said := bloodPressure(parts)
+	said := s.bloodPressure(parts)
 	if said == "" {
 		each := make([]string, len(parts))
 		for i, c := range parts {
-			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + quantity(at(c, "valueQuantity")))
+			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + s.quantity(at(c, "valueQuantity")))
 		}
 		said = strings.Join(each, ", ")
 	}
 	return firstOf(textAt(r, "valueString"), concept(at(r, "valueCodeableConcept")), said)
 }
 
-func quantity(q any) string {
-	return strings.TrimSpace(textAt(q, "comparator") + textAt(q, "value") + " " + textAt(q, "unit"))
+func (s *spoken) quantity(q any) string {
+	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + textAt(q, "unit"))
 }
 
 // bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.
-func bloodPressure(parts []any) string {
+func (s *spoken) bloodPressure(parts []any) string {
 	if len(parts) != 2 {
 		return ""
 	}
@@ -272,5 +272,5 @@ func bloodPressure(parts []any) string {
 	if unit != textAt(values[1], "unit") {
 		return ""
 	}
-	return strings.TrimSpace(textAt(values[0], "value") + "/" + textAt(values[1], "value") + " " + unit)
+	return strings.TrimSpace(s.figures(values[0], "value") + "/" + s.figures(values[1], "value") + " " + unit)
 }

@@ -89,16 +89,16 @@ func TestMeasuresInWords(t *testing.T) {
 	observe("other", `"code":{"coding":[{"system":"urn:x","code":"8867-4","display":"Not a pulse"}]},"valueQuantity":{"value":7,"unit":"x"}`)
 	b := openBrowser(t, d)
 	b.visit("/patients/p7")
-	for _, c := range []struct{ language, pressure, systolic, ldl string }{
-		{"EN", "Blood pressure", "Systolic", "LDL cholesterol"}, {"NL", "Bloeddruk", "Systolisch", "LDL-cholesterol"},
-		{"FR", "Tension artérielle", "Systolique", "Cholestérol LDL"}, {"DE", "Blutdruck", "Systolisch", "LDL-Cholesterin"},
+	for _, c := range []struct{ language, pressure, systolic, ldl, value string }{
+		{"EN", "Blood pressure", "Systolic", "LDL cholesterol", "<40.0 mg/dL"}, {"NL", "Bloeddruk", "Systolisch", "LDL-cholesterol", "<40,0 mg/dL"},
+		{"FR", "Tension artérielle", "Systolique", "Cholestérol LDL", "<40,0 mg/dL"}, {"DE", "Blutdruck", "Systolisch", "LDL-Cholesterin", "<40,0 mg/dL"},
 	} {
 		b.click(".languages button", c.language)
 		b.see("[data-record='Observation/bp']", c.pressure)
 		b.see("[data-record='Observation/bp']", "174/101 mmHg")
 		b.see("[data-record='Observation/half']", c.systolic+" 173 mmHg")
 		b.see("[data-record='Observation/ldl']", c.ldl)
-		b.see("[data-record='Observation/ldl']", "<40.0 mg/dL")
+		b.see("[data-record='Observation/ldl']", c.value)
 		b.see("[data-record='Observation/own']", "Pulse, left")
 		b.see("[data-record='Observation/other']", "Not a pulse")
 	}

@@ -69,6 +69,7 @@ func (p *page) plotOf(name string, rows []*registration) *plot {
 		text := textAt(r.content, "valueQuantity", "value")
 		value, err := strconv.ParseFloat(text, 64)
 		at, ok := dayOf(r.When)
+		text = p.said.figures(r.content, "valueQuantity", "value")
 		if err == nil && ok && !math.IsInf(value, 0) && textAt(r.content, "valueQuantity", "unit") == unit {
 			points = append(points, point{at: at, value: value, when: r.When, text: text, Label: p.said.must("named", p.Date(r.When), text)})
 		}

@@ -49,6 +49,15 @@ func (s *spoken) labelIn(resourceType, path string) string {
 	return firstOf(s.wordIn("paths", resourceType+"."+path), s.wordIn("paths", path), s.label(path[strings.LastIndexByte(path, '.')+1:]))
 }
 
+// figures writes the number at a path digit for digit, with the sign of the language before its fraction: where a point
+// parts thousands, 1.000 would be read as a thousand. What is no number stays as it is.
+func (s *spoken) figures(v any, path ...any) string {
+	if figures, ok := at(v, path...).(json.Number); ok {
+		return strings.Replace(figures.String(), ".", s.point, 1)
+	}
+	return textAt(v, path...)
+}
+
 // field is a member of a resource in words.
 type field struct{ Label, Value string }
 
@@ -76,7 +85,7 @@ func (n *names) value(v any, name string) string {
 		}
 		return n.said.has("no", "")
 	case json.Number:
-		return v.String()
+		return n.said.figures(v)
 	case string:
 		return n.textValue(v, name)
 	case []any:
@@ -106,7 +115,7 @@ func (n *names) objectValue(v object) string {
 		if at(v, "unit") == nil && textAt(v, "system") != ssin {
 			unit = textAt(v, "use")
 		}
-		return joined(" ", textAt(v, "comparator"), textAt(v, "value"), unit)
+		return joined(" ", textAt(v, "comparator"), n.said.figures(v, "value"), unit)
 	case has("reference"):
 		return firstOf(textAt(v, "display"), n.referred(textAt(v, "reference")), textAt(v, "reference"))
 	case has("start") || has("end"):

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+	"golang.org/x/text/number"
 )
 
 // spoken is a language in which the pages speak; desk and modules read the same words. In a
@@ -21,6 +22,7 @@ type spoken struct {
 	tag     language.Tag
 	words   map[string]any
 	printer *message.Printer
+	point   string // before a fraction
 }
 
 // fallback is spoken where nothing else that was asked for is.
@@ -44,7 +46,9 @@ func readLanguages(files map[string]asset) (map[string]*spoken, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: the locale %q: %w", name, locale, err)
 		}
-		found[code] = &spoken{code: code, tag: tag, words: words, printer: message.NewPrinter(tag)}
+		printer := message.NewPrinter(tag)
+		point := strings.Trim(printer.Sprint(number.Decimal(0.5)), "05")
+		found[code] = &spoken{code: code, tag: tag, words: words, printer: printer, point: point}
 		module := "words/" + code + ".js"
 		files[module] = newAsset(module, []byte("export default "+files[name].content))
 	}
