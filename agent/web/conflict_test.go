@@ -30,6 +30,7 @@ func TestConflictPages(t *testing.T) {
 	b.see(".compare thead", "Marc Dubois")
 	b.see(".compare .differs mark", "half")
 	b.shoot("conflict")
+	b.unhurried()
 	b.run(`[...document.querySelectorAll('button.keep')][1].click()`)
 	b.missing("h1", "Warfarin")
 	b.until(`document.querySelectorAll('.compare').length === 1`, "the next conflict")
@@ -142,6 +143,7 @@ func TestConflictUndo(t *testing.T) {
 	record := "MedicationStatement/m9"
 	b.visit("/conflicts/" + record)
 	b.see(".compare", "Told by her daughter")
+	b.unhurried()
 	b.run(`[...document.querySelectorAll('button.keep')][1].click()`)
 	b.see(".note.decided", "Warfarin 5 mg was settled")
 	settled := shownID(t, d, record)

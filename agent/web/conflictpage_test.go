@@ -74,27 +74,44 @@ func TestWrongClockIsSaid(t *testing.T) {
 	}
 }
 
+// sealed is a version of Condition/c1 that does not open here.
+func (d *desk) sealed(parent events.ID) events.ID {
+	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.other.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Author: "dr-2", Body: note("Sealed"), Parents: []events.ID{parent}})
+	d.last++
+	entry := projections.Entry{Sequence: d.last, Event: e, Doubt: projections.DoubtUnopened, Stored: e.Time}
+	if _, err := d.store.Apply(context.Background(), projections.Batch{Entries: []projections.Entry{entry}}); err != nil {
+		d.t.Fatal(err)
+	}
+	return e.ID
+}
+
+// What cannot be read is not said to have been taken out of a registration.
+func TestHistoryOfAnUnreadVersion(t *testing.T) {
+	d := newDesk(t)
+	d.sealed(d.arrives("Condition/c1", "p1", "dr-1", note("Asthma")))
+	_, page := d.ask("GET", "/fragments/history/Condition/c1", "", "Accept-Language: en")
+	if !strings.Contains(page, "This version cannot be read on this PC.") || strings.Contains(page, `class="was"`) {
+		t.Errorf("got %s, want no difference, and the reason", page)
+	}
+}
+
 // A version that cannot be read here is none that could be kept here.
 func TestUnreadVersionIsNotOffered(t *testing.T) {
 	d := newDesk(t)
 	root, a, b := twoHeads(d)
-	d.mu.Lock()
-	e := d.other.Make(eventstest.Change{Record: "Condition/c1", Patient: "p1", Author: "dr-2", Body: note("Sealed"), Parents: []events.ID{root}})
-	d.last++
-	_, err := d.store.Apply(t.Context(), projections.Batch{Entries: []projections.Entry{{Sequence: d.last, Event: e, Doubt: projections.DoubtUnopened, Stored: e.Time}}})
-	d.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
+	sealed := d.sealed(root)
 	_, page := d.ask("GET", "/fragments/conflicts/Condition/c1", "")
-	if got := strings.Count(page, `data-do="keep"`); got != 2 || strings.Contains(page, `data-do="keep" data-version="`+e.ID.String()) {
+	if got := strings.Count(page, `data-do="keep"`); got != 2 || strings.Contains(page, `data-do="keep" data-version="`+sealed.String()) {
 		t.Errorf("%d versions are offered, want the two that can be read", got)
 	}
 	if !strings.Contains(page, "This version cannot be read on this PC.") {
 		t.Errorf("got %s, want that one cannot be read", page)
 	}
-	heads := `"heads":["` + a.String() + `","` + b.String() + `","` + e.ID.String() + `"]`
-	if answer, text := d.ask("POST", "/api/conflicts/Condition/c1/resolve", `{`+heads+`,"keep":"`+e.ID.String()+`"}`); answer.StatusCode != http.StatusUnprocessableEntity {
+	heads := `"heads":["` + a.String() + `","` + b.String() + `","` + sealed.String() + `"]`
+	if answer, text := d.ask("POST", "/api/conflicts/Condition/c1/resolve", `{`+heads+`,"keep":"`+sealed.String()+`"}`); answer.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("got %s %s, want 422", answer.Status, text)
 	}
 }

@@ -15,6 +15,7 @@ type historyPage struct {
 	Versions               []versionRow
 	Several                bool
 	From, To               string // the versions that are compared; empty: there is one only
+	Unread                 bool   // one of them cannot be read here, so nobody knows what differs
 	Changed                []changedField
 }
 
@@ -70,10 +71,15 @@ func (h *Handler) readHistory(r *http.Request, p *page, record events.Record) (*
 	if page.Several {
 		from, to := versionNamed(versions, r.URL.Query().Get("from"), 1), versionNamed(versions, r.URL.Query().Get("to"), 0)
 		page.From, page.To = from.Event.ID.String(), to.Event.ID.String()
-		page.Changed = known.changedFields(record.Type, from, to)
+		if page.Unread = unread(from) || unread(to); !page.Unread {
+			page.Changed = known.changedFields(record.Type, from, to)
+		}
 	}
 	return page, nil
 }
+
+// unread reports whether a version has a content that cannot be read here.
+func unread(v projections.Version) bool { return v.Body == nil && !v.Deleted() }
 
 // versionNamed is the version of an id, else the one at a place.
 func versionNamed(versions []projections.Version, id string, place int) projections.Version {

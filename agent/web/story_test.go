@@ -256,6 +256,7 @@ func (s *story) settleThree() {
 	b.see("nav .attention", "1")
 	b.visit("/conflicts/DocumentReference/n")
 	b.until(`document.querySelectorAll('.compare thead .version').length === 3`, "three versions side by side")
+	b.unhurried()
 	b.click("button.keep", "Keep this one")
 	a.see("nav", "Conflicts")
 	a.until(`document.querySelector('nav .attention').hidden`, "no conflict at the other desk either")
