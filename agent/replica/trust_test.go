@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,6 +93,7 @@ type copyOf struct {
 	store *projections.Store
 	*replica.Replica
 	applied func() error // nil: nothing
+	judged  atomic.Int32 // how often it was told that all is judged
 }
 
 func openCopy(t fataler, p *eventstest.Practice, path string) *copyOf {
@@ -122,7 +124,7 @@ func (c *copyOf) start() {
 			}
 			return c.applied()
 		},
-		Judged: func() {},
+		Judged: func() { c.judged.Add(1) },
 		Warn:   func(string, string) {},
 	})
 	if err != nil {
