@@ -137,6 +137,33 @@ func TestWhatWasGivenBackBehindARevocationCounts(t *testing.T) {
 	}
 }
 
+// A device that was set up from a copy of its disk forked its chain, and of one branch something is lost already when it is
+// revoked: the end of the other branch is named all the same, though something has the number behind it.
+func TestAnEndBesideAGap(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two := p.Enrol("one"), p.Enrol("two")
+	copied := one.Next
+	first, second := note(one, "a0"), note(one, "a1")
+	one.Next = copied
+	third, _, fifth := note(one, "b0"), note(one, "gone"), note(one, "b2")
+	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+	c.follow(&roll{log: arrange(slices.Concat(p.Log[:2], stored(t, first, second, third, fifth))), keys: p.Keys}, func() {})
+	ends, err := c.store.ChainEnds(t.Context(), "one", fhirjson.MaxDeviceEnds)
+	c.stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]events.Chain{fifth.Follows(), second.Follows(), third.Follows()}, ends); diff != "" {
+		t.Errorf("ends (-want +got):\n%s", diff)
+	}
+	log := arrange(slices.Concat(p.Log[:2], stored(t, first, third, fifth, revokes(p, two, one, ends...), second)))
+	for reading, verdicts := range readings(t, p, log) {
+		if diff := cmp.Diff(doubted(nil), inDoubt(verdicts)); diff != "" {
+			t.Errorf("%s, in doubt (-want +got):\n%s", reading, diff)
+		}
+	}
+}
+
 // A revocation that a revoked device had made counts as well where it was lost and given back: what the other
 // device sends behind that is in doubt, and what it had sent before is not.
 func TestARevocationThatARevokedDeviceHadMade(t *testing.T) {
