@@ -15,7 +15,19 @@ const (
 	ofChain = "w.device = (SELECT key FROM device WHERE id = ?1)"
 	// vouches is what counts and can vouch for the event before it, where its device was shut out at ?2.
 	vouches = "(w." + byPlace + " OR w.sequence > ?2 AND w." + counts + " AND w.replaces = x'')"
+	// cameFirst is what counts here and had come before the revocation did: it stood before that, and has another place since it was lost.
+	cameFirst = "w.sequence > ?2 AND w." + counts + " AND w.replaces = x'' AND w.arrival < (" + cameAt + "?2)"
+	cameAt    = "SELECT arrival FROM event WHERE sequence <> 0 AND sequence = "
 )
+
+// CameAt is when the event at a place of the log came here, as a number of arrival; 0 where none has it.
+func (s *Store) CameAt(ctx context.Context, sequence uint64) (arrival int64, err error) {
+	err = s.view(ctx, fmt.Sprintf("see when event %d of the log came", sequence), func(v *view) error {
+		_, err := v.one(cameAt+"?", []any{int64(sequence)}, &arrival)
+		return err
+	})
+	return arrival, err
+}
 
 // Vouching are the chains that events of a device carry which have a number of its chain and count, where it was
 // shut out at a place in the log: they vouch for the event before.
@@ -29,10 +41,10 @@ func (s *Store) Vouching(ctx context.Context, device string, shutAt, counter uin
 }
 
 // Seams are the chains by which what counts of a device, since it stands at or before the place where
-// it was shut out, may vouch for something that stands behind it. With doubted they are those that may vouch for something in doubt,
+// it was shut out or came here before that was known, may vouch for something that stands behind it. With doubted they are those that may vouch for something in doubt,
 // and what counts behind that place vouches as well; then its cost is that of what is in doubt, else that of the whole chain.
 func (s *Store) Seams(ctx context.Context, device string, shutAt uint64, doubted bool) (seams []events.Chain, err error) {
-	from, who := "event e", "w."+byPlace
+	from, who := "event e", "(w."+byPlace+" OR "+cameFirst+")"
 	if doubted {
 		from, who = "event e INDEXED BY event_doubt", vouches+" AND e.doubt = 'revoked' AND e.doubt <> ''"
 	}

@@ -89,12 +89,10 @@ func (r *Replica) nextStirred() (s stirred, ok bool) {
 }
 
 // rejudgeDevice judges again what a device has sent. First what its place in the log decides, since that may
-// vouch for other things. Calmly, nothing of it falls out of what is shown: what was
-// sound when it came, and was lost by the server and given back behind a revocation, stays so.
+// vouch for other things.
 func (r *Replica) rejudgeDevice(ctx context.Context, s stirred) error {
 	if s.wanted != nil {
-		_, err := r.vouch(ctx, s, s.wanted)
-		return err
+		return r.vouch(ctx, s, s.wanted)
 	}
 	misjudged := func(after int64) ([]projections.Version, error) {
 		return r.config.Store.Misjudged(ctx, s.device, s.shut.at, after)
@@ -108,14 +106,7 @@ func (r *Replica) rejudgeDevice(ctx context.Context, s stirred) error {
 	if err != nil {
 		return err
 	}
-	reached, err := r.vouch(ctx, s, slices.Concat(s.shut.ends, seams))
-	if err != nil || s.calm {
-		return err
-	}
-	behind := func(after int64) ([]projections.Version, error) {
-		return r.config.Store.Behind(ctx, s.device, s.shut.at, after)
-	}
-	return r.rejudgePages(ctx, behind, func(v projections.Version, _ *prepared) bool { return reached[v.Arrival] })
+	return r.vouch(ctx, s, slices.Concat(s.shut.ends, seams))
 }
 
 // rejudgePages judges events again each by itself, but for those that are to stay as they are.

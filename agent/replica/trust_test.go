@@ -92,8 +92,16 @@ type copyOf struct {
 	path  string
 	store *projections.Store
 	*replica.Replica
-	applied func() error // nil: nothing
-	judged  atomic.Int32 // how often it was told that all is judged
+	applied func() error    // nil: nothing
+	judged  atomic.Int32    // how often it was told that all is judged
+	wait    <-chan struct{} // nothing is opened before; nil: at once
+}
+
+func (c *copyOf) keysCome() error {
+	if c.wait != nil {
+		<-c.wait
+	}
+	return nil
 }
 
 func openCopy(t fataler, p *eventstest.Practice, path string) *copyOf {
@@ -149,7 +157,7 @@ func (c *copyOf) followAny(log replica.Log, end int, then func()) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.Follow(ctx, log, func() error { return nil }) }()
+	go func() { ended <- c.Follow(ctx, log, c.keysCome) }()
 	if err := c.Reach(ctx, uint64(end)); err != nil {
 		c.t.Fatal(err)
 	}

@@ -67,19 +67,43 @@ type descent struct {
 }
 
 // vouch goes down the chain of a revoked device from chains that vouch for what stands before them, and lets
-// all count that it comes to: each vouches for the next. It returns the arrivals of what it came to. Calmly, it ends
-// where it comes to what counts already.
-func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) (reached map[int64]bool, err error) {
+// all count that it comes to: each vouches for the next. Calmly, it ends
+// where it comes to what counts already; else what it does not come to, and that came after the revocation, falls out.
+func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) error {
 	d := descent{r, s, make(map[int64]bool), make(map[events.Digest]bool)}
 	for _, chain := range from {
 		if err := d.down(ctx, chain); err != nil {
-			return nil, err
+			return err
+		}
+	}
+	if !s.calm {
+		if err := d.fallOut(ctx); err != nil {
+			return err
 		}
 	}
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	r.trust.vouchFor(s, d.words)
-	return d.reached, nil
+	return nil
+}
+
+// fallOut judges again what counts behind the revocation. What had come here before the revocation did stays: it stood
+// before that, and has another place since it was lost and given back.
+func (d *descent) fallOut(ctx context.Context) error {
+	came, err := d.config.Store.CameAt(ctx, d.shut.at)
+	if err != nil {
+		return err
+	}
+	behind := func(after int64) ([]projections.Version, error) {
+		return d.config.Store.Behind(ctx, d.device, d.shut.at, after)
+	}
+	return d.rejudgePages(ctx, behind, func(v projections.Version, _ *prepared) bool {
+		stays := d.reached[v.Arrival] || v.Arrival < came
+		if stays && tells(v.Event) {
+			d.words[v.Event.Fingerprint()] = true
+		}
+		return stays
+	})
 }
 
 func (d *descent) down(ctx context.Context, chain events.Chain) error {
@@ -132,7 +156,7 @@ func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn b
 	return p, true
 }
 
-// vouchFor notes which Device records that a device made behind its revocation its chain vouches for. Calmly, none of
+// vouchFor notes which Device records that a device made behind its revocation count all the same. Calmly, none of
 // them falls out.
 func (t *trust) vouchFor(s stirred, words map[events.Digest]bool) {
 	changed := false

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -289,6 +290,52 @@ func TestWhatCountedStaysAfterAStart(t *testing.T) {
 	defer later.stop()
 	later.follow(&roll{log: log, keys: p.Keys}, func() {})
 	later.doubts(sent[2:]...)
+}
+
+// The same where the whole log is read again in one batch, with what others had given back already: whether a
+// desk goes on showing what it had shown must not hang on that.
+func TestWhatCountedStaysInOneBatch(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two := p.Enrol("one"), p.Enrol("two")
+	var sent []*events.Event
+	for i := range 4 {
+		sent = append(sent, one.Write(fmt.Sprint("Condition/a", i), "pat-1", "note"))
+	}
+	two.Revoke(one)
+	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+	defer func() { c.stop() }()
+	c.follow(&roll{log: p.Log, keys: p.Keys}, func() {})
+	if err := c.store.Distrust(t.Context()); err != nil { // it finds the loss
+		t.Fatal(err)
+	}
+	c.stop()
+	c.start()
+	late := note(one, "late")
+	log := &delivered{roll: &roll{log: arrange(slices.Concat(p.Log[:4], p.Log[6:], stored(t, sent[2], late, sent[3]))), keys: p.Keys}, all: make(chan struct{})}
+	c.wait = log.all
+	c.followAny(log, len(log.log), func() {})
+	c.wait = nil
+	c.doubts(late)
+	c.again(log.roll)
+	c.doubts(late)
+}
+
+// delivered is a log that tells when all of it was read.
+type delivered struct {
+	*roll
+	all chan struct{}
+}
+
+func (l *delivered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for _, m := range l.log {
+			if m.Sequence >= from && !yield(m, nil) {
+				return
+			}
+		}
+		close(l.all)
+		<-ctx.Done()
+	}
 }
 
 // Where something is missing between what was given back and what would vouch for it, nobody can tell
