@@ -175,7 +175,7 @@ func (c *copyOf) followAny(log replica.Log, end int, then func()) {
 	<-ended
 }
 
-// verdicts are the doubts of all events, by id.
+// verdicts are the doubts of all events, by id; twin where another one has the id of one that is in no doubt.
 func (c *copyOf) verdicts() map[events.ID]projections.Doubt {
 	c.t.Helper()
 	out := make(map[events.ID]projections.Doubt)
@@ -194,7 +194,8 @@ func (c *copyOf) verdicts() map[events.ID]projections.Doubt {
 		c.t.Fatal(err)
 	}
 	for _, d := range list {
-		if _, is := out[d.Event]; is && d.Kind != projections.DoubtFork {
+		doubt, is := out[d.Event]
+		if is && d.Kind != projections.DoubtFork && (d.Kind != projections.DoubtTwin || doubt == "") {
 			out[d.Event] = d.Kind
 		}
 	}

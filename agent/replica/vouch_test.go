@@ -58,22 +58,18 @@ func stored(t fataler, list ...*events.Event) []events.Stored {
 	return arrange(log)
 }
 
-// readings are the verdicts on a log however it is read: at once, one by one, in parts with a start of the
+// readings are the verdicts on a log however it is read: in one batch, as it comes, one by one, in parts with a start of the
 // desk between them.
 func readings(t *testing.T, p *eventstest.Practice, log []events.Stored) map[string]map[events.ID]projections.Doubt {
 	t.Helper()
 	all := make(map[string]map[events.ID]projections.Doubt)
-	for name, part := range map[string]int{"at once": len(log), "one by one": 1, "by threes, with a start": 3} {
+	for name, part := range map[string]int{"in one batch": len(log), "as it comes": len(log), "one by one": 1, "by threes, with a start": 3} {
 		c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
-		for n := 0; n < len(log); {
-			n = min(len(log), n+part)
-			c.follow(&roll{log: log[:n], keys: p.Keys}, func() {})
-			if part == 3 {
-				c.stop()
-				c.start()
-			}
+		if name == "in one batch" {
+			c.followInOne(&roll{log: log, keys: p.Keys})
+		} else {
+			c.followParts(&roll{log: log, keys: p.Keys}, part, part == 3)
 		}
-		c.follow(&roll{log: log, keys: p.Keys}, func() {})
 		all[name] = c.verdicts()
 		if err := c.store.Check(t.Context()); err != nil {
 			t.Error(err)
@@ -81,6 +77,20 @@ func readings(t *testing.T, p *eventstest.Practice, log []events.Stored) map[str
 		c.stop()
 	}
 	return all
+}
+
+// followParts reads a log as if it grew by so many messages, with a start of the desk after each where that is wanted.
+func (c *copyOf) followParts(log *roll, part int, starts bool) {
+	c.t.Helper()
+	for n := 0; n < len(log.log); {
+		n = min(len(log.log), n+part)
+		c.follow(&roll{log: log.log[:n], keys: log.keys}, func() {})
+		if starts {
+			c.stop()
+			c.start()
+		}
+	}
+	c.follow(log, func() {})
 }
 
 // doubts checks that just these are in doubt, as sent behind a revocation.
@@ -311,13 +321,20 @@ func TestWhatCountedStaysInOneBatch(t *testing.T) {
 	c.stop()
 	c.start()
 	late := note(one, "late")
-	log := &delivered{roll: &roll{log: arrange(slices.Concat(p.Log[:4], p.Log[6:], stored(t, sent[2], late, sent[3]))), keys: p.Keys}, all: make(chan struct{})}
-	c.wait = log.all
-	c.followAny(log, len(log.log), func() {})
+	log := &roll{log: arrange(slices.Concat(p.Log[:4], p.Log[6:], stored(t, sent[2], late, sent[3]))), keys: p.Keys}
+	c.followInOne(log)
+	c.doubts(late)
+	c.again(log)
+	c.doubts(late)
+}
+
+// followInOne reads a log as follow does, all of it in one batch.
+func (c *copyOf) followInOne(log *roll) {
+	c.t.Helper()
+	all := make(chan struct{})
+	c.wait = all
+	c.followAny(&delivered{log, all}, len(log.log), func() {})
 	c.wait = nil
-	c.doubts(late)
-	c.again(log.roll)
-	c.doubts(late)
 }
 
 // delivered is a log that tells when all of it was read.
