@@ -69,15 +69,27 @@ func (r *Replica) nextStirred() (s stirred, ok bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	t := &r.trust
+	var left []string
+	makers := make(map[string]bool) // of revocations that are to be judged by first: with their own verdict it is known that this was done
 	for _, device := range slices.Sorted(maps.Keys(t.stirred)) {
-		delete(t.stirred, device)
-		delete(t.wanted, device)    // all of it is looked at
 		if t.known[device] != nil { // else there is nothing to judge it by
-			r.busy = device
-			return stirred{device: device, shut: t.shut[device], calm: t.calm[device]}, true
+			left = append(left, device)
+			if by := t.shut[device].by; by != device {
+				makers[by] = true
+			}
+			continue
 		}
+		delete(t.stirred, device)
+		delete(t.wanted, device)
 		r.left = nil // it may be shut out now
 		r.altered++
+	}
+	if len(left) > 0 {
+		device := left[max(0, slices.IndexFunc(left, func(device string) bool { return !makers[device] }))]
+		delete(t.stirred, device)
+		delete(t.wanted, device) // all of it is looked at
+		r.busy = device
+		return stirred{device: device, shut: t.shut[device], calm: t.calm[device]}, true
 	}
 	for device, wanted := range t.wanted {
 		delete(t.wanted, device)

@@ -3,8 +3,10 @@ package replica_test
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/carelog/carelog/events"
@@ -96,5 +98,34 @@ func TestAStartOpensADeviceRecord(t *testing.T) {
 	}
 	if doubt := c.verdicts()[record.ID]; doubt != projections.DoubtSignature {
 		t.Errorf("the record is in doubt as %q", doubt)
+	}
+}
+
+// The certificate of who revoked a device comes last, and the desk is killed before what it changes was judged again, or in the middle of that: what
+// the revoked device had sent behind the revocation falls out after the start, as on every other desk.
+func TestAStartGoesOnWithARevocation(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two := p.Enrol("one"), p.Enrol("maker")
+	before := one.Write("Condition/a", "pat-1", "note")
+	p.Push(revokes(p, two, one, before.Follows()))
+	late := one.Write("Condition/b", "pat-1", "from a stolen PC")
+	log := arrange(slices.Concat(p.Log[:1], p.Log[2:], p.Log[1:2]))
+	for _, commits := range []int{1, 2} {
+		c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+		c.follow(&roll{log: log[:len(log)-1], keys: p.Keys}, func() {})
+		killed := errors.New("killed")
+		c.applied = func() error {
+			if commits--; commits == 0 {
+				return killed
+			}
+			return nil
+		}
+		if err := c.Follow(t.Context(), &roll{log: log, keys: p.Keys}, c.keysCome); !errors.Is(err, killed) {
+			t.Fatal(err)
+		}
+		c.applied = nil
+		c.again(&roll{log: log, keys: p.Keys})
+		c.doubts(late)
+		c.stop()
 	}
 }

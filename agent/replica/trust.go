@@ -73,6 +73,7 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	for _, v := range list {
 		if w := t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence); w != nil {
 			w.vouched = v.Doubt != projections.DoubtSignature && v.Doubt != projections.DoubtRevoked
+			w.doubted = !w.vouched || v.Doubt == projections.DoubtUnopened
 		}
 	}
 	already, known, shut := maps.Clone(t.stirred), t.known, t.shut
@@ -84,6 +85,11 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	if !t.ahead {
 		if err := t.leaveCalm(ctx, store, list); err != nil {
 			return fmt.Errorf("see of which devices something is in doubt: %w", err)
+		}
+		for device, shut := range t.shut { // who was to judge by it was cut off before
+			if shut.doubted {
+				t.stir(device)
+			}
 		}
 	}
 	for device, s := range t.known {
