@@ -8,10 +8,11 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # memory of Go alone (runtime/race.go: racearenastart), and SQLite, which is C made into Go,
 # has its own from mmap: watching its code finds nothing and takes most of the time.
 C_MADE_GO := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory
-# The curve of every signature is sums on values that one goroutine has: a twentieth of the time.
+# The curve of every signature is sums on values that one goroutine has: nothing to be found there (a
+# twentieth of one profile of agent's tests).
 SUMS := crypto/internal/fips140/edwards25519/...
-# Not so nats-server, whose time under it is a sixth of a broker's tests: what it orders by atomics
-# alone would be reported as a race where it meets the standard library, which is watched.
+# Not so nats-server, where no gain was seen beside the noise: what it orders by atomics alone would be
+# reported as a race where it meets the standard library, which is watched.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race $(patsubst %,-gcflags=%=-race=false,$(C_MADE_GO) $(SUMS)))
 
 # Without cgo, as the binary is built: so what tests build to run it is built once.

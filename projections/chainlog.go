@@ -30,28 +30,39 @@ func (s *Store) ChainInLog(ctx context.Context, device string) (events.Chain, er
 
 // ChainEnds are the ends of a device's chain in the log up to the position, of what counts of it there:
 // each is what an event after it would carry, the highest counter first, so many at most. A sound chain
-// has one. Another one is where a number is missing behind it, where two events have one number, and
-// before each SetAside, since that does not vouch by its link for what stands before it.
+// has one. Another one is whatever no other event names as its previous one, where something is missing or two events have one
+// number; and one stands before each SetAside, since that does not vouch by its link for what stands before it. Its cost is
+// that of the whole chain.
 func (s *Store) ChainEnds(ctx context.Context, device string, most int) (ends []events.Chain, err error) {
-	const counts = ".sequence BETWEEN 1 AND (SELECT sequence FROM store) AND %[1]s.doubt NOT IN ('signature', 'revoked')"
+	counter := uint64(0)
+	above, here := make(map[events.Digest]bool), make(map[events.Digest]bool) // what is named by those of the number above, and of this one
 	err = s.view(ctx, fmt.Sprintf("find the ends of the chain of device %s in the log", device), func(v *view) error {
 		return v.each("SELECT "+eventColumns+eventTables+
-			"WHERE e.device = (SELECT key FROM device WHERE id = ?) AND e"+fmt.Sprintf(counts, "e")+
-			" AND (e.replaces <> x'' OR e.counter IN (SELECT f.counter FROM fork f WHERE f.device = e.device)"+
-			" OR NOT EXISTS (SELECT 1 FROM event n WHERE n.device = e.device AND n.counter = e.counter + 1 AND n"+fmt.Sprintf(counts, "n")+"))"+
-			" ORDER BY e.counter DESC, e.id LIMIT ?",
-			[]any{device, most}, func(scan func(...any) error) error {
-				var r row
-				if err := r.scan(s.options.Practice, scan); err != nil {
-					return err
+			"WHERE e.device = (SELECT key FROM device WHERE id = ?) AND e.sequence BETWEEN 1 AND (SELECT sequence FROM store) AND e."+counts+
+			" ORDER BY e.counter DESC, e.id", []any{device}, func(scan func(...any) error) error {
+			var r row
+			if err := r.scan(s.options.Practice, scan); err != nil {
+				return err
+			}
+			e := r.event
+			if e.Chain.Counter != counter {
+				above, here = here, above
+				clear(here)
+				if e.Chain.Counter+1 != counter {
+					clear(above)
 				}
-				end := r.event.Follows()
-				if !r.event.Replaces.IsZero() {
-					end = r.event.Chain
-				}
-				ends = append(ends, end)
-				return nil
-			})
+				counter = e.Chain.Counter
+			}
+			here[e.Chain.Previous] = true
+			switch {
+			case len(ends) == most:
+			case !e.Replaces.IsZero():
+				ends = append(ends, e.Chain)
+			case !above[e.Link()]:
+				ends = append(ends, e.Follows())
+			}
+			return nil
+		})
 	})
 	return ends, err
 }

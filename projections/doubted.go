@@ -8,13 +8,14 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
+const doubtedByDevice = "SELECT v.id, count(*) FROM event e JOIN device v ON v.key = e.device WHERE e.doubt = ? AND e.doubt <> '' GROUP BY e.device"
+
 // Doubted is how many events there are with a verdict in the name of each device. Its cost is that
 // of those events.
 func (s *Store) Doubted(ctx context.Context, d Doubt) (byDevice map[string]int, err error) {
 	byDevice = make(map[string]int)
 	err = s.view(ctx, "count what is doubtful by device", func(v *view) error {
-		if err := v.each(`SELECT v.id, count(*) FROM event e JOIN device v ON v.key = e.device
-			WHERE e.doubt = ? AND e.doubt <> '' GROUP BY e.device`, []any{string(d)}, func(scan func(...any) error) error {
+		if err := v.each(doubtedByDevice, []any{string(d)}, func(scan func(...any) error) error {
 			var device string
 			var n int
 			err := scan(&device, &n)

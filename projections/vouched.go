@@ -15,7 +15,19 @@ const (
 	ofChain = "w.device = (SELECT key FROM device WHERE id = ?1)"
 	// vouches is what counts and can vouch for the event before it, where its device was shut out at ?2.
 	vouches = "(w." + byPlace + " OR w.sequence > ?2 AND w." + counts + " AND w.replaces = x'')"
+	// cameFirst is what counts here and had come before the revocation did: it stood before that, and has another place since it was lost.
+	cameFirst = "w.sequence > ?2 AND w." + counts + " AND w.replaces = x'' AND w.arrival < (" + cameAt + "?2)"
+	cameAt    = "SELECT arrival FROM event WHERE sequence <> 0 AND sequence = "
 )
+
+// CameAt is when the event at a place of the log came here, as a number of arrival; 0 where none has it.
+func (s *Store) CameAt(ctx context.Context, sequence uint64) (arrival int64, err error) {
+	err = s.view(ctx, fmt.Sprintf("see when event %d of the log came", sequence), func(v *view) error {
+		_, err := v.one(cameAt+"?", []any{int64(sequence)}, &arrival)
+		return err
+	})
+	return arrival, err
+}
 
 // Vouching are the chains that events of a device carry which have a number of its chain and count, where it was
 // shut out at a place in the log: they vouch for the event before.
@@ -29,22 +41,24 @@ func (s *Store) Vouching(ctx context.Context, device string, shutAt, counter uin
 }
 
 // Seams are the chains by which what counts of a device, since it stands at or before the place where
-// it was shut out, may vouch for something that stands behind it. With doubted they are those that may vouch for something in doubt,
+// it was shut out or came here before that was known, may vouch for something that stands behind it. With doubted they are those that may vouch for something in doubt,
 // and what counts behind that place vouches as well; then its cost is that of what is in doubt, else that of the whole chain.
 func (s *Store) Seams(ctx context.Context, device string, shutAt uint64, doubted bool) (seams []events.Chain, err error) {
-	from, who := "event e", "w."+byPlace
+	below, who := "event e WHERE", "(w."+byPlace+" OR "+cameFirst+")"
 	if doubted {
-		from, who = "event e INDEXED BY event_doubt", vouches+" AND e.doubt = 'revoked' AND e.doubt <> ''"
+		below, who = "event e INDEXED BY event_doubt WHERE e.doubt = 'revoked' AND e.doubt <> '' AND", vouches
 	}
-	err = s.view(ctx, fmt.Sprintf("see who vouches for what device %s sent", device), func(v *view) (err error) {
-		seams, err = v.chains("SELECT DISTINCT w.counter, w.previous FROM "+from+" CROSS JOIN event w ON "+ofChain+
-			" AND w.counter = e.counter + 1 WHERE e.device = w.device AND e.sequence > ?2 AND e.replaces = x'' AND "+who, device, int64(shutAt))
+	// Each number is looked for once, however many events a thief gave it.
+	err = s.view(ctx, fmt.Sprintf("see who vouches for what device %s sent", device), func(v *view) error {
+		seams, err = v.chains("SELECT DISTINCT w.counter, w.previous FROM (SELECT DISTINCT e.counter FROM "+below+
+			" e.device = (SELECT key FROM device WHERE id = ?1) AND e.sequence > ?2 AND e.replaces = x'') e CROSS JOIN event w ON "+ofChain+
+			" AND w.counter = e.counter + 1 WHERE "+who, device, int64(shutAt))
 		if err != nil {
 			return err
 		}
 		twins, err := v.twinsBehind(device, shutAt)
 		for _, twin := range twins {
-			more, err := v.chains("SELECT DISTINCT w.counter, w.previous FROM event w WHERE "+ofChain+" AND w.counter = ?3 AND "+vouches,
+			more, err := v.chains("SELECT DISTINCT w.counter, w.previous FROM event w WHERE "+ofChain+" AND w.counter = ?3 AND "+who,
 				device, int64(shutAt), int64(twin.Event.Chain.Counter+1))
 			if err != nil {
 				return err
@@ -125,11 +139,10 @@ func (v *view) before(c events.Chain, device string, shutAt uint64) (found Versi
 // counts has that number. Its cost is that of what is in doubt.
 func (s *Store) Unreached(ctx context.Context, device string, end uint64) (n int, err error) {
 	err = s.view(ctx, fmt.Sprintf("count what is missing in the chain of device %s", device), func(v *view) error {
-		_, err := v.one(`SELECT count(*) FROM event e INDEXED BY event_doubt
-			WHERE e.doubt = 'revoked' AND e.doubt <> '' AND e.device = (SELECT key FROM device WHERE id = ?1) AND e.replaces = x''
-			AND e.counter < max(?2, ifnull((SELECT w.counter FROM event w WHERE w.device = (SELECT key FROM device WHERE id = ?1) AND w.`+counts+`
-				ORDER BY w.counter DESC LIMIT 1), 0))
-			AND NOT EXISTS (SELECT 1 FROM event w WHERE w.device = e.device AND w.counter = e.counter AND w.`+counts+`)`,
+		_, err := v.one(`SELECT ifnull(sum(late.n), 0) FROM (SELECT e.counter, count(*) AS n FROM event e INDEXED BY event_doubt
+				WHERE e.doubt = 'revoked' AND e.doubt <> '' AND e.device = (SELECT key FROM device WHERE id = ?1) AND e.replaces = x'' GROUP BY e.counter) late
+			WHERE late.counter < max(?2, ifnull((SELECT w.counter FROM event w WHERE `+ofChain+` AND w.`+counts+` ORDER BY w.counter DESC LIMIT 1), 0))
+			AND NOT EXISTS (SELECT 1 FROM event w WHERE `+ofChain+` AND w.counter = late.counter AND w.`+counts+`)`,
 			[]any{device, int64(end)}, &n)
 		return err
 	})

@@ -69,15 +69,27 @@ func (r *Replica) nextStirred() (s stirred, ok bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	t := &r.trust
+	var left []string
+	makers := make(map[string]bool) // of revocations that are to be judged by first: with their own verdict it is known that this was done
 	for _, device := range slices.Sorted(maps.Keys(t.stirred)) {
-		delete(t.stirred, device)
-		delete(t.wanted, device)    // all of it is looked at
 		if t.known[device] != nil { // else there is nothing to judge it by
-			r.busy = device
-			return stirred{device: device, shut: t.shut[device], calm: t.calm[device]}, true
+			left = append(left, device)
+			if by := t.shut[device].by; by != device {
+				makers[by] = true
+			}
+			continue
 		}
+		delete(t.stirred, device)
+		delete(t.wanted, device)
 		r.left = nil // it may be shut out now
 		r.altered++
+	}
+	if len(left) > 0 {
+		device := left[max(0, slices.IndexFunc(left, func(device string) bool { return !makers[device] }))]
+		delete(t.stirred, device)
+		delete(t.wanted, device) // all of it is looked at
+		r.busy = device
+		return stirred{device: device, shut: t.shut[device], calm: t.calm[device]}, true
 	}
 	for device, wanted := range t.wanted {
 		delete(t.wanted, device)
@@ -89,12 +101,10 @@ func (r *Replica) nextStirred() (s stirred, ok bool) {
 }
 
 // rejudgeDevice judges again what a device has sent. First what its place in the log decides, since that may
-// vouch for other things. Calmly, nothing of it falls out of what is shown: what was
-// sound when it came, and was lost by the server and given back behind a revocation, stays so.
+// vouch for other things.
 func (r *Replica) rejudgeDevice(ctx context.Context, s stirred) error {
 	if s.wanted != nil {
-		_, err := r.vouch(ctx, s, s.wanted)
-		return err
+		return r.vouch(ctx, s, s.wanted)
 	}
 	misjudged := func(after int64) ([]projections.Version, error) {
 		return r.config.Store.Misjudged(ctx, s.device, s.shut.at, after)
@@ -108,14 +118,7 @@ func (r *Replica) rejudgeDevice(ctx context.Context, s stirred) error {
 	if err != nil {
 		return err
 	}
-	reached, err := r.vouch(ctx, s, slices.Concat(s.shut.ends, seams))
-	if err != nil || s.calm {
-		return err
-	}
-	behind := func(after int64) ([]projections.Version, error) {
-		return r.config.Store.Behind(ctx, s.device, s.shut.at, after)
-	}
-	return r.rejudgePages(ctx, behind, func(v projections.Version, _ *prepared) bool { return reached[v.Arrival] })
+	return r.vouch(ctx, s, slices.Concat(s.shut.ends, seams))
 }
 
 // rejudgePages judges events again each by itself, but for those that are to stay as they are.

@@ -36,6 +36,7 @@ func (p *prepared) link() events.Digest {
 // devices tells the trust which Device records the store has and where the chains end.
 type devices interface {
 	DeviceRecords(context.Context) ([]projections.Version, error)
+	Doubted(context.Context, projections.Doubt) (byDevice map[string]int, err error)
 	ChainInLog(context.Context, string) (events.Chain, error)
 }
 
@@ -51,7 +52,7 @@ type trust struct {
 	shut     map[string]revocation     // from behind which place a name does not count, also one that nobody certified
 	wanted   map[string][]events.Chain // of revoked devices: what vouches for events that came since
 	stirred  map[string]bool           // whose standing changed after something of it was judged
-	calm     map[string]bool           // of those, who is only heard of for the first time since the start, or read anew
+	calm     map[string]bool           // of those, who is only heard of for the first time since the start, or read anew, and of whom something is in doubt
 	ahead    bool                      // of what is read ahead: no chain can be followed, so each signature is looked at
 }
 
@@ -72,6 +73,7 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	for _, v := range list {
 		if w := t.hear(v.Event, v.Event.Digest(), v.Event.Fingerprint(), v.Sequence); w != nil {
 			w.vouched = v.Doubt != projections.DoubtSignature && v.Doubt != projections.DoubtRevoked
+			w.doubted = !w.vouched || v.Doubt == projections.DoubtUnopened
 		}
 	}
 	already, known, shut := maps.Clone(t.stirred), t.known, t.shut
@@ -80,6 +82,16 @@ func (t *trust) load(ctx context.Context, store devices) error {
 	maps.DeleteFunc(t.calm, func(device string, _ bool) bool {
 		return already[device] || known[device] != nil && !shut[device].same(t.shut[device])
 	})
+	if !t.ahead {
+		if err := t.leaveCalm(ctx, store, list); err != nil {
+			return fmt.Errorf("see of which devices something is in doubt: %w", err)
+		}
+		for device, shut := range t.shut { // who was to judge by it was cut off before
+			if shut.doubted {
+				t.stir(device)
+			}
+		}
+	}
 	for device, s := range t.known {
 		*s = signer{public: s.public}
 		if t.ahead {
@@ -89,6 +101,36 @@ func (t *trust) load(ctx context.Context, store devices) error {
 			return fmt.Errorf("learn the devices of the practice: %w", err)
 		}
 	}
+	return nil
+}
+
+// leaveCalm lets those be that are only heard of for the first time, or anew, and of whom nothing can be misjudged: nothing that
+// somebody else may have signed or that stands behind a revocation is in doubt, and no Device record that opens now names a
+// key that nobody certified.
+func (t *trust) leaveCalm(ctx context.Context, store devices, records []projections.Version) error {
+	doubtful := make(map[string]bool)
+	for _, doubt := range []projections.Doubt{projections.DoubtSignature, projections.DoubtRevoked} {
+		byDevice, err := store.Doubted(ctx, doubt)
+		if err != nil {
+			return err
+		}
+		for device := range byDevice {
+			doubtful[device] = true
+		}
+	}
+	for _, v := range records {
+		p := &prepared{entry: projections.Entry{Sequence: v.Sequence, Event: v.Event}, vouched: true}
+		p.entry.Body, _ = t.open(v.Event)
+		if !doubtful[v.Event.Device] && t.barred(p) {
+			doubtful[v.Event.Device] = true
+		}
+	}
+	maps.DeleteFunc(t.calm, func(device string, _ bool) bool {
+		if !doubtful[device] {
+			delete(t.stirred, device)
+		}
+		return !doubtful[device]
+	})
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,7 +92,16 @@ type copyOf struct {
 	path  string
 	store *projections.Store
 	*replica.Replica
-	applied func() error // nil: nothing
+	applied func() error    // nil: nothing
+	judged  atomic.Int32    // how often it was told that all is judged
+	wait    <-chan struct{} // nothing is opened before; nil: at once
+}
+
+func (c *copyOf) keysCome() error {
+	if c.wait != nil {
+		<-c.wait
+	}
+	return nil
 }
 
 func openCopy(t fataler, p *eventstest.Practice, path string) *copyOf {
@@ -122,7 +132,7 @@ func (c *copyOf) start() {
 			}
 			return c.applied()
 		},
-		Judged: func() {},
+		Judged: func() { c.judged.Add(1) },
 		Warn:   func(string, string) {},
 	})
 	if err != nil {
@@ -147,7 +157,7 @@ func (c *copyOf) followAny(log replica.Log, end int, then func()) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.Follow(ctx, log, func() error { return nil }) }()
+	go func() { ended <- c.Follow(ctx, log, c.keysCome) }()
 	if err := c.Reach(ctx, uint64(end)); err != nil {
 		c.t.Fatal(err)
 	}
@@ -165,7 +175,7 @@ func (c *copyOf) followAny(log replica.Log, end int, then func()) {
 	<-ended
 }
 
-// verdicts are the doubts of all events, by id.
+// verdicts are the doubts of all events, by id; twin where another one has the id of one that is in no doubt.
 func (c *copyOf) verdicts() map[events.ID]projections.Doubt {
 	c.t.Helper()
 	out := make(map[events.ID]projections.Doubt)
@@ -184,7 +194,8 @@ func (c *copyOf) verdicts() map[events.ID]projections.Doubt {
 		c.t.Fatal(err)
 	}
 	for _, d := range list {
-		if _, is := out[d.Event]; is && d.Kind != projections.DoubtFork {
+		doubt, is := out[d.Event]
+		if is && d.Kind != projections.DoubtFork && (d.Kind != projections.DoubtTwin || doubt == "") {
 			out[d.Event] = d.Kind
 		}
 	}

@@ -62,24 +62,46 @@ func (t *trust) want(device string, chains ...events.Chain) {
 type descent struct {
 	*Replica
 	stirred
-	reached map[int64]bool         // by arrival
-	words   map[events.Digest]bool // the Device records among them, by fingerprint
+	stays map[events.Digest]bool // by fingerprint; an event that an id was taken from has another arrival when it counts
 }
 
 // vouch goes down the chain of a revoked device from chains that vouch for what stands before them, and lets
-// all count that it comes to: each vouches for the next. It returns the arrivals of what it came to. Calmly, it ends
-// where it comes to what counts already.
-func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) (reached map[int64]bool, err error) {
-	d := descent{r, s, make(map[int64]bool), make(map[events.Digest]bool)}
+// all count that it comes to: each vouches for the next. Calmly, it ends
+// where it comes to what counts already; else what it does not come to, and that came after the revocation, falls out.
+func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) error {
+	d := descent{r, s, make(map[events.Digest]bool)}
 	for _, chain := range from {
 		if err := d.down(ctx, chain); err != nil {
-			return nil, err
+			return err
+		}
+	}
+	if !s.calm {
+		if err := d.fallOut(ctx); err != nil {
+			return err
 		}
 	}
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
-	r.trust.vouchFor(s, d.words)
-	return d.reached, nil
+	r.trust.vouchFor(s, d.stays)
+	return nil
+}
+
+// fallOut judges again what counts behind the revocation. What had come here before the revocation did stays: it stood
+// before that, and has another place since it was lost and given back.
+func (d *descent) fallOut(ctx context.Context) error {
+	came, err := d.config.Store.CameAt(ctx, d.shut.at)
+	if err != nil {
+		return err
+	}
+	behind := func(after int64) ([]projections.Version, error) {
+		return d.config.Store.Behind(ctx, d.device, d.shut.at, after)
+	}
+	return d.rejudgePages(ctx, behind, func(v projections.Version, p *prepared) bool {
+		if v.Arrival < came {
+			d.stays[p.print] = true
+		}
+		return d.stays[p.print]
+	})
 }
 
 func (d *descent) down(ctx context.Context, chain events.Chain) error {
@@ -110,7 +132,8 @@ func (d *descent) down(ctx context.Context, chain events.Chain) error {
 // counts already.
 func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn bool) {
 	counts := v.Doubt != projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
-	if d.reached[v.Arrival] || d.calm && counts && !first {
+	print := v.Event.Fingerprint()
+	if d.stays[print] || d.calm && counts && !first {
 		return nil, false
 	}
 	if !counts {
@@ -123,24 +146,19 @@ func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn b
 			return nil, false
 		}
 	}
-	if v.Arrival != 0 { // those that have an id which another event has come without
-		d.reached[v.Arrival] = true
-	}
-	if tells(v.Event) {
-		d.words[v.Event.Fingerprint()] = true
-	}
+	d.stays[print] = true
 	return p, true
 }
 
-// vouchFor notes which Device records that a device made behind its revocation its chain vouches for. Calmly, none of
+// vouchFor notes which Device records that a device made behind its revocation count all the same. Calmly, none of
 // them falls out.
-func (t *trust) vouchFor(s stirred, words map[events.Digest]bool) {
+func (t *trust) vouchFor(s stirred, stays map[events.Digest]bool) {
 	changed := false
 	for print, w := range t.words {
-		if w.event.Device != s.device || w.vouched == words[print] || s.calm && w.vouched {
+		if w.event.Device != s.device || w.vouched == stays[print] || s.calm && w.vouched {
 			continue
 		}
-		w.vouched, changed = words[print], true
+		w.vouched, changed = stays[print], true
 	}
 	if changed {
 		t.weigh()

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,22 +58,18 @@ func stored(t fataler, list ...*events.Event) []events.Stored {
 	return arrange(log)
 }
 
-// readings are the verdicts on a log however it is read: at once, one by one, in parts with a start of the
+// readings are the verdicts on a log however it is read: in one batch, as it comes, one by one, in parts with a start of the
 // desk between them.
 func readings(t *testing.T, p *eventstest.Practice, log []events.Stored) map[string]map[events.ID]projections.Doubt {
 	t.Helper()
 	all := make(map[string]map[events.ID]projections.Doubt)
-	for name, part := range map[string]int{"at once": len(log), "one by one": 1, "by threes, with a start": 3} {
+	for name, part := range map[string]int{"in one batch": len(log), "as it comes": len(log), "one by one": 1, "by threes, with a start": 3} {
 		c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
-		for n := 0; n < len(log); {
-			n = min(len(log), n+part)
-			c.follow(&roll{log: log[:n], keys: p.Keys}, func() {})
-			if part == 3 {
-				c.stop()
-				c.start()
-			}
+		if name == "in one batch" {
+			c.followInOne(&roll{log: log, keys: p.Keys})
+		} else {
+			c.followParts(&roll{log: log, keys: p.Keys}, part, part == 3)
 		}
-		c.follow(&roll{log: log, keys: p.Keys}, func() {})
 		all[name] = c.verdicts()
 		if err := c.store.Check(t.Context()); err != nil {
 			t.Error(err)
@@ -80,6 +77,20 @@ func readings(t *testing.T, p *eventstest.Practice, log []events.Stored) map[str
 		c.stop()
 	}
 	return all
+}
+
+// followParts reads a log as if it grew by so many messages, with a start of the desk after each where that is wanted.
+func (c *copyOf) followParts(log *roll, part int, starts bool) {
+	c.t.Helper()
+	for n := 0; n < len(log.log); {
+		n = min(len(log.log), n+part)
+		c.follow(&roll{log: log.log[:n], keys: log.keys}, func() {})
+		if starts {
+			c.stop()
+			c.start()
+		}
+	}
+	c.follow(log, func() {})
 }
 
 // doubts checks that just these are in doubt, as sent behind a revocation.
@@ -134,6 +145,33 @@ func TestWhatWasGivenBackBehindARevocationCounts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A device that was set up from a copy of its disk forked its chain, and of one branch something is lost already when it is
+// revoked: the end of the other branch is named all the same, though something has the number behind it.
+func TestAnEndBesideAGap(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two := p.Enrol("one"), p.Enrol("two")
+	copied := one.Next
+	first, second := note(one, "a0"), note(one, "a1")
+	one.Next = copied
+	third, _, fifth := note(one, "b0"), note(one, "gone"), note(one, "b2")
+	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+	c.follow(&roll{log: arrange(slices.Concat(p.Log[:2], stored(t, first, second, third, fifth))), keys: p.Keys}, func() {})
+	ends, err := c.store.ChainEnds(t.Context(), "one", fhirjson.MaxDeviceEnds)
+	c.stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]events.Chain{fifth.Follows(), second.Follows(), third.Follows()}, ends); diff != "" {
+		t.Errorf("ends (-want +got):\n%s", diff)
+	}
+	log := arrange(slices.Concat(p.Log[:2], stored(t, first, third, fifth, revokes(p, two, one, ends...), second)))
+	for reading, verdicts := range readings(t, p, log) {
+		if diff := cmp.Diff(doubted(nil), inDoubt(verdicts)); diff != "" {
+			t.Errorf("%s, in doubt (-want +got):\n%s", reading, diff)
+		}
 	}
 }
 
@@ -262,6 +300,59 @@ func TestWhatCountedStaysAfterAStart(t *testing.T) {
 	defer later.stop()
 	later.follow(&roll{log: log, keys: p.Keys}, func() {})
 	later.doubts(sent[2:]...)
+}
+
+// The same where the whole log is read again in one batch, with what others had given back already: whether a
+// desk goes on showing what it had shown must not hang on that.
+func TestWhatCountedStaysInOneBatch(t *testing.T) {
+	p := eventstest.New(t, deviceBody)
+	one, two := p.Enrol("one"), p.Enrol("two")
+	var sent []*events.Event
+	for i := range 4 {
+		sent = append(sent, one.Write(fmt.Sprint("Condition/a", i), "pat-1", "note"))
+	}
+	two.Revoke(one)
+	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+	defer func() { c.stop() }()
+	c.follow(&roll{log: p.Log, keys: p.Keys}, func() {})
+	if err := c.store.Distrust(t.Context()); err != nil { // it finds the loss
+		t.Fatal(err)
+	}
+	c.stop()
+	c.start()
+	late := note(one, "late")
+	log := &roll{log: arrange(slices.Concat(p.Log[:4], p.Log[6:], stored(t, sent[2], late, sent[3]))), keys: p.Keys}
+	c.followInOne(log)
+	c.doubts(late)
+	c.again(log)
+	c.doubts(late)
+}
+
+// followInOne reads a log as follow does, all of it in one batch.
+func (c *copyOf) followInOne(log *roll) {
+	c.t.Helper()
+	all := make(chan struct{})
+	c.wait = all
+	c.followAny(&delivered{log, all}, len(log.log), func() {})
+	c.wait = nil
+}
+
+// delivered is a log that tells when all of it was read.
+type delivered struct {
+	*roll
+	all chan struct{}
+}
+
+func (l *delivered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for _, m := range l.log {
+			if m.Sequence >= from && !yield(m, nil) {
+				return
+			}
+		}
+		close(l.all)
+		<-ctx.Done()
+	}
 }
 
 // Where something is missing between what was given back and what would vouch for it, nobody can tell

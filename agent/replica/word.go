@@ -21,13 +21,16 @@ type word struct {
 	active    bool
 	ends      []events.Chain  // of its device's chain, that it lets stand
 	vouched   bool            // its device's chain vouches for it, though that was shut out before
+	doubted   bool            // the store has it as one that says nothing: what it says was not judged by yet
 	signed    map[string]bool // by which keys, as far as that was asked
 }
 
 // revocation is from where on a device does not count.
 type revocation struct {
-	at   uint64         // its place in the log; 0: there is none
-	ends []events.Chain // of the device's chain; what they lead to counts wherever it stands
+	at      uint64         // its place in the log; 0: there is none
+	ends    []events.Chain // of the device's chain; what they lead to counts wherever it stands
+	by      string         // the device that made it
+	doubted bool           // see word
 }
 
 // end is the number behind the last event that it lets stand; 0: it names none.
@@ -128,7 +131,7 @@ func (t *trust) weigh() {
 		if w.sequence == 0 || shut[of].at != 0 || !w.shutsOut() || keys[by] == nil || shut[by].bars(w.sequence) && !w.vouched || !w.signedBy(keys[by]) {
 			continue
 		}
-		shut[of] = revocation{w.sequence, w.ends}
+		shut[of] = revocation{w.sequence, w.ends, by, w.doubted}
 	}
 	t.stand(keys, shut)
 }

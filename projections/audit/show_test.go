@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/audit"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 var c1 = events.Record{Type: "Condition", ID: "c1"}
@@ -125,6 +127,53 @@ func TestShowDiscounted(t *testing.T) {
 	}
 	if len(v.Unreadable) != 1 || v.Unreadable[0].Fault == nil {
 		t.Errorf("unreadable: %+v", v.Unreadable)
+	}
+}
+
+// What a revoked device had sent, and was lost and given back behind the revocation, counts where that or what stands before it
+// vouches for it; at a moment before it was given back it is not there, and what the device sends later is discounted.
+func TestShowGivenBackBehindARevocation(t *testing.T) {
+	p, a, b := twoDesks(t)
+	base := idsAt(t, p, 4)
+	write := func(id, note string, parents ...events.ID) *events.Event {
+		return b.Make(eventstest.Change{Record: "Condition/" + id, Patient: "pat-1", Body: eventstest.Resource("Condition/"+id, "pat-1", note), Parents: parents})
+	}
+	first := write("c1", "lost", base)
+	kept := write("c2", "kept")
+	last := write("c1", "lost as well", first.ID)
+	key := b.Key.Public().(ed25519.PublicKey)
+	revocation := a.Make(eventstest.Change{Record: "Device/" + b.Name, Parents: []events.ID{b.Record.ID}, Body: string(fhirjson.DeviceResource(b.Name, fhirjson.DeviceKey{
+		Public: key, Certificate: events.Certify(p.Root, p.ID, b.Name, key), Ends: []events.Chain{b.Next},
+	}))})
+	late := write("c1", "from a stolen PC", last.ID)
+	p.Push(kept, revocation, late, last, first) // from 5 on
+
+	for _, want := range []struct {
+		at         uint64
+		shown      events.ID
+		heads      int
+		versions   int
+		discounted []events.ID
+	}{
+		{5, base, 1, 2, nil},
+		{7, base, 1, 2, []events.ID{late.ID}},
+		{8, base, 2, 3, []events.ID{late.ID}}, // what joins the two is not there yet
+		{0, last.ID, 1, 4, []events.ID{late.ID}},
+	} {
+		v := show(t, p, audit.Question{Record: c1, At: want.at})
+		r := v.Records[0]
+		if r.Shown().Event.ID != want.shown || len(r.Heads) != want.heads || r.Versions != want.versions {
+			t.Errorf("at %d: got %+v, want %+v", want.at, r, want)
+		}
+		var discounted []events.ID
+		for _, d := range v.Discounted {
+			if discounted = append(discounted, d.Event.ID); d.Standing != audit.SignedRevoked {
+				t.Errorf("at %d: %s stands as %s", want.at, d.Event.ID, d.Standing)
+			}
+		}
+		if diff := cmp.Diff(want.discounted, discounted); diff != "" {
+			t.Errorf("at %d, discounted (-want +got):\n%s", want.at, diff)
+		}
 	}
 }
 
