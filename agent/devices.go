@@ -38,11 +38,30 @@ func (a *Agent) protect(ctx context.Context, d Draft) error {
 	return nil
 }
 
+// readToEnd waits until all is here that the log has now.
+func (a *Agent) readToEnd(ctx context.Context) error {
+	a.mu.Lock()
+	s := a.meeting
+	a.mu.Unlock()
+	if s == nil {
+		return events.ErrOffline
+	}
+	state, err := s.log.State(ctx)
+	if err != nil {
+		return err
+	}
+	return s.reach(ctx, state.Last)
+}
+
 // RevokeDevice shuts a desk out for ever: what it signs from that place in the log on
 // is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here: what leads
 // there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the public key with which the desk logs in
-// to the broker, so that the broker can be told as well.
+// to the broker, so that the broker can be told as well. ErrOffline without a session with the
+// server: what the device had sent by now, and is not here, would not be named.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
+	if err := a.readToEnd(ctx); err != nil {
+		return "", Written{}, fmt.Errorf("revoke device %s: a revocation names the last change that it lets stand, so all that the server has must be here: do it at a desk that is online: %w", device, err)
+	}
 	a.needAll(ctx, []Draft{{Record: deviceRecord(device)}})
 	if err := a.beginWriting(ctx); err != nil {
 		return "", Written{}, err
@@ -57,8 +76,12 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 		key, err = fhirjson.DeviceOf(state.Shown.Body)
 	}
 	if err != nil {
-		if errors.Is(err, ErrNotFound) && a.leftOut(ctx, device) {
+		switch {
+		case !errors.Is(err, ErrNotFound):
+		case a.leftOut(ctx, device):
 			err = fmt.Errorf("%w: its certificate is not in the log, but %w", err, ErrNameUnknown)
+		default:
+			err = fmt.Errorf("%w: %w", err, ErrNameUnused)
 		}
 		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
 	}
@@ -79,17 +102,26 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 // ErrNameUnknown says that a name is in the log which no certificate belongs to.
 var ErrNameUnknown = errors.New("changes in its name are: start all PCs of the practice; if none of them has this name, revoke it as one that is unknown (--unknown)")
 
-// RevokeName shuts out a name that stands in the log and that no certificate belongs to: somebody
-// made it up, or its PC is gone with its certificate. What is in the log in its name is then not
-// waited for any more; it stays in doubt. ErrNotFound where nothing waits in that name. Should its
+// ErrNameUnused says that no device with this name has ever been in the log.
+var ErrNameUnused = errors.New("no PC with this id has connected yet: to shut out an enrolment before it is used, revoke its id as one that is unknown (--unknown)")
+
+// RevokeName shuts out a name that no certificate in the log belongs to: somebody
+// made it up, its PC is gone with its certificate, or its enrolment was never used. What is in the log in its name is then not
+// waited for any more; it stays in doubt. ErrNotFound where the name is that of a desk of the practice. Should its
 // certificate come all the same, the desk is revoked from this place in the log on.
 func (a *Agent) RevokeName(ctx context.Context, device, author string) (Written, error) {
 	if err := a.beginWriting(ctx); err != nil {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
-	if !a.leftOut(ctx, device) {
-		return Written{}, fmt.Errorf("revoke the unknown name %s: %w: nothing in the log waits for its certificate", device, ErrNotFound)
+	switch state, err := a.store.Record(ctx, deviceRecord(device)); {
+	case errors.Is(err, projections.ErrNotFound):
+	case err != nil:
+		return Written{}, fmt.Errorf("revoke the unknown name %s: %w", device, err)
+	default:
+		if _, err := fhirjson.DeviceOf(state.Shown.Body); err == nil {
+			return Written{}, fmt.Errorf("revoke the unknown name %s: %w: it is a desk of the practice, which is revoked as one that is known", device, ErrNotFound)
+		}
 	}
 	w, err := a.write(ctx, Draft{Record: deviceRecord(device), Author: author, Delete: true, unseen: true})
 	if err != nil {

@@ -112,7 +112,7 @@ func (c *deviceListCommand) Run(env *environment) error {
 type deviceRevokeCommand struct {
 	deskFlags  `embed:""`
 	Device     string `arg:"" help:"Id of the device; see device list."`
-	Unknown    bool   `help:"No PC of the practice has this name: what stands in the log in it waits for a certificate that will not come."`
+	Unknown    bool   `help:"No PC of the practice has connected with this id: its enrolment was never used, or what stands in the log in its name waits for a certificate that will not come."`
 	BrokerData string `help:"Folder of the broker, where this is its machine: its log-in ends as well." placeholder:"DIR" type:"path"`
 }
 
@@ -164,6 +164,6 @@ func (c *deviceRevokeCommand) revokeName(env *environment) error {
 	if err := d.post(env.ctx, "/api/devices/"+url.PathEscape(c.Device)+"/revoke?unknown=true", nil, &answer); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.stdout, "what stands in the log in the name of %s is waited for no more; it stays in doubt\n", c.Device)
+	_, err = fmt.Fprintf(env.stdout, "what is signed in the name of %s does not count, and nothing in it is waited for\n", c.Device)
 	return err
 }
