@@ -38,27 +38,35 @@ func (h *Handler) target(c *change) (target, error) {
 	case c.Method == http.MethodPut && c.head.ID != "":
 		t.record.ID, t.fresh = c.head.ID, true
 	case c.Method == http.MethodPut, c.Method == http.MethodPost:
+		var taken bool
 		t.fresh = true
-		t.record, err = h.name(c.Context(), t.record.Type, asked)
+		if t.record, taken, err = h.name(c.Context(), t.record.Type, asked); err != nil || !taken {
+			return t, err
+		}
+		// What has the first id may have come from another desk since it was looked for.
+		if found, _, err = h.match(c.Context(), c.record.Type, c.criteria); found != nil {
+			return target{record: found.Record, found: found}, nil
+		}
 	}
 	return t, err
 }
 
-// name finds an id for a record that is to exist once for what was asked.
-func (h *Handler) name(ctx context.Context, typ, asked string) (events.Record, error) {
-	record := events.Record{Type: typ}
+// name finds an id for a record that is to exist once for what was asked. It reports whether
+// others of them are taken.
+func (h *Handler) name(ctx context.Context, typ, asked string) (record events.Record, taken bool, err error) {
+	record.Type = typ
 	for n := range maxNames {
 		record.ID = h.desk.NameFor(asked, n)
 		_, err := h.records.Record(ctx, record)
 		if errors.Is(err, projections.ErrNotFound) {
-			return record, nil
+			return record, n > 0, nil
 		}
 		if err != nil {
-			return record, err
+			return record, false, err
 		}
 	}
 	record.ID = newID()
-	return record, nil
+	return record, true, nil
 }
 
 // match returns the one record that criteria match, or nil where none does, and the

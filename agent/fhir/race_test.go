@@ -3,11 +3,13 @@ package fhir_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/projections"
 )
 
 // racers is how many requests run against one another, half of them at each desk.
@@ -207,6 +209,56 @@ func TestManyClientsAtOnce(t *testing.T) {
 	for _, d := range []*realDesk{one, two} {
 		if got := d.ask("GET", "/fhir/AllergyIntolerance?_summary=count", "").want(200).bundle(); *got.Total != 2*clients {
 			t.Errorf("desk %s has %d allergies, want %d", d.Name, *got.Total, 2*clients)
+		}
+	}
+}
+
+// lately is a store to which something comes from another desk just after it was searched.
+type lately struct {
+	*projections.Store
+	comes func()
+}
+
+func (l *lately) Search(ctx context.Context, q projections.Query) (projections.Page, error) {
+	page, err := l.Store.Search(ctx, q)
+	if comes := l.comes; comes != nil {
+		l.comes = nil
+		comes()
+	}
+	return page, err
+}
+
+// Another desk's record comes between the search for it and the look for a free id: it is found all
+// the same, and none is made beside it.
+func TestAConditionIsMetInBetween(t *testing.T) {
+	for _, c := range []struct {
+		method, url string
+		headers     []string
+		want        int
+	}{
+		{"POST", "/fhir/Patient", []string{"If-None-Exist: identifier=u"}, 200},
+		{"PUT", "/fhir/Patient?identifier=u", nil, 200},
+	} {
+		d := newDesk(t)
+		id := d.NameFor("Patient?identifier=u", 0)
+		records := &lately{Store: d.store, comes: func() {
+			d.elsewhere("Patient/"+id, id, fmt.Sprintf(`{"resourceType":"Patient","id":"%s","identifier":[{"value":"u"}]}`, id))
+		}}
+		config := doorConfig(d, d.store)
+		config.Records = records
+		r := httptest.NewRequest(c.method, c.url, strings.NewReader(`{"resourceType":"Patient","identifier":[{"value":"u"}]}`))
+		r.Header.Set("Content-Type", "application/fhir+json")
+		for _, h := range c.headers {
+			name, value, _ := strings.Cut(h, ": ")
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		fhir.New(config).ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s %s: %d, want %d: %s", c.method, c.url, w.Code, c.want, w.Body)
+		}
+		if n := *d.ask("GET", "/fhir/Patient?identifier=u", "").want(200).bundle().Total; n != 1 {
+			t.Errorf("%s %s: there are %d, want 1", c.method, c.url, n)
 		}
 	}
 }
