@@ -43,7 +43,7 @@ func (a *Agent) readToEnd(ctx context.Context) error {
 	a.mu.Lock()
 	s := a.meeting
 	a.mu.Unlock()
-	if s == nil {
+	if s == nil || a.chosenOffline() {
 		return events.ErrOffline
 	}
 	state, err := s.log.State(ctx)

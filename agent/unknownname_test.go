@@ -109,3 +109,50 @@ func TestTheKeyOfACertificateIsTakenLate(t *testing.T) {
 		}
 	})
 }
+
+// An enrolment that nobody has used can be shut out; the PC that comes with it all the same counts
+// nowhere, and learns it.
+func TestAnEnrolmentIsShutOutBeforeItIsUsed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		w.settled()
+		if _, _, err := one.RevokeDevice(t.Context(), "lost", "dr-one"); !errors.Is(err, agent.ErrNameUnused) {
+			t.Errorf("a desk that never was: %v, want ErrNameUnused", err)
+		}
+		if _, err := one.RevokeName(t.Context(), "lost", "dr-one"); err != nil {
+			t.Fatal(err)
+		}
+		w.settled()
+		lost := w.desk("lost")
+		w.await(t, "the PC is told", func() bool { return strings.Contains(lost.Now().Reason, "revoked") })
+		lost.stop()
+		for _, m := range []*machine{one, two} {
+			m.AwaitGreen()
+			if m.warned(agent.WarnLeftOut) {
+				t.Errorf("desk %s waits for what was shut out", m.Name)
+			}
+		}
+	})
+}
+
+// What a revocation lets stand must be here when it is made.
+func TestARevocationNeedsTheServer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		w.settled()
+		two.stop()
+		if err := one.WorkOffline(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := one.RevokeDevice(t.Context(), "two", "dr-one"); !errors.Is(err, events.ErrOffline) {
+			t.Errorf("revoked offline: %v, want ErrOffline", err)
+		}
+		if err := one.WorkOnline(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		one.AwaitGreen()
+		if _, _, err := one.RevokeDevice(t.Context(), "two", "dr-one"); err != nil {
+			t.Error(err)
+		}
+	})
+}
