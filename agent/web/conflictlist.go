@@ -77,7 +77,7 @@ func (h *Handler) listConflicts(r *http.Request, p *page) (*conflictsPage, error
 	filter := filterOf(query)
 	var fit []projections.State
 	for _, s := range all {
-		if fits(s, filter, p.said) {
+		if fits(s, filter) {
 			fit = append(fit, s)
 		}
 	}
@@ -132,10 +132,9 @@ func atLeast(asked string, least int) int {
 	return max(n, least)
 }
 
-// fits compares kinds by their words: two types that are called the same are one kind.
-func fits(s projections.State, filter map[string]string, said *spoken) bool {
+func fits(s projections.State, filter map[string]string) bool {
 	byUser := func(v projections.Version) bool { return v.Event.Author == filter["user"] }
-	return (filter["patient"] == "" || s.Patient == filter["patient"]) && (filter["kind"] == "" || said.kind(s.Record.Type) == said.kind(filter["kind"])) &&
+	return (filter["patient"] == "" || s.Patient == filter["patient"]) && (filter["kind"] == "" || s.Record.Type == filter["kind"]) &&
 		(filter["user"] == "" || slices.ContainsFunc(s.Heads, byUser))
 }
 
@@ -177,7 +176,7 @@ func add(list []string, text string) []string {
 func picksOf(all []projections.State, filter map[string]string, said *spoken, known *names) []selection {
 	patients, kinds, users := make(map[string]string), make(map[string]string), make(map[string]string)
 	for _, s := range all {
-		addKind(kinds, s.Record.Type, filter["kind"], said)
+		kinds[s.Record.Type] = said.kind(s.Record.Type)
 		if s.Patient != "" && (len(patients) < patientsToPick || s.Patient == filter["patient"]) {
 			patients[s.Patient] = known.patient(s.Patient)
 		}
@@ -191,21 +190,6 @@ func picksOf(all []projections.State, filter map[string]string, said *spoken, kn
 		said.newSelection("patient", "conflicts.anyPatient", filter["patient"], patients), said.newSelection("kind", "conflicts.anyKind", filter["kind"], kinds),
 		said.newSelection("user", "conflicts.anyUser", filter["user"], users),
 	}
-}
-
-// addKind offers a type by its word, once: by the type that is chosen, else by the first of the alphabet.
-func addKind(kinds map[string]string, resourceType, chosen string, said *spoken) {
-	word := said.kind(resourceType)
-	for other := range kinds {
-		if kinds[other] != word || other == resourceType {
-			continue
-		}
-		if other == chosen || resourceType != chosen && other < resourceType {
-			return
-		}
-		delete(kinds, other)
-	}
-	kinds[resourceType] = word
 }
 
 // newSelection is a choice among options, ordered as the language does. What is chosen stands, be it there or not.

@@ -102,7 +102,7 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 	}
 	known := h.newNames(r, p.said)
 	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type], Patient: state.Patient}
-	c.among(all, record, query, p.said)
+	c.among(all, record, query)
 	from, ok, err := h.candidatesOf(r.Context(), state, undo)
 	if err != nil {
 		return nil, err
@@ -146,14 +146,14 @@ func (n *names) madeBy(v projections.Version) string {
 }
 
 // among is how many conflicts the filters leave, this one included, and which comes next: the one behind it, else the first.
-func (c *conflictPage) among(all []projections.State, record events.Record, query url.Values, said *spoken) {
+func (c *conflictPage) among(all []projections.State, record events.Record, query url.Values) {
 	filter := filterOf(query)
 	c.Query = queryOf(filter)
 	var rest []projections.State
 	next := 0
 	for _, s := range all {
 		switch {
-		case !fits(s, filter, said):
+		case !fits(s, filter):
 		case s.Record == record:
 			c.Left++
 			next = len(rest)

@@ -131,14 +131,21 @@ func TestReasonsOfTheLightHaveWords(t *testing.T) {
 }
 
 // What a dossier can hold is called by a word in every language, and not by the name of its type.
+// Each has one of its own, so that what is chosen by its word is one kind.
 func TestKindsHaveWords(t *testing.T) {
 	types := strings.Fields("AllergyIntolerance CarePlan CareTeam Communication Composition Condition Consent DiagnosticReport DocumentReference Encounter EpisodeOfCare FamilyMemberHistory Flag Goal ImagingStudy Immunization " +
 		"List Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement Observation Organization Patient Practitioner PractitionerRole Procedure QuestionnaireResponse RelatedPerson RiskAssessment ServiceRequest Specimen Task")
 	for _, code := range languages {
+		kindOf := make(map[string]string)
 		for _, kind := range types {
-			if _, err := web.Say(code, "kinds."+kind); err != nil {
+			word, err := web.Say(code, "kinds."+kind)
+			if err != nil {
 				t.Errorf("%s has no word for %s", code, kind)
 			}
+			if other := kindOf[word]; other != "" {
+				t.Errorf("%s calls %s and %s the same: %s", code, other, kind, word)
+			}
+			kindOf[word] = kind
 		}
 	}
 }

@@ -230,22 +230,6 @@ func TestTimelineLooksAtEveryVersion(t *testing.T) {
 	}
 }
 
-// Two types that are called the same are one choice, and it shows both.
-func TestKindsOfOneWordAreOneChoice(t *testing.T) {
-	w := newWard(t)
-	w.diverges("Medication/m1", `"code":{"text":"A"}`, `"code":{"text":"B"}`)
-	w.diverges("MedicationStatement/m2", `"note":[{"text":"A"}]`, `"note":[{"text":"B"}]`)
-	for _, chosen := range []string{"", "Medication", "MedicationStatement"} {
-		_, page := w.ask("GET", "/conflicts?kind="+chosen, "", "Accept-Language: en")
-		if n := strings.Count(page, ">Medication</option>"); n != 1 || !inTurn(page, `data-record="Medication`, `data-record="Medication`) {
-			t.Errorf("%q: got %d choices, want one that shows both", chosen, n)
-		}
-		if chosen != "" && !strings.Contains(page, `<option value="`+chosen+`" selected>Medication`) {
-			t.Errorf("%q is not chosen", chosen)
-		}
-	}
-}
-
 // What can be no id is no page, and says so in the reader's language.
 func TestAddressesOfNothing(t *testing.T) {
 	d := newDesk(t)

@@ -35,7 +35,7 @@ func (p *page) timelineOf(r *http.Request, rows []*registration, known *names) *
 		if row.Type == "Patient" {
 			continue
 		}
-		addKind(kinds, row.Type, kind, p.said)
+		kinds[row.Type] = p.said.kind(row.Type)
 		if row.author != "" {
 			users[row.author] = known.who(row.author)
 		}

@@ -86,6 +86,10 @@ func (c *conflictsShowCommand) Run(env *environment) error {
 	if c.JSON {
 		return printJSON(env.stdout, raw)
 	}
+	if k.Since.IsZero() {
+		_, err := fmt.Fprintf(env.stdout, "%s/%s is not in conflict\n", k.Type, k.ID)
+		return err
+	}
 	fmt.Fprintf(env.stdout, "%s/%s of patient %s, in conflict since %s\n", k.Type, k.ID, k.Patient, k.Since.Local().Format(time.DateTime))
 	for _, h := range k.Heads {
 		fmt.Fprintf(env.stdout, "\nversion %s, by %s at %s, %s\n", h.Event, orNobody(h.Author), h.Device, h.Time.Local().Format(time.DateTime))
