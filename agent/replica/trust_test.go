@@ -286,11 +286,7 @@ func TestARevocationThatIsDoubtedLater(t *testing.T) {
 // The same log gives the same verdicts however it is read: certificates stand anywhere, desks revoke
 // each other, keys come late, the reading is cut off and the desk is started again.
 func TestVerdictsDoNotHangOnTheReading(t *testing.T) {
-	few := flag.Lookup("rapid.checks") // every reading opens a file, and many commit to it
-	if all := few.Value.String(); all == few.DefValue {
-		t.Cleanup(func() { _ = few.Value.Set(all) })
-		_ = few.Value.Set("12")
-	}
+	fewChecks(t)
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -360,4 +356,14 @@ func TestVerdictsDoNotHangOnTheReading(t *testing.T) {
 		_ = os.Remove(want.path)
 		_ = os.Remove(got.path)
 	})
+}
+
+// fewChecks draws fewer cases where nobody says how many: every reading opens a file, and many commit to it.
+func fewChecks(t *testing.T) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if all := checks.Value.String(); all == checks.DefValue {
+		t.Cleanup(func() { _ = checks.Value.Set(all) })
+		_ = checks.Value.Set("12")
+	}
 }

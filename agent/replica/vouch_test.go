@@ -3,7 +3,6 @@ package replica_test
 import (
 	"context"
 	"crypto/ed25519"
-	"flag"
 	"fmt"
 	"iter"
 	"os"
@@ -265,19 +264,27 @@ func inDoubtTwin(verdicts map[events.ID]projections.Doubt) map[events.ID]project
 	return out
 }
 
-// An old revocation names no end, and the end of a chain was lost and given back behind it: a desk that
-// had it all shows it after a start as before, and one that comes later doubts it.
-func TestWhatCountedStaysAfterAStart(t *testing.T) {
-	p := eventstest.New(t, deviceBody)
-	one, two := p.Enrol("one"), p.Enrol("two")
-	var sent []*events.Event
+// hadAll is a copy of a log in which one of two devices wrote four notes and was shut out by a
+// revocation that names no end.
+func hadAll(t *testing.T) (p *eventstest.Practice, one *eventstest.Device, sent []*events.Event, c *copyOf) {
+	t.Helper()
+	p = eventstest.New(t, deviceBody)
+	one = p.Enrol("one")
+	two := p.Enrol("two")
 	for i := range 4 {
 		sent = append(sent, one.Write(fmt.Sprint("Condition/a", i), "pat-1", "note"))
 	}
 	two.Revoke(one)
-	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
-	defer func() { c.stop() }()
+	c = openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
 	c.follow(&roll{log: p.Log, keys: p.Keys}, func() {})
+	return p, one, sent, c
+}
+
+// An old revocation names no end, and the end of a chain was lost and given back behind it: a desk that
+// had it all shows it after a start as before, and one that comes later doubts it.
+func TestWhatCountedStaysAfterAStart(t *testing.T) {
+	p, _, sent, c := hadAll(t)
+	defer func() { c.stop() }()
 
 	log := stored(t, sent[2], sent[3])
 	log = arrange(slices.Concat(p.Log[:4], p.Log[6:], log))
@@ -305,16 +312,8 @@ func TestWhatCountedStaysAfterAStart(t *testing.T) {
 // The same where the whole log is read again in one batch, with what others had given back already: whether a
 // desk goes on showing what it had shown must not hang on that.
 func TestWhatCountedStaysInOneBatch(t *testing.T) {
-	p := eventstest.New(t, deviceBody)
-	one, two := p.Enrol("one"), p.Enrol("two")
-	var sent []*events.Event
-	for i := range 4 {
-		sent = append(sent, one.Write(fmt.Sprint("Condition/a", i), "pat-1", "note"))
-	}
-	two.Revoke(one)
-	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+	p, one, sent, c := hadAll(t)
 	defer func() { c.stop() }()
-	c.follow(&roll{log: p.Log, keys: p.Keys}, func() {})
 	if err := c.store.Distrust(t.Context()); err != nil { // it finds the loss
 		t.Fatal(err)
 	}
@@ -396,11 +395,7 @@ func TestWhatNothingVouchesForIsCounted(t *testing.T) {
 // audit comes to them as well: a device writes, forks, sets aside, shuts out a colleague and is shut out, its key is used by a thief, and
 // what the broker lost is given back in any order.
 func TestVerdictsBehindARevocation(t *testing.T) {
-	few := flag.Lookup("rapid.checks") // every reading opens a file, and many commit to it
-	if all := few.Value.String(); all == few.DefValue {
-		t.Cleanup(func() { _ = few.Value.Set(all) })
-		_ = few.Value.Set("12")
-	}
+	fewChecks(t)
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
