@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"database/sql"
-	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -14,19 +13,7 @@ var goesThroughAll = regexp.MustCompile(`^SCAN (e|event)\b|\bevent_chain \(devic
 
 // A desk that starts must not be the slower the larger its practice is.
 func TestAStartGoesThroughNoTable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "record.db")
-	s, err := projections.Open(t.Context(), path, projections.Options{Practice: "practice-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := emptyFile(t)
 	for question, values := range projections.AtEachStart {
 		for _, step := range plan(t, db, question, values) {
 			if goesThroughAll.MatchString(step) {
