@@ -88,10 +88,3 @@ func (r *Replica) alter() {
 	r.left = nil
 	r.altered++
 }
-
-// missesLinks reports whether something was missing in the chain of a revoked device when it was counted last.
-func (r *Replica) missesLinks() bool {
-	r.trusting.Lock()
-	defer r.trusting.Unlock()
-	return r.left != nil && len(r.left.Unreached) > 0
-}

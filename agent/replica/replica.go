@@ -449,7 +449,7 @@ func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (e
 	if err != nil {
 		return b.Position, fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
 	}
-	if doubted || r.missesLinks() { // what came may be what was missing
+	if doubted {
 		r.alter()
 	}
 	if err := r.reopenLate(ctx); err != nil {
