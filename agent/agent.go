@@ -144,14 +144,14 @@ func (a *Agent) openOrRebuild(ctx context.Context) error {
 	if !a.damaged(err) {
 		return err
 	}
-	if err := a.putAside(err); err != nil {
+	if err := a.putAside(ctx, err); err != nil {
 		return err
 	}
 	return a.openProjection(ctx)
 }
 
 // openProjection opens the projection and all that is learned from it. The keys come
-// first: they are kept where another part of the file turns out to be damaged.
+// first: all else may need them.
 func (a *Agent) openProjection(ctx context.Context) (err error) {
 	e := a.config.Enrolment
 	options := projections.Options{Practice: e.Practice, Opener: a.ring.Open, Now: a.config.Now}
@@ -190,8 +190,9 @@ const (
 )
 
 // putAside takes a damaged projection out of the way, and keeps it.
-func (a *Agent) putAside(damage error) error {
+func (a *Agent) putAside(ctx context.Context, damage error) error {
 	if a.store != nil {
+		a.saveKeys(ctx)
 		_ = a.store.Close() // it cannot be closed well any more
 	}
 	aside := a.projection() + ".damaged-" + a.config.Now().UTC().Format("20060102T150405.000")
@@ -209,14 +210,29 @@ func (a *Agent) putAside(damage error) error {
 	return nil
 }
 
-func (a *Agent) loadKeys(ctx context.Context) error {
+// saveKeys puts on the ring what can be read of the keys in a damaged projection: nobody else has them here, and usually
+// it is another part of the file that is damaged.
+func (a *Agent) saveKeys(ctx context.Context) {
+	saved := 0
 	for k, err := range a.store.Keys(ctx) {
+		if err == nil {
+			err = a.ring.Add(k)
+		}
 		if err != nil {
-			return err
+			a.log.Warn("a key in the damaged projection is lost", "err", err)
+			continue
 		}
-		if err := a.ring.Add(k); err != nil {
-			return err
-		}
+		saved++
+	}
+	a.log.Info("keys saved from the damaged projection", "keys", saved)
+}
+
+// loadKeys lets the ring have the keys that are here. Those of patients are looked for when they are needed; the practice's own
+// say who may sign, which nothing must keep from being known.
+func (a *Agent) loadKeys(ctx context.Context) error {
+	a.ring.Keep(a.store.KeysOf)
+	if _, err := a.ring.Has(""); err != nil {
+		return err
 	}
 	made, err := a.outbox.Keys(ctx)
 	if err != nil {

@@ -234,8 +234,8 @@ var errInline = &fhirjson.Error{Path: "Binary.data", Reason: "it stands twice, o
 // needKey makes a patient's key where there is none. It is on this PC's disk before it
 // seals anything, and goes to the server before the next event.
 func (a *Agent) needKey(ctx context.Context, patient string) error {
-	if a.ring.Has(patient) {
-		return nil
+	if has, err := a.ring.Has(patient); has || err != nil {
+		return err
 	}
 	if err := a.lockWriting(ctx); err != nil {
 		return err
@@ -246,8 +246,8 @@ func (a *Agent) needKey(ctx context.Context, patient string) error {
 
 // needKeyWriting is needKey for who holds writing.
 func (a *Agent) needKeyWriting(ctx context.Context, patient string) error {
-	if a.ring.Has(patient) {
-		return nil
+	if has, err := a.ring.Has(patient); has || err != nil {
+		return err
 	}
 	made := a.newKeys()
 	k, err := made.ring.Make(patient)

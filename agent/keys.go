@@ -23,10 +23,15 @@ func (a *Agent) newKeys() *newKeys { return &newKeys{ring: events.NewKeyring(a.p
 
 // seal seals a resource under its patient's key, and makes one where there is none but erased ones.
 func (a *Agent) seal(e *events.Event, body []byte, made *newKeys) ([]byte, error) {
-	if a.ring.Has(e.Patient) {
-		return a.ring.Seal(e.Patient, e.ID, e.Record, body)
+	sealed, err := a.ring.Seal(e.Patient, e.ID, e.Record, body)
+	if !errors.Is(err, events.ErrNoKey) {
+		return sealed, err
 	}
-	if !made.ring.Has(e.Patient) {
+	has, err := made.ring.Has(e.Patient)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
 		k, err := made.ring.Make(e.Patient)
 		if err != nil {
 			return nil, err

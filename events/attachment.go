@@ -77,19 +77,19 @@ type PieceSeal struct {
 
 // Attach names a content by its digest, under the key that also seals the patient's
 // records; where there are several, under the one with the smallest id, so that equal
-// contents of a dossier are kept once. Errors: ErrNoKey, ErrAttachmentSize.
+// contents of a dossier are kept once. Errors: ErrNoKey, ErrKeysUnread, ErrAttachmentSize.
 func (r *Keyring) Attach(patient string, size int64, digest Digest) (*PieceSeal, error) {
-	r.mu.RLock()
-	keys := r.keys[patient]
-	r.mu.RUnlock()
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("name an attachment of patient %q: %w", patient, ErrNoKey)
+	keys, err := r.all(patient)
+	if err == nil && len(keys) == 0 {
+		err = ErrNoKey
+	}
+	if err != nil {
+		return nil, fmt.Errorf("name an attachment of patient %q: %w", patient, err)
 	}
 	a := Attachment{Key: keys[0].id, Size: size, Digest: digest}
 	if err := a.sized(); err != nil {
 		return nil, err
 	}
-	var err error
 	if a.Name, err = keys[0].attachmentName(a); err != nil {
 		return nil, err
 	}
@@ -97,29 +97,24 @@ func (r *Keyring) Attach(patient string, size int64, digest Digest) (*PieceSeal,
 }
 
 // PieceSeal returns what opens the pieces of an attachment of a patient. Errors:
-// ErrNoKey; ErrForeignAttachment where the name is not what the patient's key makes of
+// ErrNoKey; ErrKeysUnread; ErrForeignAttachment where the name is not what the patient's key makes of
 // size and digest, so that nobody can refer to what they were not given.
 func (r *Keyring) PieceSeal(patient string, a Attachment) (*PieceSeal, error) {
 	if err := a.sized(); err != nil {
 		return nil, err
 	}
-	r.mu.RLock()
-	keys := r.keys[patient]
-	r.mu.RUnlock()
-	for _, k := range keys {
-		if k.id != a.Key {
-			continue
-		}
-		name, err := k.attachmentName(a)
-		if err != nil {
-			return nil, err
-		}
-		if !hmac.Equal([]byte(name), []byte(a.Name)) {
-			return nil, ErrForeignAttachment
-		}
-		return k.pieceSeal(a)
+	k, err := r.find(patient, a.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open an attachment of patient %q: key %s: %w", patient, a.Key, err)
 	}
-	return nil, fmt.Errorf("open an attachment of patient %q: key %s: %w", patient, a.Key, ErrNoKey)
+	name, err := k.attachmentName(a)
+	if err != nil {
+		return nil, err
+	}
+	if !hmac.Equal([]byte(name), []byte(a.Name)) {
+		return nil, ErrForeignAttachment
+	}
+	return k.pieceSeal(a)
 }
 
 func (a Attachment) sized() error {

@@ -41,34 +41,59 @@ type Keyring struct {
 	mu       sync.RWMutex
 	keys     map[string][]Key // by patient, ordered by key id
 	retired  map[string]bool  // by name
+	kept     Kept             // nil: the ring has all that there is
+	whole    map[string]bool  // patients of whom nothing more is kept
 }
+
+// Kept finds the keys of a patient where a Keyring's keys are kept; none is no error. It is called
+// from several goroutines, for each patient until it has answered once. A key that is kept afterwards must be on the ring before.
+type Kept func(patient string) ([]WrappedKey, error)
 
 // NewKeyring returns a keyring with the practice key and nothing else.
 func NewKeyring(practice Key) *Keyring {
-	return &Keyring{practice: practice, keys: make(map[string][]Key), retired: make(map[string]bool)}
+	return &Keyring{practice: practice, keys: make(map[string][]Key), retired: make(map[string]bool), whole: make(map[string]bool)}
+}
+
+// Keep lets the ring ask for the keys of a patient when one is needed: a practice has tens of
+// thousands, and a day needs few of them. What is on the ring stays there.
+func (r *Keyring) Keep(kept Kept) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = kept
+	clear(r.whole)
 }
 
 // ErrNoKey says that a patient's key is not here: not yet, or not any more.
 var ErrNoKey = errors.New("the key of its patient is not here: it has not arrived yet, or the patient was erased")
 
+// ErrKeysUnread says that it is not known which keys of a patient are here: they could not be read.
+var ErrKeysUnread = errors.New("the keys of its patient could not be read")
+
 // Add unwraps a key and keeps it; a key that is already here is no error.
 func (r *Keyring) Add(w WrappedKey) error {
-	if r.has(w.Patient, w.ID) {
+	if _, ok := r.held(w.Patient, w.ID); ok {
 		return nil
 	}
+	k, err := r.unwrap(w)
+	if err == nil {
+		r.insert(w.Patient, k)
+	}
+	return err
+}
+
+func (r *Keyring) unwrap(w WrappedKey) (Key, error) {
 	raw, err := r.practice.unbox(nil, w.Wrapped, wrapData(w.Patient))
 	if err != nil {
-		return fmt.Errorf("unwrap key %s: %w", w.Name(), err)
+		return Key{}, fmt.Errorf("unwrap key %s: %w", w.Name(), err)
 	}
 	k, err := KeyFrom(raw)
 	if err != nil {
-		return fmt.Errorf("unwrap key %s: %w", w.Name(), err)
+		return Key{}, fmt.Errorf("unwrap key %s: %w", w.Name(), err)
 	}
 	if k.id != w.ID {
-		return fmt.Errorf("unwrap key %s: it is key %s", w.Name(), k.id)
+		return Key{}, fmt.Errorf("unwrap key %s: it is key %s", w.Name(), k.id)
 	}
-	r.insert(w.Patient, k)
-	return nil
+	return k, nil
 }
 
 // Make makes a new key for a patient, keeps it and returns it wrapped.
@@ -81,11 +106,12 @@ func (r *Keyring) Make(patient string) (WrappedKey, error) {
 	return WrappedKey{Patient: patient, ID: k.id, Wrapped: r.practice.box(k.raw[:], wrapData(patient))}, nil
 }
 
-// Forget drops every key of a patient.
+// Forget drops every key of a patient that is on the ring.
 func (r *Keyring) Forget(patient string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.keys, patient)
+	delete(r.whole, patient)
 }
 
 // Retire lets a key seal nothing more, whether it is here or comes later; what it has sealed opens as
@@ -96,36 +122,83 @@ func (r *Keyring) Retire(w WrappedKey) {
 	r.retired[w.Name()] = true
 }
 
-// Has reports whether a patient has a key here that seals.
-func (r *Keyring) Has(patient string) bool {
-	_, ok := r.sealing(patient)
-	return ok
+// Has reports whether a patient has a key here that seals. The error is ErrKeysUnread.
+func (r *Keyring) Has(patient string) (bool, error) {
+	_, err := r.sealing(patient)
+	if errors.Is(err, ErrNoKey) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // sealing is the key with the smallest id of those of a patient that are not retired.
-func (r *Keyring) sealing(patient string) (Key, bool) {
+func (r *Keyring) sealing(patient string) (Key, error) {
+	keys, err := r.all(patient)
+	if err != nil {
+		return Key{}, err
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	for _, k := range r.keys[patient] {
+	for _, k := range keys {
 		if len(r.retired) == 0 || !r.retired[WrappedKey{Patient: patient, ID: k.id}.Name()] {
-			return k, true
+			return k, nil
 		}
 	}
-	return Key{}, false
+	return Key{}, ErrNoKey
+}
+
+// all are the keys of a patient, ordered by key id: those on the ring and those that are kept. One that
+// is kept and does not unwrap, as after damage, is not here: the server has it.
+func (r *Keyring) all(patient string) ([]Key, error) {
+	r.mu.RLock()
+	keys, kept := r.keys[patient], r.kept
+	if r.whole[patient] {
+		kept = nil
+	}
+	r.mu.RUnlock()
+	if kept == nil {
+		return keys, nil
+	}
+	list, err := kept(patient)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeysUnread, err)
+	}
+	for _, w := range list {
+		_ = r.Add(w)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.whole[patient] = true
+	return r.keys[patient], nil
+}
+
+// find is a key of a patient, by its id.
+func (r *Keyring) find(patient string, id KeyID) (Key, error) {
+	if k, ok := r.held(patient, id); ok {
+		return k, nil
+	}
+	if _, err := r.all(patient); err != nil {
+		return Key{}, err
+	}
+	if k, ok := r.held(patient, id); ok {
+		return k, nil
+	}
+	return Key{}, ErrNoKey
 }
 
 // Seal seals a resource under the patient's key; where there are several, under the
 // one with the smallest id that is not retired, so that all desks come to use the same.
+// Errors: ErrNoKey, ErrKeysUnread.
 func (r *Keyring) Seal(patient string, id ID, rec Record, plain []byte) ([]byte, error) {
-	k, ok := r.sealing(patient)
-	if !ok {
-		return nil, fmt.Errorf("seal %s: %w", rec, ErrNoKey)
+	k, err := r.sealing(patient)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s: %w", rec, err)
 	}
 	return k.Seal(id, rec, plain)
 }
 
 // Open opens the body of an event. A deletion has none: nil and no error. Where the
-// key is not here the error is ErrNoKey; where the body is wrong, a *BrokenError.
+// key is not here the error is ErrNoKey, where that is not known ErrKeysUnread; where the body is wrong, a *BrokenError.
 func (r *Keyring) Open(e *Event) ([]byte, error) {
 	if len(e.Sealed) == 0 {
 		return nil, nil
@@ -134,26 +207,23 @@ func (r *Keyring) Open(e *Event) ([]byte, error) {
 	if err != nil {
 		return nil, &BrokenError{ID: e.ID.String(), Reason: err.Error()}
 	}
-	r.mu.RLock()
-	keys := r.keys[e.Patient]
-	r.mu.RUnlock()
-	for _, k := range keys {
-		if k.id == id {
-			return k.Open(e.ID, e.Record, e.Sealed)
-		}
+	k, err := r.find(e.Patient, id)
+	if err != nil {
+		return nil, fmt.Errorf("open event %s: key %s of patient %q: %w", e.ID, id, e.Patient, err)
 	}
-	return nil, fmt.Errorf("open event %s: key %s of patient %q: %w", e.ID, id, e.Patient, ErrNoKey)
+	return k.Open(e.ID, e.Record, e.Sealed)
 }
 
-func (r *Keyring) has(patient string, id KeyID) bool {
+// held is a key of a patient that is on the ring.
+func (r *Keyring) held(patient string, id KeyID) (Key, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, k := range r.keys[patient] {
 		if k.id == id {
-			return true
+			return k, true
 		}
 	}
-	return false
+	return Key{}, false
 }
 
 func (r *Keyring) insert(patient string, k Key) {

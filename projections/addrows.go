@@ -24,12 +24,14 @@ func insertRows(into, row string, values int) (list rowStatements) {
 	return list
 }
 
-// addRows adds rows, whose values stand one after the other.
-func (w *writer) addRows(into *rowStatements, values []any) error {
+// addRows adds rows, whose values stand one after the other, and returns how many were not there.
+func (w *writer) addRows(into *rowStatements, values []any) (added int64, err error) {
 	for part := range slices.Chunk(values, into.values*rowsAtOnce) {
-		if _, err := w.exec(into.of[len(part)/into.values-1], part...); err != nil {
-			return err
+		n, err := w.exec(into.of[len(part)/into.values-1], part...)
+		if err != nil {
+			return added, err
 		}
+		added += n
 	}
-	return nil
+	return added, nil
 }

@@ -21,7 +21,7 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return s.view(ctx, "check the record store", func(v *view) error {
 		c := &checker{view: v, store: s}
-		for _, part := range []func() error{c.records, c.orphans, c.keys, c.chains, c.dossiers} {
+		for _, part := range []func() error{c.records, c.orphans, c.keys, c.wrappedKeys, c.chains, c.dossiers} {
 			if err := part(); err != nil {
 				return err
 			}

@@ -40,6 +40,13 @@ func (c *checker) values(key int64, name, typ, label string, heads []*version) e
 		differs("values of "+name, fmt.Sprintf("%x", fhirsearch.Pack(list)), fmt.Sprintf("%x", got.packed)))
 }
 
+// wrappedKeys compares the number of keys with that which is kept.
+func (c *checker) wrappedKeys() error {
+	var here, kept int
+	_, err := c.one("SELECT (SELECT count(*) FROM wrapped_key), keys_here FROM store", nil, &here, &kept)
+	return errors.Join(err, differs("number of the keys of patients", here, kept))
+}
+
 // keys compares the keys of all records with their values.
 func (c *checker) keys() error {
 	total := 0

@@ -84,7 +84,7 @@ var (
 	deleteStrays      = &statement{"DELETE FROM stray WHERE " + notOfTheLog}
 	deleteRepeats     = &statement{"DELETE FROM repeat WHERE " + notOfTheLog}
 	deleteNotices     = &statement{"DELETE FROM notice"}
-	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0, keys_read = 0, keys_stored = 0, keys_gone = -1"}
+	deleteFeed        = &statement{"UPDATE store SET feed = '', began = 0, keys_read = 0, keys_stored = 0, keys_gone = -1, keys_here = 0"}
 	deleteKeys        = &statement{"DELETE FROM wrapped_key"}
 	deleteErased      = &statement{"DELETE FROM erased_key"}
 	deleteBareDossier = &statement{"DELETE FROM dossier WHERE sequence = 0"}

@@ -273,7 +273,7 @@ func (b *batch) addFresh() error {
 			rows = append(rows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
 			continue
 		}
-		if err := b.addRows(&insertPlainRecords, rows); err != nil {
+		if _, err := b.addRows(&insertPlainRecords, rows); err != nil {
 			return err
 		}
 		rows = rows[:0]
@@ -281,7 +281,8 @@ func (b *batch) addFresh() error {
 			return err
 		}
 	}
-	return b.addRows(&insertPlainRecords, rows)
+	_, err := b.addRows(&insertPlainRecords, rows)
+	return err
 }
 
 // plain reports whether a record has one live head that nobody can search for, and

@@ -16,7 +16,10 @@ import (
 
 var insertKeys = insertRows("INSERT OR IGNORE INTO wrapped_key (patient, id, wrapped) VALUES ", "(?, ?, ?)", 3)
 
-var updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
+var (
+	updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
+	addKeysHere    = &statement{"UPDATE store SET keys_here = keys_here + ?"}
+)
 
 // PutKeys keeps wrapped keys. One that is here already stays as it is.
 func (s *Store) PutKeys(ctx context.Context, keys ...events.WrappedKey) error {
@@ -35,7 +38,12 @@ func (b *batch) putKeys(keys []events.WrappedKey) error {
 	for i := range keys {
 		rows = append(rows, keys[i].Patient, keys[i].ID[:], nonNil(keys[i].Wrapped))
 	}
-	return b.addRows(&insertKeys, rows)
+	added, err := b.addRows(&insertKeys, rows)
+	if err != nil || added == 0 {
+		return err
+	}
+	_, err = b.exec(addKeysHere, added)
+	return err
 }
 
 // KeysRead is how far the server's keys were read.
@@ -64,6 +72,44 @@ func (s *Store) PutRead(ctx context.Context, read events.KeyMark, keys ...events
 		_, err := b.exec(updateKeysRead, int64(read.Sequence), stored)
 		return err
 	})
+}
+
+// KeysOf are the wrapped keys of one patient, by id. Whoever opens bodies may ask for them within a question or
+// a change: unlike other questions it waits for no change that was promised, and has a reader of its own.
+//
+// What does not open because it failed must not be taken for closed: the questions and the changes that
+// are under way meanwhile fail, too.
+func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
+	s.opening.RLock()
+	defer s.opening.RUnlock()
+	if s.keyed == nil {
+		return nil, errClosed
+	}
+	err = s.keyed.lend(context.Background(), func(r *reader) error {
+		return s.viewOf(context.Background(), r).each(keysOf, []any{patient}, func(scan func(...any) error) error {
+			k := events.WrappedKey{Patient: patient}
+			var id []byte
+			err := scan(&id, &k.Wrapped)
+			copy(k.ID[:], id)
+			keys = append(keys, k)
+			return err
+		})
+	})
+	if err = s.explain("find the keys of a patient", err); err != nil {
+		s.unread.Store(&err)
+		return nil, err
+	}
+	return keys, nil
+}
+
+const keysOf = "SELECT id, wrapped FROM wrapped_key WHERE patient = ? ORDER BY id"
+
+// sinceRead returns why keys could not be read since was was the last reason.
+func (q *questions) sinceRead(was *error) error {
+	if last := q.unread.Load(); last != was {
+		return *last
+	}
+	return nil
 }
 
 // Keys is every wrapped key, by patient and id. The iteration ends after an error.
@@ -117,7 +163,14 @@ func (s *Store) takeKeys(ctx context.Context, path string) (err error) {
 		err = errors.Join(err, failed)
 	}()
 	return s.change(ctx, "keep the keys that are here", func(b *batch) error {
-		for _, copied := range []*statement{copyKeys, copyErased, copyKeyEnd} {
+		came, err := b.exec(copyKeys)
+		if err != nil {
+			return err
+		}
+		if _, err := b.exec(addKeysHere, came); err != nil {
+			return err
+		}
+		for _, copied := range []*statement{copyErased, copyKeyEnd} {
 			if _, err := b.exec(copied); err != nil {
 				return err
 			}

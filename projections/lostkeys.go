@@ -22,12 +22,15 @@ type KeyCount struct {
 func (s *Store) CountKeys(ctx context.Context) (c KeyCount, err error) {
 	err = s.glance(ctx, "count the keys", func(v *view) error {
 		var gone int64
-		_, err := v.one(`SELECT (SELECT count(*) FROM wrapped_key) - (SELECT count(*) FROM erased_key JOIN wrapped_key USING (patient, id)), keys_gone FROM store`, nil, &c.Here, &gone)
+		_, err := v.one(countKeys, nil, &c.Here, &gone)
 		c.Gone, c.Seen = uint64(max(gone, 0)), gone >= 0
 		return err
 	})
 	return c, err
 }
+
+// Few keys are erased, and each is found by its name.
+const countKeys = `SELECT keys_here - (SELECT count(*) FROM erased_key CROSS JOIN wrapped_key USING (patient, id)), keys_gone FROM store`
 
 // PutKeysGone notes that all keys that are here were there when so many were gone.
 func (s *Store) PutKeysGone(ctx context.Context, gone uint64) error {
@@ -43,7 +46,10 @@ func (s *Store) PutErasedKeys(ctx context.Context, keys ...events.WrappedKey) er
 	for i := range keys {
 		rows = append(rows, keys[i].Patient, keys[i].ID[:])
 	}
-	return s.change(ctx, "note which keys were erased", func(b *batch) error { return b.addRows(&insertErased, rows) })
+	return s.change(ctx, "note which keys were erased", func(b *batch) error {
+		_, err := b.addRows(&insertErased, rows)
+		return err
+	})
 }
 
 // ErasedKeys are the names of the keys that were erased from the server, as far as was heard.

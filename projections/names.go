@@ -61,7 +61,7 @@ func (b *batch) writeNames() error {
 	for _, row := range b.called {
 		pairs = append(pairs, row.name, row.record)
 	}
-	if err := b.addRows(into, pairs); err != nil || !many {
+	if _, err := b.addRows(into, pairs); err != nil || !many {
 		return err
 	}
 	var n int

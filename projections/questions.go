@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -18,6 +19,7 @@ type questions struct {
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
 	numbering numbering
+	unread    atomic.Pointer[error] // why keys could not be read the last time; nil: they always could
 }
 
 func (q *questions) explain(what string, err error) error { return explain(q.path, what, err) }
@@ -69,7 +71,9 @@ func (q *questions) lend(ctx context.Context, what string, f func(*reader) error
 	}
 	q.asking.RLock()
 	defer q.asking.RUnlock()
-	return q.explain(what, lend(q.readers, ctx, f))
+	unread := q.unread.Load()
+	err := lend(q.readers, ctx, f)
+	return q.explain(what, cmp.Or(err, q.sinceRead(unread)))
 }
 
 func (q *questions) viewOf(ctx context.Context, r *reader) *view {

@@ -36,17 +36,25 @@ type reader struct {
 
 // openReaders opens the first of them, so that what is wrong with the file is told now.
 func openReaders(ctx context.Context, source string) (*readers, error) {
+	p, err := newReaders(source)
+	if err != nil {
+		return nil, err
+	}
+	first, err := p.open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, p.pool.Close())
+	}
+	p.idle = append(p.idle, first)
+	return p, nil
+}
+
+// newReaders opens none of them.
+func newReaders(source string) (*readers, error) {
 	pool, err := sql.Open("sqlite", source)
 	if err != nil {
 		return nil, err
 	}
-	p := &readers{pool: pool, places: make(chan struct{}, readerCount)}
-	first, err := p.open(ctx)
-	if err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	p.idle = append(p.idle, first)
-	return p, nil
+	return &readers{pool: pool, places: make(chan struct{}, readerCount)}, nil
 }
 
 func (p *readers) open(ctx context.Context) (*reader, error) {

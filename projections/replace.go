@@ -46,6 +46,8 @@ func (s *Store) replace(ctx context.Context, path string, queued []Entry) error 
 	}
 	s.asking.Lock()
 	defer s.asking.Unlock()
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	_, err := s.writer.exec(markClean, 1)
 	if err = errors.Join(err, s.release()); err == nil {
 		err = swap(path, s.path)

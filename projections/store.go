@@ -43,9 +43,11 @@ type Store struct {
 	changing  chan struct{}
 	writer    *writer // nil once closed
 	moving    *checkpointer
-	strangers *strangers // nil: everybody may be known
-	bounds    bounds     // of a search
-	many      int        // so many entries make a batch whose records are indexed later
+	opening   sync.RWMutex // read-held while keys are looked for, held while the file is opened and closed; taken last
+	keyed     *readers     // of KeysOf alone; nil once closed
+	strangers *strangers   // nil: everybody may be known
+	bounds    bounds       // of a search
+	many      int          // so many entries make a batch whose records are indexed later
 	naming    naming
 
 	waiting atomic.Int64 // Waiting
@@ -102,6 +104,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.readers, err = openReaders(ctx, s.readSource())
+	if err == nil {
+		s.keyed, err = newReaders(source(s.path, "query_only(1)", fmt.Sprintf("cache_size(%d)", passingCache)))
+	}
 	return err
 }
 
@@ -115,6 +120,8 @@ func (s *Store) Close() error {
 	if s.writer == nil {
 		return nil
 	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	_, err := s.writer.exec(markClean, 1)
 	return s.explain("close the record store", errors.Join(err, s.release()))
 }
@@ -125,13 +132,15 @@ func (s *Store) release() error {
 	if s.moving != nil {
 		err = s.moving.close()
 	}
-	if s.readers != nil {
-		err = errors.Join(err, s.readers.close())
+	for _, readers := range []*readers{s.readers, s.keyed} {
+		if readers != nil {
+			err = errors.Join(err, readers.close())
+		}
 	}
 	if s.writer != nil { // last: it is the one that may tidy up the WAL
 		err = errors.Join(err, s.writer.close())
 	}
-	s.writer, s.moving = nil, nil
+	s.writer, s.moving, s.keyed = nil, nil, nil
 	return err
 }
 
@@ -200,6 +209,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer s.unlockChanging()
+	unread := s.unread.Load()
 	if _, err := s.writer.exec(begin); err != nil {
 		return s.explain(what, err)
 	}
@@ -209,6 +219,9 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	}
 	if err == nil {
 		err = b.flush()
+	}
+	if err == nil {
+		err = s.sinceRead(unread)
 	}
 	if err == nil && b.before != nil {
 		err = b.before()

@@ -170,7 +170,8 @@ func (x *indexing) write() error {
 		pairs = append(pairs, row.key, row.record)
 	}
 	x.adds = nil
-	return x.addRows(&insertFound, pairs)
+	_, err := x.addRows(&insertFound, pairs)
+	return err
 }
 
 // valuesOf works out what a record is found by.

@@ -128,7 +128,11 @@ func (f *filling) draw(ctx context.Context, n, inTurn int, list iter.Seq2[draft,
 
 func (p *page) add(ring *events.Keyring, d draft) {
 	p.drafts = append(p.drafts, d)
-	if p.err != nil || ring.Has(d.Patient) {
+	if p.err != nil {
+		return
+	}
+	var has bool
+	if has, p.err = ring.Has(d.Patient); has || p.err != nil {
 		return
 	}
 	k, err := ring.Make(d.Patient)

@@ -12,7 +12,7 @@ import (
 
 // meet corrects a batch by what became known since it was judged, and before it is applied; what
 // nobody vouched for then, and somebody does now, is judged again when it is in the store.
-func (r *Replica) meet(batch []*prepared) {
+func (r *Replica) meet(batch []*prepared) error {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	for _, p := range batch {
@@ -29,7 +29,11 @@ func (r *Replica) meet(batch []*prepared) {
 			_ = r.unseal(p) // what is wrong is a doubt
 			r.trust.alone(p)
 		}
+		if p.failed != nil {
+			return p.failed
+		}
 	}
+	return nil
 }
 
 // rejudge judges again what was judged before more became known of its device: that it is
@@ -131,6 +135,9 @@ func (r *Replica) rejudgePages(ctx context.Context, read func(after int64) ([]pr
 		var other []*prepared
 		for _, v := range page {
 			p := r.again(v)
+			if p.failed != nil {
+				return p.failed
+			}
 			r.trusting.Lock()
 			r.trust.alone(p)
 			r.trusting.Unlock()

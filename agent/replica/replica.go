@@ -331,6 +331,8 @@ func (r *Replica) unseal(p *prepared) error {
 	e := p.entry.Event
 	body, err := r.config.Ring.Open(e)
 	switch {
+	case errors.Is(err, events.ErrKeysUnread):
+		p.failed = err
 	case !e.Type.Known():
 		p.doubt(projections.DoubtUnknownType, "it is of type %s, which this carelog does not know", e.Type)
 	case err != nil:
@@ -430,7 +432,9 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 
 // take applies a batch, and returns the position that it leads to.
 func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (events.Position, error) {
-	r.meet(batch)
+	if err := r.meet(batch); err != nil {
+		return events.Position{}, err
+	}
 	b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
 	var confirmed []*events.Event
 	doubted := false

@@ -91,6 +91,7 @@ type copyOf struct {
 	p     *eventstest.Practice
 	path  string
 	store *projections.Store
+	ring  *events.Keyring
 	*replica.Replica
 	applied func() error    // nil: nothing
 	judged  atomic.Int32    // how often it was told that all is judged
@@ -114,6 +115,7 @@ func openCopy(t fataler, p *eventstest.Practice, path string) *copyOf {
 func (c *copyOf) start() {
 	c.t.Helper()
 	ring := events.NewKeyring(c.p.Key)
+	c.ring = ring
 	store, err := projections.Open(context.Background(), c.path, projections.Options{Practice: c.p.ID, Opener: ring.Open})
 	if err != nil {
 		c.t.Fatal(err)

@@ -112,7 +112,10 @@ func (d *descent) down(ctx context.Context, chain events.Chain) error {
 		}
 		var other []*prepared
 		for _, v := range page {
-			p, goesOn := d.take(v, first)
+			p, goesOn, err := d.take(v, first)
+			if err != nil {
+				return err
+			}
 			if ends = !goesOn; ends {
 				break
 			}
@@ -130,24 +133,26 @@ func (d *descent) down(ctx context.Context, chain events.Chain) error {
 
 // take judges an event that is vouched for, and reports whether it vouches for the one before it. It returns nil for what
 // counts already.
-func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn bool) {
+func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn bool, err error) {
 	counts := v.Doubt != projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
 	print := v.Event.Fingerprint()
 	if d.stays[print] || d.calm && counts && !first {
-		return nil, false
+		return nil, false, nil
 	}
 	if !counts {
-		p = d.again(v)
+		if p = d.again(v); p.failed != nil {
+			return nil, false, p.failed
+		}
 		p.vouched = true
 		d.trusting.Lock()
 		d.trust.alone(p)
 		d.trusting.Unlock()
 		if p.entry.Doubt == projections.DoubtSignature {
-			return nil, false
+			return nil, false, nil
 		}
 	}
 	d.stays[print] = true
-	return p, true
+	return p, true, nil
 }
 
 // vouchFor notes which Device records that a device made behind its revocation count all the same. Calmly, none of

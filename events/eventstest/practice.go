@@ -100,12 +100,13 @@ func Clone(m events.Message) events.Message {
 
 // seal seals a body, and makes the patient's key where this is the first one.
 func (p *Practice) seal(e *events.Event, plain []byte) {
-	if !p.Ring.Has(e.Patient) {
+	has, err := p.Ring.Has(e.Patient)
+	p.check(err)
+	if !has {
 		key, err := p.Ring.Make(e.Patient)
 		p.check(err)
 		p.Keys = append(p.Keys, key)
 	}
-	var err error
 	e.Sealed, err = p.Ring.Seal(e.Patient, e.ID, e.Record, plain)
 	p.check(err)
 }

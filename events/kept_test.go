@@ -1,0 +1,100 @@
+package events_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/carelog/carelog/events"
+)
+
+// chest keeps keys outside a ring.
+type chest struct {
+	keys   []events.WrappedKey
+	asked  []string
+	broken error
+}
+
+func (c *chest) of(patient string) (keys []events.WrappedKey, err error) {
+	c.asked = append(c.asked, patient)
+	for _, k := range c.keys {
+		if k.Patient == patient {
+			keys = append(keys, k)
+		}
+	}
+	return keys, c.broken
+}
+
+// A ring asks for the keys of a patient when one is needed, and once: also where there is none.
+func TestKeyringAsksForAKeyWhenItIsNeeded(t *testing.T) {
+	other := events.NewKeyring(practiceKey)
+	c := &chest{keys: []events.WrappedKey{must(other.Make("pat.1")), must(other.Make("pat.2"))}}
+	e := written()
+	e.Sealed = must(other.Seal(e.Patient, e.ID, e.Record, []byte(typical)))
+	ring := events.NewKeyring(practiceKey)
+	ring.Keep(c.of)
+	if len(c.asked) != 0 {
+		t.Errorf("it asked for %q, and nothing was needed", c.asked)
+	}
+	for range 3 {
+		if got, err := ring.Open(e); err != nil || string(got) != typical {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if must(ring.Has("nobody")) {
+			t.Error("nobody has a key")
+		}
+	}
+	if len(c.asked) != 2 {
+		t.Errorf("it asked for %q, want each once", c.asked)
+	}
+}
+
+// A key that came by itself does not stand for those that are kept: all desks come to seal under the same.
+func TestKeyringSealsUnderTheSmallestThatIsKept(t *testing.T) {
+	var keys []events.WrappedKey
+	for range 4 { // the smallest of four comes first or not
+		keys = append(keys, must(events.NewKeyring(practiceKey).Make("p")))
+	}
+	by := func(ring *events.Keyring) events.KeyID {
+		return must(events.SealedBy(must(ring.Seal("p", sealedID, sealedRecord, []byte("x")))))
+	}
+	all := events.NewKeyring(practiceKey)
+	for _, k := range keys {
+		if err := all.Add(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, first := range keys {
+		ring := events.NewKeyring(practiceKey)
+		ring.Keep((&chest{keys: keys}).of)
+		if err := ring.Add(first); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := by(ring), by(all); got != want {
+			t.Errorf("it seals under %s, want %s", got, want)
+		}
+	}
+}
+
+// That keys cannot be read is no word on whether there are any: nothing is sealed under a new one, and it is
+// asked again.
+func TestKeyringThatCannotReadWhatIsKept(t *testing.T) {
+	other := events.NewKeyring(practiceKey)
+	c := &chest{keys: []events.WrappedKey{must(other.Make("pat.1"))}, broken: errors.New("disk")}
+	e := written()
+	e.Sealed = must(other.Seal(e.Patient, e.ID, e.Record, []byte(typical)))
+	ring := events.NewKeyring(practiceKey)
+	ring.Keep(c.of)
+	_, opened := ring.Open(e)
+	_, sealed := ring.Seal(e.Patient, e.ID, e.Record, []byte("x"))
+	_, attached := ring.Attach(e.Patient, 1, events.Digest{})
+	_, has := ring.Has(e.Patient)
+	for what, err := range map[string]error{"open": opened, "seal": sealed, "attach": attached, "has": has} {
+		if !errors.Is(err, events.ErrKeysUnread) || !errors.Is(err, c.broken) || errors.Is(err, events.ErrNoKey) {
+			t.Errorf("%s: %v, want ErrKeysUnread", what, err)
+		}
+	}
+	c.broken = nil
+	if got, err := ring.Open(e); err != nil || string(got) != typical {
+		t.Errorf("when it can be read again: %q, %v", got, err)
+	}
+}

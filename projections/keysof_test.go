@@ -1,0 +1,153 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
+)
+
+// locked opens a store whose bodies open where it has a key of their patient.
+func locked(t *testing.T, path string) (s *projections.Store) {
+	t.Helper()
+	o := options()
+	o.Opener = func(e *events.Event) ([]byte, error) {
+		keys, err := s.KeysOf(e.Patient)
+		if err == nil && len(keys) == 0 {
+			err = events.ErrNoKey
+		}
+		return e.Sealed, err
+	}
+	s, err := projections.Open(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// unopened is a change whose key had not come.
+func unopened(d *desk, r events.Record) projections.Entry {
+	e := d.write(r, note1("gout"))
+	e.Body, e.Doubt = nil, projections.DoubtUnopened
+	return e
+}
+
+// Whoever opens a body asks for its key within a question and within a change, whatever waits for whom: when all
+// readers are in use, and when a change was promised that needs a key itself.
+func TestKeysAreFoundWithinQuestionsAndChanges(t *testing.T) {
+	r := events.Record{Type: "Observation", ID: "o"}
+	synctest.Test(t, func(t *testing.T) {
+		s := locked(t, filepath.Join(t.TempDir(), "record.db"))
+		defer finish(t, s)
+		e := unopened(newDesk("a"), r)
+		apply(t, s, at(1, e))
+		if err := s.PutKeys(t.Context(), events.WrappedKey{Patient: e.Event.Patient, Wrapped: []byte("w")}); err != nil {
+			t.Fatal(err)
+		}
+		shown := make(chan struct{})
+		s.Promise(shown)
+		var asking sync.WaitGroup
+		for range 2 * projections.ReaderCount {
+			asking.Go(func() {
+				if got, err := s.Record(t.Context(), r); err != nil || got.Shown.Body == nil {
+					t.Errorf("%s, %v", got.Shown.Body, err)
+				}
+			})
+		}
+		if changed, err := s.Reopen(t.Context(), e.Event.Patient); err != nil || len(changed) != 1 {
+			t.Errorf("opened %v, %v", changed, err)
+		}
+		close(shown)
+		asking.Wait()
+	})
+}
+
+// What does not open because keys cannot be read is not said to be closed, and no change is made of it.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	r := events.Record{Type: "Observation", ID: "o"}
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := locked(t, path)
+	defer finish(t, s)
+	e := unopened(newDesk("a"), r)
+	apply(t, s, at(1, e))
+	if err := s.PutKeys(t.Context(), events.WrappedKey{Patient: e.Event.Patient, Wrapped: []byte("w")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reopen(t.Context(), e.Event.Patient); err != nil {
+		t.Fatal(err)
+	}
+	later := unopened(newDesk("b"), events.Record{Type: "Observation", ID: "later"})
+	apply(t, s, at(2, later))
+
+	behindItsBack(t, path, "ALTER TABLE wrapped_key RENAME TO away")
+	if got, err := s.Record(t.Context(), r); err == nil {
+		t.Errorf("it is shown as %q %q", got.Shown.Doubt, got.Shown.Body)
+	}
+	if changed, err := s.Reopen(t.Context(), e.Event.Patient); err == nil {
+		t.Errorf("opened %v, and that one is left was not told", changed)
+	}
+	behindItsBack(t, path, "ALTER TABLE away RENAME TO wrapped_key")
+	if got, err := s.Record(t.Context(), r); err != nil || got.Shown.Body == nil {
+		t.Errorf("afterwards: %s, %v", got.Shown.Body, err)
+	}
+	if changed, err := s.Reopen(t.Context(), e.Event.Patient); err != nil || len(changed) != 1 {
+		t.Errorf("afterwards it opened %v, %v", changed, err)
+	}
+}
+
+// The number of keys is kept, and is right however they come: again, one by one, or with another file.
+// Check compares it as well.
+func TestTheNumberOfKeys(t *testing.T) {
+	ctx := context.Background()
+	key := func(patient string) events.WrappedKey {
+		return events.WrappedKey{Patient: patient, Wrapped: []byte("w")}
+	}
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := openAt(t, path)
+	defer func() { finish(t, s) }()
+	want := func(what string, n int) {
+		t.Helper()
+		if c, err := s.CountKeys(ctx); err != nil || c.Here != n {
+			t.Errorf("%s: %d keys, %v; want %d", what, c.Here, err, n)
+		}
+	}
+	want("at first", 0)
+	must := func(errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.PutKeys(ctx, key("a"), key("b")), s.PutKeys(ctx, key("b"), key("c")), s.PutRead(ctx, events.KeyMark{}, key("c"), key("d"), key("d")))
+	want("put twice", 4)
+	must(s.PutErasedKeys(ctx, key("a"), key("never here")))
+	want("one was erased", 3)
+
+	copy := filepath.Join(t.TempDir(), "copy.db")
+	must(s.Copy(ctx, copy))
+	other := openAt(t, copy)
+	must(other.PutKeys(ctx, key("a"), key("e")))
+	finish(t, other)
+	must(s.Replace(ctx, copy))
+	want("with another file", 4)
+
+	finish(t, s)
+	behindItsBack(t, path, "ALTER TABLE store DROP COLUMN keys_here", "PRAGMA user_version = 10")
+	s = openAt(t, path)
+	want("in a file of the schema before", 4)
+	finish(t, s)
+	behindItsBack(t, path, "UPDATE store SET keys_here = 7")
+	s = openAt(t, path)
+	var differs *projections.DifferenceError
+	if err := s.Check(ctx); !errors.As(err, &differs) {
+		t.Errorf("check says %v, want a difference", err)
+	}
+	must(s.Close())
+	behindItsBack(t, path, "UPDATE store SET keys_here = 5")
+	s = openAt(t, path)
+}
