@@ -1,8 +1,10 @@
 package replica_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/carelog/carelog/events"
@@ -26,7 +28,15 @@ func TestKeysThatCannotBeReadEndTheReading(t *testing.T) {
 		return nil, nil
 	})
 	log := &roll{log: p.Log, keys: p.Keys}
-	if err := c.Follow(t.Context(), log, c.keysCome); !errors.Is(err, events.ErrKeysUnread) || !errors.Is(err, broken) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer cancel()
+	reading.Go(func() {
+		_ = c.Reach(ctx, uint64(len(p.Log))) // it must not
+		cancel()
+	})
+	if err := c.Follow(ctx, log, c.keysCome); !errors.Is(err, events.ErrKeysUnread) || !errors.Is(err, broken) {
 		t.Errorf("the reading ended with: %v", err)
 	}
 	if doubt, here := c.verdicts()[sealed.ID]; here {
