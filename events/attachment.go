@@ -90,10 +90,14 @@ func (r *Keyring) Attach(patient string, size int64, digest Digest) (*PieceSeal,
 	if err := a.sized(); err != nil {
 		return nil, err
 	}
-	if a.Name, err = keys[0].attachmentName(a); err != nil {
+	k, err := r.key(keys[0])
+	if err != nil {
 		return nil, err
 	}
-	return keys[0].pieceSeal(a)
+	if a.Name, err = k.attachmentName(a); err != nil {
+		return nil, err
+	}
+	return k.pieceSeal(a)
 }
 
 // PieceSeal returns what opens the pieces of an attachment of a patient. Errors:

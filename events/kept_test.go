@@ -2,6 +2,8 @@ package events_test
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/carelog/carelog/events"
@@ -97,4 +99,43 @@ func TestKeyringThatCannotReadWhatIsKept(t *testing.T) {
 	if got, err := ring.Open(e); err != nil || string(got) != typical {
 		t.Errorf("when it can be read again: %q, %v", got, err)
 	}
+}
+
+// A practice of many years has tens of thousands of patients: their keys on a ring take little room each, and go on
+// opening whichever were used of late.
+func TestKeyringIsSmall(t *testing.T) {
+	const patients, room = 20_000, 400 // bytes for each, its name and place included
+	used := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	other := events.NewKeyring(practiceKey)
+	keys := make([]events.WrappedKey, patients)
+	for i := range keys {
+		keys[i] = must(other.Make(fmt.Sprintf("patient-%030d", i)))
+	}
+	before := used()
+	ring := events.NewKeyring(practiceKey)
+	for _, k := range keys {
+		if err := ring.Add(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if each := (used() - before) / patients; each > room {
+		t.Errorf("a key takes %d bytes, want %d or less", each, room)
+	}
+	for range 2 {
+		for i := 0; i < patients; i += 17 {
+			patient := keys[i].Patient
+			e := written()
+			e.Patient = patient
+			e.Sealed = must(other.Seal(patient, e.ID, e.Record, []byte(typical)))
+			if got, err := ring.Open(e); err != nil || string(got) != typical {
+				t.Fatalf("%s: %q, %v", patient, got, err)
+			}
+		}
+	}
+	runtime.KeepAlive(keys)
 }

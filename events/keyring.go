@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // WrappedKey is a patient's key as it is kept outside: sealed by the practice key.
@@ -39,10 +40,34 @@ func ParseWrappedKey(name string, wrapped []byte) (WrappedKey, error) {
 type Keyring struct {
 	practice Key
 	mu       sync.RWMutex
-	keys     map[string][]Key // by patient, ordered by key id
-	retired  map[string]bool  // by name
-	kept     Kept             // nil: the ring has all that there is
-	whole    map[string]bool  // patients of whom nothing more is kept
+	keys     map[string][]bareKey // by patient, ordered by key id
+	retired  map[string]bool      // by name
+	kept     Kept                 // nil: the ring has all that there is
+	whole    map[string]bool      // patients of whom nothing more is kept
+
+	ready [readyKeys]atomic.Pointer[Key] // of late, by id
+}
+
+// bareKey is a key as the ring holds it: what seals and opens is made of it by ready, and takes twenty times the room.
+type bareKey struct {
+	id  KeyID
+	raw [keySize]byte
+}
+
+// readyKeys is how many keys stay ready at most: about as many as a practice sees patients in a day.
+const readyKeys = 256
+
+// key makes a key ready, or finds it so.
+func (r *Keyring) key(b bareKey) (Key, error) {
+	at := &r.ready[int(b.id[0])%readyKeys]
+	if k := at.Load(); k != nil && k.id == b.id {
+		return *k, nil
+	}
+	k, err := KeyFrom(b.raw[:])
+	if err == nil {
+		at.Store(&k)
+	}
+	return k, err
 }
 
 // Kept finds the keys of a patient where a Keyring's keys are kept; none is no error. It is called
@@ -51,7 +76,7 @@ type Kept func(patient string) ([]WrappedKey, error)
 
 // NewKeyring returns a keyring with the practice key and nothing else.
 func NewKeyring(practice Key) *Keyring {
-	return &Keyring{practice: practice, keys: make(map[string][]Key), retired: make(map[string]bool), whole: make(map[string]bool)}
+	return &Keyring{practice: practice, keys: make(map[string][]bareKey), retired: make(map[string]bool), whole: make(map[string]bool)}
 }
 
 // Keep lets the ring ask for the keys of a patient when one is needed: a practice has tens of
@@ -141,7 +166,7 @@ func (r *Keyring) sealing(patient string) (Key, error) {
 	defer r.mu.RUnlock()
 	for _, k := range keys {
 		if len(r.retired) == 0 || !r.retired[WrappedKey{Patient: patient, ID: k.id}.Name()] {
-			return k, nil
+			return r.key(k)
 		}
 	}
 	return Key{}, ErrNoKey
@@ -149,7 +174,7 @@ func (r *Keyring) sealing(patient string) (Key, error) {
 
 // all are the keys of a patient, ordered by key id: those on the ring and those that are kept. One that
 // is kept and does not unwrap, as after damage, is not here: the server has it.
-func (r *Keyring) all(patient string) ([]Key, error) {
+func (r *Keyring) all(patient string) ([]bareKey, error) {
 	r.mu.RLock()
 	keys, kept := r.keys[patient], r.kept
 	if r.whole[patient] {
@@ -175,13 +200,13 @@ func (r *Keyring) all(patient string) ([]Key, error) {
 // find is a key of a patient, by its id.
 func (r *Keyring) find(patient string, id KeyID) (Key, error) {
 	if k, ok := r.held(patient, id); ok {
-		return k, nil
+		return r.key(k)
 	}
 	if _, err := r.all(patient); err != nil {
 		return Key{}, err
 	}
 	if k, ok := r.held(patient, id); ok {
-		return k, nil
+		return r.key(k)
 	}
 	return Key{}, ErrNoKey
 }
@@ -215,7 +240,7 @@ func (r *Keyring) Open(e *Event) ([]byte, error) {
 }
 
 // held is a key of a patient that is on the ring.
-func (r *Keyring) held(patient string, id KeyID) (Key, bool) {
+func (r *Keyring) held(patient string, id KeyID) (bareKey, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, k := range r.keys[patient] {
@@ -223,16 +248,16 @@ func (r *Keyring) held(patient string, id KeyID) (Key, bool) {
 			return k, true
 		}
 	}
-	return Key{}, false
+	return bareKey{}, false
 }
 
 func (r *Keyring) insert(patient string, k Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.keys[patient]
-	at, found := slices.BinarySearchFunc(old, k.id, func(o Key, id KeyID) int { return bytes.Compare(o.id[:], id[:]) })
+	at, found := slices.BinarySearchFunc(old, k.id, func(o bareKey, id KeyID) int { return bytes.Compare(o.id[:], id[:]) })
 	if !found {
-		r.keys[patient] = slices.Insert(slices.Clone(old), at, k) // a copy: readers hold the old one
+		r.keys[patient] = slices.Insert(slices.Clone(old), at, bareKey{k.id, k.raw}) // a copy: readers hold the old one
 	}
 }
 
