@@ -57,6 +57,7 @@ type Agent struct {
 	// channel so that a caller whose context ends stops waiting.
 	writing  chan struct{}
 	landed   <-chan struct{}    // guarded by writing: closed when the last change is in the projection, or in unshown
+	land     func()             // guarded by writing: lets that be at once
 	live     *session           // guarded by writing: the session that takes writes; nil: they are queued
 	unsent   map[events.ID]bool // since Open: changes that are only in the projection, and are damaged there
 	owesKeys atomic.Bool        // keys may be in the outbox that the server does not have
@@ -91,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), landed: landed, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
+		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
 		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
@@ -346,6 +347,7 @@ func (a *Agent) register(ctx context.Context) error {
 // Close closes the files and frees the data folder. Run must have returned.
 func (a *Agent) Close() error {
 	var errs []error
+	a.land()
 	<-a.landed
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/projections"
@@ -13,23 +14,42 @@ type projecting struct {
 	store    *projections.Store
 	ready    chan struct{} // closed when all but the commit is done
 	decision chan error    // nil: it stands, and the projection keeps it
+	wanted   chan struct{} // closed by hurry
+	hurry    func()        // does not let it rest any more
 	arrived  time.Time     // once ready: when it came
 	ended    chan struct{}
 	failed   error // once ended
 }
 
+// courtesy is for how long the commit of a change rests while its author is answered, unless
+// somebody waits for it: both want the same processors.
+const courtesy = time.Millisecond
+
+// rest waits until the author has had the time to be answered, or somebody is in a hurry.
+func (p *projecting) rest() {
+	over := time.NewTimer(courtesy)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-p.wanted:
+	}
+}
+
 // project lets the projection take in a change and keep it only if it stands: the caller
 // says so by keep or undo. writing is held.
 func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *projecting {
-	p := &projecting{store: a.store, ready: make(chan struct{}), decision: make(chan error, 1), ended: make(chan struct{})}
-	a.landed = p.ended
+	p := &projecting{store: a.store, ready: make(chan struct{}), decision: make(chan error, 1), wanted: make(chan struct{}), ended: make(chan struct{})}
+	p.hurry = sync.OnceFunc(func() { close(p.wanted) })
+	a.landed, a.land = p.ended, p.hurry
 	go func() {
 		defer close(p.ended)
 		stands := false
 		before := func() error {
 			close(p.ready)
 			undone := <-p.decision
-			stands = undone == nil
+			if stands = undone == nil; stands {
+				p.rest()
+			}
 			return undone
 		}
 		_, p.failed = a.store.Apply(ctx, projections.Batch{Entries: entries, Before: before, Later: true, Arrives: &p.arrived})
@@ -45,7 +65,7 @@ func (a *Agent) project(ctx context.Context, entries ...projections.Entry) *proj
 func (p *projecting) keep() error {
 	select {
 	case <-p.ready:
-		p.store.Promise(p.ended)
+		p.store.Promise(p.ended, p.hurry)
 		p.decision <- nil
 		return nil
 	case <-p.ended: // before it came to be asked
@@ -63,8 +83,8 @@ func (p *projecting) undo(cause error) {
 // waits until it has. writing is held.
 func (a *Agent) showSoon(ctx context.Context, entries ...projections.Entry) {
 	shown := make(chan struct{})
-	a.landed = shown
-	a.store.Promise(shown)
+	a.landed, a.land = shown, func() {}
+	a.store.Promise(shown, nil)
 	go func() {
 		defer a.changed.fire() // what it is found by is made when nobody has changed anything for a moment
 		defer close(shown)

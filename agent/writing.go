@@ -18,6 +18,7 @@ func (a *Agent) lockWriting(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another change of this desk: %w", context.Cause(ctx))
 	}
+	a.land()
 	select {
 	case <-a.landed: // which waits for no server, and at most for what is being read
 		return nil

@@ -37,7 +37,8 @@ func TestWhatIsAskedWaitsForWhatWasPromised(t *testing.T) {
 				defer finish(t, s)
 				queued := newDesk("a").write(r, note1("gout"))
 				shown, answered := make(chan struct{}), make(chan struct{})
-				s.Promise(shown)
+				hurried := false
+				s.Promise(shown, func() { hurried = true })
 				var found bool
 				var err error
 				go func() {
@@ -45,6 +46,9 @@ func TestWhatIsAskedWaitsForWhatWasPromised(t *testing.T) {
 					found, err = ask(t.Context(), s, queued.Event.ID)
 				}()
 				synctest.Wait() // it has answered, or it waits
+				if !hurried {
+					t.Error("nobody is told that somebody waits")
+				}
 				apply(t, s, queued)
 				close(shown)
 				<-answered

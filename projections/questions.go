@@ -15,11 +15,17 @@ import (
 type questions struct {
 	path      string
 	options   Options
-	promised  atomic.Pointer[<-chan struct{}]
+	promised  atomic.Pointer[promise]
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
 	numbering numbering
 	unread    atomic.Pointer[error] // why keys could not be read the last time; nil: they always could
+}
+
+// promise is a change that nobody may miss.
+type promise struct {
+	done  <-chan struct{}
+	hurry func() // nil: it is on its way
 }
 
 func (q *questions) explain(what string, err error) error { return explain(q.path, what, err) }
@@ -33,8 +39,11 @@ func (q *questions) awaitPromised(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
+	if p.hurry != nil {
+		p.hurry()
+	}
 	select {
-	case <-*p:
+	case <-p.done:
 		q.promised.CompareAndSwap(p, nil)
 		return nil
 	case <-ctx.Done():

@@ -415,7 +415,7 @@ func TestSearchIndexesTheLastChanges(t *testing.T) {
 	<-during
 	finds("new", 1, "c1", "c3")
 	promised := make(chan struct{})
-	s.Promise(promised)
+	s.Promise(promised, nil)
 	go func() {
 		defer close(promised)
 		close(end)

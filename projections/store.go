@@ -201,6 +201,20 @@ func (s *Store) lockChanging(ctx context.Context) error {
 	return nil
 }
 
+// tryChanging takes it where nobody has it.
+func (s *Store) tryChanging() bool {
+	select {
+	case s.changing <- struct{}{}:
+	default:
+		return false
+	}
+	if s.writer == nil {
+		s.unlockChanging()
+		return false
+	}
+	return true
+}
+
 func (s *Store) unlockChanging() { <-s.changing }
 
 // change runs f in one transaction: all of it, or nothing.
@@ -246,5 +260,5 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 // Promise makes every question asked from now on, and Remove, wait until done is closed: a change
 // that is under way, or about to be, was promised to somebody, and nobody must miss it. done must
 // be closed when the change has ended, however it did; so whoever makes one must ask nothing
-// within it.
-func (s *Store) Promise(done <-chan struct{}) { s.promised.Store(&done) }
+// within it. hurry is called by whoever begins to wait, and can be nil.
+func (s *Store) Promise(done <-chan struct{}, hurry func()) { s.promised.Store(&promise{done, hurry}) }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/carelog/carelog/events"
 )
@@ -16,18 +17,30 @@ type Tip struct {
 	End     uint64 // highest place in the log that a message of the dossier is known to have; 0: none
 }
 
-const selectTip = `SELECT ifnull((SELECT sequence FROM dossier WHERE patient = ?), 0),
+var selectTip = &statement{`SELECT ifnull((SELECT sequence FROM dossier WHERE patient = ?), 0),
 	ifnull(r.heads, 0), ifnull(r.shown_id, x''), ifnull((SELECT patient FROM dossier WHERE key = r.dossier), ''), ifnull(r.deleted, 0)
-	FROM (SELECT 1) LEFT JOIN record r ON ` + named
+	FROM (SELECT 1) LEFT JOIN record r ON ` + named}
 
 // Tip is that of a record. The end is of the dossier of the patient given, which is
-// where the next version is to go.
+// where the next version is to go. Where nobody is changing the file, the writer is asked: it
+// has the pages in its memory, and a reader's first question after a change reads them anew.
 func (s *Store) Tip(ctx context.Context, r events.Record, patient string) (tip Tip, err error) {
-	err = s.peek(ctx, "find what stands of "+r.String(), func(v *view) error {
-		var shown []byte
-		_, err := v.one(selectTip, append([]any{patient}, nameArgs(r)...), &tip.End, &tip.Heads, &shown, &tip.Patient, &tip.Deleted)
-		copy(tip.Shown[:], shown)
-		return err
-	})
+	what := "find what stands of " + r.String()
+	var shown []byte
+	args, into := append([]any{patient}, nameArgs(r)...), []any{&tip.End, &tip.Heads, &shown, &tip.Patient, &tip.Deleted}
+	if err := s.awaitPromised(ctx); err != nil {
+		return tip, fmt.Errorf("%s: %w", what, err)
+	}
+	if s.tryChanging() {
+		defer s.unlockChanging()
+		_, err = s.writer.one(selectTip, args, into...)
+		err = s.explain(what, err)
+	} else {
+		err = s.peek(ctx, what, func(v *view) error {
+			_, err := v.one(selectTip.text, args, into...)
+			return err
+		})
+	}
+	copy(tip.Shown[:], shown)
 	return tip, err
 }

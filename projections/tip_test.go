@@ -28,6 +28,20 @@ func TestTip(t *testing.T) {
 	agrees(t, s, one, "pat-2", projections.Tip{Heads: 2, Shown: moved.ID, Patient: "pat-2", End: 6})
 }
 
+// Who changes the file keeps nobody from asking for a tip, and what does not stand yet is in none.
+func TestTipBesideAChange(t *testing.T) {
+	s, d := open(t), newDesk("desk-1")
+	one := events.Record{Type: "Condition", ID: "c-1"}
+	e := d.event(events.Written, one, "pat-1", `{"resourceType":"Condition"}`)
+	if _, err := s.Apply(t.Context(), projections.Batch{
+		Entries: []projections.Entry{at(4, projections.Entry{Event: e, Body: []byte(`{"resourceType":"Condition"}`)})},
+		Before:  func() error { agrees(t, s, one, "pat-1", projections.Tip{}); return nil },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	agrees(t, s, one, "pat-1", projections.Tip{Heads: 1, Shown: e.ID, Patient: "pat-1", End: 4})
+}
+
 func agrees(t *testing.T, s *projections.Store, r events.Record, patient string, want projections.Tip) {
 	t.Helper()
 	got, err := s.Tip(context.Background(), r, patient)

@@ -188,6 +188,9 @@ func (r *Replica) read(ctx context.Context, log Log, start events.Position, ahea
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
+		if len(out) == 0 {
+			runtime.Gosched() // where it came with the answer to a change, that goes first: somebody waits for it
+		}
 		if r.rest(ctx) != nil || ahead.take(ctx, sizeOf(m)) != nil {
 			return nil
 		}
