@@ -11,13 +11,17 @@ import (
 )
 
 // meet corrects a batch by what became known since it was judged, and before it is applied; what
-// nobody vouched for then, and somebody does now, is judged again when it is in the store.
-func (r *Replica) meet(batch []*prepared) {
+// nobody vouched for then, and somebody does now, is judged again when it is in the store. It reports whether
+// something of it is of a revoked device.
+func (r *Replica) meet(batch []*prepared) (ofRevoked bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	for _, p := range batch {
+		if p.entry.Event == nil {
+			continue
+		}
+		ofRevoked = ofRevoked || r.trust.revoked(p.entry.Event.Device)
 		switch {
-		case p.entry.Event == nil:
 		case p.unknown:
 			if device := p.entry.Event.Device; r.trust.known[device] != nil {
 				r.trust.stir(device)
@@ -30,6 +34,7 @@ func (r *Replica) meet(batch []*prepared) {
 			r.trust.alone(p)
 		}
 	}
+	return ofRevoked
 }
 
 // rejudge judges again what was judged before more became known of its device: that it is

@@ -430,7 +430,7 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 
 // take applies a batch, and returns the position that it leads to.
 func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (events.Position, error) {
-	r.meet(batch)
+	ofRevoked := r.meet(batch)
 	b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
 	var confirmed []*events.Event
 	doubted := false
@@ -449,7 +449,7 @@ func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (e
 	if err != nil {
 		return b.Position, fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
 	}
-	if doubted {
+	if doubted || ofRevoked {
 		r.alter()
 	}
 	if err := r.reopenLate(ctx); err != nil {

@@ -147,6 +147,13 @@ func (t *trust) change(d *deviceTrust, it *item) (problems []problem) {
 	if shut, ends := shutsOut(it.event, it.body); shut && !d.revoked {
 		d.revoked, d.vouched = true, t.chains.vouched(device, it.stored.Sequence, ends)
 		problems = append(problems, problem{DeviceRevoked, fmt.Sprintf("device %s is revoked: what it adds to the log from here on does not count", device)})
+		if len(ends) == 0 {
+			return problems
+		}
+		if n := t.chains.late(device, it.stored.Sequence, ends); n > 0 {
+			problems = append(problems, problem{RevocationLate, fmt.Sprintf("%d events of device %s stand before its revocation and count, but were sent after that was made, while the server had lost it or did not have it yet: "+
+				"a person must look at them; they are behind number %d of its chain", n, device, highest(ends)-1)})
+		}
 	}
 	return problems
 }
