@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -110,20 +111,46 @@ func TestWhatIsSentWhileARevocationIsLost(t *testing.T) {
 func TestWhatIsLateIsSaidWhenItIsRead(t *testing.T) {
 	p := eventstest.New(t, deviceBody)
 	one, two := p.Enrol("one"), p.Enrol("two")
-	end := one.Next
+	sent, end := note(two, "b0"), one.Next
 	late := note(one, "l0")
-	log := &roll{log: arrange(slices.Concat(p.Log[:2], stored(t, late, revokes(p, two, one, end)))), keys: p.Keys}
+	log := &roll{log: arrange(slices.Concat(p.Log[:2], stored(t, sent, late, revokes(p, two, one, end)))), keys: p.Keys}
 	c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
 	defer c.stop()
 	if _, err := c.Ahead(t.Context(), log, ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.late(); len(got) > 0 {
-		t.Fatalf("late before it was read: %v", got)
-	}
-	c.follow(log, func() {})
-	if diff := cmp.Diff(map[string]int{"one": 1}, c.late()); diff != "" {
-		t.Errorf("late (-want +got):\n%s", diff)
+	more := make(chan struct{})
+	c.followAny(&halting{log, 3, more}, 3, func() {
+		if got := c.late(); len(got) > 0 {
+			t.Errorf("late before it was read: %v", got)
+		}
+		close(more)
+		if err := c.Reach(t.Context(), uint64(len(log.log))); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]int{"one": 1}, c.late()); diff != "" {
+			t.Errorf("late (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// halting is a log that brings so many messages, and the others when it is told to.
+type halting struct {
+	*roll
+	first uint64
+	more  chan struct{}
+}
+
+func (l *halting) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for m, err := range l.roll.Read(ctx, from) {
+			if err == nil && m.Sequence > l.first {
+				<-l.more
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
 	}
 }
 
