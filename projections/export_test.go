@@ -127,4 +127,4 @@ func (s *Store) InPassing(ctx context.Context, f func() error) (within, after in
 
 // AtEachStart are questions that a desk asks at each start, for which it must not go through all
 // events, with how many values are bound to each.
-var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3}
+var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, sentLate: 3}
