@@ -16,8 +16,8 @@ type LeftOut struct {
 	// Unreached is how many events of each revoked device are in doubt though nothing tells that they were not
 	// sent before the revocation: something that would tell is missing in the device's chain.
 	Unreached map[string]int
-	// Late is how many events of each revoked device count, since they stand before the revocation, though they
-	// were sent after it was made: the end of the chain that it names is before them.
+	// Late is how many events of each revoked device count, and stand before a revocation of it, though they
+	// were sent after that was made: the end of the chain that it names is before them.
 	Late map[string]int
 	// Newer is how many events are of a type that is not known here, but for those of revoked devices.
 	Newer int
@@ -68,7 +68,7 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 			left.Newer += n
 		}
 	}
-	revoked := r.trust.shut // which is never changed, but replaced
+	revoked, ended := r.trust.shut, r.trust.ended // neither is ever changed, but replaced
 	r.trusting.Unlock()
 	for device := range doubted {
 		n, err := r.config.Store.Unreached(ctx, device, revoked[device].end())
@@ -79,16 +79,15 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 			left.Unreached[device] = n
 		}
 	}
-	for device, shut := range revoked {
-		if shut.end() == 0 {
-			continue
-		}
-		n, err := r.config.Store.Late(ctx, device, shut.at, shut.end())
-		if err != nil {
-			return LeftOut{}, err
-		}
-		if n > 0 {
-			left.Late[device] = n
+	for device, list := range ended {
+		for _, shut := range list {
+			n, err := r.config.Store.Late(ctx, device, shut.at, shut.end())
+			if err != nil {
+				return LeftOut{}, err
+			}
+			if n > left.Late[device] {
+				left.Late[device] = n
+			}
 		}
 	}
 	return left, nil

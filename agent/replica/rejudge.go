@@ -12,7 +12,7 @@ import (
 
 // meet corrects a batch by what became known since it was judged, and before it is applied; what
 // nobody vouched for then, and somebody does now, is judged again when it is in the store. It reports whether
-// something of it is of a revoked device.
+// something of it is of a revoked device, or tells of one.
 func (r *Replica) meet(batch []*prepared) (ofRevoked bool) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
@@ -20,7 +20,7 @@ func (r *Replica) meet(batch []*prepared) (ofRevoked bool) {
 		if p.entry.Event == nil {
 			continue
 		}
-		ofRevoked = ofRevoked || r.trust.revoked(p.entry.Event.Device)
+		ofRevoked = ofRevoked || r.trust.revoked(p.entry.Event.Device) || tells(p.entry.Event)
 		switch {
 		case p.unknown:
 			if device := p.entry.Event.Device; r.trust.known[device] != nil {

@@ -117,22 +117,16 @@ func (c *chainsOf) vouched(device string, shutAt uint64, ends []events.Chain) ma
 	return vouched
 }
 
-// late counts the events of a device that stand before the place where it was shut out, and in its chain behind the ends that
-// it was to have: it sent them after that was decided.
-func (c *chainsOf) late(device string, shutAt uint64, ends []events.Chain) int {
-	end := highest(ends)
+// late counts the events of a revoked device that count and stand before the place of a revocation, and in its chain behind
+// the end that this names.
+func (c *chainsOf) late(device string, place, end uint64, d *deviceTrust) int {
 	late := make(map[uint64]bool) // by link, since one may stand there twice
 	for _, e := range c.events[device] {
-		if e.sequence < shutAt && e.counter >= end && !e.stub {
+		if e.sequence < place && e.counter >= end && !e.stub && (e.sequence <= d.at || d.vouched[e.link]) {
 			late[e.link] = true
 		}
 	}
 	return len(late)
-}
-
-// highest is the number behind the last event that ends let stand.
-func highest(ends []events.Chain) uint64 {
-	return slices.MaxFunc(ends, func(a, b events.Chain) int { return cmp.Compare(a.Counter, b.Counter) }).Counter
 }
 
 // descending gives events by their numbers, the highest first, those with one number together.
