@@ -54,9 +54,9 @@ func (a *Agent) readToEnd(ctx context.Context) error {
 }
 
 // RevokeDevice shuts a desk out for ever: what it signs from that place in the log on
-// is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here: what leads
-// there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the public key with which the desk logs in
-// to the broker, so that the broker can be told as well. ErrOffline without a session with the
+// is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here, and is stored at the very end of
+// that: what leads there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the
+// public key with which the desk logs in to the broker, so that the broker can be told as well. ErrOffline without a session with the
 // server: what the device had sent by now, and is not here, would not be named.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
 	if err := a.readToEnd(ctx); err != nil {
