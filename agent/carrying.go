@@ -29,11 +29,17 @@ func (a *Agent) withdraw(ctx context.Context, list ...*events.Event) error {
 	return err
 }
 
+// condition is what must hold of the log for a change to be stored, else it is made anew.
+type condition struct {
+	after uint64 // no other event of the record stands in its dossier behind this place
+	end   uint64 // the whole log ends here; 0: it may go on
+}
+
 // carryOut brings a change into the outbox, where it is not there yet, and sends it or
 // leaves it there. When the outbox has it, or the server where that can be reached, the
 // author is told. The projection takes it in while the server is at work, or else after the
 // author was told, and whoever asks for anything waits for that.
-func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, after uint64, enqueued bool) (Written, error) {
+func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, where condition, enqueued bool) (Written, error) {
 	if !enqueued {
 		if err := a.outbox.Enqueue(ctx, nil, e); err != nil {
 			return Written{}, err
@@ -47,7 +53,7 @@ func (a *Agent) carryOut(ctx context.Context, e *events.Event, body []byte, afte
 	}
 	p := a.project(ctx, entry)
 	var refused error
-	if w.Sequence, refused = a.deliver(ctx, e, after); refused != nil {
+	if w.Sequence, refused = a.deliver(ctx, e, where); refused != nil {
 		p.undo(refused)
 		return Written{}, a.refuse(ctx, e, refused)
 	}
@@ -75,8 +81,8 @@ func (a *Agent) queued() {
 // deliver sends a change that is in the outbox to the server, and returns its place in
 // the log: 0 where it stays queued, since nobody knows whether it arrived. An error says
 // that the server did not store it, and will not.
-func (a *Agent) deliver(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
-	sequence, err := a.send(ctx, e, after)
+func (a *Agent) deliver(ctx context.Context, e *events.Event, where condition) (uint64, error) {
+	sequence, err := a.send(ctx, e, where)
 	switch {
 	case decided(err):
 		return 0, err
@@ -98,11 +104,11 @@ func (a *Agent) deliver(ctx context.Context, e *events.Event, after uint64) (uin
 func decided(err error) bool {
 	var stale *events.StaleError
 	var refused *events.RefusedError
-	return errors.As(err, &stale) || errors.As(err, &refused)
+	return errors.As(err, &stale) || errors.As(err, &refused) || errors.Is(err, events.ErrNotAtEnd)
 }
 
 // send stores an event on the server, with the keys it needs before it.
-func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64, error) {
+func (a *Agent) send(ctx context.Context, e *events.Event, where condition) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
 	defer cancel()
 	if err := a.pushKeys(ctx, a.live.log); err != nil {
@@ -112,7 +118,10 @@ func (a *Agent) send(ctx context.Context, e *events.Event, after uint64) (uint64
 	if err != nil {
 		return 0, err
 	}
-	return a.live.log.AppendAfter(ctx, m, after)
+	if where.end > 0 {
+		return a.live.log.AppendAtEnd(ctx, m, where.end)
+	}
+	return a.live.log.AppendAfter(ctx, m, where.after)
 }
 
 // readOwn waits until this desk has read its own last change in the log. The server

@@ -54,9 +54,9 @@ func (a *Agent) readToEnd(ctx context.Context) error {
 }
 
 // RevokeDevice shuts a desk out for ever: what it signs from that place in the log on
-// is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here: what leads
-// there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the public key with which the desk logs in
-// to the broker, so that the broker can be told as well. ErrOffline without a session with the
+// is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here, and is stored at the very end of
+// that: what leads there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the
+// public key with which the desk logs in to the broker, so that the broker can be told as well. ErrOffline without a session with the
 // server: what the device had sent by now, and is not here, would not be named.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
 	if err := a.readToEnd(ctx); err != nil {
@@ -89,14 +89,46 @@ func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login 
 		return "", Written{}, fmt.Errorf("revoke device %s: a desk cannot revoke itself; do it at another one", device)
 	}
 	key.Active = false
-	if key.Ends, err = a.store.ChainEnds(ctx, device, fhirjson.MaxDeviceEnds); err != nil {
-		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
-	}
-	w, err = a.write(ctx, Draft{Record: state.Record, Author: author, Body: fhirjson.DeviceResource(device, key)})
-	if err != nil {
+	if w, err = a.revoke(ctx, device, author, key); err != nil {
 		return "", Written{}, fmt.Errorf("revoke device %s: %w", device, err)
 	}
 	return key.Login, w, nil
+}
+
+// revoke stores a revocation at the very end of what was read, so that the ends which it names are those of all that
+// stands before it. Where others were faster it is made anew; but a PC that fills the log must not keep
+// itself from being revoked by that, so the last of the tries go anywhere, as other changes do.
+func (a *Agent) revoke(ctx context.Context, device, author string, key fhirjson.DeviceKey) (w Written, err error) {
+	for try := 1; ; try++ {
+		d := Draft{Record: deviceRecord(device), Author: author}
+		if try <= maxTries/2 {
+			position, _, _ := a.replica.Position()
+			d.end = position.Sequence
+		}
+		if key.Ends, err = a.store.ChainEnds(ctx, device, fhirjson.MaxDeviceEnds); err != nil {
+			return Written{}, err
+		}
+		d.Body = fhirjson.DeviceResource(device, key)
+		var stale *StaleError
+		if w, err = a.write(ctx, d); try == maxTries || !errors.Is(err, events.ErrNotAtEnd) && !errors.As(err, &stale) {
+			return w, err
+		}
+		if err := a.readLive(ctx); err != nil {
+			return Written{}, err
+		}
+	}
+}
+
+// readLive waits until all is here that the log has now, within the patience. writing is held.
+func (a *Agent) readLive(ctx context.Context) error {
+	if a.live == nil {
+		return nil // what is made next is queued
+	}
+	state, err := a.live.log.State(ctx)
+	if err != nil {
+		return err
+	}
+	return a.readUpTo(ctx, state.Last)
 }
 
 // ErrNameUnknown says that a name is in the log which no certificate belongs to.

@@ -47,7 +47,7 @@ func (a *Agent) Begin(ctx context.Context, d Draft) (carry func() error, err err
 	}
 	return func() error {
 		defer a.unlockWriting()
-		_, err := a.carryOut(ctx, e, d.body(), 0, true)
+		_, err := a.carryOut(ctx, e, d.body(), condition{}, true)
 		return err
 	}, nil
 }

@@ -9,12 +9,14 @@ import (
 )
 
 // Warnings of events that stand in the log and are not shown here: nothing vouches for the PC that
-// made them, and they are of a form that this carelog does not know.
+// made them, and they are of a form that this carelog does not know; and of some that are shown.
 const (
 	WarnLeftOut = "events-left-out"
 	WarnNewer   = "events-newer"
 	// Events of a revoked PC that may be sound: what would tell is missing in its chain.
 	WarnUnreached = "events-unreached"
+	// Events of a revoked PC that are shown though it sent them after its revocation was made.
+	WarnRevocationLate = "revocation-late"
 )
 
 const reasonJudging = "changes are judged again, since more is known now of the PCs that made them"
@@ -35,6 +37,7 @@ func (a *Agent) tellLeftOut(ctx context.Context) (reason string, err error) {
 		a.warn(WarnNewer, "The log has %s that a newer carelog made and this one does not know: what they say is not shown on this PC. Install the newer carelog here.", countOf(out.Newer, "change"))
 	}
 	a.tellUnreached(out.Unreached)
+	a.tellLate(out.Late)
 	if out.Judging {
 		reason = reasonJudging
 	}
@@ -56,6 +59,17 @@ func (a *Agent) tellUnreached(byDevice map[string]int) {
 		return
 	}
 	a.warn(WarnUnreached, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.", countOf(n, "change"), whose)
+}
+
+// tellLate says which revoked PCs sent something while the server did not know that they were revoked. It counts, since only a
+// person can tell whether it is to.
+func (a *Agent) tellLate(byDevice map[string]int) {
+	n, whose := countsOf(byDevice)
+	if n == 0 {
+		a.clearWarning(WarnRevocationLate)
+		return
+	}
+	a.warn(WarnRevocationLate, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log`, and correct what is not right: each record has the versions before them.", countOf(n, "change"), whose)
 }
 
 // countsOf adds numbers up, and says in words of which devices they are.

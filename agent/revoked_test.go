@@ -1,13 +1,19 @@
 package agent_test
 
 import (
+	"context"
 	"crypto/ed25519"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/audit"
@@ -139,4 +145,194 @@ func TestARevokedDesksChainHasAHole(t *testing.T) {
 			t.Error("the warning stays")
 		}
 	})
+}
+
+// The server comes back from a copy that is older than a revocation, and the revoked desk is there first: what it had queued counts
+// at every desk, and each says so: the one that knew, which gives the revocation back, one that comes later, and after a start. So does the
+// audit. What it sends after that is in doubt.
+func TestARevocationIsLost(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		notes := one.notes(5)
+		w.settled()
+		one.offline()
+		notes = append(notes, one.notes(3)...)
+		backup := uint64(len(w.server.Stored()))
+		if _, _, err := two.RevokeDevice(t.Context(), "one", "dr-two"); err != nil {
+			t.Fatal(err)
+		}
+		two.AwaitGreen()
+		if two.warned(agent.WarnRevocationLate) {
+			t.Error("what nobody has sent is said")
+		}
+		two.stop()
+		w.server.RollBack(backup)
+		one.online()
+		one.AwaitGreen()
+		one.stop()
+		w.desks = w.desks[1:]
+
+		two.start()
+		w.settled()
+		three := w.fresh("three")
+		three.kill()
+		three.start()
+		w.settled()
+		for _, m := range w.desks {
+			m.trusts(notes...)
+			if got := m.late(); got != 3 {
+				t.Errorf("desk %s says that %d changes were sent after the revocation was made, want 3", m.Name, got)
+			}
+		}
+		lateInAudit(t, w.server.Stored(), w.keys(), 3)
+		w.put(w.forged("one", func(e *events.Event) { e.Sign(ed25519.NewKeyFromSeed(one.Config.Enrolment.SigningSeed)) }))
+		w.settled()
+		for _, m := range w.desks {
+			if n := m.Now().Doubts[projections.DoubtRevoked]; n != 1 || m.late() != 3 {
+				t.Errorf("desk %s doubts %d events as sent after the revocation, want 1, and says %d", m.Name, n, m.late())
+			}
+		}
+	})
+}
+
+// late is how many changes a desk says to have been sent after the revocation of their desk was made.
+func (m *machine) late() (n int) { return lateAt(m.Now()) }
+
+func lateAt(s agent.Status) (n int) {
+	for _, w := range s.Warnings {
+		if w.Code == agent.WarnRevocationLate {
+			_, _ = fmt.Sscanf(w.Text, "The log has %d ", &n) // 0 where it says no number
+		}
+	}
+	return n
+}
+
+// lateInAudit checks that an audit finds just so many events that were sent after the revocation of their desk was made.
+func lateInAudit(t *testing.T, log []events.Stored, keys audit.Keys, want int) {
+	t.Helper()
+	got := 0
+	_, err := audit.Verify(t.Context(), func(yield func(events.Stored, error) bool) {
+		for _, m := range log {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}, audit.Check{Keys: keys}, func(f audit.Finding) error {
+		switch n := 0; {
+		case f.Code == audit.RevocationLate:
+			_, err := fmt.Sscanf(f.Text, "%d events ", &n)
+			got += n
+			return err
+		case f.Severity != audit.Notice:
+			t.Errorf("audit verify: %+v", f)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Errorf("the audit finds that %d events were sent after the revocation of their desk was made, want %d", got, want)
+	}
+}
+
+// The same at the real broker, whose data folder is put back.
+func TestTheBrokersDiskLosesARevocation(t *testing.T) {
+	p := newPractice(t)
+	one, two := p.desk("one"), p.desk("two")
+	one.AwaitGreen()
+	two.AwaitGreen()
+	first := one.MustNote("before", "sent before")
+	two.AwaitVersion(agenttest.Condition("before"), first.ID)
+	p.lines["one"].Cut()
+	one.AwaitOffline()
+	want := []events.ID{first.ID, one.MustNote("queued", "nobody has it yet").ID}
+	p.broker.Mark()
+	two.AwaitGreen()
+	_, w, err := two.RevokeDevice(t.Context(), one.Config.Enrolment.Device, "dr-two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two.AwaitVersion(events.Record{Type: "Device", ID: one.Config.Enrolment.Device}, w.ID)
+	two.AwaitGreen()
+	two.Stop()
+	p.broker.RollBack()
+	p.lines["one"].Mend()
+	p.whole(want, one)
+	one.Stop()
+
+	two.Start()
+	want = append(want, w.ID)
+	p.whole(want, two)
+	log := p.whole(want, p.desk("three"), two)
+	lateInAudit(t, log, audit.Keys{Practice: p.sheet.Practice, Root: two.Config.Enrolment.Root, Open: p.ring().Open}, 1)
+	for _, d := range []*agenttest.Desk{two, p.desk("four")} {
+		d.Await("what was sent while the revocation was lost", func(s agent.Status) bool { return lateAt(s) == 1 })
+		if diff := cmp.Diff([]string{"nobody has it yet"}, d.Texts("queued")); diff != "" {
+			t.Errorf("desk %s (-want +got):\n%s", d.Name, diff)
+		}
+	}
+}
+
+// busy is a line on which somebody is faster each time that something of the practice is to be stored.
+type busy struct {
+	*memlog.Log
+	first func()
+}
+
+func (l busy) AppendAfter(ctx context.Context, m events.Message, after uint64) (uint64, error) {
+	l.first()
+	return l.Log.AppendAfter(ctx, m, after)
+}
+
+func (l busy) AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error) {
+	l.first()
+	return l.Log.AppendAtEnd(ctx, m, last)
+}
+
+// A desk goes on writing while it is revoked: the revocation is made anew until it names just what stands before it. One
+// that writes without end cannot keep itself from being revoked; what the revocation does not name is said then.
+func TestTheRaceForTheEndOfTheLog(t *testing.T) {
+	for name, row := range map[string]struct {
+		faster int
+		late   bool
+	}{"nobody is faster": {0, false}, "it is faster three times": {3, false}, "it is always faster": {1000, true}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one := w.desk("one")
+				w.settled()
+				two := w.machine("two")
+				n := 0
+				var last events.ID
+				two.wrap = func(l *memlog.Log) agent.Log {
+					return busy{l, func() {
+						if n++; n <= row.faster {
+							last = one.MustNote(fmt.Sprint("c", n), "written while it is revoked").ID
+						}
+					}}
+				}
+				two.start()
+				w.settled()
+				n = 0
+				_, revoked, err := two.RevokeDevice(t.Context(), "one", "dr-two")
+				if err != nil {
+					t.Fatal(err)
+				}
+				two.AwaitGreen()
+				one.stop()
+				w.desks = w.desks[1:]
+				w.settled()
+				three := w.fresh("three")
+				two.trusts()
+				three.trusts()
+				at := w.places(revoked.ID)
+				if row.faster > 0 && !row.late && !slices.Equal(w.places(last), []uint64{at[0] - 1}) {
+					t.Errorf("the revocation stands at %d, what was written last at %d", at, w.places(last))
+				}
+				if len(at) != 1 || two.late() > 0 != row.late || three.late() != two.late() {
+					t.Errorf("the revocation stands at %d, and the desks say that %d and %d changes came after it was made", at, two.late(), three.late())
+				}
+			})
+		})
+	}
 }

@@ -28,8 +28,9 @@ type Draft struct {
 	// is the caller's to close, also after Write.
 	Content *attachments.Spool
 
-	unseen bool  // with Delete: also where no version of it is here
-	fault  error // why its content could not be kept: it is not written
+	end    uint64 // where the whole log must end for it to be stored; 0: anywhere
+	unseen bool   // with Delete: also where no version of it is here
+	fault  error  // why its content could not be kept: it is not written
 }
 
 func (d Draft) body() []byte {

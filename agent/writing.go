@@ -85,7 +85,7 @@ func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 			return Written{}, err
 		}
 	}
-	return a.carryOut(ctx, e, d.body(), after, keyed)
+	return a.carryOut(ctx, e, d.body(), condition{after, d.end}, keyed)
 }
 
 // parents decides which versions a change is built on, and tells where its dossier ended

@@ -127,4 +127,4 @@ func (s *Store) InPassing(ctx context.Context, f func() error) (within, after in
 
 // AtEachStart are questions that a desk asks at each start and log-in, for which it must not go through all
 // events or keys, with how many values are bound to each.
-var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, countKeys: 0, keysOf: 1}
+var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, countKeys: 0, keysOf: 1, sentLate: 3}

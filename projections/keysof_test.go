@@ -50,7 +50,7 @@ func TestKeysAreFoundWithinQuestionsAndChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		shown := make(chan struct{})
-		s.Promise(shown)
+		s.Promise(shown, nil)
 		var asking sync.WaitGroup
 		for range 2 * projections.ReaderCount {
 			asking.Go(func() {

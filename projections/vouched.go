@@ -134,6 +134,18 @@ func (v *view) before(c events.Chain, device string, shutAt uint64) (found Versi
 	return found, ok, err
 }
 
+const sentLate = "SELECT count(*) FROM event w INDEXED BY event_chain WHERE " + ofChain + " AND w.counter >= ?3 AND w.sequence BETWEEN 1 AND ?2 AND w." + counts + " AND w.replaces = x''"
+
+// Late counts the events of a device that count and stand in the log before the place of its revocation, and in its chain behind
+// the end that this names: it sent them after that was made. Its cost is that of what has such a number.
+func (s *Store) Late(ctx context.Context, device string, shutAt, end uint64) (n int, err error) {
+	err = s.view(ctx, fmt.Sprintf("count what device %s sent behind the end of its chain", device), func(v *view) error {
+		_, err := v.one(sentLate, []any{device, int64(shutAt) - 1, int64(end)}, &n)
+		return err
+	})
+	return n, err
+}
+
 // Unreached counts the events of a device that are in doubt since it was revoked, though nothing tells that
 // it had not sent them before: they have a number below the end of its chain (of what counts, or the one that is given), and nothing that
 // counts has that number. Its cost is that of what is in doubt.

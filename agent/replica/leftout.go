@@ -7,7 +7,8 @@ import (
 	"github.com/carelog/carelog/projections"
 )
 
-// LeftOut is what stands in the log and is not shown here, though it may be somebody's work.
+// LeftOut is what stands in the log and is not shown here, though it may be somebody's work; and what is shown though it
+// may be nobody's.
 type LeftOut struct {
 	// Unvouched is how many events stand in the name of each device that nobody certified and that
 	// nobody revoked: they are no version of any record until the device's certificate comes.
@@ -15,6 +16,9 @@ type LeftOut struct {
 	// Unreached is how many events of each revoked device are in doubt though nothing tells that they were not
 	// sent before the revocation: something that would tell is missing in the device's chain.
 	Unreached map[string]int
+	// Late is how many events of each revoked device count, and stand before a revocation of it, though they
+	// were sent after that was made: the end of the chain that it names is before them.
+	Late map[string]int
 	// Newer is how many events are of a type that is not known here, but for those of revoked devices.
 	Newer int
 	// Judging says that events are being judged again, since more became known of their devices.
@@ -55,9 +59,8 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 			return LeftOut{}, err
 		}
 	}
-	unsigned, newer, late := byDoubt[0], byDoubt[1], byDoubt[2]
-	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int)}
-	ends := make(map[string]uint64)
+	unsigned, newer, doubted := byDoubt[0], byDoubt[1], byDoubt[2]
+	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int), Late: make(map[string]int)}
 	r.trusting.Lock()
 	maps.DeleteFunc(unsigned, func(device string, _ int) bool { return r.trust.known[device] != nil || r.trust.revoked(device) })
 	for device, n := range newer {
@@ -65,17 +68,26 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 			left.Newer += n
 		}
 	}
-	for device := range late {
-		ends[device] = r.trust.shut[device].end()
-	}
+	revoked, ended := r.trust.shut, r.trust.ended // neither is ever changed, but replaced
 	r.trusting.Unlock()
-	for device, end := range ends {
-		n, err := r.config.Store.Unreached(ctx, device, end)
+	for device := range doubted {
+		n, err := r.config.Store.Unreached(ctx, device, revoked[device].end())
 		if err != nil {
 			return LeftOut{}, err
 		}
 		if n > 0 {
 			left.Unreached[device] = n
+		}
+	}
+	for device, list := range ended {
+		for _, shut := range list {
+			n, err := r.config.Store.Late(ctx, device, shut.at, shut.end())
+			if err != nil {
+				return LeftOut{}, err
+			}
+			if n > left.Late[device] {
+				left.Late[device] = n
+			}
 		}
 	}
 	return left, nil

@@ -11,13 +11,17 @@ import (
 )
 
 // meet corrects a batch by what became known since it was judged, and before it is applied; what
-// nobody vouched for then, and somebody does now, is judged again when it is in the store.
-func (r *Replica) meet(batch []*prepared) error {
+// nobody vouched for then, and somebody does now, is judged again when it is in the store. It reports whether
+// something of it is of a revoked device, or tells of one.
+func (r *Replica) meet(batch []*prepared) (ofRevoked bool, err error) {
 	r.trusting.Lock()
 	defer r.trusting.Unlock()
 	for _, p := range batch {
+		if p.entry.Event == nil {
+			continue
+		}
+		ofRevoked = ofRevoked || r.trust.revoked(p.entry.Event.Device) || tells(p.entry.Event)
 		switch {
-		case p.entry.Event == nil:
 		case p.unknown:
 			if device := p.entry.Event.Device; r.trust.known[device] != nil {
 				r.trust.stir(device)
@@ -30,10 +34,10 @@ func (r *Replica) meet(batch []*prepared) error {
 			r.trust.alone(p)
 		}
 		if p.failed != nil {
-			return p.failed
+			return false, p.failed
 		}
 	}
-	return nil
+	return ofRevoked, nil
 }
 
 // rejudge judges again what was judged before more became known of its device: that it is

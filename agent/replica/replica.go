@@ -435,7 +435,8 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 
 // take applies a batch, and returns the position that it leads to.
 func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (events.Position, error) {
-	if err := r.meet(batch); err != nil {
+	ofRevoked, err := r.meet(batch)
+	if err != nil {
 		return events.Position{}, err
 	}
 	b := projections.Batch{Entries: make([]projections.Entry, len(batch)), Stream: stream}
@@ -456,7 +457,7 @@ func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (e
 	if err != nil {
 		return b.Position, fmt.Errorf("apply events %d to %d of the log: %w", b.Entries[0].Sequence, b.Position.Sequence, err)
 	}
-	if doubted {
+	if doubted || ofRevoked {
 		r.alter()
 	}
 	if err := r.reopenLate(ctx); err != nil {

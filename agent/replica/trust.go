@@ -50,6 +50,7 @@ type trust struct {
 	words    map[events.Digest]*word   // the Device records, by fingerprint
 	known    map[string]*signer        // who is certified
 	shut     map[string]revocation     // from behind which place a name does not count, also one that nobody certified
+	ended    map[string][]revocation   // all that count and name an end; the first that counts decides
 	wanted   map[string][]events.Chain // of revoked devices: what vouches for events that came since
 	stirred  map[string]bool           // whose standing changed after something of it was judged
 	calm     map[string]bool           // of those, who is only heard of for the first time since the start, or read anew, and of whom something is in doubt

@@ -125,14 +125,21 @@ func (t *trust) weigh() {
 			}
 		}
 	}
-	shut := make(map[string]revocation)
+	shut, ended := make(map[string]revocation), make(map[string][]revocation)
 	for _, w := range list {
 		of, by := w.event.Record.ID, w.event.Device
-		if w.sequence == 0 || shut[of].at != 0 || !w.shutsOut() || keys[by] == nil || shut[by].bars(w.sequence) && !w.vouched || !w.signedBy(keys[by]) {
+		if w.sequence == 0 || !w.shutsOut() || keys[by] == nil || shut[by].bars(w.sequence) && !w.vouched || !w.signedBy(keys[by]) {
 			continue
 		}
-		shut[of] = revocation{w.sequence, w.ends, by, w.doubted}
+		r := revocation{w.sequence, w.ends, by, w.doubted}
+		if shut[of].at == 0 {
+			shut[of] = r
+		}
+		if len(r.ends) > 0 {
+			ended[of] = append(ended[of], r)
+		}
 	}
+	t.ended = ended
 	t.stand(keys, shut)
 }
 

@@ -48,6 +48,7 @@ const (
 	OtherKey       Code = "device-key"         // error: a later version of a Device record does not have the device's key
 	AfterRevoked   Code = "revoked"            // warning: made by a device that was revoked by then; not in the graph
 	DeviceRevoked  Code = "device-revoked"     // notice: from here on a device's events do not count
+	RevocationLate Code = "revocation-late"    // warning: events stand before the revocation of their device and were sent after it was made; they count
 
 	ParentMissing Code = "parent-missing" // error: a parent is not in the log
 	ParentLate    Code = "parent-late"    // warning: a parent came after its child
@@ -69,7 +70,7 @@ const (
 var severities = map[Code]Severity{
 	SequenceGap: Error, GapWhole: Notice, Undecodable: Error, UnknownType: Notice, OtherPractice: Error, Repeated: Warning, ReusedID: Error,
 	ChainStart: Error, ChainGap: Error, ChainFork: Error, ChainBroken: Error, ChainOrder: Warning, WasSetAside: Notice, SetAsideHere: Notice,
-	BadSignature: Error, DeviceUnknown: Error, BadCertificate: Error, OtherKey: Error, AfterRevoked: Warning, DeviceRevoked: Notice,
+	BadSignature: Error, DeviceUnknown: Error, BadCertificate: Error, OtherKey: Error, AfterRevoked: Warning, DeviceRevoked: Notice, RevocationLate: Warning,
 	ParentMissing: Error, ParentLate: Warning, ParentOther: Error,
 	BodyBroken: Error, BodyNoKey: Error, Erasure: Notice, NotChecked: Warning, AttachmentMissing: Warning,
 	OtherHash: Error, NotReached: Error, Projected: Error,

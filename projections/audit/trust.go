@@ -2,8 +2,10 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -44,7 +46,8 @@ type trust struct {
 type deviceTrust struct {
 	key     ed25519.PublicKey
 	revoked bool
-	vouched map[uint64]bool // once it is revoked; see chainsOf.vouched
+	at      uint64          // place of the revocation that decides, once it is revoked
+	vouched map[uint64]bool // see chainsOf.vouched
 }
 
 func newTrust(k Keys) *trust {
@@ -144,9 +147,17 @@ func (t *trust) change(d *deviceTrust, it *item) (problems []problem) {
 			problems = append(problems, problem{OtherKey, fmt.Sprintf("this version of device %s does not have its key; the first one stays", device)})
 		}
 	}
-	if shut, ends := shutsOut(it.event, it.body); shut && !d.revoked {
-		d.revoked, d.vouched = true, t.chains.vouched(device, it.stored.Sequence, ends)
+	shut, ends := shutsOut(it.event, it.body)
+	if shut && !d.revoked {
+		d.revoked, d.at, d.vouched = true, it.stored.Sequence, t.chains.vouched(device, it.stored.Sequence, ends)
 		problems = append(problems, problem{DeviceRevoked, fmt.Sprintf("device %s is revoked: what it adds to the log from here on does not count", device)})
+	}
+	if shut && len(ends) > 0 {
+		end := slices.MaxFunc(ends, func(a, b events.Chain) int { return cmp.Compare(a.Counter, b.Counter) }).Counter
+		if n := t.chains.late(device, it.stored.Sequence, end, d); n > 0 {
+			problems = append(problems, problem{RevocationLate, fmt.Sprintf("%d events of device %s count and stand before this revocation, but were sent after it was made, while the log did not have it: "+
+				"they have the numbers from %d on; a person must look whether they are right", n, device, end)})
+		}
 	}
 	return problems
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/audit"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 // fault is a fault that is planted in a sound log. plant returns the id of the event
@@ -174,6 +175,12 @@ var faults = map[string]fault{
 			a.Revoke(b)
 			body := deviceBody("b", b.Key.Public().(ed25519.PublicKey), nil, true)
 			return push(p, b.Make(eventstest.Change{Record: "Device/b", Body: string(body)}))
+		}},
+	"a revocation that was lost": {code: audit.RevocationLate, also: []audit.Code{audit.DeviceRevoked},
+		plant: func(p *eventstest.Practice, a, b *eventstest.Device, _ *audit.Check) string {
+			key := fhirjson.DeviceKey{Public: b.Key.Public().(ed25519.PublicKey), Ends: []events.Chain{b.Next}}
+			b.Write("Condition/c2", "pat-1", "x")
+			return push(p, a.Make(eventstest.Change{Record: "Device/b", Body: string(fhirjson.DeviceResource("b", key)), Parents: []events.ID{b.Record.ID}}))
 		}},
 	"a device whose record is deleted": {code: audit.DeviceRevoked,
 		plant: func(p *eventstest.Practice, a, b *eventstest.Device, _ *audit.Check) string {

@@ -117,6 +117,18 @@ func (c *chainsOf) vouched(device string, shutAt uint64, ends []events.Chain) ma
 	return vouched
 }
 
+// late counts the events of a revoked device that count and stand before the place of a revocation, and in its chain behind
+// the end that this names.
+func (c *chainsOf) late(device string, place, end uint64, d *deviceTrust) int {
+	late := make(map[uint64]bool) // by link, since one may stand there twice
+	for _, e := range c.events[device] {
+		if e.sequence < place && e.counter >= end && !e.stub && (e.sequence <= d.at || d.vouched[e.link]) {
+			late[e.link] = true
+		}
+	}
+	return len(late)
+}
+
 // descending gives events by their numbers, the highest first, those with one number together.
 func descending(list []chained) iter.Seq[[]chained] {
 	slices.SortFunc(list, func(a, b chained) int { return cmp.Compare(b.counter, a.counter) })
