@@ -39,7 +39,8 @@ type page struct {
 	Dossier      *dossierPage
 	Sync         *syncPage
 	Sumehrs      *sumehrsPage
-	Panel        *lightView // what is behind the light, on its own
+	Standing     *standingPage // of one patient, on its own
+	Panel        *lightView    // what is behind the light, on its own
 }
 
 type languageName struct{ Code, Name, Short string }
