@@ -31,7 +31,7 @@ SEED ?= 1
 CHECKS ?= 40
 KILLS ?= 40
 
-.PHONY: help build demo test search lint pictures vuln bench fuzz simulate sumehrs clean
+.PHONY: help build demo test search lint pictures paint vuln bench fuzz simulate sumehrs clean
 
 help: ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ pictures: ## Make a picture of every page in every state, from canned data; need
 	mkdir -p $(PICTURES)
 	CARELOG_PICTURES="$(abspath $(PICTURES))" $(GO) test -count 1 -timeout 10m -run '^TestPictures$$' ./agent/web
 	for name in dossier first-sync conflict sumehrs; do cp "$(PICTURES)/page-$$name.png" "docs/$$name.png"; done
+
+# How often each page is visited in each way.
+VISITS ?= 15
+
+paint: ## Say how long a page takes until it is painted, beside a page of one line; needs Chromium.
+	CARELOG_VISITS=$(VISITS) $(GO) test -count 1 -timeout 10m -v -run '^TestFirstPaint$$' ./agent/web
 
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...

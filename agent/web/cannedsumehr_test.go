@@ -3,12 +3,11 @@ package web_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
+	"time"
 
 	"github.com/carelog/carelog/agent/behind"
+	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/agent/web"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/sumehr"
@@ -42,77 +41,43 @@ func (d *desk) consents(name, patient, system, code, more string) {
 }
 
 // publish records that the hub has what the dossier makes now.
-func (d *desk) publish(patient string) events.ID {
+func (d *desk) publish(patient string) events.ID { return d.published(patient, false) }
+
+// published records that the hub has what the dossier makes now, or that it was taken from there.
+func (d *desk) published(patient string, revoked bool, parents ...events.ID) events.ID {
 	d.t.Helper()
-	records, _, err := behind.Gather(d.t.Context(), d.store, patient, "")
+	records, _, err := behind.Gather(context.Background(), d.store, patient, "")
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	f := standing.Read(sumehr.Input{Patient: patient, Records: records, At: eventstest.Epoch})
 	p := standing.Publication{
 		Record: events.Record{Type: "DocumentReference", ID: "pub-" + patient}, URI: "/subject/58031499914/sumehr/12345/1",
-		At: eventstest.Epoch.AddDate(0, 0, -12), Author: "dr-1", Digest: f.Digest, Made: f.Made,
+		At: eventstest.Epoch.AddDate(0, 0, -12), Author: "dr-1", Digest: f.Digest, Made: f.Made, Revoked: revoked,
 	}
 	body, err := p.Body(patient)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.arrives(p.Record.String(), patient, "dr-1", string(body))
+	return d.arrives(p.Record.String(), patient, "dr-1", string(body), parents...)
 }
 
-// playedHub plays what the doors of a desk with a hub answer.
-type playedHub struct {
-	mu     sync.Mutex // of all below
-	stands map[string]string
-	holds  string
-	asked  []string // act, patient and body
-}
-
-func (h *playedHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	patient, act := r.PathValue("patient"), r.PathValue("act")
-	body := make([]byte, 200)
-	n, _ := r.Body.Read(body)
-	if r.Method == http.MethodPost {
-		h.asked = append(h.asked, strings.TrimSpace(act+" "+patient+" "+string(body[:n])))
-	}
-	w.Header().Set("Content-Type", "application/json")
-	answer := h.stands[patient]
-	if act == "hub" {
-		answer = h.holds
-	}
-	if answer == "" {
-		w.WriteHeader(http.StatusNotFound)
-		answer = `{"error":{"code":"not-found","text":"there is none"}}`
-	}
-	_, _ = w.Write([]byte(answer))
-}
-
-func (h *playedHub) set(change func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	change()
-}
-
-// atHub lets the desk answer as one with a hub.
-func (d *desk) atHub(h *playedHub) {
-	mux := http.NewServeMux()
-	mux.Handle("/api/sumehr/{patient}/{act}", h)
-	mux.Handle("/", d.doors)
-	server := httptest.NewServer(d.guard.Handler(mux))
-	d.t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	d.url = server.URL
+// atHub gives the desk a hub, for as long as the test lasts.
+func (d *desk) atHub(p *publisher) {
+	d.t.Helper()
+	before := d.pages
+	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store, Hub: p})
+	d.serving(web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: d.fhir, Publisher: p, Intake: intake.NewDossiers(d, d.store), Heartbeat: 50 * time.Millisecond}))
+	before.Close() // whoever listened there comes back
+	d.judged()
 }
 
 // judged lets the desk count whose Sumehr is behind, for as long as the test lasts.
 func (d *desk) judged() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- d.sumehrs.Run(ctx) }()
+	table := d.sumehrs
+	go func() { done <- table.Run(ctx) }()
 	d.t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

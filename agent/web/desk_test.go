@@ -53,14 +53,15 @@ type desk struct {
 	t       testing.TB
 	token   string
 	guard   *guard.Guard
-	pages   *web.Handler
 	store   *projections.Store
 	url     string
 	server  *httptest.Server
 	doors   http.Handler
+	fhir    http.Handler
 	sumehrs *behind.Table
 
 	mu       sync.Mutex // of all below
+	pages    *web.Handler
 	practice *eventstest.Practice
 	here     *eventstest.Device
 	other    *eventstest.Device
@@ -133,14 +134,19 @@ func newDesk(t testing.TB) *desk {
 	}
 	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
 	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch, Trail: asked{d: d}})
-	d.pages = web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond})
+	d.fhir = door
+	d.serving(web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond}))
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", door)
-	mux.Handle("/", d.pages)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		pages := d.pages
+		d.mu.Unlock()
+		pages.ServeHTTP(w, r)
+	})
 	d.doors = d.losing(mux)
 	server := httptest.NewUnstartedServer(d.living(d.guard.Handler(d.doors)))
 	d.server = server
-	server.Config.RegisterOnShutdown(d.pages.Close)
 	server.Start()
 	d.url = server.URL
 	t.Cleanup(func() {
@@ -155,6 +161,13 @@ func newDesk(t testing.TB) *desk {
 		}
 	})
 	return d
+}
+
+// serving has the desk answer with these pages from now on.
+func (d *desk) serving(pages *web.Handler) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pages = pages
 }
 
 // Transact writes one after the other; see agent.Agent for what it does.

@@ -41,7 +41,7 @@ const sticksOut = `(() => {
 		}
 	}
 	for (const e of document.querySelectorAll('.registration-body')) if (e.checkVisibility() && e.clientWidth < 200) wrong.push(name(e) + ' has only ' + e.clientWidth + ' to be read in');
-	for (const e of document.querySelectorAll('.scroll:has(> .compare)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the versions do not stand beside each other');
+	for (const e of document.querySelectorAll('.scroll:has(> .compare)')) if (innerWidth > 700 && e.scrollWidth > e.clientWidth + 1) wrong.push('the versions do not stand beside each other');
 	for (const e of document.querySelectorAll('.scroll:has(> .conflicts)')) if (innerWidth > 1000 && e.scrollWidth > e.clientWidth + 1) wrong.push('the table of conflicts is cut off at the right: ' + e.scrollWidth + ' in ' + e.clientWidth);
 	const top = [...document.getElementById('top').children].filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);
 	top.forEach(([a, at], i) => top.slice(i + 1).forEach(([b, bt]) => {

@@ -1,12 +1,14 @@
 package web_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 )
 
@@ -51,6 +53,31 @@ func TestLight(t *testing.T) {
 	}
 	if answer, text := d.ask("GET", "/assets/icons/unknown.svg", ""); answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("got %s %s", answer.Status, text)
+	}
+}
+
+// A PC that the practice has shut out is offline like one without a line, and nobody can go on working at it.
+func TestLightOfARevokedPC(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d)
+	b.visit("/sync")
+	shutOut := func() {
+		d.status.State = light.State{Color: light.Offline, Since: d.status.Since, Reason: "no connection to the server: this desk was revoked"}
+		d.status.Problem = &agent.Problem{Code: agent.ProblemRevoked}
+	}
+	d.set(func() {
+		d.status.State = light.State{Color: light.Offline, Since: d.status.Since, Reason: "no connection to the server"}
+	})
+	b.see(".state", "You can go on working")
+	d.set(shutOut)
+	b.see(".state", "register nothing more")
+	b.missing(".state", "You can go on working")
+	b.until(`document.querySelector('#light').title.includes('register nothing more')`, "the same at the light")
+	b.click("#light", "")
+	b.see("#light-details", "register nothing more")
+	b.visit("/")
+	if _, page := d.ask("GET", "/", "", "Accept-Language: nl"); !strings.Contains(page, "niets meer registreren") || strings.Contains(page, "verder werken") {
+		t.Errorf("got %s, want no word of going on", page)
 	}
 }
 

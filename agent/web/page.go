@@ -39,7 +39,8 @@ type page struct {
 	Dossier      *dossierPage
 	Sync         *syncPage
 	Sumehrs      *sumehrsPage
-	Panel        *lightView // what is behind the light, on its own
+	Standing     *standingPage // of one patient, on its own
+	Panel        *lightView    // what is behind the light, on its own
 }
 
 type languageName struct{ Code, Name, Short string }
@@ -77,8 +78,14 @@ func (p *page) LightWord() (string, error) {
 	return p.T("loading")
 }
 
-// LightMeaning is empty as long as the light is not known.
-func (p *page) LightMeaning() string { return p.Word("light.meaning", p.Light) }
+// LightMeaning is empty as long as the light is not known. Who works at a PC that the practice has shut out
+// cannot go on as one without a line can.
+func (p *page) LightMeaning() string {
+	if cause := p.status.Problem; cause != nil && cause.Code == agent.ProblemRevoked {
+		return p.said.must("light.meaning.revoked")
+	}
+	return p.Word("light.meaning", p.Light)
+}
 
 // newPage is a page in the language of the browser, with the light and the figures of the frame.
 func (h *Handler) newPage(r *http.Request) *page {

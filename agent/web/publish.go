@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/hub"
 	"github.com/carelog/carelog/agent/publish"
 	"github.com/carelog/carelog/agent/trail"
@@ -29,7 +30,6 @@ type standingAnswer struct {
 	Relation  relation      `json:"relation"`
 	Hub       *publication  `json:"hub"`       // the last publication; null: there was none
 	Publisher publisherHere `json:"publisher"` // at this desk
-	Button    *remedy       `json:"button"`    // of the pages; null: only somebody else can do anything
 }
 
 type stand struct {
@@ -56,21 +56,12 @@ type publisherHere struct {
 // standing answers GET /api/sumehr/<patient>/standing: how the patient's Sumehr stands, whether
 // it is wished or not.
 func (h *Handler) standing(w http.ResponseWriter, r *http.Request) error {
-	if h.sumehrs == nil {
-		return notFound("this desk keeps no table of Sumehrs")
-	}
-	patient, err := h.patientOf(r)
+	row, err := h.standingOf(r)
 	if err != nil {
 		return err
 	}
-	row, err := h.sumehrs.One(r.Context(), patient)
-	if err != nil {
-		return err
-	}
-	language := r.URL.Query().Get("language")
-	b := newBehindRow(row, language)
 	a := standingAnswer{
-		behindRow: b, Button: pick(h.site.languages, language, "").remedy(b), Refused: row.Refused,
+		behindRow: newBehindRow(row, r.URL.Query().Get("language")), Refused: row.Refused,
 		Wish: newStand(row.Wish), Consent: newStand(row.Consent), Relation: relation{newStand(row.Relation), row.Ours},
 		Publisher: publisherHere{h.publisher != nil, row.Session},
 	}
@@ -78,6 +69,18 @@ func (h *Handler) standing(w http.ResponseWriter, r *http.Request) error {
 		a.Hub = &publication{*newOnHub(p), p.Revoked}
 	}
 	return writeJSON(w, http.StatusOK, a)
+}
+
+// standingOf is how the patient that a path names stands.
+func (h *Handler) standingOf(r *http.Request) (behind.Row, error) {
+	if h.sumehrs == nil {
+		return behind.Row{}, notFound("this desk keeps no table of Sumehrs")
+	}
+	patient, err := h.patientOf(r)
+	if err != nil {
+		return behind.Row{}, err
+	}
+	return h.sumehrs.One(r.Context(), patient)
 }
 
 func newStand(s standing.Stand) stand {

@@ -27,7 +27,9 @@ type sumehrsPage struct {
 	More          string // the address of the fragment with more rows; empty: there are none
 }
 
+// sumehrRow is how the Sumehr of one patient stands.
 type sumehrRow struct {
+	*page
 	behindRow
 	Called, Short, Sentence string // the patient; the reason in a word and in a sentence
 	Held, By, Behind, Again string
@@ -40,9 +42,8 @@ type findingRow struct{ Text, Record, Kind string }
 
 // remedy is what the user can do about a reason: go somewhere, or have something done.
 type remedy struct {
-	Text string `json:"text"`
-	Link string `json:"link,omitempty"`
-	Do   string `json:"do,omitempty"` // set-up: say how a hub is set up; publish
+	Text, Link string
+	Do         string // set-up: say how a hub is set up; publish
 }
 
 // sumehrsFragment answers GET /fragments/sumehr with the inside of the page of the table: the patients of
@@ -85,7 +86,7 @@ func (h *Handler) readSumehrs(r *http.Request, p *page) (*sumehrsPage, error) {
 			continue
 		}
 		if fit++; fit <= count {
-			t.Rows = append(t.Rows, p.said.sumehrRow(newBehindRow(row, p.said.code), known))
+			t.Rows = append(t.Rows, p.sumehrRow(newBehindRow(row, p.said.code), known))
 		}
 	}
 	t.None = len(rows) > 0 && fit == 0
@@ -105,9 +106,10 @@ func (h *Handler) readSumehrs(r *http.Request, p *page) (*sumehrsPage, error) {
 	return t, nil
 }
 
-func (s *spoken) sumehrRow(b behindRow, known *names) sumehrRow {
+func (p *page) sumehrRow(b behindRow, known *names) sumehrRow {
+	s := p.said
 	row := sumehrRow{
-		behindRow: b, Called: firstOf(b.Name, s.has("patients", "unnamed")), Short: firstOf(s.has("sumehr.reasons", string(b.Reason)), string(b.Reason)),
+		page: p, behindRow: b, Called: firstOf(b.Name, s.has("patients", "unnamed")), Short: firstOf(s.has("sumehr.reasons", string(b.Reason)), string(b.Reason)),
 		Sentence: s.sentence(b.Text) + ".", Behind: "—", Beside: max(0, len(b.Findings)-findingsAtOnce), Button: s.remedy(b),
 	}
 	if !b.Since.IsZero() {
@@ -130,6 +132,40 @@ func (s *spoken) sumehrRow(b behindRow, known *names) sumehrRow {
 		row.First = append(row.First, finding)
 	}
 	return row
+}
+
+// standingPage is how the Sumehr of one patient stands, for the privacy tab.
+type standingPage struct {
+	sumehrRow
+	Wished, Refused bool
+	OnHub           string // since when and by whom; empty: there is none
+	Taken           string // that it was taken from there; empty: it was not
+	Next            string // attempt
+}
+
+// standingFragment answers GET /fragments/sumehr/<patient>: how the patient's Sumehr stands, and what
+// the hub holds.
+func (h *Handler) standingFragment(w http.ResponseWriter, r *http.Request) error {
+	row, err := h.standingOf(r)
+	if err != nil {
+		return err
+	}
+	p := h.newPage(r)
+	known := h.newNames(r, p.said)
+	s := &standingPage{sumehrRow: p.sumehrRow(newBehindRow(row, p.said.code), known), Wished: row.Wished, Refused: row.Refused}
+	if hub := row.Published; hub != nil && hub.Revoked {
+		s.Taken = p.said.must("privacy.taken", p.said.momentInFull(hub.At))
+	} else if hub != nil {
+		s.OnHub = p.said.momentInFull(hub.At)
+		if hub.Author != "" {
+			s.OnHub += ", " + known.who(hub.Author)
+		}
+	}
+	if !row.Next.IsZero() {
+		s.Next = p.said.moment(row.Next)
+	}
+	p.Standing = s
+	return h.render(w, http.StatusOK, "standing", p)
 }
 
 // hasForm reports whether the pages have a form for a kind of record.

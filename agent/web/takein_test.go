@@ -10,6 +10,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/publish"
+	"github.com/carelog/carelog/events/eventstest"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -37,7 +38,7 @@ func (p *publisher) holding(t *testing.T, uri, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.holds, p.text = []publish.Held{{URI: uri, Author: "10000204001"}}, message
+	p.holds, p.text = []publish.Held{{URI: uri, Author: "10000204001", Recorded: eventstest.Epoch}}, message
 }
 
 type takingJSON struct {

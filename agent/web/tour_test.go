@@ -14,10 +14,8 @@ import (
 func tour(t *testing.T, look func(b *browser, state string)) {
 	t.Helper()
 	d := newDesk(t)
-	hub := &playedHub{stands: map[string]string{}}
-	d.atHub(hub)
 	d.judged()
-	v := &visitor{browser: openBrowser(t, d), desk: d, hub: hub}
+	v := &visitor{browser: openBrowser(t, d), desk: d}
 	v.look = func(state string) { look(v.browser, state) }
 	v.nothingYet()
 	morning(d)
@@ -38,7 +36,6 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 type visitor struct {
 	*browser
 	desk *desk
-	hub  *playedHub
 	look func(state string)
 }
 
@@ -119,19 +116,21 @@ func (v *visitor) sumehrs() {
 }
 
 func (v *visitor) privacy() {
-	v.stop("privacy-no-hub", "/patients/p7?view=privacy", ".privacy", "No hub")
-	v.hub.set(func() {
-		const facts = `"records":[],"findings":[],"refused":false,"consent":{"holds":true,"records":[]},"relation":{"holds":true,"records":[],"ours":true},"publisher":{"set_up":true,"session":true},"hub":{"uri":"/subject/57031299953/sumehr/12345/3","since":"2026-11-20T10:00:00Z","author":"dr-1","revoked":false}}`
-		v.hub.stands["p7"] = `{"patient":"p7","wish":{"holds":true,"records":[]},"reason":"unreachable","button":{"text":"Send now","do":"publish"},"text":"the hub cannot be reached or does not work: it is tried again","since":"2026-11-25T14:10:00Z","next":"2026-11-26T16:05:00Z",` + facts
-		v.hub.stands["p6"] = `{"patient":"p6","wish":{"holds":false,"records":[]},"reason":"off","text":"it is not to be kept up to date on the hub",` + facts
-		v.hub.holds = `{"holds":[{"uri":"/subject/57031299953/sumehr/12345/4","author":"10000204001","recorded":"2026-11-24T10:00:00Z","ours":false},{"uri":"/subject/57031299953/sumehr/12345/3","author":"10000007004","recorded":"2026-11-20T10:00:00Z","ours":true}],"sumehr":{"patient":{"name":"Jan Janssens"},"author":{"name":"Dr Else"},"made":"2026-11-24 10:00:00","sections":[{"kind":"problem","title":"Problems","lines":[{"label":"Shoulder pain","begin":"2026"}]}]}}`
-	})
-	v.stop("privacy", "/patients/p7?view=privacy", ".standing", "Hub cannot be reached")
+	v.stop("privacy-conflict", "/patients/p7?view=privacy", ".standing", "In conflict")
+	v.stop("privacy-no-hub", "/patients/p12?view=privacy", ".standing", "No hub")
+	v.stop("privacy-newest", "/patients/p8?view=privacy", ".standing[data-reason=newest]", "Up to date")
+	hub := &publisher{state: away()}
+	hub.holding(v.t, "/subject/57031299953/sumehr/12345/4", theirs)
+	v.desk.atHub(hub)
+	v.desk.published("p8", false, shownID(v.t, v.desk, "DocumentReference/pub-p8"))
+	v.desk.arrives("Condition/s2-p8", "p8", "dr-1", `{"resourceType":"Condition","id":"s2-p8","subject":{"reference":"Patient/p8"},`+clinical("Condition", "active")+`,"code":{"text":"Hay fever"},"onsetDateTime":"2025"}`)
+	v.desk.published("p3", false)
+	v.stop("privacy", "/patients/p8?view=privacy", ".standing", "Hub cannot be reached")
 	v.click(".privacy .section-head button[aria-label*=relation]", "Add")
 	v.see(".form", "Until")
 	v.look("privacy-form")
 	v.click(".form button[type=button]", "Cancel")
-	v.stop("privacy-off", "/patients/p6?view=privacy", ".privacy", "choice of its own")
+	v.stop("privacy-off", "/patients/p3?view=privacy", ".privacy", "choice of its own")
 	v.click(".privacy button", "Take from the hub")
 	v.see("dialog", "no longer find it")
 	v.look("privacy-revoke")
@@ -169,7 +168,7 @@ func (v *visitor) languages() {
 		v.until(`document.documentElement.lang === `+quote(language)+` && document.querySelector('.compare')`, language)
 		v.look("conflict-" + language)
 		v.stop("sumehrs-"+language, "/sumehr", ".sumehrs", "Bogaert")
-		v.stop("privacy-"+language, "/patients/p7?view=privacy", ".standing", "")
+		v.stop("privacy-"+language, "/patients/p8?view=privacy", ".standing", "")
 	}
 	v.run(`document.cookie = 'carelog-language=; path=/; max-age=0'`)
 }

@@ -186,6 +186,7 @@ func New(c Config) *Handler {
 	h.route("/fragments/dossiers/{patient}", methods{"GET": h.dossierFragment})
 	h.route("/fragments/light", methods{"GET": h.lightFragment})
 	h.route("/fragments/sumehr", methods{"GET": h.sumehrsFragment})
+	h.route("/fragments/sumehr/{patient}", methods{"GET": h.standingFragment})
 	h.route("/fragments/sync", methods{"GET": h.syncFragment})
 	h.route("/fragments/conflicts", methods{"GET": h.conflictsFragment})
 	h.route("/fragments/conflicts/{type}/{id}", methods{"GET": h.conflictFragment})

@@ -10,7 +10,7 @@ import { editDraft, form, newDraft } from './forms.js';
 import { kinds } from './kinds.js';
 import { titled } from './light.js';
 import { onLive } from './live.js';
-import { forget, practitioners } from './names.js';
+import { forget } from './names.js';
 import { privacy } from './privacy.js';
 import { rewrite } from './router.js';
 import { kind, moment, within, words } from './words.js';
@@ -138,10 +138,10 @@ class Dossier {
 
   async readPrivacy() {
     try {
-      const [{ records }, names] = await Promise.all([get(`/api/dossiers/${encodeURIComponent(this.id)}`), practitioners().catch(() => new Map())]);
+      const { records } = await get(`/api/dossiers/${encodeURIComponent(this.id)}`);
       const now = records.map((r) => ({ ...r, content: r.heads[0].content }));
-      const read = JSON.stringify([now, [...names]]);
-      if (read !== this.read) Object.assign(this, { read, records: now, names }); // nothing is drawn anew under anybody's hands for nothing
+      const read = JSON.stringify(now);
+      if (read !== this.read) Object.assign(this, { read, records: now }); // nothing is drawn anew under anybody's hands for nothing
       if (this.current()) this.drawPrivacy();
     } catch (cause) {
       announce(cause.message); // what is on the page stays; the banner says that it may be old
@@ -149,7 +149,7 @@ class Dossier {
   }
 
   drawPrivacy() {
-    if (this.records && this.view === 'privacy') this.privacy.draw(this.records, this.names);
+    if (this.records && this.view === 'privacy') this.privacy.draw(this.records);
   }
 
   // begin opens what the address asks for, once: a record to be changed, or a consent to be recorded.

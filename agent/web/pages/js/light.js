@@ -22,6 +22,12 @@ export function colour() {
   return contact === 'live' ? status()?.light ?? given : 'unknown';
 }
 
+// meaning is the light in a sentence: the same as carelog writes it.
+function meaning() {
+  const now = colour();
+  return words.light.meaning[now !== 'unknown' && status()?.problem?.code === 'revoked' ? 'revoked' : now];
+}
+
 /** titled gives the page its title, behind the mark of the light. */
 export function titled(title) {
   pageTitle = title;
@@ -39,7 +45,7 @@ export function light() {
     panel.hidden = !open;
     button.setAttribute('aria-expanded', String(open));
     if (open) {
-      if (!panel.firstChild) show(panel, h('p', {}, words.light.meaning[colour()] ?? words.loading));
+      if (!panel.firstChild) show(panel, h('p', {}, meaning() ?? words.loading));
       draw();
     }
   };
@@ -68,9 +74,9 @@ export function light() {
   let shown = colour();
   const update = () => {
     const now = colour();
+    if (status() || now !== shown) button.title = meaning() ?? '';
     if (now !== shown) {
       button.dataset.light = now;
-      button.title = words.light.meaning[now] ?? '';
       button.setAttribute('aria-label', words.light.open(words.light[now] ?? words.loading));
       button.querySelector('.light-word').textContent = words.light[now] ?? words.loading;
       if (shown) announce(words.light[now]);

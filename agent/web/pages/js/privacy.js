@@ -1,48 +1,52 @@
-// The privacy tab of a dossier: whether the hub has its Sumehr. What allows it is listed by carelog.
+// The privacy tab of a dossier: whether the hub shall have its Sumehr. How that stands, and what allows it, is
+// written by carelog.
 
+import { fragment } from './api.js';
 import { holds, isWish, refuses, wish } from './consents.js';
 import { announce, h, seldom, show } from './dom.js';
-import { revokeButton, standingOf } from './publishing.js';
-import { reasonSaid, remedy } from './standing.js';
-import { moment, words } from './words.js';
+import { publish, revokeButton, setUp } from './publishing.js';
+import { words } from './words.js';
 
 const apart = 1000; // ms between two questions how the Sumehr stands: while a desk catches up, its status changes all the time
 
 /**
- * privacy makes the choice once: {element, draw(records, names), leave}. torn is where carelog says that it is
+ * privacy makes the choice once: {element, draw(records), leave}. torn is where carelog says that it is
  * in conflict or waits, and changed is called after a write.
  */
 export function privacy(patient, torn, { changed }) {
   const w = words.privacy;
   const hub = h('section', { class: 'card section', 'aria-labelledby': 'title-hub' });
+  hub.addEventListener('click', ({ target }) => {
+    if (target.dataset.do === 'set-up') setUp();
+    if (target.dataset.do === 'publish') publish(target, patient, changed);
+  });
 
   let listed = null; // what draw was last given
   let records = [];
-  let names = new Map();
   let busy = false;
   let trouble = null; // of the last write: {text, conflict}
   let drawn = '';
-  const draw = (all, known) => {
+  const draw = (all) => {
     ask(); // its answer comes after the records are taken
     if (all === listed) return; // only how the Sumehr stands may have changed
     listed = all;
     records = all.filter((r) => r.heads.some(({ content }) => isWish(content)));
-    names = known;
   };
   const ask = seldom(async () => {
     try {
-      drawHub(await standingOf(patient));
+      drawHub((await fragment(`/fragments/sumehr/${encodeURIComponent(patient)}`)).firstElementChild);
     } catch (cause) {
-      announce(cause.message); // what is on the page stays
+      if (cause.status === 404) drawHub(null); // this desk keeps no account of it
+      else announce(cause.message); // what is on the page stays
     }
   }, apart);
 
   const drawHub = (standing) => {
     const active = (refusal) => records.some((r) => r.heads.some(({ content }) => isWish(content) && holds(content) && refuses(content) === refusal));
     if (trouble?.conflict && !records.some((r) => r.conflict)) trouble = null; // it was settled
-    const on = standing ? standing.wish.holds : active(false);
-    const refused = standing ? standing.refused : active(true);
-    const now = JSON.stringify([standing, records.map((r) => r.heads), trouble]);
+    const on = standing ? standing.dataset.wished !== undefined : active(false);
+    const refused = standing ? standing.dataset.refused !== undefined : active(true);
+    const now = JSON.stringify([standing?.outerHTML, records.map((r) => r.heads), trouble]);
     if (now === drawn) return; // no button is taken from under a hand for nothing
     drawn = now;
     const held = hub.contains(document.activeElement) ? document.activeElement.dataset.act : '';
@@ -53,9 +57,9 @@ export function privacy(patient, torn, { changed }) {
         h('span', { id: 'wish-label' }, w.wish), torn()),
       trouble && h('p', { class: 'error', role: 'alert' }, trouble.text, trouble.conflict && [' ', h('a', { href: trouble.conflict }, words.synchronisation.toConflicts)]),
       refused && h('p', { class: 'note' }, w.refused),
-      standing ? said(standing, on, names, changed) : h('p', { class: 'nothing' }, words.sumehr.noHub),
+      standing ? [...standing.children] : h('p', { class: 'nothing' }, words.sumehr.noTable),
       h('div', { class: 'actions' },
-        standing && !on && standing.hub && !standing.hub.revoked && revokeButton(patient, changed),
+        !on && standing?.dataset.held !== undefined && revokeButton(patient, changed),
         h('button', { type: 'button', class: 'button small', dataset: { act: 'refuse' }, onclick: () => act(() => wish(patient, records, !refused, true)) }, refused ? w.noMore : w.refuse)));
     if (held) hub.querySelector(`[data-act="${held}"]`)?.focus();
   };
@@ -75,20 +79,4 @@ export function privacy(patient, torn, { changed }) {
     changed();
   };
   return { element: hub, draw, leave: ask.cancel };
-}
-
-// said is how the Sumehr stands, and what the hub holds.
-function said(standing, on, names, changed) {
-  const w = words.sumehr;
-  const { hub } = standing;
-  return [
-    on && h('div', { class: 'standing', dataset: { reason: standing.reason } }, h('div', {}, reasonSaid(standing)), remedy(standing, changed)),
-    h('dl', { class: 'facts' }, [
-      [w.onHub, hub && !hub.revoked ? `${moment(hub.since, true)}${hub.author ? `, ${names.get(hub.author) ?? hub.author}` : ''}` : hub?.revoked ? words.privacy.taken(moment(hub.since, true)) : w.nothing],
-      hub && !hub.revoked && [words.privacy.uri, hub.uri],
-      on && standing.since && [w.behind, moment(standing.since)],
-      standing.next && [w.next, moment(standing.next)],
-    ].filter(Boolean).map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))),
-    !on && hub && !hub.revoked && h('p', {}, words.privacy.still),
-  ];
 }

@@ -1,29 +1,16 @@
 // What is done at the hub, for one patient. A desk without a hub says so in its answer.
 
-import { ask } from './dialog.js';
+import { ask, tell } from './dialog.js';
 import { announce, h } from './dom.js';
-import { get, post } from './api.js';
+import { post } from './api.js';
 import { language, sentence, words } from './words.js';
 
-/** standingOf is how the Sumehr of a patient stands; null where this desk keeps no account of it. */
-export async function standingOf(patient) {
-  try {
-    return await get(`/api/sumehr/${encodeURIComponent(patient)}/standing?language=${language}`);
-  } catch (cause) {
-    if (cause.status === 404) return null;
-    throw cause;
-  }
+/** publishOverButton sends the Sumehr to the hub, in place of the one there of that name, which is not the last of ours. */
+export function publishOverButton(patient, then, over) {
+  return action(words.sumehr.publishOver, 'button primary', then, () => send(patient, over));
 }
 
-/**
- * publishButton sends the Sumehr to the hub now, instead of at the next attempt. over is the
- * name of one there that is not the last of ours, which it shall take the place of.
- */
-export function publishButton(patient, then, { over = '', text: label = over ? words.sumehr.publishOver : words.sumehr.publish } = {}) {
-  return action(label, over ? 'button primary' : 'button small', then, () => send(patient, over));
-}
-
-/** publish is what publishButton does, for a button that is there: what became of it is said beside it. */
+/** publish sends it now, instead of at the next attempt, for a button that is there: what became of it is said beside it. */
 export function publish(button, patient, then) {
   const said = button.parentElement.querySelectorAll('.hint, .error');
   said.forEach((old) => old.remove());
@@ -70,4 +57,10 @@ async function run(button, done, failed, then, act) {
     failed.textContent = cause.status === 404 || cause.code === 'no-hub' ? words.sumehr.noHub : cause.message;
   }
   button.disabled = false;
+}
+
+/** setUp says what whoever looks after the PC has to do, in as many words as it takes. */
+export function setUp() {
+  const w = words.sumehr;
+  return tell(w.setUpTitle, [h('p', {}, w.setUpText), h('pre', { class: 'command' }, 'carelog agent --hub http://127.0.0.1:7900/'), h('p', {}, w.setUpOne)]);
 }

@@ -2,12 +2,12 @@
 
 import { get, request } from './api.js';
 import { h, later, show } from './dom.js';
+import { kinds } from './kinds.js';
 import { titled } from './light.js';
 import { onLive } from './live.js';
-import { publishButton } from './publishing.js';
-import { finding } from './standing.js';
+import { publishOverButton } from './publishing.js';
 import { takeInButton } from './takein.js';
-import { date, kind, language, moment, number, words } from './words.js';
+import { date, kind, language, moment, number, sentence, words } from './words.js';
 import { writeSSIN } from './resource.js';
 import { rewrite } from './router.js';
 
@@ -98,6 +98,13 @@ function findings(list, answer) {
   return h('ul', { class: 'findings' }, list.map((f) => h('li', {}, finding(f, answer.patient, title(f.record, answer)))));
 }
 
+// finding is what a checker says, with the way to the record that it is about where that can be changed
+// here; title is what that record is called.
+function finding(f, patient, title) {
+  const type = f.record?.split('/')[0];
+  return [sentence(f.text), kinds[type] && [' ', h('a', { href: `/patients/${patient}?edit=${encodeURIComponent(f.record)}` }, title ? words.named(kind(type), title) : kind(type))]];
+}
+
 // title is what a record is called in the Sumehr; empty where it is not in it.
 function title(record, answer) {
   return (record && answer.sumehr.sections.flatMap((s) => s.lines).find((l) => l.record === record)?.label) || '';
@@ -149,7 +156,7 @@ async function held(id, path, again) {
       h('table', { class: 'list' }, h('thead', {}, h('tr', {}, [w.made, w.author, words.privacy.uri, ''].map((t) => (t ? h('th', { scope: 'col' }, t) : h('td', {}))))),
         h('tbody', {}, answer.holds.map((one) => h('tr', {}, h('th', { scope: 'row' }, moment(one.recorded, true)), h('td', { class: 'figures' }, one.author),
           h('td', {}, one.uri), h('td', {}, h('span', { class: 'chip' }, one.ours ? w.ours : w.theirs))))))),
-    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, takeInButton(id, newest.uri), publishButton(id, again, { over: newest.uri }))),
+    newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, takeInButton(id, newest.uri), publishOverButton(id, again, newest.uri))),
     answer.sumehr && sections(answer.sumehr),
   ];
 }

@@ -2,9 +2,8 @@
 
 import { announce, later } from './dom.js';
 import { onLive } from './live.js';
-import { publish } from './publishing.js';
+import { publish, setUp } from './publishing.js';
 import { rewrite } from './router.js';
-import { setUp } from './standing.js';
 import { words } from './words.js';
 import { Written } from './written.js';
 
