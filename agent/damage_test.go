@@ -12,6 +12,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/audit"
 )
@@ -56,6 +57,29 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 			})
 		}
 	}
+}
+
+// One bit of one message is another one, and nothing of the file tells but the message's checksum: nats-server goes on saying that it
+// has it. The broker cuts it out at its start, so the desks give it back, and one that is new reads all.
+func TestTheBrokersDiskFlipsABit(t *testing.T) {
+	p := newPractice(t)
+	one, two := p.desk("one"), p.desk("two")
+	one.AwaitGreen()
+	two.AwaitGreen()
+	var want []events.ID
+	for i := range 5 {
+		for _, d := range []*agenttest.Desk{one, two} {
+			want = append(want, d.MustNote(fmt.Sprint(d.Name, i), "note").ID)
+		}
+	}
+	one.AwaitVersion(agenttest.Condition("two4"), want[9])
+	two.AwaitVersion(agenttest.Condition("one4"), want[8])
+	written := len(p.broker.Stored())
+	p.broker.FlipBit(brokertest.InABody)
+	if n := len(p.whole(want, one, two)); n != written {
+		t.Errorf("the log has %d messages, and had %d", n, written)
+	}
+	p.healed(want, one, two, p.desk("three"))
 }
 
 // The damage is in the first of the files in which the broker has the log, far behind where the

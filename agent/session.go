@@ -389,7 +389,7 @@ func (s *session) openLate(ctx context.Context) error {
 	if err := s.keepKeys(ctx, false); err != nil {
 		return err
 	}
-	if err := a.tellUnopened(ctx); err != nil {
+	if err := errors.Join(a.tellUnopened(ctx), a.tellMissing(ctx)); err != nil {
 		return err
 	}
 	concerns, err := a.store.Concerns(ctx)

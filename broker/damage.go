@@ -17,9 +17,13 @@ import (
 // was not running yet.
 type standing struct {
 	practice, stream string
+	folder           string // of the files
 	files            []blocks.File
-	said             string // the file in which stands what was said to be gone
+	aside            string // the folder for what is damaged
 }
+
+// said is the file in which stands what was said to be gone.
+func (s standing) said() string { return filepath.Join(s.aside, s.stream+".gone") }
 
 // stood lists the streams of all practices. One that has no file yet is left to whoever
 // provisions it, and one that cannot be listed is logged: the broker starts without the examination.
@@ -36,12 +40,13 @@ func (s *Server) stood(data string, logger *slog.Logger) (all []standing) {
 			continue
 		}
 		for _, stream := range []string{streamRecords, streamAttachments} {
-			files, err := blocks.List(filepath.Join(streamFolder(data, account, stream), "msgs"), stream)
+			folder := filepath.Join(streamFolder(data, account, stream), "msgs")
+			files, err := blocks.List(folder, stream)
 			if err != nil {
 				logger.Error(notExamined, slog.String("stream", stream), slog.Any("error", err))
 			}
 			if len(files) > 0 {
-				all = append(all, standing{practice: practice, stream: stream, files: files, said: filepath.Join(data, damagedFolder, practice, stream+".gone")})
+				all = append(all, standing{practice: practice, stream: stream, folder: folder, files: files, aside: filepath.Join(data, damagedFolder, practice)})
 			}
 		}
 	}
@@ -140,8 +145,11 @@ func (s *Server) report(ctx context.Context, stood standing, found []damage, log
 		case !v.Damaged:
 			cut++
 		default:
-			logger.Error("a message on this broker's disk is damaged where nats-server does not notice it, and no desk can read it: have the disk looked at. "+
-				"When all desks are level, stop the broker, remove the file index.db beside the damaged one, and start it: what is damaged is cut off then, and the desks give it back",
+			if err := stood.askToMend(); err != nil {
+				return err
+			}
+			logger.Error("a message on this broker's disk is damaged where nats-server does not notice it, and no desk can read it: have the disk looked at, "+
+				"and start the broker again. What is damaged is cut out of the file then, and the desks give it back",
 				slog.Uint64("message", d.at), slog.String("file", d.file.Path))
 		}
 	}
@@ -152,7 +160,7 @@ func (s *Server) report(ctx context.Context, stood standing, found []damage, log
 	// What desks give back stands behind the end, so the places stay empty for ever: it is an
 	// error once for each that is new.
 	gone := fmt.Sprintf("%d messages of %s\n", lost, identityOf(stream.CachedInfo()))
-	told, err := readOrNone(stood.said)
+	told, err := readOrNone(stood.said())
 	if err != nil {
 		return err
 	}
@@ -162,7 +170,7 @@ func (s *Server) report(ctx context.Context, stood standing, found []damage, log
 	}
 	logger.Error("messages are gone from this broker's disk: leave the broker running and let every desk connect, they give back what they have; "+
 		"then see with `carelog audit verify` what is missing still, and have the disk looked at", slog.Uint64("messages", lost))
-	return putAside(filepath.Dir(stood.said), map[string][]byte{filepath.Base(stood.said): []byte(gone)})
+	return putAside(stood.aside, map[string][]byte{filepath.Base(stood.said()): []byte(gone)})
 }
 
 // lostNow is how many messages a stream lacks. nats-server counts them a moment after it has

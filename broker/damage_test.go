@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/broker/logtest"
 	"github.com/carelog/carelog/events"
@@ -33,60 +34,115 @@ func (l logLines) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// What a damaged file leaves is read and written on: the state names the last message that is
-// there, whoever has read to it can write at the end, and who has not is told so. The
-// broker says what it found.
-func TestADamagedFile(t *testing.T) {
-	const sent = 100
+// Where nothing that can be read stands behind the damage, nats-server cuts the file off. What is left is read and
+// written on: the state names the last message that is there, whoever has read to it can write at the
+// end, and who has not is told so.
+func TestADamagedEnd(t *testing.T) {
+	l, b, _ := damagedLog(t, .5, 1)
+	state, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := uint64(len(b.Stored()))
+	if state.Last != left || left == 0 || left >= sentBefore {
+		t.Fatalf("%+v of a log that has %d messages of %d", state, left, sentBefore)
+	}
+	writtenOn(t, l, left)
+}
+
+// What stands behind a damaged place is not lost with it: the place is cut out of the file, and is a gap.
+func TestADamagedPlace(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		t.Run(fmt.Sprintf("started again %t", again), func(t *testing.T) {
-			b := brokertest.Start(t)
-			device := b.Device("desk-1")
-			l := device.Connect()
-			for i := range sent {
-				if _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", fmt.Sprintf("Condition/c-%d", i))); err != nil {
-					t.Fatal(err)
-				}
-			}
-			said := make(logLines, 64)
-			b.LogTo(slog.New(said))
-			b.DamageLog(.5, .6)
-			awaitLine(t, said, "is damaged")
+			l, b, said := damagedLog(t, .5, .6)
+			awaitLine(t, said, "are cut out of their files")
 			if again {
-				b.Restart()
-				if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelError {
-					t.Errorf("what is found is said as %v, want an error", r.Level)
-				}
-				awaitFile(t, filepath.Join(b.Folder(), "damaged", b.Practice(), "RECORDS.gone"))
-				b.Restart()
-				if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelInfo {
-					t.Errorf("what was said before is said as %v again", r.Level)
-				}
+				saidOnce(t, b, said)
+				l = b.Device("desk-2").Connect()
 			}
-			device.Await(l, true)
 			state, err := l.State(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			left := uint64(len(b.Stored()))
-			if state.Last != left || left == 0 || left >= sent || again && state.Counted != sent {
-				t.Fatalf("%+v of a log that has %d messages of %d", state, left, sent)
+			if state.Last != sentBefore || state.Counted != sentBefore || state.Lost != sentBefore-left || left < sentBefore*8/10 || left == sentBefore {
+				t.Fatalf("%+v of a log that has %d messages of %d", state, left, sentBefore)
 			}
-			m := logtest.Event(t, "pat-2", "Condition/back")
-			if _, err := l.AppendAtEnd(t.Context(), m, left-1); !errors.Is(err, events.ErrNotAtEnd) {
-				t.Errorf("who has not read the last message: %v, want ErrNotAtEnd", err)
+			if kept, err := filepath.Glob(filepath.Join(b.Folder(), "damaged", b.Practice(), "RECORDS-*-1.blk")); err != nil || len(kept) != 1 {
+				t.Errorf("of the damaged file %v is kept, %v", kept, err)
 			}
-			at, err := l.AppendAtEnd(t.Context(), m, left)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := l.AppendAtEnd(t.Context(), logtest.Event(t, "pat-2", "Condition/late"), left); !errors.Is(err, events.ErrNotAtEnd) {
-				t.Errorf("who comes second: %v, want ErrNotAtEnd", err)
-			}
-			if next, err := l.AppendAtEnd(t.Context(), logtest.Event(t, "pat-2", "Condition/next"), at); err != nil || next != at+1 {
-				t.Errorf("the next one stands at %d, %v; want %d", next, err, at+1)
-			}
+			writtenOn(t, l, sentBefore)
 		})
+	}
+}
+
+// A damaged message that nats-server takes for there, since its index says so, is cut out of the newest file:
+// whichever byte of it, also where it is the last one.
+func TestADamagedMessage(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	for i := range 3 {
+		if _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", fmt.Sprintf("Condition/c-%d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lost, at := range []int64{300, 900, 3} { // of the second message, of the last one that is left, and the length of the first
+		b.FlipBit(at)
+		if n := len(b.Stored()); n != 2-lost && !(lost == 2 && n == 0) {
+			t.Errorf("after byte %d was changed %d messages are there", at, n)
+		}
+	}
+}
+
+const sentBefore = 100
+
+// damagedLog is a log that was damaged between two places of its file, while the broker stood still.
+func damagedLog(t *testing.T, from, to float64) (*broker.Log, *brokertest.Broker, logLines) {
+	t.Helper()
+	b := brokertest.Start(t)
+	device := b.Device("desk-1")
+	l := device.Connect()
+	for i := range sentBefore {
+		if _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", fmt.Sprintf("Condition/c-%d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	b.DamageLog(from, to)
+	device.Await(l, true)
+	return l, b, said
+}
+
+// saidOnce checks that what is gone is an error when it is found, and is said quietly at the next start.
+func saidOnce(t *testing.T, b *brokertest.Broker, said logLines) {
+	t.Helper()
+	if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelError {
+		t.Errorf("what is found is said as %v, want an error", r.Level)
+	}
+	awaitFile(t, filepath.Join(b.Folder(), "damaged", b.Practice(), "RECORDS.gone"))
+	b.Restart()
+	if r := awaitLine(t, said, "are gone"); r.Level != slog.LevelInfo {
+		t.Errorf("what was said before is said as %v again", r.Level)
+	}
+}
+
+// writtenOn writes behind the end of a log, in its order.
+func writtenOn(t *testing.T, l *broker.Log, end uint64) {
+	t.Helper()
+	m := logtest.Event(t, "pat-2", "Condition/back")
+	if _, err := l.AppendAtEnd(t.Context(), m, end-1); !errors.Is(err, events.ErrNotAtEnd) {
+		t.Errorf("who has not read the last message: %v, want ErrNotAtEnd", err)
+	}
+	at, err := l.AppendAtEnd(t.Context(), m, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.AppendAtEnd(t.Context(), logtest.Event(t, "pat-2", "Condition/late"), end); !errors.Is(err, events.ErrNotAtEnd) {
+		t.Errorf("who comes second: %v, want ErrNotAtEnd", err)
+	}
+	if next, err := l.AppendAtEnd(t.Context(), logtest.Event(t, "pat-2", "Condition/next"), at); err != nil || next != at+1 {
+		t.Errorf("the next one stands at %d, %v; want %d", next, err, at+1)
 	}
 }
 
@@ -106,7 +162,7 @@ func TestALogOfSeveralFiles(t *testing.T) {
 		awaitLine(t, said, "were examined")
 		return allocated() - before
 	}
-	fill(t, b, 1)
+	short := fill(t, b, 1)
 	usual := started()
 	stored := fill(t, b, files*fileBytes)
 	took := started()
@@ -119,6 +175,11 @@ func TestALogOfSeveralFiles(t *testing.T) {
 
 	b.FlipBit(brokertest.InABody)
 	awaitLine(t, said, "does not notice it")
+	b.Restart()
+	awaitLine(t, said, "are cut out of their files")
+	if n, want := len(b.Stored()), short+stored-1; n != want {
+		t.Errorf("%d messages are there after one was damaged, want %d", n, want)
+	}
 	b.FlipBit(brokertest.InALength)
 	awaitLine(t, said, "is damaged")
 	gone := uint64(0)

@@ -103,11 +103,28 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 	for _, want := range absent {
 		// Two that provision at once ask for the same, and the server says yes to both;
 		// but for the identity of the log, which only the first one gives.
-		if _, err := js.CreateStream(ctx, want); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		if err := makeStream(ctx, js, want); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("make stream %s: %w", want.Name, err)
 		}
 	}
 	return nil
+}
+
+// makeStream tries again where nats-server (2.15.2) finds no folder for it: when an account is used for the first time, it makes
+// that folder, sees whether it can write there, and removes it, while the first stream may be asked for already
+// (server/jetstream.go: EnableJetStream).
+func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	const tries, noFolder = 5, 10049
+	for try := 0; ; try++ {
+		_, err := js.CreateStream(ctx, want)
+		var refused *jetstream.APIError
+		if !errors.As(err, &refused) || refused.ErrorCode != noFolder || try == tries-1 {
+			return err
+		}
+		if err := sleep(ctx, retryDelay(try)); err != nil {
+			return err
+		}
+	}
 }
 
 // ProvisionAll provisions every practice of this operator at the given broker, and lets its

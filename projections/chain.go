@@ -14,14 +14,15 @@ type device struct {
 	id      string
 	counter uint64        // of the end of its chain; 0: it has none
 	link    events.Digest // of the event there
+	holes   int64         // numbers before the end that no event here has
 	end     *events.Event // the same, until its digest is needed
 	dirty   bool
 }
 
 var (
-	selectDevice  = &statement{"SELECT key, counter, link FROM device WHERE id = ?"}
+	selectDevice  = &statement{"SELECT key, counter, link, holes FROM device WHERE id = ?"}
 	insertDevice  = &statement{"INSERT INTO device (key, id, counter, link) VALUES (?, ?, 0, x'')"}
-	updateDevice  = &statement{"UPDATE device SET counter = ?, link = ? WHERE key = ?"}
+	updateDevice  = &statement{"UPDATE device SET counter = ?, link = ?, holes = ? WHERE key = ?"}
 	selectLinks   = &statement{"SELECT " + eventColumns + eventTables + "WHERE e.device = ? AND e.counter = ? AND e.doubt <> 'signature'"}
 	selectEnd     = &statement{"SELECT ifnull(max(counter), 0) FROM event WHERE device = ? AND doubt <> 'signature'"}
 	insertFork    = &statement{"INSERT OR IGNORE INTO fork (device, counter) VALUES (?, ?)"}
@@ -37,7 +38,7 @@ func (b *batch) device(id string) (*device, error) {
 	d := &device{id: id}
 	var counter int64
 	var link []byte
-	found, err := b.one(selectDevice, []any{id}, &d.key, &counter, &link)
+	found, err := b.one(selectDevice, []any{id}, &d.key, &counter, &link, &d.holes)
 	if err != nil {
 		return nil, err
 	}
@@ -66,17 +67,23 @@ func (b *batch) extend(e *events.Event, doubt Doubt) error {
 		return err
 	}
 	if e.Chain.Counter > d.counter {
+		d.holes += int64(e.Chain.Counter - d.counter - 1)
 		d.counter, d.end, d.dirty = e.Chain.Counter, e, true
 		return nil
 	}
-	return b.relink(d, e.Chain.Counter)
+	n, err := b.relink(d, e.Chain.Counter)
+	if err == nil && n == 1 {
+		d.holes--
+		d.dirty = true
+	}
+	return err
 }
 
-// relink looks at all events of a device under one counter anew. Two with different
-// links are a fork; the end of the chain is then the smaller link, on every device.
-func (b *batch) relink(d *device, counter uint64) error {
+// relink looks at all events of a device under one counter anew, and returns how many there
+// are. Two with different links are a fork; the end of the chain is then the smaller link, on every device.
+func (b *batch) relink(d *device, counter uint64) (n int, err error) {
 	var links []events.Digest
-	err := b.each(selectLinks, []any{d.key, int64(counter)}, func(scan func(...any) error) error {
+	err = b.each(selectLinks, []any{d.key, int64(counter)}, func(scan func(...any) error) error {
 		var r row
 		if err := r.scan(b.store.options.Practice, scan); err != nil {
 			return err
@@ -88,7 +95,7 @@ func (b *batch) relink(d *device, counter uint64) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	least, fork := least(links)
 	if counter == d.counter {
@@ -99,7 +106,7 @@ func (b *batch) relink(d *device, counter uint64) error {
 		st = insertFork
 	}
 	_, err = b.exec(st, d.key, int64(counter))
-	return err
+	return len(links), err
 }
 
 // least returns the smallest link, and whether there are others.
@@ -119,21 +126,34 @@ func least(links []events.Digest) (least events.Digest, fork bool) {
 	return least, fork
 }
 
-// shrink makes the chain of a device anew after an event of it was taken out.
-func (b *batch) shrink(e *events.Event) error {
-	d, err := b.device(e.Device)
+// shrink makes the chain of a device anew after an event of it was taken out. Where several
+// were that have one number, it is called once for them.
+func (b *batch) shrink(gone *row) error {
+	if gone.doubt == DoubtSignature {
+		return nil // it was never of the chain
+	}
+	d, err := b.device(gone.event.Device)
 	if err != nil {
 		return err
 	}
-	if err := b.relink(d, e.Chain.Counter); err != nil {
+	counter := gone.event.Chain.Counter
+	n, err := b.relink(d, counter)
+	if n > 0 || err != nil {
 		return err
+	}
+	d.dirty = true
+	if counter != d.counter {
+		d.holes++
+		return nil
 	}
 	var end int64
 	if _, err := b.one(selectEnd, []any{d.key}, &end); err != nil {
 		return err
 	}
+	d.holes -= int64(counter) - end - 1
 	d.counter = uint64(end)
-	return b.relink(d, d.counter)
+	_, err = b.relink(d, d.counter)
+	return err
 }
 
 func (b *batch) saveDevice(d *device) error {
@@ -143,7 +163,7 @@ func (b *batch) saveDevice(d *device) error {
 	if d.end != nil {
 		d.link = d.end.Link()
 	}
-	_, err := b.exec(updateDevice, int64(d.counter), bytesOf(d.link), d.key)
+	_, err := b.exec(updateDevice, int64(d.counter), bytesOf(d.link), d.holes, d.key)
 	return err
 }
 

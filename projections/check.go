@@ -282,6 +282,7 @@ func (c *checker) orphans() error {
 func (c *checker) chains() error {
 	type end struct {
 		counter uint64
+		numbers uint64 // that events have
 		links   []events.Digest
 	}
 	ends := make(map[string]*end)
@@ -298,6 +299,7 @@ func (c *checker) chains() error {
 		}
 		if r.event.Chain.Counter != e.counter {
 			e.counter, e.links = r.event.Chain.Counter, nil
+			e.numbers++
 		}
 		e.links = append(e.links, r.event.Link())
 		if _, fork := least(e.links); fork {
@@ -311,17 +313,17 @@ func (c *checker) chains() error {
 	var want, got, stored []string
 	for id, e := range ends {
 		link, _ := least(e.links)
-		want = append(want, fmt.Sprint(id, " ", e.counter, " ", link))
+		want = append(want, fmt.Sprint(id, " ", e.counter, " ", link, " ", e.counter-e.numbers))
 	}
 	slices.Sort(want)
-	if err := c.each("SELECT id, counter, link FROM device WHERE counter > 0", nil, func(scan func(...any) error) error {
+	if err := c.each("SELECT id, counter, link, holes FROM device WHERE counter > 0 OR holes <> 0", nil, func(scan func(...any) error) error {
 		var id string
-		var counter int64
+		var counter, holes int64
 		var raw []byte
-		err := scan(&id, &counter, &raw)
+		err := scan(&id, &counter, &raw, &holes)
 		var link events.Digest
 		copy(link[:], raw)
-		got = append(got, fmt.Sprint(id, " ", uint64(counter), " ", link))
+		got = append(got, fmt.Sprint(id, " ", uint64(counter), " ", link, " ", holes))
 		return err
 	}); err != nil {
 		return err

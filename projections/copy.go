@@ -163,7 +163,12 @@ func (b *batch) takeOutAll() error {
 	if _, err := b.exec(secureWords, 1); err != nil {
 		return err
 	}
-	var gone []*events.Event
+	type link struct {
+		device  string
+		counter uint64
+	}
+	var gone []*row
+	shrunk := make(map[link]bool)
 	var records []*record
 	for _, arrival := range arrivals {
 		v, err := b.load(arrival)
@@ -181,10 +186,15 @@ func (b *batch) takeOutAll() error {
 			r.touched = true
 			records = append(records, r)
 		}
-		gone = append(gone, v.event)
+		gone = append(gone, &v.row)
 	}
-	for n, e := range gone {
-		if err := errors.Join(b.alive(n), b.shrink(e)); err != nil {
+	for n, held := range gone {
+		of := link{held.event.Device, held.event.Chain.Counter}
+		if held.doubt == DoubtSignature || shrunk[of] {
+			continue
+		}
+		shrunk[of] = true
+		if err := errors.Join(b.alive(n), b.shrink(held)); err != nil {
 			return err
 		}
 	}
@@ -193,8 +203,8 @@ func (b *batch) takeOutAll() error {
 			return err
 		}
 	}
-	for _, e := range gone {
-		if err := b.promote(e.ID); err != nil {
+	for _, held := range gone {
+		if err := b.promote(held.event.ID); err != nil {
 			return err
 		}
 	}

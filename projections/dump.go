@@ -92,7 +92,7 @@ func (v *view) dumpRest(w io.Writer) error {
 		columns   int
 	}{
 		{"dossier", "SELECT patient, sequence FROM dossier WHERE sequence > 0 ORDER BY patient", 2},
-		{"chain", "SELECT id, counter, hex(link) FROM device WHERE counter > 0 ORDER BY id", 3},
+		{"chain", "SELECT id, counter, hex(link), holes FROM device WHERE counter > 0 ORDER BY id", 4},
 		{"fork", "SELECT v.id, f.counter FROM fork f JOIN device v ON v.key = f.device ORDER BY v.id, f.counter", 2},
 		{"key", "SELECT patient, hex(id) FROM wrapped_key ORDER BY patient, id", 2},
 		{"position", "SELECT practice, stream, sequence, hex(hash) FROM store", 4},

@@ -24,6 +24,9 @@ func filled(t *testing.T) (path, want string) {
 	s, a := openAt(t, path), newDesk("a")
 	for i := range 200 {
 		r := events.Record{Type: "Condition", ID: fmt.Sprint("c", i)}
+		if i == 100 {
+			a.write(r, note1("what nobody hears of"))
+		}
 		apply(t, s, at(uint64(i+1), a.write(r, note1(strings.Repeat("word ", 50)))))
 	}
 	want = dump(t, s)
@@ -285,7 +288,7 @@ func TestMigratesTheFirstSchema(t *testing.T) {
 	for _, back := range []string{
 		"DROP INDEX record_carrier", "DROP INDEX head_carrier", "DROP TABLE named", "DROP TABLE named_lately", "DROP INDEX record_dossier", "DROP INDEX record_device", "DROP INDEX record_patient",
 		"CREATE UNIQUE INDEX record_name ON record (type, id)", "CREATE INDEX record_dossier ON record (dossier, type)",
-		"ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN keys_gone", "ALTER TABLE store DROP COLUMN keys_here", "DROP TABLE erased_key", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
+		"ALTER TABLE device DROP COLUMN holes", "ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN keys_gone", "ALTER TABLE store DROP COLUMN keys_here", "DROP TABLE erased_key", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
 		"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",
 		"ALTER TABLE store DROP COLUMN indexed", "ALTER TABLE store DROP COLUMN indexed_by",
 		"CREATE TABLE term (kind TEXT NOT NULL, value TEXT NOT NULL, system TEXT NOT NULL, carrier INTEGER NOT NULL, PRIMARY KEY (kind, value, system, carrier)) STRICT, WITHOUT ROWID",

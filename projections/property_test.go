@@ -102,6 +102,10 @@ func drawEvent(t *rapid.T, i int, chains map[string]events.Chain, byRecord map[e
 	if e.Chain.Counter == 0 {
 		e.Chain.Counter = 1
 	}
+	if rapid.IntRange(0, 9).Draw(t, "hole") == 0 {
+		e.Chain.Counter += rapid.Uint64Range(1, 3).Draw(t, "so many")
+		e.Chain.Previous[0] |= 1
+	}
 	e.Signature[3] = byte(i)
 	if rapid.IntRange(0, 9).Draw(t, "fork") > 0 {
 		chains[e.Device] = e.Follows()

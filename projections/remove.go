@@ -58,7 +58,7 @@ func (b *batch) takeOut(held *row) error {
 	if _, err := b.exec(deleteRow, held.arrival); err != nil {
 		return err
 	}
-	if err := b.shrink(held.event); err != nil {
+	if err := b.shrink(held); err != nil {
 		return err
 	}
 	return b.rebuild(r)

@@ -54,7 +54,7 @@ func TestIndexIsMadeAnew(t *testing.T) {
 	for name, statements := range map[string][]string{
 		"a file of the schema before": {
 			"DROP INDEX record_carrier", "DROP INDEX head_carrier", "DROP TABLE named", "DROP TABLE named_lately", "ALTER TABLE record ADD COLUMN name INTEGER NOT NULL DEFAULT 0", "UPDATE record SET name = carelog_short_name(type, id)", "CREATE INDEX record_name ON record (name)",
-			"ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN keys_gone", "ALTER TABLE store DROP COLUMN keys_here", "DROP TABLE erased_key", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
+			"ALTER TABLE device DROP COLUMN holes", "ALTER TABLE store DROP COLUMN keys_read", "ALTER TABLE store DROP COLUMN keys_stored", "ALTER TABLE store DROP COLUMN keys_gone", "ALTER TABLE store DROP COLUMN keys_here", "DROP TABLE erased_key", "ALTER TABLE store DROP COLUMN feed", "ALTER TABLE store DROP COLUMN began", "DROP INDEX notice_event", "ALTER TABLE notice DROP COLUMN of_event",
 			"DROP TABLE found_by", "DROP TABLE value", "DROP TABLE unindexed",
 			"ALTER TABLE store DROP COLUMN indexed", "ALTER TABLE store DROP COLUMN indexed_by",
 			"CREATE TABLE term (kind TEXT NOT NULL, value TEXT NOT NULL, system TEXT NOT NULL, carrier INTEGER NOT NULL, PRIMARY KEY (kind, value, system, carrier)) STRICT, WITHOUT ROWID",

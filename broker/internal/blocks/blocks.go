@@ -82,10 +82,7 @@ func (f File) Look(buffer *[]byte) (Verdict, error) {
 	if err != nil || int64(len(content)) < f.Bytes {
 		return Verdict{}, err
 	}
-	if bytes.HasPrefix(content, []byte(compressed)) {
-		return Verdict{}, ErrCompressed
-	}
-	hash, err := highwayhash.NewDigest64(f.key[:])
+	hash, err := f.hash(content)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -102,6 +99,14 @@ func (f File) Look(buffer *[]byte) (Verdict, error) {
 		at += int64(r.length)
 	}
 	return v, nil
+}
+
+// hash makes the checksums of a file's messages, where the content can be understood.
+func (f File) hash(content []byte) (*highwayhash.Digest64, error) {
+	if bytes.HasPrefix(content, []byte(compressed)) {
+		return nil, ErrCompressed
+	}
+	return highwayhash.NewDigest64(f.key[:])
 }
 
 // read reads the file as it is now.

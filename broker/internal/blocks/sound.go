@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"bytes"
+	"iter"
 
 	"github.com/minio/highwayhash"
 )
@@ -23,27 +24,67 @@ func (f File) Sound(buffer *[]byte, sound func(Message), removed func(sequence u
 	if err != nil {
 		return err
 	}
-	if bytes.HasPrefix(content, []byte(compressed)) {
-		return ErrCompressed
-	}
-	hash, err := highwayhash.NewDigest64(f.key[:])
+	hash, err := f.hash(content)
 	if err != nil {
 		return err
 	}
-	for at := 0; at < len(content); {
-		r, ok := first(content[at:])
-		if !ok || r.sequence&^notThere > believable || r.sum(hash) != r.checksum {
-			at++ // a message may begin anywhere behind the damage
-			continue
-		}
+	for _, r := range records(content, hash) {
 		if r.sequence&notThere == 0 {
 			sound(Message{Sequence: r.sequence, Subject: string(r.subject), Data: r.body()})
 		} else {
 			removed(r.sequence &^ notThere)
 		}
-		at += r.length
 	}
 	return nil
+}
+
+// Mended is a file without what is not as it was written in it.
+type Mended struct {
+	Content []byte // what is sound, as it stood
+	Cut     int    // bytes that are not
+	Torn    bool   // these are nothing but the beginning of a message at the end, as a power cut leaves it
+}
+
+// Mend gives what a file has but for what is damaged in it, as a file that the server reads: it takes
+// the numbers that are missing for those of messages that are gone. Without it the server cuts off all that
+// stands behind the damage, or does not notice it, and serves what is around it. A file that is gone has nothing.
+//
+// Errors: ErrCompressed, and those of reading.
+func (f File) Mend(buffer *[]byte) (m Mended, err error) {
+	content, err := f.read(buffer)
+	if err != nil {
+		return Mended{}, err
+	}
+	hash, err := f.hash(content)
+	if err != nil {
+		return Mended{}, err
+	}
+	end := 0
+	for at, r := range records(content, hash) {
+		m.Content = append(m.Content, content[at:at+r.length]...)
+		end = at + r.length
+	}
+	m.Cut = len(content) - len(m.Content)
+	_, whole := first(content[end:])
+	m.Torn = m.Cut > 0 && m.Cut == len(content)-end && !whole
+	return m, nil
+}
+
+// records are those that are as they were written, also behind a damaged place, each with where it begins.
+func records(content []byte, hash *highwayhash.Digest64) iter.Seq2[int, record] {
+	return func(yield func(int, record) bool) {
+		for at := 0; at < len(content); {
+			r, ok := first(content[at:])
+			if !ok || r.sequence&^notThere > believable || r.sum(hash) != r.checksum {
+				at++ // a message may begin anywhere behind the damage
+				continue
+			}
+			if !yield(at, r) {
+				return
+			}
+			at += r.length
+		}
+	}
 }
 
 // believable bounds a sequence, so that noise is seldom hashed to find that it is no message.
