@@ -2,14 +2,18 @@ package agent_test
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
 )
 
 // breakProjection lets the projection of a running desk take nothing in any more.
@@ -118,4 +122,45 @@ func TestRevokingShowsFirst(t *testing.T) {
 	if slices.ContainsFunc(one.Now().Warnings, func(w agent.Warning) bool { return w.Code == "projection-failed" }) {
 		t.Error("it is said that a change cannot be shown, and all are")
 	}
+}
+
+// A session fails, as by a disk that was full for a moment, or the program has only just begun: the server is there, and
+// whoever revokes a desk then waits for the next session. By choice, or without a server, nothing is waited for in vain, and why is said.
+func TestRevokingWaitsForTheNextSession(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		three := w.desk("three")
+		w.settled()
+		revoke := func(device string) error {
+			_, _, err := one.RevokeDevice(t.Context(), device, "dr-one")
+			return err
+		}
+		mend := breakProjection(t, one.Desk)
+		two.notes(1)
+		one.AwaitOffline()
+		mend()
+		if err := revoke("two"); err != nil {
+			t.Errorf("after a session that failed: %v", err)
+		}
+		two.stop()
+		one.offline()
+		if err := revoke("three"); !errors.Is(err, events.ErrOffline) || !strings.Contains(err.Error(), "you chose to work offline") {
+			t.Errorf("offline by choice: %v", err)
+		}
+		one.online()
+		w.settled()
+		one.fault((*memlog.Log).Cut)
+		one.AwaitOffline()
+		if err := revoke("three"); !errors.Is(err, events.ErrOffline) || !strings.Contains(err.Error(), "no connection to the server") {
+			t.Errorf("without a server: %v", err)
+		}
+		one.mend()
+		one.stop()
+		one.start()
+		if err := revoke("three"); err != nil {
+			t.Errorf("just after the start: %v", err)
+		}
+		three.stop()
+		w.settled()
+	})
 }

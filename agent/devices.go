@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -40,11 +41,9 @@ func (a *Agent) protect(ctx context.Context, d Draft) error {
 
 // readToEnd waits until all is here that the log has now.
 func (a *Agent) readToEnd(ctx context.Context) error {
-	a.mu.Lock()
-	s := a.meeting
-	a.mu.Unlock()
-	if s == nil || a.chosenOffline() {
-		return events.ErrOffline
+	s, err := a.awaitMeeting(ctx)
+	if err != nil {
+		return err
 	}
 	state, err := s.log.State(ctx)
 	if err != nil {
@@ -53,11 +52,37 @@ func (a *Agent) readToEnd(ctx context.Context) error {
 	return s.reach(ctx, state.Last)
 }
 
+// awaitMeeting is the session under way. Where one has just failed, or the program has just begun, the
+// next is waited for within the patience: the server is there. events.ErrOffline says why there is none.
+func (a *Agent) awaitMeeting(ctx context.Context) (*session, error) {
+	patience := time.NewTimer(a.config.Patience)
+	defer patience.Stop()
+	for {
+		changed := a.changed.wait()
+		if a.chosenOffline() {
+			return nil, fmt.Errorf("%w: %s", events.ErrOffline, reasonChosen)
+		}
+		a.mu.Lock()
+		s := a.meeting
+		a.mu.Unlock()
+		if s != nil {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return nil, fmt.Errorf("%w: %s", events.ErrOffline, a.light.State().Reason)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the server: %w", context.Cause(ctx))
+		}
+	}
+}
+
 // RevokeDevice shuts a desk out for ever: what it signs from that place in the log on
 // is kept, and counts nowhere. It names the end of the desk's chain as it is in the log here, and is stored at the very end of
 // that: what leads there counts wherever it stands, also where the broker loses it and is given it back behind this. It returns the
-// public key with which the desk logs in to the broker, so that the broker can be told as well. ErrOffline without a session with the
-// server: what the device had sent by now, and is not here, would not be named.
+// public key with which the desk logs in to the broker, so that the broker can be told as well. events.ErrOffline where there is no session with the
+// server, nor one within the patience: what the device had sent by now, and is not here, would not be named.
 func (a *Agent) RevokeDevice(ctx context.Context, device, author string) (login string, w Written, err error) {
 	if err := a.readToEnd(ctx); err != nil {
 		return "", Written{}, fmt.Errorf("revoke device %s: a revocation names the last change that it lets stand, so all that the server has must be here: do it at a desk that is online: %w", device, err)

@@ -55,6 +55,49 @@ func TestANewDeskReadsALogWithAHole(t *testing.T) {
 	})
 }
 
+// Those that are off had said how far they had read, which is no more what the log has: the light is not green, and
+// what is missing or left out is said all the same, whether their word is beyond the end of the log or within it.
+func TestALossIsSaidBesideADoubt(t *testing.T) {
+	for warning, taken := range map[string]func(events.Stored) bool{
+		agent.WarnMissing: ofDevice("one", 3, 5),
+		agent.WarnLeftOut: certificateOf("one"),
+	} {
+		t.Run(warning, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one, two := w.two()
+				one.notes(6)
+				w.settled()
+				time.Sleep(time.Minute) // and both have said so
+				listener := w.server.Client("listener")
+				defer listener.Close()
+				words, err := listener.Positions(t.Context())
+				if err != nil || len(words) != 2 {
+					t.Fatalf("%v, %v: want the words of two desks", words, err)
+				}
+				keys := w.keeps()
+				lost := w.away(taken)
+				keys()
+				for _, word := range words { // which are kept in another place than the log
+					if err := w.server.Client(word.Device).PutPosition(t.Context(), word); err != nil {
+						t.Fatal(err)
+					}
+				}
+				three := w.desk("three")
+				said := func() bool { return three.warned("positions-differ") && three.warned(warning) }
+				w.await(t, "the warning, where the others have read beyond the end", said)
+				three.notes(len(lost) + 3)
+				three.kill()
+				three.start()
+				w.await(t, "the warning, where the others have read something else", said)
+				one.start()
+				two.start()
+				w.settled()
+				w.await(t, "the end of the warnings", func() bool { return !three.warned("positions-differ") && !three.warned(warning) })
+			})
+		})
+	}
+}
+
 // Of a revoked PC is missing what the revocation lets stand. What a thief who has its key makes up
 // later, with numbers far ahead, leaves no hole.
 func TestANewDeskReadsAHoleOfARevokedDesk(t *testing.T) {

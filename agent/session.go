@@ -359,7 +359,7 @@ func (s *session) prove(ctx context.Context) error {
 	}
 	switch {
 	case contradiction != nil:
-		return s.contradicted(ctx, contradiction)
+		return s.contradicted(ctx, contradiction, state.Last)
 	case position.Sequence < state.Last:
 		return s.lag(ctx, state)
 	}
@@ -419,18 +419,27 @@ type doubt struct {
 const doubtRests = time.Hour
 
 // contradicted keeps the light from being green. Where both have read different things,
-// this desk reads the whole log once more: what only it has is then found, and given
+// this desk reads the whole log once more, whose end is last: what only it has is then found, and given
 // back. For the same words that is done once, for newer ones of the same device at most once in
 // doubtRests.
-func (s *session) contradicted(ctx context.Context, c *replica.Contradiction) error {
+func (s *session) contradicted(ctx context.Context, c *replica.Contradiction, last uint64) error {
 	a := s.agent
 	a.warn("positions-differ", "%s.", c.Text)
 	a.setLight(light.Synchronising, c.Text, &light.Activity{Kind: light.Heal, ETASeconds: -1})
 	now := a.config.Now()
 	if was, ok := a.doubted[c.Device]; !c.Ours || ok && (was.text == c.Text || now.Sub(was.at) < doubtRests) {
 		// It was read again, and is so, or reading again would not help: that this desk doubts another
-		// is no reason for the others to hold its older word, too, against what they have.
+		// is no reason for the others to hold its older word, too, against what they have, nor to keep
+		// silent about what is lost.
 		position, stream, _ := a.replica.Position()
+		if position.Sequence >= last {
+			if err := s.openLate(ctx); err != nil {
+				return err
+			}
+			if _, err := a.tellLeftOut(ctx); err != nil {
+				return err
+			}
+		}
 		return s.state(ctx, position, stream)
 	}
 	a.doubted[c.Device] = doubt{text: c.Text, at: now}

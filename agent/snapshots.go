@@ -37,11 +37,12 @@ func snapshotOf(m snapshot.Manifest) Snapshot {
 // ErrNotLevel says that the desk has no session with the server in which it is level.
 var ErrNotLevel = errors.New("this desk is not level with the server: wait until its light is green")
 
-// meet notes the session under way.
+// meet notes the session under way, and tells who waits for one.
 func (a *Agent) meet(s *session) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.meeting = s
+	a.mu.Unlock()
+	a.changed.fire()
 }
 
 // level returns the session under way, if what the desk has is what the server has. The

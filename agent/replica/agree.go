@@ -326,7 +326,7 @@ func (r *Replica) Contradicted(ctx context.Context, stated []events.SignedPositi
 			return nil, fmt.Errorf("compare positions: %w", err)
 		}
 		if ok && hash != s.Hash {
-			return &Contradiction{Device: s.Device, Ours: true, Text: fmt.Sprintf("device %s has read another log than this one up to %d: let it connect, or revoke it", s.Device, s.Sequence)}, nil
+			return &Contradiction{Device: s.Device, Ours: true, Text: fmt.Sprintf("device %s has read another log than this one up to %d: let it connect, it gives back what it has; revoke it only where it is gone for good", s.Device, s.Sequence)}, nil
 		}
 	}
 	return nil, nil
