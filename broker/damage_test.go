@@ -235,6 +235,29 @@ func TestACompressedStream(t *testing.T) {
 	}
 }
 
+// Where an operator has let the older files of a stream be compressed, the newest one is mended all the same.
+func TestADamagedFileBesideCompressedOnes(t *testing.T) {
+	b := brokertest.Start(t)
+	b.CompressLog()
+	b.Restart()
+	sent := fill(t, b, 9<<20)
+	b.DamageFolder("RECORDS", func(folder string) error { return flipIn(filepath.Join(folder, "msgs", "2.blk"), brokertest.InABody) })
+	state, err := b.Device("desk-1").Connect().State(t.Context())
+	if err != nil || state.Lost != 1 || state.Last != uint64(sent) {
+		t.Errorf("%+v, %v of a log of %d messages of which one was damaged", state, err, sent)
+	}
+}
+
+// flipIn changes one bit of a file.
+func flipIn(path string, at int) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	content[at] ^= 1
+	return os.WriteFile(path, content, 0o600)
+}
+
 // fill makes the log as long, and returns of how many messages of 8 KiB.
 func fill(t *testing.T, b *brokertest.Broker, size int) (n int) {
 	t.Helper()

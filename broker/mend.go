@@ -29,7 +29,7 @@ func mendFiles(all []standing, logger *slog.Logger) {
 				all[i].files = files // as they are now
 			}
 		}
-		if err != nil && !errors.Is(err, blocks.ErrCompressed) {
+		if err != nil {
 			logger.Error("a damaged file of a stream could not be mended", slog.Any("error", err))
 		}
 	}
@@ -52,7 +52,7 @@ func (s standing) mend() (mended []string, err error) {
 	var buffer []byte
 	newest := len(s.files) - 1
 	if !asked {
-		m, err := s.files[newest].Mend(&buffer)
+		m, err := mendedOf(s.files[newest], &buffer)
 		if err != nil || m.Cut == 0 || m.Torn || len(m.Content) == 0 {
 			return nil, err // half a message at the end is cut off by nats-server, and nobody was told that it is there
 		}
@@ -61,9 +61,9 @@ func (s standing) mend() (mended []string, err error) {
 		}
 	}
 	for i, file := range s.files {
-		m, err := file.Mend(&buffer)
+		m, err := mendedOf(file, &buffer)
 		if err != nil {
-			return mended, fmt.Errorf("read what is sound in %s: %w", file.Path, err)
+			return mended, err
 		}
 		if m.Cut == 0 || len(m.Content) == 0 || m.Torn && i == newest {
 			continue
@@ -77,6 +77,15 @@ func (s standing) mend() (mended []string, err error) {
 		return mended, err
 	}
 	return mended, errors.Join(localdisk.SyncFolder(s.folder), os.Remove(s.asked()))
+}
+
+// mendedOf takes a file that is compressed for sound: what is in it is not known here, and no reason to leave another one damaged.
+func mendedOf(file blocks.File, buffer *[]byte) (blocks.Mended, error) {
+	m, err := file.Mend(buffer)
+	if err != nil && !errors.Is(err, blocks.ErrCompressed) {
+		return m, fmt.Errorf("read what is sound in %s: %w", file.Path, err)
+	}
+	return m, nil
 }
 
 // replace keeps a damaged file, and writes the mended one in its place.
