@@ -235,6 +235,19 @@ func TestACompressedStream(t *testing.T) {
 	}
 }
 
+// What is damaged is said also where nothing can be put beside it, as on a full disk.
+func TestDamageThatCannotBeNoted(t *testing.T) {
+	b := brokertest.Start(t)
+	fill(t, b, 9<<20)
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	b.DamageFolder("RECORDS", func(folder string) error {
+		return errors.Join(flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody), os.WriteFile(filepath.Join(b.Folder(), "damaged"), nil, 0o600))
+	})
+	awaitLine(t, said, "does not notice it")
+	awaitLine(t, said, "could not be examined")
+}
+
 // Where an operator has let the older files of a stream be compressed, the newest one is mended all the same.
 func TestADamagedFileBesideCompressedOnes(t *testing.T) {
 	b := brokertest.Start(t)
