@@ -261,6 +261,34 @@ func TestADamagedFileBesideCompressedOnes(t *testing.T) {
 	}
 }
 
+// After a power cut nats-server reads all files, and would cut each off at its first damage: they are mended before.
+func TestADamagedOlderFileAfterAPowerCut(t *testing.T) {
+	for _, index := range []string{"gone", "older"} {
+		t.Run(index, func(t *testing.T) {
+			b := brokertest.Start(t)
+			sent := fill(t, b, 9<<20)
+			var old []byte
+			b.DamageFolder("RECORDS", func(folder string) (err error) {
+				old, err = os.ReadFile(filepath.Join(folder, "msgs", "index.db"))
+				return err
+			})
+			sent += fill(t, b, 1)
+			b.DamageFolder("RECORDS", func(folder string) error {
+				path := filepath.Join(folder, "msgs", "index.db")
+				err := os.Remove(path)
+				if index == "older" {
+					err = os.WriteFile(path, old, 0o600)
+				}
+				return errors.Join(err, flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody))
+			})
+			state, err := b.Device("desk-1").Connect().State(t.Context())
+			if err != nil || state.Lost != 1 || state.Last != uint64(sent) {
+				t.Errorf("%+v, %v of a log of %d messages of which one was damaged", state, err, sent)
+			}
+		})
+	}
+}
+
 // flipIn changes one bit of a file.
 func flipIn(path string, at int) error {
 	content, err := os.ReadFile(path)
