@@ -94,6 +94,31 @@ func TestADamagedMessage(t *testing.T) {
 	}
 }
 
+// The number of a damaged message at the end is not given to another one: who knows the stream by its end and by how many
+// are gone would not notice.
+func TestTheLastMessageIsDamaged(t *testing.T) {
+	b := brokertest.Start(t)
+	sent := fill(t, b, 1)
+	for range 2 { // at each start it is the last one that is left
+		b.DamageFolder("RECORDS", func(folder string) error {
+			path := filepath.Join(folder, "msgs", "1.blk")
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			return flipIn(path, int(info.Size())-1000)
+		})
+	}
+	l := b.Device("desk-1").Connect()
+	state, err := l.State(t.Context())
+	if err != nil || state.Counted != uint64(sent) || state.Lost == 0 {
+		t.Errorf("%+v, %v of a log of %d messages, the last of which was damaged", state, err, sent)
+	}
+	if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
+		t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
+	}
+}
+
 const sentBefore = 100
 
 // damagedLog is a log that was damaged between two places of its file, while the broker stood still.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -84,8 +83,13 @@ func (s standing) mend(ctx context.Context) (mended []string, err error) {
 	if !asked {
 		return nil, nil
 	}
-	if err := os.Remove(filepath.Join(s.folder, blocks.IndexFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// An index of another end is of no use to nats-server but for the last number, which it gives to nobody again.
+	if indexed, err := newest.Indexed(); err != nil {
 		return mended, err
+	} else if indexed {
+		if err := os.Remove(filepath.Join(s.folder, blocks.IndexFile)); err != nil {
+			return mended, err
+		}
 	}
 	return mended, errors.Join(localdisk.SyncFolder(s.folder), os.Remove(s.asked()))
 }

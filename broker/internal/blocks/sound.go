@@ -92,8 +92,10 @@ func (f File) Indexed() (bool, error) {
 	}
 	defer file.Close()
 	var last [checksumBytes]byte
-	if _, err := file.ReadAt(last[:], max(0, f.Bytes-checksumBytes)); err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+	if _, err := file.Seek(-checksumBytes, io.SeekEnd); err == nil { // else it is shorter
+		if _, err := io.ReadFull(file, last[:]); err != nil {
+			return false, err
+		}
 	}
 	end := len(index) - checksumBytes // behind it stands the index's own checksum
 	return bytes.HasSuffix(index[:max(0, end)], last[:]), nil
