@@ -145,12 +145,12 @@ func (s *Server) report(ctx context.Context, stood standing, found []damage, log
 		case !v.Damaged:
 			cut++
 		default:
-			if err := stood.askToMend(); err != nil {
-				return err
-			}
 			logger.Error("a message on this broker's disk is damaged where nats-server does not notice it, and no desk can read it: have the disk looked at, "+
 				"and start the broker again. What is damaged is cut out of the file then, and the desks give it back",
 				slog.Uint64("message", d.at), slog.String("file", d.file.Path))
+			if err := stood.askToMend(); err != nil {
+				return err
+			}
 		}
 	}
 	lost, err := lostNow(ctx, stream, before, cut > 0)

@@ -94,6 +94,31 @@ func TestADamagedMessage(t *testing.T) {
 	}
 }
 
+// The number of a damaged message at the end is not given to another one: who knows the stream by its end and by how many
+// are gone would not notice.
+func TestTheLastMessageIsDamaged(t *testing.T) {
+	b := brokertest.Start(t)
+	sent := fill(t, b, 1)
+	for range 2 { // at each start it is the last one that is left
+		b.DamageFolder("RECORDS", func(folder string) error {
+			path := filepath.Join(folder, "msgs", "1.blk")
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			return flipIn(path, int(info.Size())-1000)
+		})
+	}
+	l := b.Device("desk-1").Connect()
+	state, err := l.State(t.Context())
+	if err != nil || state.Counted != uint64(sent) || state.Lost == 0 {
+		t.Errorf("%+v, %v of a log of %d messages, the last of which was damaged", state, err, sent)
+	}
+	if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
+		t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
+	}
+}
+
 const sentBefore = 100
 
 // damagedLog is a log that was damaged between two places of its file, while the broker stood still.
@@ -233,6 +258,70 @@ func TestACompressedStream(t *testing.T) {
 			return
 		}
 	}
+}
+
+// What is damaged is said also where nothing can be put beside it, as on a full disk.
+func TestDamageThatCannotBeNoted(t *testing.T) {
+	b := brokertest.Start(t)
+	fill(t, b, 9<<20)
+	said := make(logLines, 64)
+	b.LogTo(slog.New(said))
+	b.DamageFolder("RECORDS", func(folder string) error {
+		return errors.Join(flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody), os.WriteFile(filepath.Join(b.Folder(), "damaged"), nil, 0o600))
+	})
+	awaitLine(t, said, "does not notice it")
+	awaitLine(t, said, "could not be examined")
+}
+
+// Where an operator has let the older files of a stream be compressed, the newest one is mended all the same.
+func TestADamagedFileBesideCompressedOnes(t *testing.T) {
+	b := brokertest.Start(t)
+	b.CompressLog()
+	b.Restart()
+	sent := fill(t, b, 9<<20)
+	b.DamageFolder("RECORDS", func(folder string) error { return flipIn(filepath.Join(folder, "msgs", "2.blk"), brokertest.InABody) })
+	state, err := b.Device("desk-1").Connect().State(t.Context())
+	if err != nil || state.Lost != 1 || state.Last != uint64(sent) {
+		t.Errorf("%+v, %v of a log of %d messages of which one was damaged", state, err, sent)
+	}
+}
+
+// After a power cut nats-server reads all files, and would cut each off at its first damage: they are mended before.
+func TestADamagedOlderFileAfterAPowerCut(t *testing.T) {
+	for _, index := range []string{"gone", "older"} {
+		t.Run(index, func(t *testing.T) {
+			b := brokertest.Start(t)
+			sent := fill(t, b, 9<<20)
+			var old []byte
+			b.DamageFolder("RECORDS", func(folder string) (err error) {
+				old, err = os.ReadFile(filepath.Join(folder, "msgs", "index.db"))
+				return err
+			})
+			sent += fill(t, b, 1)
+			b.DamageFolder("RECORDS", func(folder string) error {
+				path := filepath.Join(folder, "msgs", "index.db")
+				err := os.Remove(path)
+				if index == "older" {
+					err = os.WriteFile(path, old, 0o600)
+				}
+				return errors.Join(err, flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody))
+			})
+			state, err := b.Device("desk-1").Connect().State(t.Context())
+			if err != nil || state.Lost != 1 || state.Last != uint64(sent) {
+				t.Errorf("%+v, %v of a log of %d messages of which one was damaged", state, err, sent)
+			}
+		})
+	}
+}
+
+// flipIn changes one bit of a file.
+func flipIn(path string, at int) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	content[at] ^= 1
+	return os.WriteFile(path, content, 0o600)
 }
 
 // fill makes the log as long, and returns of how many messages of 8 KiB.

@@ -92,7 +92,7 @@ func (s *Server) keyBucket(data, practice string, logger *slog.Logger) (keyBucke
 	if err := b.kept.write(b.sound); err != nil {
 		return b, err
 	}
-	if err := os.Remove(filepath.Join(folder, "index.db")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(filepath.Join(folder, blocks.IndexFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
 	return b, nil

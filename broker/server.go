@@ -138,7 +138,7 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	accounts := newResolver(s.operator, c.Logger)
 	s.mendSettings(c.Data, c.Logger)
 	stood, buckets := s.stood(c.Data, c.Logger), s.keyBuckets(c.Data, c.Logger)
-	mendFiles(stood, c.Logger)
+	mendFiles(ctx, stood, c.Logger)
 	var err error
 	if s.nats, err = server.NewServer(options(c, s.operator, accounts)); err != nil {
 		return err

@@ -125,6 +125,6 @@ func (s *Store) InPassing(ctx context.Context, f func() error) (within, after in
 	return within, after, failed
 }
 
-// AtEachStart are questions that a desk asks at each start and log-in, for which it must not go through all
+// AtEachStart are questions that a desk asks at each start and log-in, or again and again, for which it must not go through all
 // events or keys, with how many values are bound to each.
-var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, countKeys: 0, keysOf: 1, sentLate: 3}
+var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, countKeys: 0, keysOf: 1, sentLate: 3, countFrom: 2}

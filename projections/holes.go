@@ -2,41 +2,71 @@ package projections
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"github.com/carelog/carelog/events"
 )
 
 // Missing is how many numbers of each device's chain no event here has, before the last one that
-// is here: the server has lost them, or what was read stands before them. An event whose id another one
-// has is here as well. Devices that lack none are left out. Its cost is that of the devices.
-func (s *Store) Missing(ctx context.Context) (byDevice map[string]int, err error) {
+// is here and below the one that a device is looked at to: the server has lost them, or what was read stands before them. An event whose
+// id another one has is here as well. Devices that lack none are left out. Its cost is that of the devices, and of what of them
+// is not looked at.
+func (s *Store) Missing(ctx context.Context, below func(device string) uint64) (byDevice map[string]int, err error) {
 	byDevice = make(map[string]int)
 	err = s.view(ctx, "find what is missing in the chains", func(v *view) error {
-		if err := v.each("SELECT id, holes FROM device WHERE holes > 0", nil, func(scan func(...any) error) error {
-			var device string
-			var holes int64
-			err := scan(&device, &holes)
-			byDevice[device] = int(holes)
+		var list []*device
+		if err := v.each("SELECT id, counter, holes FROM device WHERE holes > 0", nil, func(scan func(...any) error) error {
+			var d device
+			var counter int64
+			err := scan(&d.id, &counter, &d.holes)
+			d.counter = uint64(counter)
+			list = append(list, &d)
 			return err
-		}); err != nil || len(byDevice) == 0 {
+		}); err != nil {
 			return err
 		}
-		return v.filledByTwins(byDevice)
+		for _, d := range list {
+			n, err := v.holesBelow(d, below(d.id))
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				byDevice[d.id] = n
+			}
+		}
+		if len(byDevice) == 0 {
+			return nil
+		}
+		return v.filledByTwins(byDevice, below)
 	})
 	return byDevice, err
 }
 
+const countFrom = `SELECT count(DISTINCT w.counter) FROM event w INDEXED BY event_chain WHERE ` + ofChain + ` AND w.counter >= ?2
+	AND w.arrival NOT IN (SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> '')`
+
+// holesBelow takes off those from a number on, by what is here from there on: before it is the whole chain.
+func (v *view) holesBelow(d *device, number uint64) (int, error) {
+	if number > d.counter {
+		return int(d.holes), nil
+	}
+	if number == 0 {
+		return 0, nil
+	}
+	var from int64
+	_, err := v.one(countFrom, []any{d.id, int64(number)}, &from)
+	return int(d.holes - int64(d.counter-number+1) + from), err
+}
+
 // filledByTwins takes off the numbers that only events have whose id another one has.
-func (v *view) filledByTwins(byDevice map[string]int) error {
+func (v *view) filledByTwins(byDevice map[string]int, below func(device string) uint64) error {
 	type number struct {
 		device string
 		of     uint64
 	}
 	kept := make(map[number]bool)
 	if err := v.twins(func(e *events.Event, x *stray) {
-		if byDevice[e.Device] > 0 && x.doubt != DoubtSignature {
+		if byDevice[e.Device] > 0 && e.Chain.Counter < below(e.Device) && x.doubt != DoubtSignature {
 			kept[number{e.Device, e.Chain.Counter}] = true
 		}
 	}); err != nil {
@@ -54,19 +84,4 @@ func (v *view) filledByTwins(byDevice map[string]int) error {
 	}
 	maps.DeleteFunc(byDevice, func(_ string, n int) bool { return n == 0 })
 	return nil
-}
-
-// MissingBelow is the same for one device and the numbers below one. Its cost is that of the device's chain.
-func (s *Store) MissingBelow(ctx context.Context, device string, number uint64) (n int, err error) {
-	err = s.view(ctx, fmt.Sprintf("find what is missing in the chain of device %s", device), func(v *view) error {
-		var here int64
-		_, err := v.one(`SELECT count(DISTINCT counter) FROM event WHERE device = (SELECT key FROM device WHERE id = ?) AND counter < ?
-			AND arrival NOT IN (SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> '')`, []any{device, int64(number)}, &here)
-		if err != nil || number == 0 {
-			return err
-		}
-		n = int(number - 1 - min(uint64(here), number-1))
-		return nil
-	})
-	return n, err
 }

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -13,9 +14,12 @@ import (
 )
 
 // missing asks what the chains lack.
-func missing(t tb, s *projections.Store) map[string]int {
+func missing(t tb, s *projections.Store) map[string]int { return missingBelow(t, s, math.MaxUint64) }
+
+// missingBelow asks what they lack below a number.
+func missingBelow(t tb, s *projections.Store, number uint64) map[string]int {
 	t.Helper()
-	got, err := s.Missing(context.Background())
+	got, err := s.Missing(context.Background(), func(string) uint64 { return number })
 	if err != nil {
 		t.Fatalf("ask what is missing: %v", err)
 	}
@@ -41,11 +45,15 @@ func TestMissingInChains(t *testing.T) {
 	wants("only the last", map[string]int{"a": 5})
 	apply(t, s, list[0], list[2], at(7, other.write(allergy, note1("penicillin"))))
 	wants("half of them", map[string]int{"a": 3})
-	for want, number := range map[int]uint64{0: 0, 1: 4} {
-		if got, err := s.MissingBelow(context.Background(), "a", number); err != nil || got != want {
-			t.Errorf("below number %d %d are missing, %v; want %d", number, got, err, want)
+	below := func(what string, wants ...int) { // each number from 0 on
+		t.Helper()
+		for number, want := range wants {
+			if got := missingBelow(t, s, uint64(number)); got["a"] != want {
+				t.Errorf("%s: below number %d %d are missing, want %d", what, number, got["a"], want)
+			}
 		}
 	}
+	below("half of them", 0, 0, 0, 1, 1, 2, 3, 3)
 	unsigned := list[1]
 	unsigned.Doubt = projections.DoubtSignature
 	apply(t, s, unsigned)
@@ -56,6 +64,7 @@ func TestMissingInChains(t *testing.T) {
 	twin.ID = list[0].Event.ID
 	apply(t, s, at(8, projections.Entry{Event: &twin, Body: twin.Sealed}))
 	wants("one whose id is taken", map[string]int{"a": 1})
+	below("one whose id is taken", 0, 0, 0, 0, 0, 0, 1, 1)
 	apply(t, s, list...)
 	wants("all of them", map[string]int{})
 }

@@ -5,8 +5,8 @@
 // server that writes them. A file is judged up to where it ended when it was listed, and to the
 // end of the message there, so that a server which goes on writing is no damage.
 //
-// Sound gives what can still be read of a damaged file, for whoever can write it anew. Mend gives the same as
-// a file for the server, for whoever writes it while that stands still.
+// Indexed says whether the server will read them when it starts. Sound gives what can still be read of a damaged
+// file, for whoever can write it anew. Mend gives the same as a file for the server, for whoever writes it while that stands still.
 //
 // It does not say what is gone: that is for the server to say, once it has looked. The form of
 // the files is nats-server's own (server/filestore.go of 2.15.2), and not promised by it;

@@ -2,7 +2,12 @@ package blocks
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"io/fs"
 	"iter"
+	"os"
+	"path/filepath"
 
 	"github.com/minio/highwayhash"
 )
@@ -40,7 +45,7 @@ func (f File) Sound(buffer *[]byte, sound func(Message), removed func(sequence u
 
 // Mended is a file without what is not as it was written in it.
 type Mended struct {
-	Content []byte // what is sound, as it stood
+	Content []byte // what is sound, as it stood; of the buffer
 	Cut     int    // bytes that are not
 	Torn    bool   // these are nothing but the beginning of a message at the end, as a power cut leaves it
 }
@@ -60,6 +65,7 @@ func (f File) Mend(buffer *[]byte) (m Mended, err error) {
 		return Mended{}, err
 	}
 	end := 0
+	m.Content = content[:0] // what is sound only ever moves to the front, over what was looked at
 	for at, r := range records(content, hash) {
 		m.Content = append(m.Content, content[at:at+r.length]...)
 		end = at + r.length
@@ -69,6 +75,34 @@ func (f File) Mend(buffer *[]byte) (m Mended, err error) {
 	m.Torn = m.Cut > 0 && m.Cut == len(content)-end && !whole
 	return m, nil
 }
+
+// Indexed reports whether the index beside the newest file of a stream was written with that as it ends now. The server then reads
+// none of the files when it starts; else it reads all, and cuts each off at its first damage.
+func (f File) Indexed() (bool, error) {
+	index, err := os.ReadFile(filepath.Join(filepath.Dir(f.Path), IndexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	var last [checksumBytes]byte
+	if _, err := file.Seek(-checksumBytes, io.SeekEnd); err == nil { // else it is shorter
+		if _, err := io.ReadFull(file, last[:]); err != nil {
+			return false, err
+		}
+	}
+	end := len(index) - checksumBytes // behind it stands the index's own checksum
+	return bytes.HasSuffix(index[:max(0, end)], last[:]), nil
+}
+
+// IndexFile is what the server knows of a stream's files, beside them; without it the server reads them.
+const IndexFile = "index.db"
 
 // records are those that are as they were written, also behind a damaged place, each with where it begins.
 func records(content []byte, hash *highwayhash.Digest64) iter.Seq2[int, record] {
