@@ -82,19 +82,19 @@ func (s *Store) PutRead(ctx context.Context, read events.KeyMark, keys ...events
 func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
 	s.opening.RLock()
 	defer s.opening.RUnlock()
-	if s.keyed == nil {
-		return nil, errClosed
-	}
-	err = s.keyed.lend(context.Background(), func(r *reader) error {
-		return s.viewOf(context.Background(), r).each(keysOf, []any{patient}, func(scan func(...any) error) error {
-			k := events.WrappedKey{Patient: patient}
-			var id []byte
-			err := scan(&id, &k.Wrapped)
-			copy(k.ID[:], id)
-			keys = append(keys, k)
-			return err
+	err = errClosed
+	if s.keyed != nil {
+		err = s.keyed.lend(context.Background(), func(r *reader) error {
+			return s.viewOf(context.Background(), r).each(keysOf, []any{patient}, func(scan func(...any) error) error {
+				k := events.WrappedKey{Patient: patient}
+				var id []byte
+				err := scan(&id, &k.Wrapped)
+				copy(k.ID[:], id)
+				keys = append(keys, k)
+				return err
+			})
 		})
-	})
+	}
 	if err = s.explain("find the keys of a patient", err); err != nil {
 		s.unread.Store(&err)
 		return nil, err

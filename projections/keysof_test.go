@@ -151,3 +151,54 @@ func TestTheNumberOfKeys(t *testing.T) {
 	behindItsBack(t, path, "UPDATE store SET keys_here = 5")
 	s = openAt(t, path)
 }
+
+// That the store was closed before a key was found is no word on whether there is one: the question fails.
+func TestAStoreIsClosedWhileABodyIsOpened(t *testing.T) {
+	r := events.Record{Type: "Observation", ID: "o"}
+	var s *projections.Store
+	o := options()
+	o.Opener = func(e *events.Event) ([]byte, error) {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.KeysOf(e.Patient); err != nil {
+			return nil, err
+		}
+		return e.Sealed, nil
+	}
+	s, err := projections.Open(t.Context(), filepath.Join(t.TempDir(), "record.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, at(1, newDesk("a").write(r, note1("gout"))))
+	if got, err := s.Record(t.Context(), r); err == nil {
+		t.Errorf("it is shown as %q %q", got.Shown.Doubt, got.Shown.Body)
+	}
+}
+
+// A copy is made with the keys of its store. Where they cannot be read there is none: it would go to other PCs with
+// two that say the same as a conflict, and with records that nobody finds.
+func TestNoCopyIsMadeWithoutKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := locked(t, path)
+	defer finish(t, s)
+	a, b := newDesk("a"), newDesk("b")
+	first := a.write(note, note1("asthma"))
+	same := b.write(note, note1("asthma"))
+	read(t, s, at(1, first), at(2, same))
+	if err := s.PutKeys(t.Context(), events.WrappedKey{Patient: first.Event.Patient, Wrapped: []byte("w")}); err != nil {
+		t.Fatal(err)
+	}
+	queued := newDesk("c").write(note, note1("severe asthma"))
+	apply(t, s, queued)
+	into := filepath.Join(t.TempDir(), "copy.db")
+	behindItsBack(t, path, "ALTER TABLE wrapped_key RENAME TO away", "CREATE VIEW wrapped_key AS SELECT patient, id, wrapped FROM no_such_table")
+	err := s.Copy(t.Context(), into)
+	behindItsBack(t, path, "DROP VIEW wrapped_key", "ALTER TABLE away RENAME TO wrapped_key")
+	if err == nil {
+		t.Error("a copy was made")
+	}
+	if err := s.Copy(t.Context(), into); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
