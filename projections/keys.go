@@ -104,14 +104,6 @@ func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
 
 const keysOf = "SELECT id, wrapped FROM wrapped_key WHERE patient = ? ORDER BY id"
 
-// sinceRead returns why keys could not be read since was was the last reason.
-func (q *questions) sinceRead(was *error) error {
-	if last := q.unread.Load(); last != was {
-		return *last
-	}
-	return nil
-}
-
 // Keys is every wrapped key, by patient and id. The iteration ends after an error.
 func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 	return func(yield func(events.WrappedKey, error) bool) {

@@ -137,7 +137,7 @@ func TestTheNumberOfKeys(t *testing.T) {
 	want("with another file", 4)
 
 	finish(t, s)
-	behindItsBack(t, path, "ALTER TABLE store DROP COLUMN keys_here", "PRAGMA user_version = 10")
+	behindItsBack(t, path, "ALTER TABLE store DROP COLUMN keys_here", "ALTER TABLE device DROP COLUMN holes", "PRAGMA user_version = 10")
 	s = openAt(t, path)
 	want("in a file of the schema before", 4)
 	finish(t, s)
@@ -176,29 +176,64 @@ func TestAStoreIsClosedWhileABodyIsOpened(t *testing.T) {
 	}
 }
 
-// A copy is made with the keys of its store. Where they cannot be read there is none: it would go to other PCs with
-// two that say the same as a conflict, and with records that nobody finds.
-func TestNoCopyIsMadeWithoutKeys(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "record.db")
-	s := locked(t, path)
-	defer finish(t, s)
-	a, b := newDesk("a"), newDesk("b")
-	first := a.write(note, note1("asthma"))
-	same := b.write(note, note1("asthma"))
-	read(t, s, at(1, first), at(2, same))
-	if err := s.PutKeys(t.Context(), events.WrappedKey{Patient: first.Event.Patient, Wrapped: []byte("w")}); err != nil {
+// lockedAndBroken is locked, and while broken is set keys cannot be read.
+func lockedAndBroken(t *testing.T, path string, broken *bool) (s *projections.Store) {
+	t.Helper()
+	o := options()
+	o.Opener = func(e *events.Event) ([]byte, error) {
+		if *broken {
+			behindItsBack(t, path, "ALTER TABLE wrapped_key RENAME TO away")
+			defer behindItsBack(t, path, "ALTER TABLE away RENAME TO wrapped_key")
+		}
+		_, err := s.KeysOf(e.Patient)
+		return e.Sealed, err
+	}
+	s, err := projections.Open(t.Context(), path, o)
+	if err != nil {
 		t.Fatal(err)
 	}
-	queued := newDesk("c").write(note, note1("severe asthma"))
-	apply(t, s, queued)
-	into := filepath.Join(t.TempDir(), "copy.db")
-	behindItsBack(t, path, "ALTER TABLE wrapped_key RENAME TO away", "CREATE VIEW wrapped_key AS SELECT patient, id, wrapped FROM no_such_table")
-	err := s.Copy(t.Context(), into)
-	behindItsBack(t, path, "DROP VIEW wrapped_key", "ALTER TABLE away RENAME TO wrapped_key")
-	if err == nil {
+	return s
+}
+
+// A copy opens bodies with the keys of its store. Where they cannot be read there is none: two that say the same would be
+// a conflict in it, on every PC that takes it.
+func TestNoCopyIsMadeWithoutKeys(t *testing.T) {
+	path, into := filepath.Join(t.TempDir(), "record.db"), filepath.Join(t.TempDir(), "copy.db")
+	var broken bool
+	s := lockedAndBroken(t, path, &broken)
+	defer finish(t, s)
+	read(t, s, at(1, newDesk("a").write(note, note1("asthma"))), at(2, newDesk("b").write(note, note1("asthma"))))
+	apply(t, s, newDesk("c").write(note, note1("severe asthma"))) // is taken out of the copy, and the record made anew
+	broken = true
+	if err := s.Copy(t.Context(), into); err == nil {
 		t.Error("a copy was made")
 	}
+	broken = false
 	if err := s.Copy(t.Context(), into); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// So it is with what is put on top of a file that takes the place of the store's.
+func TestNoFileTakesItsPlaceWithoutKeys(t *testing.T) {
+	path, into := filepath.Join(t.TempDir(), "record.db"), filepath.Join(t.TempDir(), "copy.db")
+	var broken bool
+	s := lockedAndBroken(t, path, &broken)
+	defer finish(t, s)
+	read(t, s, at(1, newDesk("a").write(note, note1("asthma"))))
+	if err := s.Copy(t.Context(), into); err != nil {
+		t.Fatal(err)
+	}
+	queued := newDesk("b").write(note, note1("asthma"))
+	broken = true
+	if err := s.Replace(t.Context(), into, queued); err == nil {
+		t.Error("it was taken")
+	}
+	broken = false
+	if err := s.Replace(t.Context(), into, queued); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if got, err := s.Record(t.Context(), note); err != nil || len(got.Heads) != 2 || got.Conflict {
+		t.Errorf("afterwards: %d heads, in conflict %v, %v", len(got.Heads), got.Conflict, err)
 	}
 }
