@@ -389,6 +389,9 @@ func (s *session) openLate(ctx context.Context) error {
 	if err := s.keepKeys(ctx, false); err != nil {
 		return err
 	}
+	if err := a.mendKeys(ctx, s.log); err != nil {
+		return err
+	}
 	if err := errors.Join(a.tellUnopened(ctx), a.tellMissing(ctx)); err != nil {
 		return err
 	}

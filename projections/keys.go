@@ -18,6 +18,7 @@ var insertKeys = insertRows("INSERT OR IGNORE INTO wrapped_key (patient, id, wra
 
 var (
 	updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
+	updateKey      = &statement{"UPDATE wrapped_key SET wrapped = ? WHERE patient = ? AND id = ?"}
 	addKeysHere    = &statement{"UPDATE store SET keys_here = keys_here + ?"}
 )
 
@@ -27,6 +28,14 @@ func (s *Store) PutKeys(ctx context.Context, keys ...events.WrappedKey) error {
 		return nil // as with nearly every change: that is no reason for a commit
 	}
 	return s.change(ctx, "keep keys", func(b *batch) error { return b.putKeys(keys) })
+}
+
+// MendKey keeps a key that is here in another form than it should be: the disk has spoilt it.
+func (s *Store) MendKey(ctx context.Context, k events.WrappedKey) error {
+	return s.change(ctx, "mend key "+k.Name(), func(b *batch) error {
+		_, err := b.exec(updateKey, nonNil(k.Wrapped), k.Patient, k.ID[:])
+		return err
+	})
 }
 
 // putKeys writes keys in the order of the table: all those of a practice come at once.
