@@ -137,7 +137,7 @@ func TestTheNumberOfKeys(t *testing.T) {
 	want("with another file", 4)
 
 	finish(t, s)
-	behindItsBack(t, path, "ALTER TABLE store DROP COLUMN keys_here", "ALTER TABLE device DROP COLUMN holes", "PRAGMA user_version = 10")
+	behindItsBack(t, path, "ALTER TABLE device DROP COLUMN holes", "ALTER TABLE store DROP COLUMN keys_here", "PRAGMA user_version = 10")
 	s = openAt(t, path)
 	want("in a file of the schema before", 4)
 	finish(t, s)
