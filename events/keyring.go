@@ -46,7 +46,7 @@ type Keyring struct {
 	whole    map[string]bool      // patients of whom nothing more is kept
 	spoilt   []WrappedKey         // see Spoilt
 
-	ready [readyKeys]atomic.Pointer[Key] // of late, by id
+	ready [readyKeys]atomic.Pointer[Key] // of late, by the first byte of their ids
 }
 
 // bareKey is a key as the ring holds it: what seals and opens is made of it by ready, and takes twenty times the room.
