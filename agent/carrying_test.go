@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/events"
 )
 
 // breakProjection lets the projection of a running desk take nothing in any more.
@@ -109,7 +111,11 @@ func TestRevokingShowsFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := one.RevokeDevice(t.Context(), "two", "dr-one"); err != nil {
+	one.Await("the revocation", func(agent.Status) bool { // the reading may have met what was broken, and begin anew
+		_, _, err = one.RevokeDevice(t.Context(), "two", "dr-one")
+		return !errors.Is(err, events.ErrOffline)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if state, err := one.Store().Record(t.Context(), agenttest.Condition("c1")); err != nil || state.Shown.Event.ID != written.ID {
