@@ -52,6 +52,9 @@ func (a *Agent) Begin(ctx context.Context, d Draft) (carry func() error, err err
 	}, nil
 }
 
+// NeedKey is what is done before the content of a change of a new patient is kept.
+func (a *Agent) NeedKey(ctx context.Context, patient string) error { return a.needKey(ctx, patient) }
+
 // RetryKeys is what a session does now and then. It must be live.
 func (a *Agent) RetryKeys(ctx context.Context) error { return a.retryKeys(ctx, a.live.log) }
 

@@ -124,7 +124,7 @@ func (a *Agent) keysOf(ctx context.Context, list []*events.Event) (keys []events
 		if err != nil {
 			return nil, err
 		}
-		if wanted[k.Name()] {
+		if wanted[k.Name()] && a.ring.Check(k) == nil { // else the disk has spoilt it: the server has it
 			keys = append(keys, k)
 		}
 	}

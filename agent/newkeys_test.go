@@ -2,8 +2,11 @@ package agent_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/broker/memlog"
@@ -69,6 +72,48 @@ func TestALogInReadsNewKeysOnly(t *testing.T) {
 			t.Errorf("%d keys were read of a server that was wiped, want all %d that it got back", n, all)
 		}
 		again("nothing new after the loss", 0)
+		w.agreed()
+	})
+}
+
+// gatedKeys is a line to a server that takes its time for keys.
+type gatedKeys struct {
+	agent.Log
+	takes <-chan struct{}
+}
+
+func (l gatedKeys) PutKey(ctx context.Context, k events.WrappedKey) error {
+	<-l.takes
+	return l.Log.PutKey(ctx, k)
+}
+
+// The key of a new patient is made before the content of a change is kept, and the change comes later. If a proof comes between
+// the two, the key goes to the server, and the change is sent as it would be otherwise.
+func TestAProofBetweenAKeyAndItsChange(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		takes := make(chan struct{})
+		one := w.machine("one")
+		one.wrap = func(l *memlog.Log) agent.Log { return gatedKeys{l, takes} }
+		open := sync.OnceFunc(func() { close(takes) })
+		defer open()
+		time.AfterFunc(time.Second, func() { takes <- struct{}{} }) // the practice's own
+		one.start()
+		w.settled()
+		if err := one.NeedKey(t.Context(), "pat-new"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(worldInterval)
+		synctest.Wait()
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			if written, err := one.Write(t.Context(), newPatient("pat-new")); err != nil || written.Queued() {
+				t.Errorf("it is queued: %v, %v", written.Queued(), err)
+			}
+		})
+		synctest.Wait()
+		open()
+		writing.Wait()
+		w.settled()
 		w.agreed()
 	})
 }

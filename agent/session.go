@@ -300,14 +300,24 @@ func (a *Agent) enterLive(ctx context.Context, s *session) (bool, error) {
 		return false, errors.New(reasonChosen)
 	case a.replica.Revoked(a.config.Enrolment.Device):
 		return false, ErrRevoked
-	case a.outbox.Len() > 0 || a.owesKeys.Load():
+	case a.outbox.Len() > 0 || was != s && a.owesKeys.Load():
 		return false, nil
 	}
 	if was != s {
 		a.acked = 0
+	} else if err := a.giveMade(ctx, s); err != nil {
+		return false, err
 	}
 	a.live = s
 	return true, nil
+}
+
+// giveMade sends a key that was made for a change which is about to come, as that one would: if the session
+// were left for it, the change would be queued. writing is held.
+func (a *Agent) giveMade(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
+	return a.pushKeys(ctx, s.log)
 }
 
 // leaveLive makes writes go to the outbox. A change on its way is waited for: it
@@ -387,6 +397,9 @@ func (s *session) openLate(ctx context.Context) error {
 		return err
 	}
 	if err := s.keepKeys(ctx, false); err != nil {
+		return err
+	}
+	if err := a.mendKeys(ctx, s.log); err != nil {
 		return err
 	}
 	if err := errors.Join(a.tellUnopened(ctx), a.tellMissing(ctx)); err != nil {

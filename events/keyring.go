@@ -44,8 +44,9 @@ type Keyring struct {
 	retired  map[string]bool      // by name
 	kept     Kept                 // nil: the ring has all that there is
 	whole    map[string]bool      // patients of whom nothing more is kept
+	spoilt   []WrappedKey         // see Spoilt
 
-	ready [readyKeys]atomic.Pointer[Key] // of late, by id
+	ready [readyKeys]atomic.Pointer[Key] // of late, by the first byte of their ids
 }
 
 // bareKey is a key as the ring holds it: what seals and opens is made of it by ready, and takes twenty times the room.
@@ -172,6 +173,27 @@ func (r *Keyring) sealing(patient string) (Key, error) {
 	return Key{}, ErrNoKey
 }
 
+// Check says why a wrapped key is not what its name says, whatever is on the ring; nil: it is.
+func (r *Keyring) Check(w WrappedKey) error {
+	_, err := r.unwrap(w)
+	return err
+}
+
+// Spoilt are the keys that were asked for and do not unwrap as they are kept, and that were not mended since.
+func (r *Keyring) Spoilt() []WrappedKey {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.spoilt)
+}
+
+// Mended says that a key that was spoilt is kept as it should be.
+func (r *Keyring) Mended(w WrappedKey) error {
+	r.mu.Lock()
+	r.spoilt = slices.DeleteFunc(r.spoilt, func(k WrappedKey) bool { return k.Patient == w.Patient && k.ID == w.ID })
+	r.mu.Unlock()
+	return r.Add(w)
+}
+
 // all are the keys of a patient, ordered by key id: those on the ring and those that are kept. One that
 // is kept and does not unwrap, as after damage, is not here: the server has it.
 func (r *Keyring) all(patient string) ([]bareKey, error) {
@@ -188,12 +210,20 @@ func (r *Keyring) all(patient string) ([]bareKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeysUnread, err)
 	}
+	var spoilt []WrappedKey
 	for _, w := range list {
-		_ = r.Add(w)
+		k, err := r.unwrap(w)
+		if err != nil {
+			spoilt = append(spoilt, w)
+			continue
+		}
+		r.insert(patient, k)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.whole[patient] = true
+	if !r.whole[patient] { // else another was here meanwhile, and has noted them
+		r.whole[patient], r.spoilt = true, append(r.spoilt, spoilt...)
+	}
 	return r.keys[patient], nil
 }
 

@@ -33,7 +33,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 		return err
 	}
 	c := newStore(path, s.options)
-	c.bounds, c.many, c.naming = s.bounds, s.many, s.naming
+	c.bounds, c.many, c.naming, c.unread = s.bounds, s.many, s.naming, s.unread
 	if err := c.open(ctx); err != nil {
 		return errors.Join(err, c.release())
 	}

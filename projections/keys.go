@@ -18,6 +18,7 @@ var insertKeys = insertRows("INSERT OR IGNORE INTO wrapped_key (patient, id, wra
 
 var (
 	updateKeysRead = &statement{"UPDATE store SET keys_read = ?, keys_stored = ?"}
+	updateKey      = &statement{"UPDATE wrapped_key SET wrapped = ? WHERE patient = ? AND id = ?"}
 	addKeysHere    = &statement{"UPDATE store SET keys_here = keys_here + ?"}
 )
 
@@ -27,6 +28,14 @@ func (s *Store) PutKeys(ctx context.Context, keys ...events.WrappedKey) error {
 		return nil // as with nearly every change: that is no reason for a commit
 	}
 	return s.change(ctx, "keep keys", func(b *batch) error { return b.putKeys(keys) })
+}
+
+// MendKey keeps a key that is here in another form than it should be: the disk has spoilt it.
+func (s *Store) MendKey(ctx context.Context, k events.WrappedKey) error {
+	return s.change(ctx, "mend key "+k.Name(), func(b *batch) error {
+		_, err := b.exec(updateKey, nonNil(k.Wrapped), k.Patient, k.ID[:])
+		return err
+	})
 }
 
 // putKeys writes keys in the order of the table: all those of a practice come at once.
@@ -82,19 +91,19 @@ func (s *Store) PutRead(ctx context.Context, read events.KeyMark, keys ...events
 func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
 	s.opening.RLock()
 	defer s.opening.RUnlock()
-	if s.keyed == nil {
-		return nil, errClosed
-	}
-	err = s.keyed.lend(context.Background(), func(r *reader) error {
-		return s.viewOf(context.Background(), r).each(keysOf, []any{patient}, func(scan func(...any) error) error {
-			k := events.WrappedKey{Patient: patient}
-			var id []byte
-			err := scan(&id, &k.Wrapped)
-			copy(k.ID[:], id)
-			keys = append(keys, k)
-			return err
+	err = errClosed
+	if s.keyed != nil {
+		err = s.keyed.lend(context.Background(), func(r *reader) error {
+			return s.viewOf(context.Background(), r).each(keysOf, []any{patient}, func(scan func(...any) error) error {
+				k := events.WrappedKey{Patient: patient}
+				var id []byte
+				err := scan(&id, &k.Wrapped)
+				copy(k.ID[:], id)
+				keys = append(keys, k)
+				return err
+			})
 		})
-	})
+	}
 	if err = s.explain("find the keys of a patient", err); err != nil {
 		s.unread.Store(&err)
 		return nil, err
@@ -103,14 +112,6 @@ func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
 }
 
 const keysOf = "SELECT id, wrapped FROM wrapped_key WHERE patient = ? ORDER BY id"
-
-// sinceRead returns why keys could not be read since was was the last reason.
-func (q *questions) sinceRead(was *error) error {
-	if last := q.unread.Load(); last != was {
-		return *last
-	}
-	return nil
-}
 
 // Keys is every wrapped key, by patient and id. The iteration ends after an error.
 func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {

@@ -151,3 +151,89 @@ func TestTheNumberOfKeys(t *testing.T) {
 	behindItsBack(t, path, "UPDATE store SET keys_here = 5")
 	s = openAt(t, path)
 }
+
+// That the store was closed before a key was found is no word on whether there is one: the question fails.
+func TestAStoreIsClosedWhileABodyIsOpened(t *testing.T) {
+	r := events.Record{Type: "Observation", ID: "o"}
+	var s *projections.Store
+	o := options()
+	o.Opener = func(e *events.Event) ([]byte, error) {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.KeysOf(e.Patient); err != nil {
+			return nil, err
+		}
+		return e.Sealed, nil
+	}
+	s, err := projections.Open(t.Context(), filepath.Join(t.TempDir(), "record.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, at(1, newDesk("a").write(r, note1("gout"))))
+	if got, err := s.Record(t.Context(), r); err == nil {
+		t.Errorf("it is shown as %q %q", got.Shown.Doubt, got.Shown.Body)
+	}
+}
+
+// lockedAndBroken is locked, and while broken is set keys cannot be read.
+func lockedAndBroken(t *testing.T, path string, broken *bool) (s *projections.Store) {
+	t.Helper()
+	o := options()
+	o.Opener = func(e *events.Event) ([]byte, error) {
+		if *broken {
+			behindItsBack(t, path, "ALTER TABLE wrapped_key RENAME TO away")
+			defer behindItsBack(t, path, "ALTER TABLE away RENAME TO wrapped_key")
+		}
+		_, err := s.KeysOf(e.Patient)
+		return e.Sealed, err
+	}
+	s, err := projections.Open(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A copy opens bodies with the keys of its store. Where they cannot be read there is none: two that say the same would be
+// a conflict in it, on every PC that takes it.
+func TestNoCopyIsMadeWithoutKeys(t *testing.T) {
+	path, into := filepath.Join(t.TempDir(), "record.db"), filepath.Join(t.TempDir(), "copy.db")
+	var broken bool
+	s := lockedAndBroken(t, path, &broken)
+	defer finish(t, s)
+	read(t, s, at(1, newDesk("a").write(note, note1("asthma"))), at(2, newDesk("b").write(note, note1("asthma"))))
+	apply(t, s, newDesk("c").write(note, note1("severe asthma"))) // is taken out of the copy, and the record made anew
+	broken = true
+	if err := s.Copy(t.Context(), into); err == nil {
+		t.Error("a copy was made")
+	}
+	broken = false
+	if err := s.Copy(t.Context(), into); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// So it is with what is put on top of a file that takes the place of the store's.
+func TestNoFileTakesItsPlaceWithoutKeys(t *testing.T) {
+	path, into := filepath.Join(t.TempDir(), "record.db"), filepath.Join(t.TempDir(), "copy.db")
+	var broken bool
+	s := lockedAndBroken(t, path, &broken)
+	defer finish(t, s)
+	read(t, s, at(1, newDesk("a").write(note, note1("asthma"))))
+	if err := s.Copy(t.Context(), into); err != nil {
+		t.Fatal(err)
+	}
+	queued := newDesk("b").write(note, note1("asthma"))
+	broken = true
+	if err := s.Replace(t.Context(), into, queued); err == nil {
+		t.Error("it was taken")
+	}
+	broken = false
+	if err := s.Replace(t.Context(), into, queued); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if got, err := s.Record(t.Context(), note); err != nil || len(got.Heads) != 2 || got.Conflict {
+		t.Errorf("afterwards: %d heads, in conflict %v, %v", len(got.Heads), got.Conflict, err)
+	}
+}

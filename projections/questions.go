@@ -19,7 +19,19 @@ type questions struct {
 	asking    sync.RWMutex // read-held during a question, held while the file is replaced; taken after changing
 	readers   *readers
 	numbering numbering
-	unread    atomic.Pointer[error] // why keys could not be read the last time; nil: they always could
+	unread    *unread
+}
+
+// unread is why keys could not be read the last time; nil: they always could. A store shares it with those whose
+// bodies are opened with its keys.
+type unread struct{ atomic.Pointer[error] }
+
+// since returns why keys could not be read since was was the last reason.
+func (u *unread) since(was *error) error {
+	if last := u.Load(); last != was {
+		return *last
+	}
+	return nil
 }
 
 // promise is a change that nobody may miss.
@@ -82,7 +94,7 @@ func (q *questions) lend(ctx context.Context, what string, f func(*reader) error
 	defer q.asking.RUnlock()
 	unread := q.unread.Load()
 	err := lend(q.readers, ctx, f)
-	return q.explain(what, cmp.Or(err, q.sinceRead(unread)))
+	return q.explain(what, cmp.Or(err, q.unread.since(unread)))
 }
 
 func (q *questions) viewOf(ctx context.Context, r *reader) *view {

@@ -27,7 +27,7 @@ type ReadOnly struct {
 // version is an *OlderError, since nothing is brought to a newer one here; where there is
 // none the error is fs.ErrNotExist.
 func OpenReadOnly(ctx context.Context, path, practice string) (*ReadOnly, error) {
-	r := &ReadOnly{questions: questions{path: path, options: Options{Practice: practice}}}
+	r := &ReadOnly{questions: questions{path: path, options: Options{Practice: practice}, unread: new(unread)}}
 	if err := r.open(ctx); err != nil {
 		return nil, r.explain("open the record store for reading", errors.Join(err, r.release()))
 	}

@@ -70,6 +70,7 @@ func (s *Store) fit(ctx context.Context, path string, queued []Entry) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, next.Close()) }()
+	next.unread = s.unread
 	var unconfirmed bool
 	err = s.view(ctx, "look for what the server has lost", func(v *view) (err error) {
 		unconfirmed, err = v.one("SELECT 1 FROM event WHERE sequence < 0 AND sequence <> 0 UNION ALL SELECT 1 FROM stray WHERE sequence < 0 LIMIT 1", nil, new(int))

@@ -78,7 +78,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func newStore(path string, o Options) *Store {
-	return &Store{questions: questions{path: path, options: o}, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries, naming: usualNaming}
+	return &Store{questions: questions{path: path, options: o, unread: new(unread)}, changing: make(chan struct{}, 1), bounds: usualBounds, many: manyEntries, naming: usualNaming}
 }
 
 func (s *Store) open(ctx context.Context) error {
@@ -235,7 +235,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 		err = b.flush()
 	}
 	if err == nil {
-		err = s.sinceRead(unread)
+		err = s.unread.since(unread)
 	}
 	if err == nil && b.before != nil {
 		err = b.before()

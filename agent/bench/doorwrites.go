@@ -80,7 +80,7 @@ func (d *door) create(ctx context.Context, took *series) (events.Message, error)
 		return events.Message{}, err
 	}
 	if answer.Header.Get("Carelog-Queued") != "" {
-		return events.Message{}, fmt.Errorf("the create of a %s was queued, and not sent", draft.Record.Type)
+		return events.Message{}, d.desk.queued(ctx, "the create of a "+draft.Record.Type)
 	}
 	return d.written(ctx, answer.Header.Get("Location"))
 }

@@ -192,6 +192,12 @@ func (d *desk) close() error {
 	return errors.Join(err, d.Close())
 }
 
+// queued is the error of a change that was to be sent and was not: its session had ended, and the light says why.
+func (d *desk) queued(ctx context.Context, what string) error {
+	is, failed := d.Status(ctx)
+	return fmt.Errorf("%s was queued, though the light had been green; after it, it is %s: %s (%v)", what, is.Color, is.Reason, failed)
+}
+
 // await waits until something holds of the desk; it is asked at every change.
 func (d *desk) await(ctx context.Context, holds func() (bool, error)) error {
 	for {

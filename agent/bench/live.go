@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -162,8 +161,7 @@ func (l *live) pass(ctx context.Context, d agent.Draft) (events.Message, error) 
 	began := time.Now()
 	written, err := l.here.Write(ctx, d)
 	if err == nil && written.Queued() && !l.stalls {
-		is, failed := l.here.Status(ctx)
-		err = fmt.Errorf("the change of %s was queued, though the light had been green; after it, it is %s: %s (%v)", d.Record, is.Color, is.Reason, failed)
+		err = l.here.queued(ctx, "the change of "+d.Record.String())
 	}
 	if err != nil {
 		return events.Message{}, err

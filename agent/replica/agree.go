@@ -144,7 +144,10 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState
 		if err != nil {
 			return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
 		}
-		if wrapped, ok := there[k.Name()]; !ok || !bytes.Equal(wrapped, k.Wrapped) {
+		if wrapped, ok := there[k.Name()]; ok && bytes.Equal(wrapped, k.Wrapped) {
+			continue
+		}
+		if r.config.Ring.Check(k) == nil { // else this disk has spoilt it, and the server would have that for ever
 			lacked = append(lacked, k)
 		}
 	}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -67,6 +68,33 @@ func (r *Replica) noteErased(ctx context.Context, state events.KeyState) error {
 		r.config.Ring.Retire(k)
 	}
 	return r.config.Store.PutErasedKeys(ctx, fresh...)
+}
+
+// MendKeys takes the keys from the server that were found to be spoilt here, opens what waited for them, and returns how many
+// they are. One that the server does not have, or has in no better form, stays spoilt.
+func (r *Replica) MendKeys(ctx context.Context, log Log) (mended int, err error) {
+	for _, spoilt := range r.config.Ring.Spoilt() {
+		k, err := log.Key(ctx, spoilt.Patient, spoilt.ID)
+		if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
+			return mended, err
+		}
+		if err != nil || r.config.Ring.Check(k) != nil {
+			continue
+		}
+		if err := r.config.Store.MendKey(ctx, k); err != nil {
+			return mended, err
+		}
+		if err := r.config.Ring.Mended(k); err != nil {
+			return mended, err
+		}
+		mended++
+	}
+	if mended == 0 {
+		return 0, nil
+	}
+	err = r.reopen(ctx)
+	r.weigh()
+	return mended, err
 }
 
 // alive leaves out the keys that were erased: a server that came back from an older copy, or

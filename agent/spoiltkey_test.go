@@ -1,0 +1,76 @@
+package agent_test
+
+import (
+	"testing"
+
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/broker/memlog"
+	"github.com/carelog/carelog/events"
+)
+
+// spoilKey spoils the key of a patient on the disk of a desk that is off.
+func (m *machine) spoilKey(patient string) {
+	m.world.t.Helper()
+	m.alter("UPDATE wrapped_key SET wrapped = zeroblob(length(wrapped)) WHERE patient = ?", patient)
+}
+
+// shown reports whether a desk shows what was written of a patient.
+func (m *machine) shown(id string) bool {
+	state, err := m.Store().Record(m.world.t.Context(), events.Record{Type: "Patient", ID: id})
+	return err == nil && state.Shown.Body != nil
+}
+
+// A key that the disk of a desk has spoilt is the server's to give: the desk starts, says so, takes it again, and keeps it.
+func TestAKeyIsSpoiltOnADesk(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		two.register("pat-1")
+		w.settled()
+		one.stop()
+		one.start() // it notes how far the keys were read
+		w.settled()
+		one.stop()
+		one.spoilKey("pat-1")
+		one.start()
+		w.settled()
+		if one.shown("pat-1") {
+			t.Error("it is shown without its key")
+		}
+		w.await(t, "what the key opens", func() bool { return one.shown("pat-1") })
+		one.stop()
+		one.fault((*memlog.Log).Cut)
+		one.start()
+		if !one.shown("pat-1") {
+			t.Error("the server's key was not kept")
+		}
+		one.mend()
+		w.settled()
+		w.agreed()
+	})
+}
+
+// It is not given to a server that has lost it: nobody could give it the right one any more.
+func TestASpoiltKeyIsGivenToNobody(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		two.register("pat-1")
+		w.settled()
+		one.stop()
+		two.stop()
+		w.server.LoseKeys("pat-1")
+		one.spoilKey("pat-1")
+		one.start()
+		w.settled()
+		two.start()
+		w.settled()
+		three := w.desk("three")
+		w.settled()
+		for _, m := range []*machine{one, two, three} {
+			w.await(t, "what the key opens at "+m.Name, func() bool { return m.shown("pat-1") })
+			if s := m.Now(); s.Color != light.Online {
+				t.Errorf("the light of %s is %s: %s", m.Name, s.Color, s.Reason)
+			}
+		}
+		w.agreed()
+	})
+}
