@@ -7,7 +7,7 @@ import (
 
 // ballastBytes is address space that nobody writes to, so no memory stands behind it. The
 // garbage collector counts it as in use and lets as much more garbage gather before it looks
-// for what is in use: with some 180 MB of keys and batches, half as often.
+// for what is in use: where as much is in use beside it, half as often.
 const ballastBytes = 128 << 20
 
 // HoldBallast lets a long read leave more garbage behind, until drop is called: what is read
