@@ -94,6 +94,64 @@ func TestTypedSearch(t *testing.T) {
 	}
 }
 
+// TestCategoriesAndBelgianSystems: at the door each spelling of a Belgian system finds what was
+// sent in another, and each type that has a category is found by it.
+func TestCategoriesAndBelgianSystems(t *testing.T) {
+	d := newDesk(t)
+	const subject, category = `"subject":{"reference":"Patient/p1"}`, `"category":[{"coding":[{"system":"urn:c","code":"k"}]}]`
+	medicine := func(system, code string) string {
+		return `"status":"active",` + subject + `,"medicationCodeableConcept":{"coding":[{"system":"` + system + `","code":"` + code + `"}]}`
+	}
+	const ns = "https://www.ehealth.fgov.be/standards/fhir/medication/NamingSystem/"
+	for record, members := range map[string]string{
+		"MedicationStatement/cnk": medicine(ns+"cnk-codes", "1111111"), "MedicationStatement/old-cnk": medicine(ns+"be-ns-cnk-codes", "1111111"),
+		"MedicationStatement/cti": medicine(ns+"cti-extended-code", "222222-01"), "MedicationStatement/old-cti": medicine(ns+"be-ns-cti-extended-code", "222222-01"),
+		"MedicationStatement/atc": medicine("http://www.whocc.no/atc", "J01CA04"), "MedicationStatement/bare-atc": medicine("http://whocc.no/atc", "J01CA04"),
+		"MedicationStatement/other": medicine("urn:other", "1111111"),
+
+		"Observation/c": `"status":"final","code":{"text":"x"},` + subject + "," + category, "Condition/c": subject + "," + category,
+		"AllergyIntolerance/c": `"patient":{"reference":"Patient/p1"},"category":["food"]`,
+		"DiagnosticReport/c":   `"status":"final","code":{"text":"x"},` + subject + "," + category,
+		"ServiceRequest/c":     `"status":"active","intent":"order",` + subject + "," + category,
+		"Procedure/c":          `"status":"completed",` + subject + "," + strings.NewReplacer("[{\"coding", "{\"coding", "}]}]", "}]}").Replace(category),
+		"CarePlan/c":           `"status":"active","intent":"plan",` + subject + "," + category,
+		"Consent/c":            `"status":"active","scope":{"text":"x"},"patient":{"reference":"Patient/p1"},"policyRule":{"text":"x"},` + category,
+		"DocumentReference/c":  `"status":"current","content":[{"attachment":{"title":"x"}}],"masterIdentifier":{"system":"urn:m","value":"7"},"identifier":[{"value":"8"}],` + subject + "," + category,
+		"Communication/c":      `"status":"completed",` + subject + "," + category, "Goal/c": `"lifecycleStatus":"active","description":{"text":"x"},` + subject + "," + category,
+		"MedicationRequest/c":  `"intent":"order",` + medicine("urn:x", "1") + "," + category,
+		"MedicationDispense/c": strings.Replace(medicine("urn:x", "1"), "active", "completed", 1) + "," + strings.NewReplacer("[{\"coding", "{\"coding", "}]}]", "}]}").Replace(category),
+
+		"EpisodeOfCare/by-doctor": `"status":"active","patient":{"reference":"Patient/p1"},"careManager":{"reference":"Practitioner/m1"}`,
+		"EpisodeOfCare/by-role":   `"status":"active","patient":{"reference":"Patient/p1"},"careManager":{"reference":"PractitionerRole/m1"}`,
+	} {
+		d.put(record, members).want(201)
+	}
+	rows := map[string][]string{
+		"AllergyIntolerance?category=food": {"c"}, "AllergyIntolerance?category=medication": {},
+		"DocumentReference?identifier=urn:m|7": {"c"}, "DocumentReference?identifier=8": {"c"},
+		"EpisodeOfCare?care-manager=m1": {"by-doctor"},
+	}
+	for code, spellings := range map[string][]string{
+		"1111111": {ns + "cnk-codes", ns + "be-ns-cnk-codes"}, "222222-01": {ns + "cti-extended-code", ns + "be-ns-cti-extended-code"},
+		"J01CA04": {"http://www.whocc.no/atc", "http://whocc.no/atc", "https://www.whocc.no/atc"},
+	} {
+		want := map[string][]string{"1111111": {"cnk", "old-cnk"}, "222222-01": {"cti", "old-cti"}, "J01CA04": {"atc", "bare-atc"}}[code]
+		for _, system := range append(spellings, strings.Replace(spellings[0], "https:", "http:", 1)) {
+			rows["MedicationStatement?patient=p1&code="+system+"|"+code] = want
+		}
+	}
+	for _, typ := range []string{"Observation", "Condition", "DiagnosticReport", "ServiceRequest", "Procedure", "CarePlan", "Consent", "DocumentReference", "Communication",
+		"Goal", "MedicationRequest", "MedicationDispense"} {
+		rows[typ+"?category=k"], rows[typ+"?category=urn:c|k"], rows[typ+"?category=urn:d|k"] = []string{"c"}, []string{"c"}, nil
+	}
+	for query, want := range rows {
+		got := d.finds(query)
+		if slices.Sort(got); !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%s finds %v, want %v", query, got, want)
+		}
+	}
+}
+
 func TestIncludes(t *testing.T) {
 	d := measurements(t)
 	for query, want := range map[string][]string{
