@@ -88,6 +88,9 @@ var kindNotes = map[fhirsearch.Kind]string{
 	fhirsearch.KindURI:       "the whole URI; :missing",
 }
 
+// addedNote says of a parameter that a client does not find in the specification.
+const addedNote = "; an addition of this server: R4 does not define it for this type"
+
 var nameNotes = map[string]string{
 	fhirsearch.ParamID:          "one or several ids",
 	fhirsearch.ParamLastUpdated: "when the version that is shown came to this desk; eq ne gt lt ge le sa eb ap",
@@ -151,6 +154,9 @@ func typeCapabilities(config Config) []capability {
 			note, ok := nameNotes[p.Name]
 			if !ok {
 				note = kindNotes[p.Kind]
+			}
+			if fhirsearch.Added(typ, p.Name) {
+				note += addedNote
 			}
 			c.SearchParam = append(c.SearchParam, searchParam{p.Name, string(p.Kind), note})
 			if p.Kind == fhirsearch.KindReference {

@@ -216,7 +216,7 @@ func (h *Handler) answer(w http.ResponseWriter, c *change, s settled, made done)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case s.writes:
-		return wrote(w, c.Request, s.record, made, s.status)
+		return h.wrote(w, c.Request, s.record, made, s.status, c.Method != http.MethodPatch)
 	}
 	return h.stands(w, c.Request, *s.stands)
 }

@@ -155,33 +155,6 @@ func looked(t *testing.T, looks *trail.Trail, q trail.Query) (list []string) {
 	return list
 }
 
-// TestLooksAreKept: every answer that shows something is in the trail, with whose dossier
-// it was, and no other.
-func TestLooksAreKept(t *testing.T) {
-	d, looks := watched(t)
-	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1","name":[{"family":"Peeters"}]}`).want(201)
-	v := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "one")).want(201)
-	const dr = "Carelog-User: dr-1"
-	d.do("GET", "/fhir/Basic/b1", "", dr).want(200)
-	d.do("GET", "/fhir/Basic/b1", "", dr, `If-None-Match: W/"`+v.version().String()+`"`).want(304)
-	d.do("GET", "/fhir/Basic/b1/_history/"+v.version().String(), "", dr).want(200)
-	d.do("GET", "/fhir/Basic/b1/_history", "", dr).want(200)
-	d.do("GET", "/fhir/_history", "").want(200)
-	d.do("GET", "/fhir/Patient?name=peeters", "", dr).want(200)
-	d.do("POST", "/fhir/Patient/_search", "family=peeters", dr, "Content-Type: application/x-www-form-urlencoded").want(200)
-	d.do("GET", "/fhir/Patient/p1/$everything", "", dr).want(200)
-	d.do("GET", "/fhir/Basic/none", "", dr).want(404)
-	d.do("GET", "/fhir/metadata", "", dr).want(200)
-	want := []string{
-		"dr-1 read Basic/b1 [p1] []", "dr-1 read Basic/b1 [p1] []", "dr-1 vread Basic/b1/_history/" + v.version().String() + " [p1] []",
-		"dr-1 history-instance Basic/b1 [p1] []", "history-system  [p1] []", "dr-1 search-type Patient [p1] [name]",
-		"dr-1 search-type Patient [p1] [family]", "dr-1 operation Patient/p1 [p1] []",
-	}
-	if got := looked(t, looks, trail.Query{}); !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
 func TestAuditEvents(t *testing.T) {
 	d, _ := watched(t)
 	for _, p := range []string{"p1", "p2"} {

@@ -13,6 +13,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
+	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
 // stated is a CapabilityStatement as a client reads it.
@@ -33,7 +34,7 @@ type statedType struct {
 	Versioning, ConditionalRead, ConditionalDelete string
 	ReadHistory, UpdateCreate                      bool
 	ConditionalCreate, ConditionalUpdate           bool
-	SearchParam                                    []struct{ Name, Type string }
+	SearchParam                                    []struct{ Name, Type, Documentation string }
 	SearchInclude, SearchRevInclude                []string
 	Operation                                      []struct{ Name string }
 }
@@ -52,6 +53,23 @@ func (d *desk) stated() (s stated) {
 		d.t.Fatal(err)
 	}
 	return s
+}
+
+// TestAdditionsAreNamed: a client is told which parameters it does not find in R4.
+func TestAdditionsAreNamed(t *testing.T) {
+	count := 0
+	for _, r := range newDesk(t).stated().Rest[0].Resource {
+		for _, p := range r.SearchParam {
+			if said := strings.Contains(p.Documentation, "R4 does not define it"); said != fhirsearch.Added(r.Type, p.Name) {
+				t.Errorf("%s of %s: said to be an addition: %v", p.Name, r.Type, said)
+			} else if said {
+				count++
+			}
+		}
+	}
+	if count == 0 {
+		t.Error("none is named")
+	}
 }
 
 // needs are the members that R4 requires of a type, beside its name; P is a reference, T a

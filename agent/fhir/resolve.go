@@ -78,7 +78,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 	if err != nil {
 		return err
 	}
-	return wrote(w, r, record, h.readBack(r.Context(), written)[0], http.StatusOK)
+	return h.wrote(w, r, record, h.readBack(r.Context(), written)[0], http.StatusOK, choice.Body != nil)
 }
 
 func listed(ids []events.ID) string {

@@ -58,16 +58,22 @@ func (w *witness) keep() {
 	w.trail.Add(w.entry)
 }
 
-// watch begins to note what a request looks at. Changes are no looks: the log has them.
+// watch begins to note what a request looks at. Changes are no looks, since the log has
+// them; what their answers show beside it is noted by show.
 func (h *Handler) watch(w http.ResponseWriter, r *http.Request, steps []string, record events.Record) http.ResponseWriter {
-	did := lookOf(r.Method, steps)
+	what := strings.Trim(record.Type+"/"+record.ID, "/")
+	if len(steps) == 4 {
+		what += "/_history/" + steps[3]
+	}
+	return h.noting(w, r, lookOf(r.Method, steps), what)
+}
+
+// noting begins to note what an answer shows; with an empty did, nothing.
+func (h *Handler) noting(w http.ResponseWriter, r *http.Request, did trail.Did, what string) http.ResponseWriter {
 	if h.trail == nil || did == "" {
 		return w
 	}
-	e := trail.Entry{Agent: h.author(r), Door: "fhir", Did: did, What: strings.Trim(record.Type+"/"+record.ID, "/")}
-	if len(steps) == 4 {
-		e.What += "/_history/" + steps[3]
-	}
+	e := trail.Entry{Agent: h.author(r), Door: "fhir", Did: did, What: what}
 	return &witness{ResponseWriter: w, trail: h.trail, entry: e, patients: make(map[string]bool)}
 }
 

@@ -167,8 +167,9 @@ func setDone(w http.ResponseWriter, made done) {
 	}
 }
 
-// wrote answers to a write, with what the caller prefers to see of it.
-func wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, status int) error {
+// wrote answers to a write, with what the caller prefers to see of it. Who sent less than
+// all of it, such as a patch, looks at the rest in the answer.
+func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, status int, sentAll bool) error {
 	setDone(w, made)
 	w.Header().Set("Location", versionURL(r, record, made.ID))
 	var doubts []structure.Issue
@@ -184,8 +185,10 @@ func wrote(w http.ResponseWriter, r *http.Request, record events.Record, made do
 		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(), issuesOf("warning", doubts)...))
 	case prefer == "minimal" || made.version == nil || made.version.Body == nil:
 		w.WriteHeader(status)
-	default:
+	case sentAll:
 		send(w, status, stamp(made.version.Version, made.version.Conflict))
+	default:
+		h.show(w, r, record, made.version.Version, made.version.Conflict, status)
 	}
 	return nil
 }
@@ -201,9 +204,16 @@ func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projectio
 	case prefer == "minimal" || unreadable(state.Shown):
 		w.WriteHeader(http.StatusOK)
 	default:
-		send(w, http.StatusOK, stamp(state.Shown, state.Conflict))
+		h.show(w, r, state.Record, state.Shown, state.Conflict, http.StatusOK)
 	}
 	return nil
+}
+
+// show answers to a write with what its caller did not send: that is a look at the record.
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, record events.Record, v projections.Version, conflict bool, status int) {
+	w = h.noting(w, r, "read", record.String())
+	saw(w, v)
+	send(w, status, stamp(v, conflict))
 }
 
 func informational(text string, more ...issue) []byte {

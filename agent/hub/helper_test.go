@@ -36,6 +36,9 @@ func schema(t testing.TB) func([]byte) error {
 	t.Helper()
 	file := filepath.Join("..", "..", "..", "shared", "kmehr", "xsd", "ehealth-hubservices", "XSD", "hubservices_protocol-3_5.xsd")
 	if _, err := os.Stat(file); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the hub's schemas are not beside this repository, and CI must hold payloads against them: %v", err)
+		}
 		t.Log("the hub's schemas are not beside this repository: payloads are not held against them")
 		return func([]byte) error { return nil }
 	}

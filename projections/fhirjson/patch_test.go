@@ -59,8 +59,8 @@ func TestPatchIsRefused(t *testing.T) {
 		operation   int
 		says        string
 	}{
-		{"a test fails", `[{"op":"add","path":"/b","value":1},{"op":"test","path":"/a","value":"y"}]`, false, 1, "the test fails"},
-		{"digits differ", `[{"op":"test","path":"/n","value":1.0}]`, false, 0, "there is 1.00"},
+		{"a test fails", `[{"op":"add","path":"/b","value":1},{"op":"test","path":"/a","value":"y"}]`, false, 1, "the test fails: another value stands there"},
+		{"digits differ", `[{"op":"test","path":"/n","value":1.0}]`, false, 0, "another value"},
 		{"a test of nothing", `[{"op":"test","path":"/z","value":null}]`, false, 0, `no "z"`},
 		{"nothing to remove", `[{"op":"remove","path":"/z"}]`, false, 0, `no "z"`},
 		{"nothing to replace", `[{"op":"replace","path":"/z","value":1}]`, false, 0, `no "z"`},

@@ -1,7 +1,7 @@
 package fhirsearch
 
-// definitions is the table of search parameters, as the R4 definition of each type has them
-// (https://hl7.org/fhir/R4/searchparameter-registry.html). A line is
+// definitions is the table of search parameters. They are those that R4 defines for each type
+// (https://hl7.org/fhir/R4/searchparameter-registry.html), but for the additions below. A line is
 //
 //	name kind place...
 //
@@ -75,7 +75,7 @@ Encounter
   subject reference subject
   type token type
 EpisodeOfCare
-  care-manager reference careManager
+  care-manager reference careManager>Practitioner
   condition reference diagnosis.condition
   date date period
   organization reference managingOrganization
@@ -252,12 +252,17 @@ DocumentReference
   date date date
   encounter reference context.encounter
   format token content.format
+  identifier token masterIdentifier identifier
   patient reference subject>Patient
   period date context.period
   related reference context.related
   status token status@http://hl7.org/fhir/document-reference-status
   subject reference subject
   type token type
+DocumentManifest
+  identifier token masterIdentifier identifier
+  patient reference subject>Patient
+  subject reference subject
 Appointment
   actor reference participant.actor
   appointment-type token appointmentType
@@ -319,11 +324,43 @@ Goal
 Binary
 `
 
+// additions are the parameters that R4 does not define for a type and that are ours: after the
+// type their names. A client asks for the visit, the category and the dossier of whatever it
+// may be, and for an identifier.
+const additions = `
+AdverseEvent identifier patient
+AppointmentResponse subject
+Binary identifier
+BodyStructure subject
+Claim subject
+ClaimResponse subject
+Coverage subject
+CoverageEligibilityRequest subject
+CoverageEligibilityResponse subject
+DetectedIssue subject
+Device subject
+ExplanationOfBenefit subject
+FamilyMemberHistory subject
+Immunization encounter
+ImmunizationEvaluation subject
+ImmunizationRecommendation subject
+MedicationDispense category encounter
+MedicationStatement encounter
+MolecularSequence subject
+NutritionOrder subject
+Provenance identifier subject
+ResearchSubject subject
+Schedule patient subject
+SupplyDelivery subject
+SupplyRequest patient
+VisionPrescription subject
+`
+
 // dossierTypes are the other types whose records belong to a dossier. Of them only the
 // dossier is searched.
 const dossierTypes = `Account AdverseEvent AppointmentResponse BodyStructure CareTeam ChargeItem Claim ClaimResponse
 	ClinicalImpression CommunicationRequest Composition Contract Coverage CoverageEligibilityRequest
-	CoverageEligibilityResponse DetectedIssue Device DeviceRequest DeviceUseStatement DocumentManifest
+	CoverageEligibilityResponse DetectedIssue Device DeviceRequest DeviceUseStatement
 	EnrollmentRequest ExplanationOfBenefit FamilyMemberHistory Flag GuidanceResponse ImagingStudy
 	ImmunizationEvaluation ImmunizationRecommendation Invoice List MeasureReport Media MedicationAdministration
 	MolecularSequence NutritionOrder Provenance QuestionnaireResponse RequestGroup ResearchSubject RiskAssessment

@@ -218,7 +218,7 @@ func (c *Condition) others() (list []string, ok bool) {
 	for _, w := range c.wants {
 		text := w.code
 		switch {
-		case c.Name == paramIdentifier && c.Kind == KindToken:
+		case c.Name == paramIdentifier && c.Kind == KindToken && len(c.places) == 1: // a masterIdentifier is no word
 		case c.Name == "birthdate" && w.prefix == prefixEq && w.span.Offset == noOffset:
 			text = w.text
 		default:

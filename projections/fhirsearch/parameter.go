@@ -126,7 +126,10 @@ func (b *builder) build(lines []string) typed {
 	}, places: []place{{number: placeTag, kind: KindToken, paths: [][]string{{"meta", "tag"}}}}}
 	t.parameters = append(t.parameters, Parameter{Name: ParamTag, Kind: KindToken, places: []uint16{placeTag}})
 	numbers := make(map[string]uint16)
-	all := slices.Concat([]string{"_profile uri meta.profile", "identifier token identifier"}, lines)
+	all := append([]string{"_profile uri meta.profile"}, lines...)
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, paramIdentifier+" ") }) {
+		all = append(all, "identifier token identifier")
+	}
 	for _, line := range all {
 		fields := strings.Fields(line)
 		p := Parameter{Name: fields[0], Kind: Kind(fields[1])}
@@ -188,6 +191,16 @@ func Lookup(typ, name string) (Parameter, bool) {
 		return Parameter{}, false
 	}
 	return list[i], true
+}
+
+// Added reports whether a parameter of a type is an addition of ours, which R4 does not define.
+func Added(typ, name string) bool {
+	for line := range strings.Lines(additions) {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == typ {
+			return slices.Contains(fields[1:], name)
+		}
+	}
+	return false
 }
 
 // Found reports whether records of a type are found by more than what all records have: by

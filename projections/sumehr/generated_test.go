@@ -13,6 +13,7 @@ import (
 
 	"github.com/carelog/carelog/agent/synthetic"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirjson/sampletest"
 	"github.com/carelog/carelog/projections/sumehr"
@@ -97,7 +98,7 @@ func numbered(in sumehr.Input) bool {
 // The bundles of Synthea are of Americans. With a Belgian number and doctor, what is made of
 // them follows the schemas and breaks no rule.
 func TestSharedBundles(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(shared(t, "fhir-samples"), "synthea", "*.json.gz"))
+	files, err := filepath.Glob(filepath.Join(sharedtest.Folder(t, "fhir-samples"), "synthea", "*.json.gz"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, len(files))
 	}
@@ -146,7 +147,7 @@ func belgian(t *testing.T, body []byte) []byte {
 
 // The resources of HL7's examples are put into one dossier, whatever they are of.
 func TestSharedExamples(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(shared(t, "fhir-samples"), "hl7-r4-examples", "*.json"))
+	files, err := filepath.Glob(filepath.Join(sharedtest.Folder(t, "fhir-samples"), "hl7-r4-examples", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, len(files))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
@@ -95,16 +96,6 @@ func errorsOf(s *sumehr.Summary) (list []string) {
 	return list
 }
 
-// shared is a folder beside the repository; without it the test is skipped.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	path := filepath.Join(append([]string{"..", "..", "..", "shared"}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("%s is not beside this repository: its schemas and samples are not ours to ship", filepath.Join(parts...))
-	}
-	return path
-}
-
 // schemas are the releases of KMEHR that a message must fit: that of Sumehr 2.0, that which
 // the hubs import, and the newest.
 var schemas = []string{"1_19", "1_26", "1_43"}
@@ -113,7 +104,7 @@ var schemas = []string{"1_19", "1_26", "1_43"}
 // in CI, where its absence would go unseen.
 func validate(t testing.TB, messages map[string][]byte) {
 	t.Helper()
-	root := shared(t, "kmehr", "xsd", "ehealth-kmehr", "XSD")
+	root := sharedtest.Folder(t, "kmehr", "xsd", "ehealth-kmehr", "XSD")
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
 		if os.Getenv("CI") == "true" {

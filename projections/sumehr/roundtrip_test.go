@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
@@ -92,7 +93,7 @@ var notRead = map[string][]string{
 // The samples, written by four different programs, say the same of every item when they were
 // read into resources and made again.
 func TestSamplesRoundTrip(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(shared(t, "kmehr"), "*", "*sumehr*.xml"))
+	files, err := filepath.Glob(filepath.Join(sharedtest.Folder(t, "kmehr"), "*", "*sumehr*.xml"))
 	if err != nil || len(files) < 8 {
 		t.Fatal(err, files)
 	}

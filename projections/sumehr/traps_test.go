@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
@@ -49,7 +50,7 @@ func TestTrapOrder(t *testing.T) {
 // Trap 2: the official example breaks the schema, and the checker says where. Trap 3: what
 // the schema lets pass, it does not. Trap 8: a Sumehr does not say its version.
 func TestTrapSamples(t *testing.T) {
-	root := shared(t, "kmehr", "samples")
+	root := sharedtest.Folder(t, "kmehr", "samples")
 	for file, rule := range map[string]string{
 		"ehealth-sumehr20-official-example.xml": "posology-both",
 		"ehvalidator-01-sumehr11-clean.xml":     "inss-number", // ten digits pass the schema

@@ -2,5 +2,6 @@
 // documents, and the packed transactions of synthetic patients.
 //
 // It promises that a test is skipped, with a word, where the samples are not beside the
-// repository, and fails where they are there and none is of the pattern asked for.
+// repository, that it fails then in CI (see package sharedtest), and that it fails where they
+// are there and none is of the pattern asked for.
 package sampletest

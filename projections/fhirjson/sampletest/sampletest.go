@@ -10,25 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/carelog/carelog/internal/sharedtest"
 )
 
 // Files are those of the samples that a pattern matches, such as */*.json*.
 func Files(t testing.TB, pattern string) []string {
 	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	root := filepath.Join(dir, "..", "shared", "fhir-samples")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("the shared samples are not beside this repository")
-	}
+	root := sharedtest.Folder(t, "fhir-samples")
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples %s under %s: %v", pattern, root, err)

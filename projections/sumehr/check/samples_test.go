@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/sumehr/check"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
@@ -23,10 +24,7 @@ var beyond = []check.Rule{
 // The samples have the errors that the official rules find in them (1.1), and warnings in
 // the number that their names promise; what our own rules find besides is named here.
 func TestSamples(t *testing.T) {
-	root := filepath.Join("..", "..", "..", "..", "shared", "kmehr")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("the shared KMEHR samples are not beside this repository")
-	}
+	root := sharedtest.Folder(t, "kmehr")
 	for name, want := range map[string]struct{ official, ours []check.Rule }{
 		"samples/ehvalidator-01-sumehr11-clean.xml":            {nil, []check.Rule{"inss-number"}},
 		"samples/ehvalidator-02-sumehr11-warnings.xml":         {nil, []check.Rule{"inss-number"}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
 
@@ -20,10 +21,7 @@ const (
 // files are the shared samples and examples that are KMEHR messages.
 func files(t testing.TB) (messages map[string][]byte) {
 	t.Helper()
-	root := filepath.Join("..", "..", "..", "..", "shared", "kmehr")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("the shared KMEHR samples are not beside this repository")
-	}
+	root := sharedtest.Folder(t, "kmehr")
 	names, err := filepath.Glob(filepath.Join(root, "samples", "*.xml"))
 	if err != nil || len(names) < 8 {
 		t.Fatalf("%d samples, %v", len(names), err)
