@@ -277,6 +277,33 @@ func TestConflictByKeyboard(t *testing.T) {
 	}
 }
 
+// The upper row of a Belgian keyboard gives & é " without Shift: the place of a key counts as well as what it gives.
+func TestConflictByTheNumbersOfABelgianKeyboard(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	press := func(key, code string) {
+		t.Helper()
+		b.run(`document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: ` + quote(key) + `, code: ` + quote(code) + `, bubbles: true, cancelable: true}))`)
+	}
+	b.visit("/conflicts/DocumentReference/n9")
+	b.see("button.keep", "")
+	for _, c := range []struct {
+		key, code string
+		place     string
+	}{{"é", "Digit2", "1"}, {`"`, "Digit3", "2"}, {"&", "Digit1", "0"}, {"2", "Digit2", "1"}, {"3", "Numpad3", "2"}, {"End", "Numpad1", "2"}, {"1", "", "0"}, {"à", "Digit0", "0"}} {
+		press(c.key, c.code)
+		b.until(`document.activeElement === document.querySelectorAll('button.keep')[`+c.place+`]`, c.key+" of "+c.code+" to choose place "+c.place)
+	}
+	record, _, _ := torn(d)
+	b.visit("/conflicts/" + record)
+	b.click("#by-field", "")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "the fields")
+	b.run(`document.querySelector('[name="take-criticality"]').focus()`)
+	press("é", "Digit2")
+	b.until(`document.querySelector('[name="take-criticality"][value="1"]').checked`, "the second version of a field")
+}
+
 func TestConflictFilters(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
