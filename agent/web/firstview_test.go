@@ -85,6 +85,30 @@ func TestFirstViewIsSmall(t *testing.T) {
 	}
 }
 
+// So is that of any page that somebody opens by its address in a browser that has nothing: until it stands, which is the
+// mark carelog.first. What follows after that is said beside it.
+func TestFirstViewOfAnyPageIsSmall(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	openBrowser(t, d) // Chromium runs
+	session := sessionOf(t, d)
+	for _, page := range []struct{ name, path, shows string }{
+		{"the patients", "/", "Bogaert"}, {"a dossier", "/patients/p7", "Metformin"}, {"the synchronisation", "/sync", "Consultation room 1"},
+		{"a conflict", "/conflicts/MedicationStatement/m9", "half a tablet"},
+	} {
+		b, leave := newcomer(t, d, session)
+		b.visit(page.path)
+		b.see("main", page.shows)
+		v := b.viewed()
+		after := b.text(`String(performance.getEntriesByType('resource').filter((e) => !e.name.includes('/api/changes') && e.startTime >= performance.getEntriesByName('carelog.first')[0].startTime).reduce((n, e) => n + e.transferSize, 0))`)
+		t.Logf("%s: %d bytes until it stands, %s after that", page.name, v.size, after)
+		if v.size > 100_000 || v.size < 20_000 {
+			t.Errorf("%s reads %d bytes until it stands, want less than 100 KB, and not next to nothing", page.name, v.size)
+		}
+		leave()
+	}
+}
+
 // How long it takes until a page is painted, in turns with a page of one line, since much of it is the
 // browser's own; and since it depends on what the browser has before, in three ways. It is said and
 // not asserted: CARELOG_VISITS is how often each is visited, and make paint runs it.
