@@ -69,8 +69,8 @@ pictures: ## Make a picture of every page in every state, from canned data; need
 # How often each page is visited in each way.
 VISITS ?= 15
 
-paint: ## Say how long a page takes until it is painted, beside a page of one line; needs Chromium.
-	CARELOG_VISITS=$(VISITS) $(GO) test -count 1 -timeout 10m -v -run '^TestFirstPaint$$' ./agent/web
+paint: ## Say how long a page takes until it is painted, and a search until it finds; needs Chromium.
+	CARELOG_VISITS=$(VISITS) $(GO) test -count 1 -timeout 10m -v -run '^TestFirst(Paint|Options)$$' ./agent/web
 
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...

@@ -25,9 +25,9 @@ type Config struct {
 	// Sessions is the file that keeps browser sessions over a restart. Only digests of
 	// sessions are in it. Empty: sessions end with the process.
 	Sessions string
-	// NewLink tells a person how to get a one-time link. Empty: a sentence that fits
-	// every way of starting a desk.
-	NewLink string
+	// LinkCommand prints a one-time link; a person who is not logged in is told of it. Empty: they
+	// are told what fits every way of starting a desk.
+	LinkCommand string
 	// LinkLife is how long a one-time link can be opened; 0 means 10 minutes.
 	LinkLife time.Duration
 	// SessionLife is how long a browser stays logged in; 0 means 30 days.
@@ -80,9 +80,6 @@ func Open(c Config) (*Guard, error) {
 	}
 	if c.SessionLife == 0 {
 		c.SessionLife = 30 * 24 * time.Hour
-	}
-	if c.NewLink == "" {
-		c.NewLink = "Start carelog on this PC again, or ask for a link where it was started: it prints one that can be opened once."
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

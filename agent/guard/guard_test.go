@@ -220,7 +220,7 @@ func TestAuthor(t *testing.T) {
 }
 
 func TestRefusalForms(t *testing.T) {
-	d := newDesk(t, guard.Config{NewLink: "Run carelog open."})
+	d := newDesk(t, guard.Config{LinkCommand: "carelog open"})
 	fhir := d.ask("GET", "/fhir/Patient", nil)
 	if got := fhir.Header().Get("Content-Type"); !strings.HasPrefix(got, "application/fhir+json") {
 		t.Errorf("got Content-Type %q at /fhir, want FHIR", got)
@@ -237,7 +237,7 @@ func TestRefusalForms(t *testing.T) {
 		t.Errorf("got %s, want it to say how the token is sent", fhir.Body)
 	}
 	page := d.ask("GET", "/conflicts", header("Accept", "text/html,*/*"))
-	for _, want := range []string{"Run carelog open.", "needs a new link", "<!doctype html>"} {
+	for _, want := range []string{"Run `carelog open` on this PC", "needs a new link", "<!doctype html>"} {
 		if !strings.Contains(page.Body.String(), want) {
 			t.Errorf("the page for people says %s, want %q in it", page.Body, want)
 		}

@@ -22,7 +22,7 @@ func (g *Guard) origin(r *http.Request) *refusal {
 	// are the attacker's own site; only the Host header tells (DNS rebinding).
 	if !ourHost(r.Host, port) {
 		return &refusal{status: http.StatusForbidden, code: "host",
-			reason: fmt.Errorf("%q is no name of this desk: use 127.0.0.1:%s", clip(r.Host), port)}
+			reason: fmt.Errorf("%q is no name of this desk: use 127.0.0.1:%s", clip(r.Host), port), port: port}
 	}
 	// Two desks on one PC are one site to the browser, and different origins: so
 	// "same-site" is refused as well. "none" is a person who typed or opened the address.

@@ -15,6 +15,7 @@ type refusal struct {
 	status int
 	code   string // stable, for scripts
 	reason error
+	port   string // that of the desk, where a person is told to use it
 }
 
 // refuse answers in the form of the door that was knocked at.
@@ -35,7 +36,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
 	case strings.Contains(r.Header.Get("Accept"), "text/html"):
 		g.writePage(w, r, why)
 	default:
-		http.Error(w, why.reason.Error()+"\n"+g.config.NewLink, why.status)
+		http.Error(w, why.reason.Error()+"\n"+english.newLink(g.config.LinkCommand), why.status)
 	}
 }
 
@@ -74,15 +75,14 @@ func (g *Guard) writePage(w http.ResponseWriter, r *http.Request, why *refusal) 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", pagePolicy)
-	h.Add("Vary", "Accept-Language")
+	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(why.status)
+	words := wordsFor(r)
 	_ = page.Execute(w, map[string]any{
-		"Words": wordsFor(r), "Style": pageStyle, "Reason": sentence(why.reason.Error()), "NewLink": g.config.NewLink,
+		"Words": words, "Style": pageStyle, "Reason": words.reason(why), "NewLink": words.newLink(g.config.LinkCommand),
 		"Login": why.status == http.StatusUnauthorized,
 	})
 }
-
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 const pageStyle template.CSS = `
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #f4f6f5; color: #17262b;
@@ -110,12 +110,13 @@ var page = template.Must(template.New("refusal").Parse(`<!doctype html>
 <body>
 <main>
 {{if .Login -}}
-<h1>{{.Words.NewLink}}</h1>
-<p><span lang="en">{{.Reason}}</span> {{.Words.Safe}}</p>
-<p lang="en">{{.NewLink}}</p>
+<h1>{{.Words.Title}}</h1>
+<p>{{.Reason}}</p>
+<p>{{.Words.Safe}}</p>
+<p>{{.NewLink}}</p>
 {{- else -}}
 <h1>{{.Words.Refused}}</h1>
-<p lang="en">{{.Reason}}</p>
+<p>{{.Reason}}</p>
 <p>{{.Words.OnlyHere}}</p>
 {{- end}}
 </main>

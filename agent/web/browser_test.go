@@ -66,22 +66,34 @@ func (c *chromium) start(path string) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop, err := startChromium(path, folder)
+	c.stop = func() {
+		stop()
+		_ = os.RemoveAll(folder) // what is left is in the folder of temporary files
+	}
+	if err != nil {
+		return err
+	}
+	c.ctx = ctx
+	return nil
+}
+
+// startChromium starts one with its profile in a folder; stop closes it and waits for it.
+func startChromium(path, folder string) (ctx context.Context, stop func(), err error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-dev-shm-usage", !roomInMemory()), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	c.stop = func() {
+	stop = func() {
 		cancel() // closes the browser and waits for it
 		cancelAllocator()
-		_ = os.RemoveAll(folder) // what is left is in the folder of temporary files
 	}
 	if err := chromedp.Do(ctx); err != nil {
-		return fmt.Errorf("start Chromium: %w", err)
+		return ctx, stop, fmt.Errorf("start Chromium: %w", err)
 	}
-	c.ctx = ctx
-	return nil
+	return ctx, stop, nil
 }
 
 // roomInMemory tells whether /dev/shm has the gigabyte that Chromium may want of it. Where it has

@@ -96,6 +96,18 @@ func settledBy(history []projections.Version, event events.ID) (settled []projec
 	return inOrderOfTheLog(settled)
 }
 
+// undoable is the event of a state whose choice can be made again: its one head settled a conflict, or chose again one of the
+// versions that were settled; ok is false where there is none, or somebody built on it.
+func undoable(state projections.State, history []projections.Version) (event events.ID, ok bool) {
+	if len(state.Heads) != 1 {
+		return event, false
+	}
+	head := state.Heads[0]
+	settled := settledBy(history, head.Event.ID)
+	says := func(v projections.Version) bool { return sameVersion(v, head) }
+	return head.Event.ID, len(settled) > 0 && (len(head.Event.Parents) > 1 || slices.ContainsFunc(settled, says))
+}
+
 // inOrderOfTheLog puts versions as a conflict has them: what came first in the log first, what is queued or
 // deletes after that.
 func inOrderOfTheLog(versions []projections.Version) []projections.Version {

@@ -166,6 +166,44 @@ func TestConflictUndo(t *testing.T) {
 	b.see("h1", "can no longer be undone") // without anybody having asked
 }
 
+// What was decided is undone from wherever it is shown: also the decision before the last one, and from another tab; and not
+// once somebody built on it.
+func TestUndoIsOfferedWhereverADecisionIsShown(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	const first, second = "MedicationStatement/m9", "AllergyIntolerance/a9"
+	for _, record := range []string{first, second} {
+		b.visit("/conflicts/" + record)
+		b.see(".compare", "")
+		b.unhurried()
+		b.run(`document.querySelectorAll('button.keep')[1].click()`)
+		b.until(`location.pathname !== '/conflicts/`+record+`'`, "what follows a decision")
+	}
+	other := b.tab("/history/" + first)
+	other.see(".versions", "Conflict settled")
+	other.click(".versions a", "Undo")
+	other.see(".note.changed", "what you chose before stands")
+	other.unhurried()
+	other.run(`document.querySelector('button.keep').click()`)
+	other.see(".note.decided, .empty", "")
+	if state := stateOf(t, d, first); state.Conflict || !strings.Contains(string(state.Shown.Body), "INR on Friday") {
+		t.Errorf("got %s, want the version that was not kept before", state.Shown.Body)
+	}
+	other.visit("/history/" + first) // a choice that was made again is a choice
+	other.see(".versions a", "Undo")
+	other.visit("/conflicts/" + second)
+	other.see(".empty", "already settled")
+	other.see(".empty a", "Undo")
+	other.visit("/history/" + second)
+	other.see(".versions a", "Undo")
+	d.arrives(second, "p7", "dr-2", strings.Replace(shown(t, d, second), `"resourceType"`, `"language":"nl","resourceType"`, 1), shownID(t, d, second))
+	other.missing(".versions a", "Undo") // without anybody having asked
+	other.visit("/conflicts/" + second)
+	other.see(".empty", "already settled")
+	other.missing(".empty a", "Undo")
+}
+
 // By keyboard alone: field by field with a union that is proposed, a preview, a decision; then
 // whole versions by number.
 func TestConflictByKeyboard(t *testing.T) {
@@ -237,6 +275,33 @@ func TestConflictByKeyboard(t *testing.T) {
 	if got := shown(t, d, record); got != string(body2.Body) {
 		t.Errorf("got %s, want %s", got, body2.Body)
 	}
+}
+
+// The upper row of a Belgian keyboard gives & é " without Shift: the place of a key counts as well as what it gives.
+func TestConflictByTheNumbersOfABelgianKeyboard(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	press := func(key, code string) {
+		t.Helper()
+		b.run(`document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: ` + quote(key) + `, code: ` + quote(code) + `, bubbles: true, cancelable: true}))`)
+	}
+	b.visit("/conflicts/DocumentReference/n9")
+	b.see("button.keep", "")
+	for _, c := range []struct {
+		key, code string
+		place     string
+	}{{"é", "Digit2", "1"}, {`"`, "Digit3", "2"}, {"&", "Digit1", "0"}, {"2", "Digit2", "1"}, {"3", "Numpad3", "2"}, {"End", "Numpad1", "2"}, {"1", "", "0"}, {"à", "Digit0", "0"}} {
+		press(c.key, c.code)
+		b.until(`document.activeElement === document.querySelectorAll('button.keep')[`+c.place+`]`, c.key+" of "+c.code+" to choose place "+c.place)
+	}
+	record, _, _ := torn(d)
+	b.visit("/conflicts/" + record)
+	b.click("#by-field", "")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "the fields")
+	b.run(`document.querySelector('[name="take-criticality"]').focus()`)
+	press("é", "Digit2")
+	b.until(`document.querySelector('[name="take-criticality"][value="1"]').checked`, "the second version of a field")
 }
 
 func TestConflictFilters(t *testing.T) {

@@ -29,7 +29,7 @@ type conflictPage struct {
 	Name     string
 	Born     string
 	Safety   bool
-	Undo     string // the event whose choice is made again; empty: a conflict is settled
+	Undo     string // the event whose choice is made again, or can be where it is settled; empty: there is none
 	Over     string // the ids of what is written over, with commas
 	MayMix   bool   // there are fields to choose from
 	ByField  bool
@@ -114,6 +114,13 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 			c.Settled = p.said.must("conflicts.undoGone")
 		}
 		c.By = known.madeBy(state.Heads[0])
+		history, err := h.records.History(r.Context(), record)
+		if err != nil {
+			return nil, err
+		}
+		if event, ok := undoable(state, history); ok {
+			c.Undo = event.String()
+		}
 		return c, nil
 	}
 	c.fill(from, known, query.Get("by") == "field")

@@ -17,6 +17,7 @@ type historyPage struct {
 	From, To               string // the versions that are compared; empty: there is one only
 	Unread                 bool   // one of them cannot be read here, so nobody knows what differs
 	Changed                []changedField
+	Undo                   string // the event whose choice can be made again; empty: there is none
 }
 
 type versionRow struct {
@@ -56,6 +57,9 @@ func (h *Handler) readHistory(r *http.Request, p *page, record events.Record) (*
 	h.saw(r, record.String(), state.Patient)
 	known := h.newNames(r, p.said)
 	page := &historyPage{Record: record.String(), Patient: state.Patient, Title: p.said.kind(record.Type), Several: len(versions) > 1}
+	if event, ok := undoable(state, versions); ok {
+		page.Undo = event.String()
+	}
 	for i, v := range versions {
 		page.Versions = append(page.Versions, versionRow{
 			Event: v.Event.ID.String(), Number: p.N(len(versions) - i), Change: p.said.changeOf(v), Who: known.who(v.Event.Author), Where: known.where(v.Event.Device),

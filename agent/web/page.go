@@ -90,7 +90,7 @@ func (p *page) LightMeaning() string {
 // newPage is a page in the language of the browser, with the light and the figures of the frame.
 func (h *Handler) newPage(r *http.Request) *page {
 	chosen := ""
-	if c, err := r.Cookie(languageCookie); err == nil {
+	if c, err := r.Cookie(guard.LanguageCookie); err == nil {
 		chosen = c.Value
 	}
 	said := pick(h.site.languages, chosen, r.Header.Get("Accept-Language"))
@@ -103,9 +103,6 @@ func (h *Handler) newPage(r *http.Request) *page {
 	}
 	return p
 }
-
-// languageCookie has the language that was chosen at this browser, for all desks of this PC.
-const languageCookie = "carelog-language"
 
 // nameLanguages puts them in the order in which Belgium names its own.
 func nameLanguages(languages map[string]*spoken) (list []languageName) {

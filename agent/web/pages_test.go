@@ -97,6 +97,26 @@ func TestSearch(t *testing.T) {
 	b.see(".safety", "No allergies registered")
 }
 
+// The first key after a rest asks at once, in both searches; what follows waits for the keys to pause, and only its end is asked.
+func TestTheFirstKeyAsksAtOnce(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.run(`(() => { const real = fetch; window.asked = []; window.fetch = (where, how) => { if (/Patient\?|patients\?/.test(where)) window.asked.push(String(where)); return real(where, how); };
+		window.askedBy = (id, ...texts) => { const input = document.getElementById(id); window.asked = [];
+			return texts.map((text) => { input.value = text; input.dispatchEvent(new Event('input', {bubbles: true})); return window.asked.length; }).join(); }; })()`)
+	if got := b.text(`askedBy('search', 'p', 'pe', 'pee')`); got != "1,1,1" {
+		t.Errorf("the page of the patients: the keys asked %s times, want the first at once and no other yet", got)
+	}
+	b.until(`window.asked.length === 2 && window.asked[1].includes('text=pee')`, "what was typed in the end to be asked")
+	b.run(`document.getElementById('find').click()`)
+	if got := b.text(`askedBy('find-input', 'p', 'pe', 'pee', 'peet')`); got != "0,1,1,1" {
+		t.Errorf("the search from anywhere: the keys asked %s times, want the second letter at once and no other yet", got)
+	}
+	b.until(`window.asked.length === 2 && window.asked[1].includes('name=peet')`, "what was typed in the end to be asked")
+	b.see("#find-list", "Peeters")
+}
+
 func search(text string) string {
 	return `(() => { const i = document.getElementById('search'); i.value = ` + quote(text) + `; i.dispatchEvent(new Event('input', {bubbles: true})); })()`
 }

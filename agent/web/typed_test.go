@@ -151,6 +151,61 @@ func TestTwoTabsWithTheSameForm(t *testing.T) {
 	drafts(second, 0)
 }
 
+// The browser is killed a moment after it kept what was typed, when Chromium has not yet put localStorage on the disk.
+func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	path, profile := needChromium(t), t.TempDir()
+	start := func() (*browser, func()) {
+		ctx, stop, err := startChromium(path, profile)
+		t.Cleanup(stop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &browser{t: t, ctx: ctx, url: d.url}
+		b.logIn(d.guard)
+		return b, stop
+	}
+	kept := func(b *browser) {
+		b.t.Helper()
+		b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	}
+	die := func(b *browser, stop func()) {
+		t.Helper()
+		if err := chromedp.FromContext(b.ctx).Browser.Process().Kill(); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+	}
+	b, stop := start()
+	b.visit("/patients/p7")
+	addNote(b, "Half a sentence")
+	kept(b)
+	b.fill("text", "Half a sentence, and the other half")
+	kept(b)
+	die(b, stop)
+
+	b, stop = start()
+	b.visit("/patients/p7")
+	b.see(".form .note", "has not been saved yet")
+	b.until(`document.querySelector('.form [name=text]').value === 'Half a sentence, and the other half'`, "all that was typed")
+	save(b)
+	b.see(".registration-text", "and the other half")
+	drafts(b, 0)
+	b.visit("/new-patient")
+	b.fill("family", "Nguyen")
+	kept(b)
+	die(b, stop)
+
+	b, _ = start()
+	b.visit("/new-patient")
+	b.until(`document.querySelector('.form [name=family]')?.value === 'Nguyen'`, "the name")
+	b.visit("/patients/p7")
+	b.see(".registration-text", "and the other half")
+	b.missing(".form .note", "has not been saved yet") // what was saved is no draft any more
+	drafts(b, 1)
+}
+
 // Cancel asks where something was typed, and only there.
 func TestCancelAsks(t *testing.T) {
 	d := newDesk(t)

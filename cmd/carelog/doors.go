@@ -48,8 +48,8 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.E
 	}
 	if d.guard, err = guard.Open(guard.Config{
 		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
-		NewLink:  "Run `carelog link --data " + c.Data + "` on this PC: it prints one that can be opened once.",
-		LoggedIn: func() { d.trail.Add(trail.Entry{Agent: c.User, Door: "pages", Did: trail.LogIn}) },
+		LinkCommand: "carelog link --data " + c.Data,
+		LoggedIn:    func() { d.trail.Add(trail.Entry{Agent: c.User, Door: "pages", Did: trail.LogIn}) },
 	}); err != nil {
 		return d, err
 	}

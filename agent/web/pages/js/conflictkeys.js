@@ -22,10 +22,16 @@ function act(main, event, { fields, preview, back }) {
   const buttons = [...main.querySelectorAll('button.keep')];
   const at = buttons.indexOf(document.activeElement);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const wanted = step ? Math.min(Math.max(at + step, 0), buttons.length - 1) : Number(event.key) - 1;
+  const wanted = step ? Math.min(Math.max(at + step, 0), buttons.length - 1) : placeOf(event);
   if (!buttons[wanted]) return false;
   buttons[wanted].focus();
   return true;
+}
+
+// placeOf is the place among the versions that a key names, -1 where it names none: by its number, or by that of its place
+// in the upper row, which on a Belgian keyboard gives & é " without Shift.
+function placeOf({ key, code }) {
+  return Number(/^[1-9]$/.test(key) ? key : /^Digit([1-9])$/.exec(code)?.[1] ?? 0) - 1;
 }
 
 // inRows moves between rows with the arrows up and down, and within one with the others.
@@ -40,7 +46,7 @@ function inRows(rows, event) {
     return true;
   }
   const sideways = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const wanted = sideways ? choices[Math.min(Math.max(chosen + sideways, 0), choices.length - 1)] : choices.find((input) => Number(input.value) === Number(event.key) - 1);
+  const wanted = sideways ? choices[Math.min(Math.max(chosen + sideways, 0), choices.length - 1)] : choices.find((input) => Number(input.value) === placeOf(event));
   if (!wanted) return false;
   wanted.focus();
   if (!wanted.checked) wanted.click();

@@ -60,6 +60,28 @@ export function later(f, milliseconds) {
   return call;
 }
 
+/** promptly calls f at once where that many milliseconds had no call, and once more when no more calls come. */
+export function promptly(f, milliseconds) {
+  let timer = 0;
+  let more = false;
+  const call = () => {
+    if (timer) more = true;
+    else f();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const wanted = more;
+      call.cancel();
+      if (wanted) f();
+    }, milliseconds);
+  };
+  call.cancel = () => {
+    clearTimeout(timer);
+    timer = 0;
+    more = false;
+  };
+  return call;
+}
+
 /**
  * seldom calls f at once, and once more for all calls that came meanwhile: one at a time, and
  * begun that many milliseconds apart. hurry ends the pause, cancel ends it all.

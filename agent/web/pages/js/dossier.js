@@ -5,7 +5,7 @@ import { announce, h, later } from './dom.js';
 import { colleagues } from './colleagues.js';
 import { tableOf } from './consents.js';
 import { ask, tell } from './dialog.js';
-import { draftsOf } from './drafts.js';
+import { draftsOf, recovered } from './drafts.js';
 import { editDraft, form, newDraft } from './forms.js';
 import { kinds } from './kinds.js';
 import { titled } from './light.js';
@@ -101,6 +101,15 @@ class Dossier {
     this.turn(this.view, root.dataset.view);
     for (const draft of drafts) this.open(draft.type, draft, true);
     this.begin();
+    this.recover();
+  }
+
+  // recover opens what a crash of the browser had taken, once it is read.
+  async recover() {
+    const back = await recovered;
+    if (!this.current() || back.size === 0) return;
+    const open = new Map([...this.forms].map((f) => [f.draft.key, f]));
+    for (const draft of draftsOf(this.id)) if (back.has(draft.key) && !open.has(draft.key)) this.open(draft.type, draft, true);
   }
 
   click({ target }) {

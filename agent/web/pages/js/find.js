@@ -1,14 +1,14 @@
 // Finding a patient from anywhere, without leaving the page before somebody is chosen.
 
 import { resources, search } from './api.js';
-import { h, later, show } from './dom.js';
+import { h, promptly, show } from './dom.js';
 import { queryOf } from './query.js';
 import { nameOf, ssinOf, upright, writeSSIN } from './resource.js';
 import { go } from './router.js';
 import { date, words } from './words.js';
 
 const atOnce = '8';
-const pause = 40; // ms after the last key
+const pause = 40; // ms without a key, after the first one
 const least = 2; // letters: one finds too many to choose from
 
 /** findButton lets its button open the search, as / and Ctrl K do from anywhere. */
@@ -30,7 +30,7 @@ function open() {
   const said = h('p', { class: 'hint', role: 'status' });
   const input = h('input', {
     type: 'search', id: 'find-input', role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'find-list', 'aria-autocomplete': 'list', 'aria-label': words.find.label,
-    placeholder: words.find.label, autocomplete: 'off', spellcheck: 'false', oninput: () => soon(), onkeydown: (event) => press(event),
+    placeholder: words.find.label, autocomplete: 'off', spellcheck: 'false', oninput: () => follow(), onkeydown: (event) => press(event),
   });
   const dialog = h('dialog', { class: 'dialog find', 'aria-label': words.find.title }, input, list, said, h('p', { class: 'hint' }, words.find.hint));
   let abort = null;
@@ -58,7 +58,16 @@ function open() {
       if (cause.name !== 'AbortError') said.textContent = cause.message;
     }
   };
-  const soon = later(load, pause);
+  const soon = promptly(load, pause);
+  // follow has the first letters that can be asked for asked at once: what is too short to ask for is no key before.
+  const follow = () => {
+    if (input.value.trim().length >= least) {
+      soon();
+      return;
+    }
+    soon.cancel();
+    load();
+  };
   const leave = (id) => {
     dialog.close();
     go(`/patients/${id}`);

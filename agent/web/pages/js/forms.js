@@ -41,7 +41,8 @@ export function form(draft, { done, closed, restored = false, conflict = false }
   const fields = kinds[draft.type].fields.map((definition) => {
     const made = field(definition, resource, `${prefix}-${definition.name}`, () => {
       draft.values[definition.name] = made.value;
-      keepSoon(draft);
+      element.dataset.kept = 'not yet';
+      keepSoon(draft, (kept) => { if (kept) element.dataset.kept = 'yes'; });
     });
     made.value = draft.values[definition.name] ?? '';
     return [definition.name, made];

@@ -2,7 +2,7 @@
 // is typed and what happens.
 
 import { fragment } from './api.js';
-import { h, later, show } from './dom.js';
+import { h, later, promptly, show } from './dom.js';
 import { onLive } from './live.js';
 import { queryOf } from './query.js';
 import { rewrite } from './router.js';
@@ -20,7 +20,7 @@ export function patients(main, _, current) {
 class Patients {
   constructor(main) {
     this.main = main;
-    this.soon = later(() => this.load(), 120);
+    this.soon = promptly(() => this.load(), 120);
     this.again = later(() => {
       // Not under the hands of somebody who walks through the list or has opened more of it.
       if (!this.found.contains(document.activeElement) && this.rows().length <= atOnce) this.load();
