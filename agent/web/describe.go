@@ -75,7 +75,9 @@ func (s *spoken) about(r object) said {
 	case "Observation":
 		return said{Title: s.measure(at(r, "code")), Detail: s.measured(r), When: started(r, "effective")}
 	}
-	return describeOther(r)
+	d := describeOther(r)
+	d.Past = textAt(r, "resourceType") == "Flag" && textAt(r, "status") == "inactive"
+	return d
 }
 
 // describeAllergy names what somebody is allergic to: by its code, else by what a reaction was to, else by
