@@ -251,7 +251,7 @@ func (s *spoken) measured(r object) string {
 }
 
 func (s *spoken) quantity(q any) string {
-	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + textAt(q, "unit"))
+	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + firstOf(textAt(q, "unit"), textAt(q, "code")))
 }
 
 // bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.

@@ -63,6 +63,11 @@ func Described(code string, body []byte) (about [4]string, past, high bool, fiel
 	return [4]string{d.Title, d.Detail, d.State, d.When}, d.Past, d.High, fields
 }
 
+// Dosage says a FHIR Dosage in a language.
+func Dosage(code string, body []byte) string {
+	return builtSite().languages[code].dosage(readResource(body))
+}
+
 // Candidates are versions between which somebody chooses; an empty body deletes, and no ancestor is nil.
 type Candidates struct{ c candidates }
 

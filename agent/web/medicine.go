@@ -16,7 +16,7 @@ func (s *spoken) describeMedication(r object) said {
 	}
 	d := said{
 		Title:  s.named(r, medicineOf(r), s.referred(r)),
-		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
+		Detail: s.doses(doses), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
 		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
 	}
 	if status != "active" && status != "unknown" {

@@ -89,12 +89,18 @@ func (n *names) value(v any, name string) string {
 	case string:
 		return n.textValue(v, name)
 	case []any:
+		if doseMembers[name] {
+			return n.said.doses(v)
+		}
 		each := make([]string, len(v))
 		for i, item := range v {
 			each[i] = n.value(item, name)
 		}
 		return joined("; ", each...)
 	case object:
+		if doseMembers[name] {
+			return n.said.dosage(v)
+		}
 		return n.objectValue(v)
 	}
 	return ""
@@ -113,7 +119,7 @@ func (n *names) objectValue(v object) string {
 	case at(v, "value") != nil:
 		unit := textAt(v, "unit")
 		if at(v, "unit") == nil && textAt(v, "system") != ssin {
-			unit = textAt(v, "use")
+			unit = firstOf(textAt(v, "use"), textAt(v, "code"))
 		}
 		return joined(" ", textAt(v, "comparator"), n.said.figures(v, "value"), unit)
 	case has("reference"):
