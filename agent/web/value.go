@@ -41,7 +41,15 @@ func firstChanged(text string, change func(rune) rune) string {
 
 // label names a member of a resource; one without a word is taken apart.
 func (s *spoken) label(name string) string {
-	return firstOf(s.wordIn("paths", name), firstChanged(apart(name), unicode.ToUpper))
+	return firstOf(s.ownLabel(name), firstChanged(apart(name), unicode.ToUpper))
+}
+
+// ownLabel is the word for a member; that of a value serves for all of its kinds.
+func (s *spoken) ownLabel(name string) string {
+	if kind, ok := strings.CutPrefix(name, "value"); ok && kind != strings.ToLower(kind) {
+		return firstOf(s.wordIn("paths", name), s.wordIn("paths", "value"))
+	}
+	return s.wordIn("paths", name)
 }
 
 // labelIn names a field by its path within a type, without places in lists: by all of it, else by its last name.
