@@ -19,6 +19,11 @@ func (s safety) Calm() bool {
 	return len(s.Allergies) == 0 && !s.Unreadable && !s.Incomplete && s.Others == ""
 }
 
+// Elsewhere tells that only other registrations warn of something.
+func (s safety) Elsewhere() bool {
+	return len(s.Allergies) == 0 && !s.Unreadable && !s.Incomplete && s.Others != ""
+}
+
 type allergy struct {
 	Title, State string
 	High         bool
