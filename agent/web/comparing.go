@@ -75,6 +75,7 @@ func (s *spoken) comparedFields(c *candidates) []comparedField {
 			rows[i].values[list.at] = readRaw(f.B)
 		}
 	}
+	rows = s.byMember(rows, c, func(member string, _ int) bool { return doseMembers[member] }) // a dose is read as a whole
 	if len(lists) < 2 {
 		return rows
 	}

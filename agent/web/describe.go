@@ -75,7 +75,9 @@ func (s *spoken) about(r object) said {
 	case "Observation":
 		return said{Title: s.measure(at(r, "code")), Detail: s.measured(r), When: started(r, "effective")}
 	}
-	return describeOther(r)
+	d := describeOther(r)
+	d.Past = textAt(r, "resourceType") == "Flag" && textAt(r, "status") == "inactive"
+	return d
 }
 
 // describeAllergy names what somebody is allergic to: by its code, else by what a reaction was to, else by
@@ -249,7 +251,7 @@ func (s *spoken) measured(r object) string {
 }
 
 func (s *spoken) quantity(q any) string {
-	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + textAt(q, "unit"))
+	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + firstOf(textAt(q, "unit"), textAt(q, "code")))
 }
 
 // bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.

@@ -19,6 +19,18 @@ var (
 	rightKinds = []string{"Condition", "AllergyIntolerance", "MedicationStatement"}
 )
 
+// standsWith is the list in which a kind stands that has none of its own: what is prescribed is medication, for the Sumehr too.
+var standsWith = map[string]string{"MedicationRequest": "MedicationStatement"}
+
+// speakOf are the kinds that say something of what a list is about, and stand among the others: beside one that is not over,
+// an empty list cannot say that there is nothing.
+var speakOf = map[string][]string{
+	"MedicationStatement": {"MedicationDispense", "MedicationAdministration"},
+	"Condition":           {"Flag", "FamilyMemberHistory", "RiskAssessment", "ClinicalImpression"},
+	"AllergyIntolerance":  {"Flag", "AdverseEvent"},
+	"Observation":         {"DiagnosticReport"},
+}
+
 // dossierPage is the page of one patient.
 type dossierPage struct {
 	ID, Name   string
@@ -56,7 +68,8 @@ type section struct {
 	Past    list // what is over
 	Groups  []measured
 	Empty   bool
-	Folded  int // conflicts in what is folded away
+	Others  string // what other registrations say of it, where it is empty
+	Folded  int    // conflicts in what is folded away
 	AddName string
 }
 
@@ -167,7 +180,7 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 	var now, past []*registration
 	for _, r := range rows {
 		switch {
-		case r.Type != kind || r.privacy:
+		case r.list() != kind || r.privacy:
 		case r.over:
 			past = append(past, r)
 		default:
@@ -180,6 +193,9 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 	slices.SortFunc(now, newest)
 	slices.SortFunc(past, newest)
 	s := section{page: p, Type: kind, Empty: len(now)+len(past) == 0, AddName: p.said.within(p.said.kind(kind)), Folded: conflictsIn(past)}
+	if s.Empty {
+		s.Others = p.speakingOf(kind, rows)
+	}
 	if kind == "Observation" {
 		s.Groups = p.measuredOf(now)
 	} else {
@@ -189,13 +205,33 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 	return s
 }
 
+// speakingOf names the other registrations that say something of what a list is about, and are not over.
+func (p *page) speakingOf(kind string, rows []*registration) string {
+	var found []string
+	for _, other := range speakOf[kind] {
+		n := 0
+		for _, r := range rows {
+			if r.Type == other && !r.over {
+				n++
+			}
+		}
+		if n > 0 {
+			found = append(found, p.said.kind(other)+" ("+p.N(n)+")")
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return p.said.must("dossier.speaking", strings.Join(found, ", "))
+}
+
 // othersOf are what the pages have no form for, by kind in the order of their names.
 func (p *page) othersOf(patient string, rows []*registration) (groups []group) {
 	byKind := make(map[string][]*registration)
 	var kinds []string
 	for _, r := range rows {
 		own := r.Type == "Patient" && r.ID == patient
-		if own || r.privacy || slices.Contains(leftKinds, r.Type) || slices.Contains(rightKinds, r.Type) {
+		if own || r.privacy || slices.Contains(leftKinds, r.list()) || slices.Contains(rightKinds, r.list()) {
 			continue
 		}
 		kinds = add(kinds, r.Type)

@@ -106,8 +106,17 @@ func (s *spoken) changeOf(v projections.Version) string {
 }
 
 func (n *names) changedFields(resourceType string, from, to projections.Version) (list []changedField) {
+	var doses []string
 	for _, f := range fhirjson.Compare(nil, from.Body, to.Body) {
-		plain, _, name := fieldOf(f.Path)
+		plain, member, name := fieldOf(f.Path)
+		if doseMembers[member] { // a dose is read as a whole
+			if !slices.Contains(doses, member) {
+				doses = append(doses, member)
+				was, is := at(readResource(from.Body), member), at(readResource(to.Body), member)
+				list = append(list, changedField{n.said.labelIn(resourceType, member), n.value(was, member), n.value(is, member), false})
+			}
+			continue
+		}
 		list = append(list, changedField{n.said.labelIn(resourceType, plain), n.value(readRaw(f.A), name), n.value(readRaw(f.B), name), f.OrderOnly})
 	}
 	return list

@@ -1,6 +1,12 @@
 package web
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
+
+// recent is how many days after it was written a prescription that is filled and says of no end counts as taken, for the Sumehr too.
+const recent = 14
 
 func (s *spoken) describeMedication(r object) said {
 	status := textAt(r, "status")
@@ -10,13 +16,35 @@ func (s *spoken) describeMedication(r object) said {
 	}
 	d := said{
 		Title:  s.named(r, medicineOf(r), s.referred(r)),
-		Detail: joined("; ", texts(doses, "text")...), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
-		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status),
+		Detail: s.doses(doses), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
+		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
 	}
 	if status != "active" && status != "unknown" {
-		d.State = firstOf(s.has("form.taking", status), status)
+		d.State = firstOf(s.has("form.taking", status), s.sentence(s.wordIn("codes", status)), status)
 	}
+	if at(r, "doNotPerform") == true {
+		d.State, d.High = joined(", ", s.must("form.forbidden"), d.State), true
+	}
+	d.State = joined(", ", d.State, s.has("form.intent", textAt(r, "intent")))
 	return d
+}
+
+// filled tells that a prescription is completed, and that what it gave is still taken.
+func filled(r object, doses []any) bool {
+	if textAt(r, "resourceType") != "MedicationRequest" || textAt(r, "status") != "completed" {
+		return false
+	}
+	until := ""
+	for _, d := range doses {
+		until = max(until, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
+	}
+	from := time.Now()
+	if until == "" {
+		until, from = textAt(r, "authoredOn"), from.AddDate(0, 0, -recent)
+	}
+	day := from.Format(time.DateOnly)
+	until = until[:min(len(until), len(day))]
+	return until != "" && until >= day[:len(until)]
 }
 
 // medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.

@@ -160,14 +160,23 @@ func TestDossierPage(t *testing.T) {
 	b.see(".section-MedicationStatement", "Paracetamol")
 	b.missing(".form", "Save")
 
-	// A change keeps every byte that the form does not show.
+	// A change keeps every byte that the form does not show, but the figures of a dose whose words are changed.
 	b.click("[data-record='MedicationStatement/m1'] button", "Edit")
+	b.fill("remark", "weekly box")
+	b.click(".form button[type=submit]", "Save")
+	b.missing(".form", "Save")
+	if body := shown(t, d, "MedicationStatement/m1"); !strings.Contains(body, `"value":1.00`) || !strings.Contains(body, "weekly box") {
+		t.Errorf("got %s, want the new words and the old digits", body)
+	}
+	b.see("[data-record='MedicationStatement/m1']", "1 tablet with breakfast and with supper · 1.00 tablet")
+	b.click("[data-record='MedicationStatement/m1'] button", "Edit")
+	b.see(".form", "What you change here takes their place")
 	b.fill("dose", "1 tablet with supper")
 	b.click(".form button[type=submit]", "Save")
 	b.see("[data-record='MedicationStatement/m1']", "1 tablet with supper")
-	body := shown(t, d, "MedicationStatement/m1")
-	if !strings.Contains(body, `"value":1.00`) || !strings.Contains(body, "1 tablet with supper") {
-		t.Errorf("got %s, want the new words and the old digits", body)
+	b.missing(".form", "Save")
+	if body := shown(t, d, "MedicationStatement/m1"); strings.Contains(body, "doseAndRate") || !strings.Contains(body, "1 tablet with supper") {
+		t.Errorf("got %s, want the new words without the old figures", body)
 	}
 	state, err := d.store.Dossier(t.Context(), "p7", "AllergyIntolerance")
 	if err != nil {

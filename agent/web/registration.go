@@ -45,6 +45,12 @@ func (v version) over() bool { return v.Deleted || v.content != nil && v.Said.Pa
 // Readable tells whether it can be read.
 func (v version) Readable() bool { return v.content != nil }
 
+// list is the kind by which the list is named that it stands in.
+func (r *registration) list() string { return firstOf(standsWith[r.Type], r.Type) }
+
+// Marked tells that it is of another kind than its list, for which the pages have no form.
+func (r *registration) Marked() bool { return r.list() != r.Type }
+
 // Readable tells whether the version shown can be read.
 func (r *registration) Readable() bool { return r.content != nil }
 
@@ -63,7 +69,7 @@ func (r *registration) Fields() []field { return r.known.fields(r.content) }
 // Editable reports whether the pages have a form for what it holds.
 func (r *registration) Editable() bool {
 	switch {
-	case r.content == nil:
+	case r.content == nil, r.Marked():
 		return false
 	case r.Type == "Observation": // one of another form, such as one of two parts, is the EHR's
 		return at(r.content, "valueQuantity") != nil && at(r.content, "component") == nil

@@ -11,10 +11,18 @@ type safety struct {
 	Over       bool // there are others, which are over
 	Unreadable bool // one of them cannot be read here
 	Incomplete bool
+	Others     string // what other registrations may say of dangers
 }
 
 // Calm tells that there is nothing to warn of.
-func (s safety) Calm() bool { return len(s.Allergies) == 0 && !s.Unreadable && !s.Incomplete }
+func (s safety) Calm() bool {
+	return len(s.Allergies) == 0 && !s.Unreadable && !s.Incomplete && s.Others == ""
+}
+
+// Elsewhere tells that only other registrations warn of something.
+func (s safety) Elsewhere() bool {
+	return len(s.Allergies) == 0 && !s.Unreadable && !s.Incomplete && s.Others != ""
+}
 
 type allergy struct {
 	Title, State string
@@ -27,7 +35,7 @@ type allergy struct {
 // an allergy until somebody has decided that it is not. Of two of a name the more dangerous one is
 // shown, with every conflict of both.
 func (p *page) safetyOf(rows []*registration, incomplete bool) safety {
-	s := safety{Incomplete: incomplete}
+	s := safety{Incomplete: incomplete, Others: p.speakingOf("AllergyIntolerance", rows)}
 	for _, r := range rows {
 		switch {
 		case r.Type != "AllergyIntolerance":

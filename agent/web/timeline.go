@@ -35,11 +35,11 @@ func (p *page) timelineOf(r *http.Request, rows []*registration, known *names) *
 		if row.Type == "Patient" {
 			continue
 		}
-		kinds[row.Type] = p.said.kind(row.Type)
+		kinds[row.Type], kinds[row.list()] = row.Kind, p.said.kind(row.list())
 		if row.author != "" {
 			users[row.author] = known.who(row.author)
 		}
-		if (kind == "" || row.Kind == p.said.kind(kind)) && (user == "" || row.author == user) && strings.Contains(row.lowered(), wanted) {
+		if (kind == "" || row.Kind == p.said.kind(kind) || row.list() == kind) && (user == "" || row.author == user) && strings.Contains(row.lowered(), wanted) {
 			shown = append(shown, row)
 		}
 	}

@@ -41,7 +41,15 @@ func firstChanged(text string, change func(rune) rune) string {
 
 // label names a member of a resource; one without a word is taken apart.
 func (s *spoken) label(name string) string {
-	return firstOf(s.wordIn("paths", name), firstChanged(apart(name), unicode.ToUpper))
+	return firstOf(s.ownLabel(name), firstChanged(apart(name), unicode.ToUpper))
+}
+
+// ownLabel is the word for a member; that of a value serves for all of its kinds.
+func (s *spoken) ownLabel(name string) string {
+	if kind, ok := strings.CutPrefix(name, "value"); ok && kind != strings.ToLower(kind) {
+		return firstOf(s.wordIn("paths", name), s.wordIn("paths", "value"))
+	}
+	return s.wordIn("paths", name)
 }
 
 // labelIn names a field by its path within a type, without places in lists: by all of it, else by its last name.
@@ -89,12 +97,18 @@ func (n *names) value(v any, name string) string {
 	case string:
 		return n.textValue(v, name)
 	case []any:
+		if doseMembers[name] {
+			return n.said.doses(v)
+		}
 		each := make([]string, len(v))
 		for i, item := range v {
 			each[i] = n.value(item, name)
 		}
 		return joined("; ", each...)
 	case object:
+		if doseMembers[name] {
+			return n.said.dosage(v)
+		}
 		return n.objectValue(v)
 	}
 	return ""
@@ -113,7 +127,7 @@ func (n *names) objectValue(v object) string {
 	case at(v, "value") != nil:
 		unit := textAt(v, "unit")
 		if at(v, "unit") == nil && textAt(v, "system") != ssin {
-			unit = textAt(v, "use")
+			unit = firstOf(textAt(v, "use"), textAt(v, "code"))
 		}
 		return joined(" ", textAt(v, "comparator"), n.said.figures(v, "value"), unit)
 	case has("reference"):
@@ -148,7 +162,7 @@ func (n *names) textValue(v, name string) string {
 		return firstOf(n.said.has("gender", v), v)
 	case "criticality":
 		return firstOf(n.said.has("form.criticality", v), v)
-	case "status":
+	case "status", "intent", "priority":
 		return firstOf(n.said.wordIn("codes", v), v)
 	}
 	if fhirTime.MatchString(v) {

@@ -124,12 +124,20 @@ var describedBodies = []string{
 	`{"resourceType":"Patient","id":"p","name":[{"use":"old","family":"Old"},{"use":"official","family":"Smet","given":["An","Bo"]}],"gender":"female","birthDate":"1980-01-02","telecom":[{"system":"phone","value":"016","use":"home"}],"address":[{"line":["Kerkstraat 1"],"city":"Leuven"}]}`,
 }
 
+// dosedBodies are medicines with every member that a dose may have.
+func dosedBodies() (bodies []string) {
+	for _, dose := range everyDose {
+		bodies = append(bodies, `{"resourceType":"MedicationStatement","status":"active","medicationCodeableConcept":{"text":"M"},"dosage":[`+dose+`]}`)
+	}
+	return bodies
+}
+
 // What a resource says in words, and its members, is as testdata/said.txt has it, in every language. With
 // CARELOG_UPDATE=1 the file is written anew: read what changed.
 func TestWhatResourcesSay(t *testing.T) {
 	var all strings.Builder
 	for _, language := range languages {
-		for _, body := range describedBodies {
+		for _, body := range append(dosedBodies(), describedBodies...) {
 			about, past, high, fields := web.Described(language, []byte(body))
 			fmt.Fprintf(&all, "%s %s\n  %q past %t high %t\n", language, body, about, past, high)
 			for _, f := range fields {

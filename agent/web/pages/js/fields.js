@@ -74,6 +74,7 @@ function make(definition, id, changed) {
 function hintOf(definition, resource) {
   const code = definition.coded?.(resource);
   if (code) return words.form.coded(code);
+  if (definition.figures?.(resource)) return words.form.figures;
   return definition.input === 'date' ? words.form.dateHint : '';
 }
 

@@ -120,12 +120,30 @@ const allergy = {
 allergy.fields[2].write = (text, _, value) => (value
   ? setAt(text, ['reaction', 0, 'manifestation', 0], { text: value }) : removeAt(text, ['reaction', 0]));
 
+// What a dose says in words; its other members are figures and codes.
+const inDoseWords = ['text', 'patientInstruction', 'additionalInstruction', 'id'];
+
+/** The dose in words. Figures and codes beside other words would be a lie, so these go, in every dose of the list. */
+const dose = {
+  ...plain('dose', ['dosage', 0, 'text'], { input: 'text' }),
+  figures: (r) => (r.dosage ?? []).some((d) => Object.keys(d).some((n) => !inDoseWords.includes(n))),
+  write: (text, r, value) => {
+    let t = value ? setAt(text, ['dosage', 0, 'text'], value) : text;
+    for (let i = (r.dosage ?? []).length - 1; i >= 0; i--) {
+      for (const name of namesAt(t, ['dosage', i]) ?? []) {
+        if (!inDoseWords.includes(name) || (!value && i === 0 && name === 'text')) t = removeAt(t, ['dosage', i, name]);
+      }
+    }
+    return t;
+  },
+};
+
 const medication = {
   type: 'MedicationStatement',
   patient: 'subject',
   fields: [
     inWords('medicine', ['medicationCodeableConcept'], { required: true }),
-    plain('dose', ['dosage', 0, 'text'], { input: 'text' }),
+    dose,
     picked('taking', ['status'], words.form.taking, { required: true }),
     {
       ...when('start', ['effectivePeriod', 'start'], 'effective'),

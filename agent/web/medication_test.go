@@ -1,0 +1,83 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is prescribed is medication, as the Sumehr counts it: it stands in the list with its kind, and nothing says that there is none.
+func TestPrescriptionIsMedication(t *testing.T) {
+	words := map[string][2]string{"en": {"Prescription", "No medication"}, "nl": {"Voorschrift", "Geen medicatie"}, "fr": {"Prescription", "Aucune médication"}, "de": {"Verschreibung", "Keine Medikation"}}
+	w := newWard(t)
+	w.write("MedicationRequest/r1", `"status":"active","intent":"order","medicationCodeableConcept":{"text":"Apixaban 5 mg"},"dosageInstruction":[{"text":"twice a day"}]`)
+	for language, word := range words {
+		got := w.list(language, "MedicationStatement")
+		if !strings.Contains(got, "Apixaban 5 mg "+word[0]) || !strings.Contains(got, "twice a day") || strings.Contains(got, word[1]) {
+			t.Errorf("%s: the list says %q, want the prescription", language, got)
+		}
+	}
+	_, page := w.ask("GET", "/patients/p1", "", "Accept-Language: en")
+	if _, others, _ := strings.Cut(page, `data-part="others">`); strings.Contains(others[:strings.Index(others, "section-Condition")], "Apixaban") {
+		t.Error("the prescription is among the other registrations as well")
+	}
+	if strings.Contains(page, `data-do="edit" aria-label="Edit: Apixaban`) {
+		t.Error("there is an Edit without a form")
+	}
+	_, page = w.ask("GET", "/patients/p1?view=timeline&kind=MedicationStatement", "", "Accept-Language: en")
+	if _, page, _ = strings.Cut(page, `data-part="timeline">`); !strings.Contains(page, "Apixaban 5 mg") {
+		t.Error("the timeline has no prescription among the medication")
+	}
+}
+
+// What is not to be taken, or only proposed, says so; what the Sumehr counts as taken is not folded away.
+func TestPrescriptionsSayHowTheyStand(t *testing.T) {
+	w := newWard(t)
+	write := func(id, rest string) {
+		w.write("MedicationRequest/"+id, rest+`,"medicationCodeableConcept":{"text":"`+id+`"}`)
+	}
+	write("forbidden", `"status":"active","intent":"order","doNotPerform":true`)
+	write("proposed", `"status":"active","intent":"proposal"`)
+	write("filled", `"status":"completed","intent":"order","authoredOn":"`+time.Now().AddDate(0, 0, -3).Format(time.DateOnly)+`"`)
+	write("running", `"status":"completed","intent":"order","authoredOn":"2020-01-02","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2999"}}}}]`)
+	write("old", `"status":"completed","intent":"order","authoredOn":"2020-01-02"`)
+	now, past, _ := strings.Cut(w.list("en", "MedicationStatement"), "no longer active")
+	for _, want := range []string{"forbidden Prescription Do not give", "proposed Prescription Proposed", "filled Prescription", "running Prescription"} {
+		if !strings.Contains(now, want) {
+			t.Errorf("the list says %q, want %q", now, want)
+		}
+	}
+	if strings.Contains(now, "old") || !strings.Contains(past, "old Prescription Finished") {
+		t.Errorf("the list says %q, and of what is over %q", now, past)
+	}
+}
+
+// Where something else speaks of what a list is about, neither the list nor the panel says that there is none.
+func TestNoneIsNotSaidBesideAnother(t *testing.T) {
+	for _, c := range []struct{ kind, list, none, want string }{
+		{"MedicationDispense", "MedicationStatement", "No medication", "Medication dispensed (1)"},
+		{"MedicationAdministration", "MedicationStatement", "No medication", "Medication given (1)"},
+		{"FamilyMemberHistory", "Condition", "No problems", "Family history (1)"},
+		{"RiskAssessment", "Condition", "No problems", "Risk (1)"},
+		{"ClinicalImpression", "Condition", "No problems", "Assessment (1)"},
+		{"Flag", "Condition", "No problems", "Warning (1)"},
+		{"Flag", "AllergyIntolerance", "No allergies", "Warning (1)"},
+		{"AdverseEvent", "AllergyIntolerance", "No allergies", "Adverse event (1)"},
+		{"DiagnosticReport", "Observation", "No measurements", "Report (1)"},
+	} {
+		w := newWard(t)
+		w.write(c.kind+"/x1", `"status":"active"`)
+		if got := w.list("en", c.list); strings.Contains(got, c.none) || !strings.Contains(got, c.want) {
+			t.Errorf("%s: the list says %q, want %q", c.kind, got, c.want)
+		}
+		if got := w.panel("en"); c.list == "AllergyIntolerance" && (strings.Contains(got, c.none) || !strings.Contains(got, c.want)) {
+			t.Errorf("%s: the panel says %q, want %q", c.kind, got, c.want)
+		}
+	}
+	w := newWard(t)
+	w.write("Flag/x1", `"status":"inactive"`)
+	w.write("AdverseEvent/x2", `"status":"entered-in-error"`)
+	if got := w.panel("en"); !strings.Contains(got, "No allergies registered") {
+		t.Errorf("the panel says %q of what does not hold", got)
+	}
+}
