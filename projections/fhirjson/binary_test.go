@@ -42,9 +42,13 @@ func TestSplitAndJoined(t *testing.T) {
 		if err != nil || !b.Attached || b.Inline || b.Attachment != someAttachment || b.ContentType != `a/"data"` {
 			t.Fatalf("read as %+v, %v", b, err)
 		}
-		before, after, ok := fhirjson.AroundContent(rest)
-		joined := string(before) + base64.StdEncoding.EncodeToString(content) + string(after)
-		if !ok || joined != string(body) {
+		parts, behind, err := fhirjson.CutAtContents(rest)
+		if err != nil || len(parts) != 1 || parts[0].Attachment != someAttachment {
+			t.Fatalf("cut into %+v, %v", parts, err)
+		}
+		before, after := parts[0].Around()
+		joined := string(parts[0].Before) + string(before) + base64.StdEncoding.EncodeToString(content) + string(after) + string(behind)
+		if joined != string(body) {
 			t.Fatalf("put together again: %.300s\nwant %.300s", joined, body)
 		}
 	})
