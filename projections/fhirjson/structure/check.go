@@ -198,6 +198,8 @@ func (c *checker) rules(n fhirjson.Element, d *definition, members int, chosen b
 		}
 	case d.name == "Identifier":
 		c.ssin(n)
+	case d.name == "Attachment":
+		c.inline(n)
 	}
 }
 
