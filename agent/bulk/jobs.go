@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -36,6 +37,12 @@ type Format interface {
 	Deleted(projections.Version) []byte
 	// Unreadable names a record that cannot be opened here.
 	Unreadable(projections.Version) []byte
+	// Refers reports whether a line of Shown or Conflict lacks a content that is kept
+	// beside the records.
+	Refers(line []byte) bool
+	// Fill writes such a line, of that patient's dossier, with the contents in it. What
+	// cannot be had is left out of it, and named by a line. The error is one of writing, or of ctx.
+	Fill(ctx context.Context, w io.Writer, patient string, line []byte) (missing [][]byte, err error)
 }
 
 // Config says where jobs work.

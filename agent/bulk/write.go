@@ -27,9 +27,9 @@ func (j *Jobs) write(one *job) (files []File, err error) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of an export: %w", err)
 	}
-	w := &writer{folder: folder, open: make(map[string]*output)}
-	defer func() { err = errors.Join(err, w.close()) }()
 	r := one.status.Request
+	w := &writer{folder: folder, format: r.Format, open: make(map[string]*output)}
+	defer func() { err = errors.Join(err, w.close()) }()
 	read := 0
 	progress := func() {
 		if read++; read%countEvery == 0 {
@@ -46,15 +46,23 @@ func (j *Jobs) write(one *job) (files []File, err error) {
 			return nil
 		},
 		Shown: func(v projections.Listed) error {
-			progress()
 			if v.Doubt != "" {
+				progress()
 				return w.line(Failed, "OperationOutcome", errorsFile, r.Format.Unreadable(v.Version))
 			}
-			typ := v.Event.Record.Type
-			return w.line(Output, typ, typ+".ndjson", r.Format.Shown(v))
+			line, typ := r.Format.Shown(v), v.Event.Record.Type
+			if r.Format.Refers(line) {
+				return w.putAside(waiting{typ, typ + ".ndjson", v.Event.Patient, line})
+			}
+			progress()
+			return w.line(Output, typ, typ+".ndjson", line)
 		},
 		Conflict: func(s projections.State) error {
-			return w.line(Output, "Bundle", conflictsFile, r.Format.Conflict(s))
+			if line := r.Format.Conflict(s); r.Format.Refers(line) {
+				return w.putAside(waiting{"Bundle", conflictsFile, s.Patient, line})
+			} else {
+				return w.line(Output, "Bundle", conflictsFile, line)
+			}
 		},
 	}
 	if !r.Want.Since.IsZero() {
@@ -63,14 +71,21 @@ func (j *Jobs) write(one *job) (files []File, err error) {
 	if err := j.config.Records.ReadOut(one.context, r.Want, out); err != nil {
 		return nil, err
 	}
+	if err := w.fill(one.context, progress); err != nil {
+		return nil, err
+	}
 	return w.list(), nil
 }
 
-// writer writes lines to the files of a job, of which there are no more than types.
+// writer writes lines to the files of a job, of which there are no more than types. Lines
+// that lack a content wait in one of their own until all records were read.
 type writer struct {
 	folder string
+	format Format
 	open   map[string]*output
 	order  []*output
+	aside  *os.File // nil: nothing was put aside
+	late   *bufio.Writer
 }
 
 type output struct {
@@ -84,26 +99,33 @@ func (w *writer) line(kind Kind, typ, name string, resource []byte) error {
 	if resource == nil {
 		return nil
 	}
-	o := w.open[name]
-	if o == nil {
-		var err error
-		if o, err = w.create(File{Kind: kind, Type: typ, Name: name}); err != nil {
-			return err
-		}
+	o, err := w.output(File{Kind: kind, Type: typ, Name: name})
+	if err != nil {
+		return err
 	}
 	o.Count++
-	for i, c := range resource { // a line break between two values is white space; in a text there is none
-		if c == '\n' || c == '\r' {
-			resource[i] = ' '
-		}
-	}
-	if _, err := o.out.Write(resource); err != nil {
+	if _, err := o.out.Write(onALine(resource)); err != nil {
 		return fmt.Errorf("write %s of an export: %w", name, err)
 	}
 	return o.out.WriteByte('\n')
 }
 
-func (w *writer) create(f File) (*output, error) {
+// onALine changes a resource to stand on one line: a line break between two values is
+// white space; in a text there is none.
+func onALine(resource []byte) []byte {
+	for i, c := range resource {
+		if c == '\n' || c == '\r' {
+			resource[i] = ' '
+		}
+	}
+	return resource
+}
+
+// output is the file that is called so.
+func (w *writer) output(f File) (*output, error) {
+	if o := w.open[f.Name]; o != nil {
+		return o, nil
+	}
 	file, err := os.OpenFile(filepath.Join(w.folder, f.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make %s of an export: %w", f.Name, err)
@@ -124,6 +146,9 @@ func (w *writer) close() error {
 	var errs []error
 	for _, o := range w.order {
 		errs = append(errs, o.close())
+	}
+	if w.aside != nil {
+		errs = append(errs, w.aside.Close(), os.Remove(w.aside.Name()))
 	}
 	return errors.Join(errs...)
 }

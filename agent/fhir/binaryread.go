@@ -1,9 +1,7 @@
 package fhir
 
 import (
-	"encoding/base64"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -120,26 +118,21 @@ var inline = map[string]bool{
 
 // sendJSON sends a Binary with its content in base64.
 func (h *Handler) sendJSON(w http.ResponseWriter, r *http.Request, content *attachments.Content, resource []byte) error {
-	before, after, ok := fhirjson.AroundContent(resource)
-	if !ok {
-		return errors.New("a version of a Binary has no place for its content")
+	parts, rest, err := fhirjson.CutAtContents(resource)
+	if err == nil && len(parts) != 1 {
+		err = errors.New("a version of a Binary has no place for its content")
 	}
-	size := int64(len(before)) + (content.Attachment().Size+2)/3*4 + int64(len(after))
+	if err != nil {
+		return err
+	}
+	f := filled{parts, []*attachments.Content{content}, rest}
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	w.Header().Set("Content-Length", strconv.FormatInt(f.size(), 10))
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(before)
-	if err == nil {
-		base64Of := base64.NewEncoder(base64.StdEncoding, w)
-		_, err = io.Copy(base64Of, content)
-		err = errors.Join(err, base64Of.Close())
-	}
-	if err == nil {
-		_, err = w.Write(after)
-	}
+	err = f.writeTo(w)
 	if err != nil { // the answer is shorter than it said: the caller sees that it was cut
 		h.log.Info("a Binary was not sent to its end", "path", r.URL.Path, "err", err)
 	}

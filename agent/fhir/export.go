@@ -1,8 +1,11 @@
 package fhir
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/bulk"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -61,7 +65,7 @@ func (h *Handler) export(want projections.Want) answer {
 			p.header = http.Header{"Retry-After": {"60"}}
 			return p
 		}
-		id, err := h.exports.Start(bulk.Request{URL: strings.TrimSuffix(base(r), Root) + r.URL.RequestURI(), Want: want, Format: lines{base(r)}})
+		id, err := h.exports.Start(bulk.Request{URL: strings.TrimSuffix(base(r), Root) + r.URL.RequestURI(), Want: want, Format: lines{base(r), h.attachments}})
 		if errors.Is(err, bulk.ErrBusy) {
 			p := problemf(http.StatusTooManyRequests, "throttled", "%v", err)
 			p.header = http.Header{"Retry-After": {"60"}}
@@ -194,7 +198,10 @@ func (h *Handler) exportFile(id, name string) answer {
 }
 
 // lines is how records go out; see bulk.Format.
-type lines struct{ base string }
+type lines struct {
+	base     string
+	contents Attachments // nil: there are none
+}
 
 // Shown is the resource as it is read. A desk's own Device stays here.
 func (l lines) Shown(v projections.Listed) []byte {
@@ -221,6 +228,55 @@ func (l lines) Deleted(v projections.Version) []byte {
 	b := newBundle("transaction", -1)
 	b.add(entry{Request: &entryRequest{Method: http.MethodDelete, URL: v.Event.Record.String()}})
 	return b.bytes()
+}
+
+// Refers reports whether a line may have a Binary whose content is kept beside it.
+func (l lines) Refers(line []byte) bool {
+	return l.contents != nil && bytes.Contains(line, []byte(fhirjson.AttachmentURL))
+}
+
+// Fill writes a line with the contents of its Binaries. Each is fetched whole and found
+// right before the first byte of the line goes out.
+func (l lines) Fill(ctx context.Context, w io.Writer, patient string, line []byte) (missing [][]byte, err error) {
+	parts, rest, err := fhirjson.CutAtContents(line)
+	if err != nil { // no door takes such a reference: it goes out as it came
+		_, written := w.Write(line)
+		return [][]byte{outcome(issue{Severity: "error", Code: "incomplete", Diagnostics: fmt.Sprintf("a content that is referred to was not found: %v", err)})}, written
+	}
+	f := filled{parts, make([]*attachments.Content, len(parts)), rest}
+	defer func() {
+		for _, content := range f.contents {
+			if content != nil {
+				err = errors.Join(err, content.Close())
+			}
+		}
+	}()
+	for i, part := range parts {
+		f.contents[i], err = l.fetch(ctx, patient, part.Attachment)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			missing = append(missing, outcome(issue{Severity: "error", Code: problemOf(err).code, Diagnostics: fmt.Sprintf("%s goes out without its content, which could not be had: %v", part.Version, err)}))
+		}
+	}
+	return missing, f.writeTo(w)
+}
+
+// fetch opens a content of which all is here.
+func (l lines) fetch(ctx context.Context, patient string, of events.Attachment) (*attachments.Content, error) {
+	content, err := l.contents.OpenAttachment(ctx, patient, of)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, content)
+	if err == nil {
+		_, err = content.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, content.Close())
+	}
+	return content, nil
 }
 
 // Unreadable names a record that cannot be opened here.

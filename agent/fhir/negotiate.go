@@ -101,7 +101,7 @@ func patchBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, "too-long",
-		"the body is over %d bytes: letters and scans belong in an attachment", limit)
+		"the body is over %d bytes: %s", limit, sendApart)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close") // what is on its way is not read
 		return nil, tooLarge

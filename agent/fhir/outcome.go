@@ -55,6 +55,9 @@ func notAllowed(methods map[string]answer, method string) *problem {
 	return p
 }
 
+// sendApart is what to do with what is too large for a record.
+const sendApart = "send a letter or scan by itself (POST " + Root + "/Binary, up to 50 MiB), and refer to it by attachment.url"
+
 // fail answers with the OperationOutcome of an error.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
@@ -106,7 +109,7 @@ func problemOf(err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &body) && body.TooLarge, errors.Is(err, events.ErrTooLarge):
-		return problemf(http.StatusRequestEntityTooLarge, "too-long", "%v", err)
+		return problemf(http.StatusRequestEntityTooLarge, "too-long", "%v: %s", err, sendApart)
 	case errors.As(err, &body):
 		p = badRequest("structure", "%v", body)
 		p.path = body.Path

@@ -38,7 +38,11 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (age
 		return agent.Draft{}, err
 	}
 	content := contentOf(r)
-	if err := soundWith(kept, content != nil); err != nil {
+	check := structure.Check
+	if content != nil {
+		check = structure.CheckApart
+	}
+	if err := check(kept); err != nil {
 		return agent.Draft{}, err
 	}
 	patient, err := fhirjson.PatientOf(kept)
@@ -46,17 +50,6 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (age
 		return agent.Draft{}, invalid(err)
 	}
 	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: content}, nil
-}
-
-// soundWith checks a body whose content was taken out as if it referred to it already.
-func soundWith(body []byte, content bool) error {
-	if content {
-		var err error
-		if body, err = fhirjson.Attach(body, events.Attachment{Name: "x", Size: 1}); err != nil {
-			return err
-		}
-	}
-	return structure.Check(body)
 }
 
 // invalid says that a body was understood and still cannot be kept.

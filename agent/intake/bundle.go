@@ -84,7 +84,10 @@ func (r *reader) index(p part, x *index) (isBundle bool, err error) {
 		return nil
 	})
 	isBundle = resourceType == "Bundle"
-	if err == nil && isBundle && slices.Contains(meta.Tag, fhirjson.ConflictTag) {
+	if (err == nil || errors.Is(err, ErrTooLarge)) && isBundle && slices.Contains(meta.Tag, fhirjson.ConflictTag) {
+		if first == "" {
+			first = "a record with a large content"
+		}
 		err = fmt.Errorf("%s was in conflict when it was exported, and its versions stand side by side here: the one that was shown is with the others of its type; choose, and enter by hand what else should stand", clip(first))
 	}
 	return isBundle, err

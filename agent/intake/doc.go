@@ -13,7 +13,9 @@
 //   - What of another doctor's Sumehr goes into a dossier is said before it does (Dossiers),
 //     doubles nothing that stands there, and undoes nothing that was changed here since it was
 //     taken in before.
-//   - Bounded memory: one resource at a time, and for a bundle some 50 bytes an entry.
+//   - Bounded memory: one resource at a time, and for a bundle some 50 bytes an entry. A
+//     Binary on a line may have all of the largest content, up to MaxLetter, and is held once
+//     while it is sent; the desk takes it in a piece at a time.
 //     What unpacks without end is an error.
 //
 // It does not promise order beyond that of the files, nor that references resolve:

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/intake"
 )
 
@@ -24,6 +25,9 @@ func (k *keeper) WriteMany(_ context.Context, drafts []agent.Draft) ([]agent.Out
 	k.drafts = append(k.drafts, drafts...)
 	return make([]agent.Outcome, len(drafts)), nil
 }
+
+// NewContent is for what is too large for this keeper.
+func (k *keeper) NewContent() (*attachments.Spool, error) { return nil, attachments.ErrNoRoom }
 
 // TestDoorRefusesWhatIsNotR4: each is named with its record and what is wrong in it, the
 // others go in byte for byte, and what is doubtful goes in with a warning.

@@ -26,6 +26,9 @@ type Item struct {
 	// one: fhirjson.Prepare puts it in.
 	ID   string
 	Body []byte // the caller's own
+	// Letter is a Binary that is larger than any other resource, with its content: Body has
+	// up to MaxLetter bytes then, and goes to the desk by itself (LetterPath).
+	Letter bool
 	// IfNoneExist is the search of a conditional create; empty where there is none.
 	IfNoneExist string
 	Conditional int      // references by search, such as Practitioner?identifier=…, kept as they are
@@ -68,6 +71,9 @@ func where(source string, line, entry int) string {
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
+
+// MaxLetter bounds a Binary in JSON, in bytes: its content in base64 and what stands beside it.
+const MaxLetter = events.MaxAttachment/3*4 + 4 + events.MaxPlain
 
 // Bounds of what is read.
 const (

@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/carelog/carelog/agent/intake"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 const (
@@ -150,7 +152,7 @@ func TestArchive(t *testing.T) {
 
 func TestLineTooLong(t *testing.T) {
 	long := `{"resourceType":"Binary","id":"b","data":"` + strings.Repeat("A", events.MaxPlain+2<<20) + `"}`
-	items, errs := read(t, "a.ndjson", []byte(patient+"\n"+long+"\n"+weight+"\n"))
+	items, errs := read(t, "a.ndjson", []byte(patient+"\n"+strings.Replace(long, "Binary", "Basic", 1)+"\n"+weight+"\n"))
 	if got := names(items); got != "Patient/p1 Observation/o1" {
 		t.Errorf("got %q, want both lines around the long one", got)
 	}
@@ -349,4 +351,23 @@ func zipped(t testing.TB, files ...string) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// A Binary on a line may have all of the largest content; nothing else may be as large. What
+// was in conflict is named, however large its versions are.
+func TestLargeLines(t *testing.T) {
+	data := func(size int) string {
+		return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("carelog"), size/7+1)[:size])
+	}
+	letter := `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"` + data(events.MaxAttachment) + `","securityContext":{"reference":"Patient/p1"}}`
+	over := `{"resourceType":"Basic","id":"c","data":"` + data(events.MaxPlain) + `"}`
+	conflict := `{"resourceType":"Bundle","meta":{"tag":[{"system":"` + fhirjson.ConflictTag.System + `","code":"` + fhirjson.ConflictTag.Code + `"}]},"entry":[{"resource":` + letter + `}]}`
+	lines := []string{patient, letter, over, conflict, strings.Repeat(" ", intake.MaxLetter+1), weight}
+	items, errs := collect(intake.Read(t.Context(), strings.NewReader(strings.Join(lines, "\n")), "x.ndjson"))
+	if names(items) != "Patient/p1 Binary/b Observation/o1" || items[0].Letter || !items[1].Letter || string(items[1].Body) != letter {
+		t.Errorf("got %s", names(items))
+	}
+	if len(errs) != 3 || !errors.Is(errs[0], intake.ErrTooLarge) || !strings.Contains(errs[1].Error(), "was in conflict when it was exported") || !errors.Is(errs[2], intake.ErrTooLarge) {
+		t.Errorf("got the errors %v", errs)
+	}
 }

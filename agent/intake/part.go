@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -127,11 +128,14 @@ func (r *reader) lines(p part, content *bufio.Reader) {
 		at := Item{Source: p.name, Line: line}
 		text, err := readLine(content)
 		if body := bytes.TrimSpace(text); len(body) > 0 && (err == nil || err == io.EOF) {
-			if isBundle(body) {
+			switch {
+			case isBundle(body):
 				on := p.of(body)
 				on.line = line
 				r.document(on)
-			} else {
+			case len(body) > events.MaxPlain:
+				r.letter(at, body)
+			default:
 				r.resource(at, body)
 			}
 		}
@@ -148,19 +152,19 @@ func (r *reader) lines(p part, content *bufio.Reader) {
 }
 
 // readLine returns the next line, the caller's own. One that is too long is passed over
-// to its end, and is an error.
+// to its end, and is an error. That it may be as long as a letter is for Binaries alone.
 func readLine(content *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		piece, err := content.ReadSlice('\n')
-		if len(line)+len(piece) > maxValue {
+		if len(line)+len(piece) > MaxLetter {
 			for err == bufio.ErrBufferFull {
 				_, err = content.ReadSlice('\n')
 			}
 			if err != nil && err != io.EOF {
 				return nil, err
 			}
-			return nil, fmt.Errorf("the line has more than %d MB: %w", maxValue>>20, ErrTooLarge)
+			return nil, fmt.Errorf("the line has more than %d MB: %w", MaxLetter>>20, ErrTooLarge)
 		}
 		line = append(line, piece...)
 		if err != bufio.ErrBufferFull {
@@ -181,6 +185,29 @@ func (r *reader) resource(at Item, body []byte) {
 		at.ID = madeID(body)
 	}
 	at.Conditional, at.Dangling = countReferences(body)
+	r.item(at)
+}
+
+// letter hands on a Binary whose content makes it larger than any other resource.
+func (r *reader) letter(at Item, body []byte) {
+	rest, found, err := fhirjson.SplitContent(bytes.NewReader(body), io.Discard)
+	if err != nil {
+		r.fail(at, err)
+		return
+	}
+	head, err := fhirjson.Check(rest)
+	if err == nil && (!found || head.ResourceType != "Binary") {
+		err = fmt.Errorf("the line has more than %d MB: %w", events.MaxPlain>>20, ErrTooLarge)
+	}
+	if err != nil {
+		r.fail(at, err)
+		return
+	}
+	at.Type, at.ID, at.Body, at.Letter = head.ResourceType, head.ID, body, true
+	if !validID(at.ID) {
+		at.ID = madeID(body)
+	}
+	at.Conditional, at.Dangling = countReferences(rest)
 	r.item(at)
 }
 

@@ -128,7 +128,9 @@ func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 		mux.HandleFunc("/", noPages)
 	} else {
 		doors = d.fhir.Before(mux)
-		mux.Handle("/api/import", intake.NewDoor(a, guard.Author))
+		files := intake.NewDoor(a, guard.Author)
+		mux.Handle(intake.Path, files)
+		mux.Handle(intake.Path+"/", files)
 		mux.Handle("/", d.pages)
 	}
 	server := newServer(heardOut(d.guard.Handler(doors), maxHeardTime), maxHeaderTime)

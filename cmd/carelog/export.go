@@ -114,7 +114,7 @@ func (c *exportCommand) say(env *environment, result exported) error {
 		}
 	}
 	if closed > 0 {
-		return fmt.Errorf("%s cannot be opened at this desk: %s", records(closed), c.where("errors.ndjson names them", "an export into a folder names them"))
+		return fmt.Errorf("%s cannot be opened at this desk, or not with the content: %s", records(closed), c.where("errors.ndjson names them", "an export into a folder names them"))
 	}
 	return nil
 }
@@ -261,9 +261,12 @@ func (e *exporter) fetchIntoOne(ctx context.Context, result exported, path strin
 	})
 }
 
-// fetch copies a file of the export.
+// fetch copies a file of the export. It may have all letters of a practice: there is no
+// time in which that must be done.
 func (e *exporter) fetch(ctx context.Context, f exportedFile, w io.Writer) error {
-	answer, err := e.desk.send(ctx, http.MethodGet, f.url, "application/json", nil)
+	patient := *e.desk
+	patient.http = &http.Client{}
+	answer, err := patient.send(ctx, http.MethodGet, f.url, "application/json", nil)
 	if err != nil {
 		return err
 	}

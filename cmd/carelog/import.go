@@ -109,6 +109,12 @@ func refused(item intake.Item, err error) intake.Refusal {
 }
 
 func (in *importer) add(ctx context.Context, item intake.Item) error {
+	if item.Letter {
+		if err := in.flush(ctx); err != nil { // the order of the file
+			return err
+		}
+		return in.send(ctx, intake.LetterPath(item.ID, item.Where()), item.Body)
+	}
 	if err := printJSON(&in.batch, intake.Line{Source: item.Where(), Type: item.Type, ID: item.ID, Body: string(item.Body)}); err != nil {
 		return err
 	}
@@ -122,12 +128,19 @@ func (in *importer) flush(ctx context.Context) error {
 	if in.count == 0 {
 		return nil
 	}
-	var result intake.Result
-	if err := in.desk.do(ctx, http.MethodPost, "/api/import", bytes.NewReader(in.batch.Bytes()), &result); err != nil {
+	if err := in.send(ctx, intake.Path, in.batch.Bytes()); err != nil {
 		return err
 	}
 	in.batch.Reset()
 	in.count = 0
+	return nil
+}
+
+func (in *importer) send(ctx context.Context, path string, body []byte) error {
+	var result intake.Result
+	if err := in.desk.do(ctx, http.MethodPost, path, bytes.NewReader(body), &result); err != nil {
+		return err
+	}
 	in.total.Written += result.Written
 	in.total.Unchanged += result.Unchanged
 	in.total.Refused = append(in.total.Refused, result.Refused...)

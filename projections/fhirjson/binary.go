@@ -1,6 +1,7 @@
 package fhirjson
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/carelog/carelog/events"
@@ -16,6 +17,7 @@ type Binary struct {
 	Attachment  events.Attachment
 	Attached    bool // it refers to a content; Attachment says which
 	Inline      bool // it has a member data, which no event may have
+	Absent      bool // it says that it has a content, which could not be had where it was exported
 }
 
 // NewBinary writes a Binary whose content is still to be attached. securityContext is a
@@ -42,23 +44,32 @@ func BinaryOf(body []byte) (b Binary, err error) {
 	if !ok {
 		return b, nil
 	}
+	b.Attachment, b.Attached, b.Absent, err = t.reference(data)
+	return b, err
+}
+
+// reference reads what stands in _data: a reference to a content, or that there is none
+// that could be had.
+func (t *tree) reference(data uint32) (a events.Attachment, attached, absent bool, err error) {
 	list, ok := t.member(data, "extension")
 	if !ok {
-		return b, nil
+		return a, false, false, nil
 	}
 	for c := range t.children(list) {
-		if t.textAt(c, "url") != AttachmentURL {
-			continue
-		}
-		if b.Attached {
-			return b, t.fault(c, "Binary.data.extension", "it stands twice")
-		}
-		b.Attached = true
-		if b.Attachment, err = t.attachment(c); err != nil {
-			return b, err
+		switch t.textAt(c, "url") {
+		case absentURL:
+			absent = true
+		case AttachmentURL:
+			if attached {
+				return a, true, absent, t.fault(c, "Binary.data.extension", "it stands twice")
+			}
+			attached = true
+			if a, err = t.attachment(c); err != nil {
+				return a, true, absent, err
+			}
 		}
 	}
-	return b, nil
+	return a, attached, absent, nil
 }
 
 // attachment reads the server's extension.
@@ -117,20 +128,74 @@ func appendAttachment(out []byte, a events.Attachment) []byte {
 	return append(out, "}]}"...)
 }
 
-// AroundContent returns what stands before and behind the base64 of the content in the
-// JSON form of a Binary that refers to one; ok is false where body is none.
-func AroundContent(body []byte) (before, after []byte, ok bool) {
+// Part is a piece of a body up to a Binary's reference to a content: what stands before
+// the member, and the member itself.
+type Part struct {
+	Before     []byte
+	Version    string // of the Binary, as Binary/id, and /_history/ with its version where it has one
+	Attachment events.Attachment
+	colon      []byte // between the name and the value, with its white space
+}
+
+// Around is what stands before and behind the base64 of the content in the member that
+// it goes out in.
+func (p Part) Around() (before, after []byte) {
+	before = append(append([]byte(`"data"`), p.colon...), '"')
+	return before, []byte{'"'}
+}
+
+// Absent is the member where the content cannot be had: it says so as FHIR does.
+func (p Part) Absent() []byte {
+	return slices.Concat([]byte(`"_data"`), p.colon, []byte(absent))
+}
+
+const (
+	absentURL = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+	absent    = `{"extension":[{"url":"` + absentURL + `","valueCode":"temp-unknown"}]}`
+)
+
+// CutAtContents cuts a body, that of a Binary or one with Binaries in it, at each of their
+// references to a content. rest is what stands behind the last. The parts are the body's
+// own memory.
+func CutAtContents(body []byte) (parts []Part, rest []byte, err error) {
 	t, err := parse(body)
 	if err != nil {
-		return nil, nil, false
+		return nil, body, err
 	}
 	defer t.free()
-	data, ok := t.member(root, "_data")
-	if !ok {
-		return nil, nil, false
+	from := uint32(0)
+	for i := range uint32(len(t.nodes)) {
+		if !t.is(i, object) || t.textAt(i, "resourceType") != "Binary" {
+			continue
+		}
+		data, ok := t.member(i, "_data")
+		if !ok {
+			continue
+		}
+		a, attached, _, err := t.reference(data)
+		if err != nil {
+			return nil, body, err
+		}
+		if !attached {
+			continue
+		}
+		n := t.nodes[data]
+		if n.nameStart <= from { // one within another: from outside, since no door takes such
+			return nil, body, t.fault(data, "Binary.data", "it stands within another Binary")
+		}
+		parts = append(parts, Part{Before: body[from : n.nameStart-1], Version: t.versionOf(i), Attachment: a, colon: body[n.nameEnd+1 : n.start]})
+		from = n.end
 	}
-	n := t.nodes[data]
-	before = append(before, body[:n.nameStart]...)
-	before = append(append(append(before, "data"...), body[n.nameEnd:n.start]...), '"')
-	return before, append([]byte{'"'}, body[n.end:]...), true
+	return parts, body[from:], nil
+}
+
+// versionOf names a resource and its version.
+func (t *tree) versionOf(resource uint32) string {
+	name := t.textAt(resource, "resourceType") + "/" + t.textAt(resource, "id")
+	if meta, ok := t.member(resource, "meta"); ok {
+		if version := t.textAt(meta, "versionId"); version != "" {
+			name += "/_history/" + version
+		}
+	}
+	return name
 }

@@ -42,12 +42,37 @@ func TestSplitAndJoined(t *testing.T) {
 		if err != nil || !b.Attached || b.Inline || b.Attachment != someAttachment || b.ContentType != `a/"data"` {
 			t.Fatalf("read as %+v, %v", b, err)
 		}
-		before, after, ok := fhirjson.AroundContent(rest)
-		joined := string(before) + base64.StdEncoding.EncodeToString(content) + string(after)
-		if !ok || joined != string(body) {
+		parts, behind, err := fhirjson.CutAtContents(rest)
+		if err != nil || len(parts) != 1 || parts[0].Attachment != someAttachment {
+			t.Fatalf("cut into %+v, %v", parts, err)
+		}
+		before, after := parts[0].Around()
+		joined := string(parts[0].Before) + string(before) + base64.StdEncoding.EncodeToString(content) + string(after) + string(behind)
+		if joined != string(body) {
 			t.Fatalf("put together again: %.300s\nwant %.300s", joined, body)
 		}
 	})
+}
+
+// Each Binary of a Bundle is cut out; one within another is none that a door takes.
+func TestCutAtContents(t *testing.T) {
+	of, err := fhirjson.Attach([]byte(`{"resourceType":"Binary","id":"b","meta":{"versionId":"7"},"_data" : {}}`), someAttachment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := []byte(`{"resourceType":"Bundle","entry":[{"resource":` + string(of) + `},{"resource":{"resourceType":"Basic","_data":{}}},{"resource":` + string(of) + `}]}`)
+	parts, rest, err := fhirjson.CutAtContents(bundle)
+	if err != nil || len(parts) != 2 || parts[1].Version != "Binary/b/_history/7" || string(rest) != "}}]}" {
+		t.Fatalf("cut into %+v and %s: %v", parts, rest, err)
+	}
+	if got := string(parts[1].Absent()); got != `"_data" : {"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"temp-unknown"}]}` {
+		t.Errorf("without a content: %s", got)
+	}
+	within := bytes.Replace(of, []byte(`"id":"b"`), append([]byte(`"contained":[`), append(of, ']')...), 1)
+	var wrong *fhirjson.Error
+	if _, _, err := fhirjson.CutAtContents(within); !errors.As(err, &wrong) {
+		t.Errorf("one within another: %v", err)
+	}
 }
 
 func TestSplitHearsOfBothSides(t *testing.T) {

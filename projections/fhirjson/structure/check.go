@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -22,6 +23,16 @@ func Check(body []byte) error {
 		return &Error{Issues: c.issues, More: c.full}
 	}
 	return nil
+}
+
+// CheckApart is Check of a Binary whose content was taken out (fhirjson.SplitContent), as if
+// it referred to one already.
+func CheckApart(body []byte) error {
+	body, err := fhirjson.Attach(body, events.Attachment{Name: "x", Size: 1})
+	if err != nil {
+		return err
+	}
+	return Check(body)
 }
 
 // step is one name on the way to a value, or one place in a list.
@@ -187,6 +198,8 @@ func (c *checker) rules(n fhirjson.Element, d *definition, members int, chosen b
 		}
 	case d.name == "Identifier":
 		c.ssin(n)
+	case d.name == "Attachment":
+		c.inline(n)
 	}
 }
 

@@ -12,27 +12,10 @@ import (
 // of who is not in the National Register (hl7-be/core, NamingSystem be-ns-ssin).
 const SSIN = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"
 
-// Warnings says what is doubtful in a resource that may be right all the same: an SSIN
-// whose check digits are wrong was mistyped, or is that of the patient's card, and in
-// both cases the registration counts. It is empty where Check has no body to look at.
-func Warnings(body []byte) []Issue {
-	if !bytes.Contains(body, []byte("/ssin")) { // however the slashes before it are escaped
-		return nil
-	}
-	v, err := fhirjson.Look(body)
-	if err != nil {
-		return nil
-	}
-	defer v.Close()
-	c := checker{table: table()}
-	c.resource(v, outermost)
-	return c.doubts
-}
-
 // ssin looks at the check digits of an Identifier. A pseudonym in its place has none.
 func (c *checker) ssin(n fhirjson.Element) {
 	value := n.Member("value").Bytes()
-	if value == nil || string(n.Member("system").Bytes()) != SSIN || c.pseudonym(n) || len(c.doubts) == MaxIssues {
+	if value == nil || string(n.Member("system").Bytes()) != SSIN || c.pseudonym(n) {
 		return
 	}
 	text := ""
@@ -44,9 +27,7 @@ func (c *checker) ssin(n fhirjson.Element) {
 	default:
 		return
 	}
-	c.enter("value")
-	c.doubts = append(c.doubts, Issue{Code: CodeValue, Path: c.path(), Text: text})
-	c.leave()
+	c.doubt("value", text)
 }
 
 // CheckDigits reports whether the last two of the 11 digits of an SSIN are 97 less the rest of the
