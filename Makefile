@@ -31,7 +31,7 @@ SEED ?= 1
 CHECKS ?= 40
 KILLS ?= 40
 
-.PHONY: help build demo test search lint pictures paint vuln bench fuzz simulate sumehrs clean
+.PHONY: help build demo test samples search lint pictures paint vuln bench fuzz simulate sumehrs clean
 
 help: ## List what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: ## Vet and test everything, with the race detector where there is a C comp
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
 	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -vet=off -timeout 25m ./...
 	$(if $(RACE),CGO_ENABLED=0 $(GO) test -vet=off -run '^TestTheBrokersDisk' -timeout 10m ./agent,@:) # with large messages, which the detector takes minutes for
+
+samples: ## Load every bundle of the samples at one desk and read all of it back at another.
+	CGO_ENABLED=0 CARELOG_SAMPLES=all $(GO) test -vet=off -count 1 -timeout 20m -run '^TestBundlesAreTheSameAtAnotherDesk$$' ./agent/fhir
 
 search: CHECKS = 1000
 search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.

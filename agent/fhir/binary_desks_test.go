@@ -201,6 +201,27 @@ func TestAContentThatWasWrittenOffline(t *testing.T) {
 	two.holds("letter", content) // it is here now
 }
 
+// TestTheLargestContentIsWrittenOfflineAndReadElsewhere: the largest content there can be goes
+// over HTTP into a desk that is offline, from there to the server, and out of another desk.
+func TestTheLargestContentIsWrittenOfflineAndReadElsewhere(t *testing.T) {
+	c := newClinic(t)
+	one, two := c.open("one"), c.open("two")
+	one.line.Cut()
+	one.AwaitOffline()
+	content := scan(events.MaxAttachment, 50)
+	got, _ := one.want(http.StatusCreated, "PUT", "Binary/film", bytes.NewReader(content), pdf, "X-Security-Context: Patient/p1")
+	if s := one.Now(); got.Header.Get(fhir.QueuedHeader) != "true" || s.Attachments != 1 || s.Outbox != 1 {
+		t.Errorf("queued %q, %d contents and %d changes owed; want true, 1, and 1", got.Header.Get(fhir.QueuedHeader), s.Attachments, s.Outbox)
+	}
+	one.line.Mend()
+	one.AwaitGreen()
+	if n := one.Now().Attachments; n != 0 {
+		t.Errorf("green, and %d contents are owed", n)
+	}
+	two.knows("film")
+	two.holds("film", content)
+}
+
 func TestTheSizeOfAContentIsBounded(t *testing.T) {
 	o := newClinic(t).open("one")
 	for what, body := range map[string]func() io.Reader{
