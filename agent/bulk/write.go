@@ -58,11 +58,11 @@ func (j *Jobs) write(one *job) (files []File, err error) {
 			return w.line(Output, typ, typ+".ndjson", line)
 		},
 		Conflict: func(s projections.State) error {
-			if line := r.Format.Conflict(s); r.Format.Refers(line) {
+			line := r.Format.Conflict(s)
+			if r.Format.Refers(line) {
 				return w.putAside(waiting{"Bundle", conflictsFile, s.Patient, line})
-			} else {
-				return w.line(Output, "Bundle", conflictsFile, line)
 			}
+			return w.line(Output, "Bundle", conflictsFile, line)
 		},
 	}
 	if !r.Want.Since.IsZero() {

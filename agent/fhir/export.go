@@ -240,8 +240,9 @@ func (l lines) Refers(line []byte) bool {
 func (l lines) Fill(ctx context.Context, w io.Writer, patient string, line []byte) (missing [][]byte, err error) {
 	parts, rest, err := fhirjson.CutAtContents(line)
 	if err != nil { // no door takes such a reference: it goes out as it came
+		head, _ := fhirjson.Check(line)
 		_, written := w.Write(line)
-		return [][]byte{outcome(issue{Severity: "error", Code: "incomplete", Diagnostics: fmt.Sprintf("a content that is referred to was not found: %v", err)})}, written
+		return [][]byte{lacking(head.ResourceType+"/"+head.ID, "incomplete", err)}, written
 	}
 	f := filled{parts, make([]*attachments.Content, len(parts)), rest}
 	defer func() {
@@ -257,10 +258,15 @@ func (l lines) Fill(ctx context.Context, w io.Writer, patient string, line []byt
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
-			missing = append(missing, outcome(issue{Severity: "error", Code: problemOf(err).code, Diagnostics: fmt.Sprintf("%s goes out without its content, which could not be had: %v", part.Version, err)}))
+			missing = append(missing, lacking(part.Version, problemOf(err).code, err))
 		}
 	}
 	return missing, f.writeTo(w)
+}
+
+// lacking names a version that goes out without its content.
+func lacking(version, code string, err error) []byte {
+	return outcome(issue{Severity: "error", Code: code, Diagnostics: fmt.Sprintf("%s goes out without its content, which could not be had: %v", version, err)})
 }
 
 // fetch opens a content of which all is here.

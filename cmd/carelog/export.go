@@ -264,9 +264,9 @@ func (e *exporter) fetchIntoOne(ctx context.Context, result exported, path strin
 // fetch copies a file of the export. It may have all letters of a practice: there is no
 // time in which that must be done.
 func (e *exporter) fetch(ctx context.Context, f exportedFile, w io.Writer) error {
-	patient := *e.desk
-	patient.http = &http.Client{}
-	answer, err := patient.send(ctx, http.MethodGet, f.url, "application/json", nil)
+	unhurried := *e.desk
+	unhurried.http = &http.Client{}
+	answer, err := unhurried.send(ctx, http.MethodGet, f.url, "application/json", nil)
 	if err != nil {
 		return err
 	}
