@@ -371,6 +371,22 @@ func torn(d *desk) (record string, versions [3]events.ID, body func(risk, since 
 	return record, [3]events.ID{a, b, root}, body
 }
 
+// Only what differs is in the table; what all versions have is folded below it, and closed.
+func TestWhatIsEqualIsFolded(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	record, _, _ := torn(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts/" + record)
+	b.see(".compare", "High risk")
+	b.see("details.same summary", "")
+	b.until(`!document.querySelector('details.same').open && document.querySelector('details.same').textContent.includes('Aspirin')`, "what is equal, folded")
+	b.until(`!document.querySelector('.compare').textContent.includes('Aspirin') && document.querySelectorAll('.compare tbody tr').length === 2`, "the two fields that differ, alone")
+	b.missing("details.same", "Aspirin")
+	b.click("details.same summary", "")
+	b.see("details.same", "Aspirin")
+}
+
 // What is decided is what the preview said, also where the versions were written anew beside it: as when somebody is
 // called otherwise, or what waited has come to the server.
 func TestWhatThePreviewSaidIsDecided(t *testing.T) {
