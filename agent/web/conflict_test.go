@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/carelog/carelog/agent/light"
@@ -115,6 +117,34 @@ func TestLiveInSeveralTabs(t *testing.T) {
 		b.see("#light", "No contact")
 	}
 	second.shoot("stale-page")
+}
+
+// A stream that says nothing for forty seconds is dead, though nobody closed it; here they pass in one and a half.
+func TestASilentStreamIsDead(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	const hurried = `(() => {
+		const [time, ask] = [setTimeout, fetch];
+		window.setTimeout = (f, after, ...rest) => time(f, after === 40000 ? 1500 : after, ...rest);
+		window.fetch = async (where, how) => {
+			const answer = await ask(where, how);
+			if (!String(where).includes('/api/changes')) return answer;
+			window.asked = (window.asked ?? 0) + 1;
+			return { ok: answer.ok, status: answer.status, body: answer.body.pipeThrough(new TransformStream({ transform: (piece, out) => window.mute || out.enqueue(piece) })) };
+		};
+	})()`
+	if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hurried}); err != nil {
+		t.Fatal(err)
+	}
+	b.visit("/patients/p7")
+	b.until(`window.asked > 0 && document.querySelector('#light[data-light="online"]')`, "a page that follows")
+	b.run(`(() => { window.mute = true; })()`)
+	b.see("#banner", "lost contact")
+	b.see("#light", "No contact")
+	b.run(`(() => { window.mute = false; })()`)
+	b.see("#light", "Online")
+	b.missing("#banner", "lost contact")
 }
 
 // The page that holds the stream is loaded anew: the next one takes it over, each time.
@@ -369,6 +399,22 @@ func torn(d *desk) (record string, versions [3]events.ID, body func(risk, since 
 	a := d.arrives(record, "p8", "dr-2", body("high", "1998"), root)
 	b := d.arrivesFrom(d.here, record, "p8", "nurse-1", body("low", "1999"), root)
 	return record, [3]events.ID{a, b, root}, body
+}
+
+// Only what differs is in the table; what all versions have is folded below it, and closed.
+func TestWhatIsEqualIsFolded(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	record, _, _ := torn(d)
+	b := openBrowser(t, d)
+	b.visit("/conflicts/" + record)
+	b.see(".compare", "High risk")
+	b.see("details.same summary", "")
+	b.until(`!document.querySelector('details.same').open && document.querySelector('details.same').textContent.includes('Aspirin')`, "what is equal, folded")
+	b.until(`!document.querySelector('.compare').textContent.includes('Aspirin') && document.querySelectorAll('.compare tbody tr').length === 2`, "the two fields that differ, alone")
+	b.missing("details.same", "Aspirin")
+	b.click("details.same summary", "")
+	b.see("details.same", "Aspirin")
 }
 
 // What is decided is what the preview said, also where the versions were written anew beside it: as when somebody is

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 )
@@ -27,9 +29,21 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	v.offline()
 	v.firstSync()
 	v.languages()
+	v.decided()
+	stranger := newcomerWithNothing(v.browser)
+	stranger.do(chromedp.Navigate(d.url + "/"))
+	stranger.see("h1", "needs a new link")
+	look(stranger, "not-logged-in")
 	d.pages.Close()
 	v.until(`!document.getElementById("banner").hidden && document.querySelector("#light[data-light=unknown]")`, "a page that says it has lost contact")
 	v.look("no-contact")
+}
+
+// newcomerWithNothing is a browser that is not logged in.
+func newcomerWithNothing(b *browser) *browser {
+	ctx, cancel := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
+	b.t.Cleanup(cancel)
+	return &browser{t: b.t, ctx: ctx, url: b.url}
 }
 
 // visitor is whoever makes the tour.
@@ -58,6 +72,10 @@ func (v *visitor) nothingYet() {
 
 func (v *visitor) patients() {
 	v.stop("patients", "/", "tbody", "Bogaert")
+	v.click("#light", "")
+	v.see("#light-details", "Work offline")
+	v.look("light-online")
+	v.run(`document.querySelector('#light').click()`)
 	v.run(`document.getElementById('find').click()`)
 	v.keys("jan")
 	v.until(`document.querySelectorAll('.find [role=option]').length > 1`, "somebody found")
@@ -73,10 +91,20 @@ func (v *visitor) dossier() {
 	v.click(".section-AllergyIntolerance .section-head button", "Add")
 	v.fill("substance", "Latex")
 	v.look("dossier-form")
+	v.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the draft to be kept")
+	v.stop("dossier-draft", "/patients/p7", ".form .note", "has not been saved yet")
 	v.click(".form button[type=button]", "Cancel")
 	v.see("dialog", "Throw away")
 	v.look("dossier-cancel")
 	v.click("dialog button", "Throw away")
+	v.missing(".form", "Cancel")
+	v.run(`document.querySelectorAll('.columns [data-do=add], .dossier-head [data-do=edit]').forEach((button) => button.click())`)
+	v.until(`document.querySelectorAll('.form').length > 5`, "a form of each kind")
+	v.look("dossier-forms")
+	v.stop("dossier-printed-before", "/patients/p7", "h1", "Jan Janssens")
+	v.media("print")
+	v.look("dossier-print")
+	v.media("")
 	v.click("[data-record='AllergyIntolerance/a2'] button", "Delete")
 	v.see("dialog", "Grass pollen")
 	v.look("dossier-delete")
@@ -144,6 +172,10 @@ func (v *visitor) offline() {
 	})
 	v.stop("sync-offline", "/sync", "h2", "Set aside")
 	v.see("[data-device=desk-1]", "this PC")
+	v.click("main button", "Discard")
+	v.see("dialog", "")
+	v.look("sync-discard")
+	v.run(`document.querySelector('dialog').close()`)
 	v.click("#light", "")
 	v.see("#light-details", "Work online")
 	v.look("light-offline")
@@ -171,6 +203,32 @@ func (v *visitor) languages() {
 		v.stop("privacy-"+language, "/patients/p8?view=privacy", ".standing", "")
 	}
 	v.run(`document.cookie = 'carelog-language=; path=/; max-age=0'`)
+}
+
+// decided goes through what becomes of conflicts, at last, since nothing of it can be taken back.
+func (v *visitor) decided() {
+	const record = "AllergyIntolerance/a9"
+	v.visit("/conflicts/" + record)
+	v.see(".compare", "Bronchospasm")
+	v.desk.arrives(record, "p7", "dr-2", strings.Replace(shown(v.t, v.desk, record), `"low"`, `"unable-to-assess"`, 1), headIDs(v.t, v.desk, record)[0])
+	v.see(".note", "changed elsewhere while you had it open")
+	v.look("conflict-changed")
+	v.unhurried()
+	v.run(`document.querySelector('button.keep').click()`)
+	v.see(".note.decided", "was settled")
+	v.look("conflict-decided")
+	v.stop("history-undo", "/history/"+record, ".versions a", "Undo")
+	v.click(".versions a", "Undo")
+	v.see(".note.changed", "what you chose before stands")
+	v.look("conflict-undone")
+	v.desk.arrives(record, "p7", "dr-2", strings.Replace(shown(v.t, v.desk, record), `"resourceType"`, `"language":"nl","resourceType"`, 1), shownID(v.t, v.desk, record))
+	v.see("h1", "can no longer be undone")
+	v.look("conflict-undo-gone")
+	v.visit("/conflicts/DocumentReference/n9")
+	v.see(".compare", "")
+	v.desk.arrives("DocumentReference/n9", "p11", "dr-2", shown(v.t, v.desk, "DocumentReference/n9"), headIDs(v.t, v.desk, "DocumentReference/n9")...)
+	v.see("h1", "already settled elsewhere")
+	v.look("conflict-settled")
 }
 
 // TestPictures makes a picture of every page in every state, into the folder that
