@@ -206,6 +206,26 @@ func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
 	drafts(b, 1)
 }
 
+// Where localStorage has an older text than IndexedDB, the newer one stands in the form, and not only beside it.
+func TestTheNewerTextOfADraftStandsInItsForm(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	addNote(b, "Half a sentence")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`void (window.older = Object.entries(localStorage).find(([name]) => name.startsWith('carelog.draft.')))`)
+	b.fill("text", "Half a sentence, and the other half")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`localStorage.setItem(...window.older)`)
+	b.visit("/patients/p7")
+	b.see(".form .note", "has not been saved yet")
+	b.until(`document.querySelector('.form [name=text]').value === 'Half a sentence, and the other half'`, "all that was typed")
+	save(b)
+	b.see(".registration-text", "and the other half")
+	drafts(b, 0)
+}
+
 // Cancel asks where something was typed, and only there.
 func TestCancelAsks(t *testing.T) {
 	d := newDesk(t)
