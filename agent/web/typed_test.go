@@ -226,6 +226,30 @@ func TestTheNewerTextOfADraftStandsInItsForm(t *testing.T) {
 	drafts(b, 0)
 }
 
+// What is left of a browser that was killed may still hold the file of IndexedDB when the next one opens it.
+func TestTheDiskOfDraftsIsAskedAgain(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	addNote(b, "Half a sentence")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`void (async () => {
+		const real = IDBFactory.prototype.open;
+		let held = 2;
+		IDBFactory.prototype.open = function open(...how) {
+			if (held-- > 0) throw new DOMException('Internal error opening backing store', 'UnknownError');
+			return real.apply(this, how);
+		};
+		const again = await import('/assets/js/kept.js?again');
+		window.found = await again.texts().then((all) => [...all.values()].join(), String);
+	})()`)
+	b.until(`window.found`, "an answer")
+	if got := b.text(`window.found`); !strings.Contains(got, "Half a sentence") {
+		t.Errorf("got %s, want the draft", got)
+	}
+}
+
 // Cancel asks where something was typed, and only there.
 func TestCancelAsks(t *testing.T) {
 	d := newDesk(t)
