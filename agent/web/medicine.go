@@ -19,7 +19,7 @@ func (s *spoken) describeMedication(r object) said {
 		Detail: s.doses(doses), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
 		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
 	}
-	if status != "active" && status != "unknown" {
+	if status != "active" {
 		d.State = firstOf(s.has("form.taking", status), s.sentence(s.wordIn("codes", status)), status)
 	}
 	if at(r, "doNotPerform") == true {
