@@ -250,6 +250,21 @@ func TestTheDiskOfDraftsIsAskedAgain(t *testing.T) {
 	}
 }
 
+// What is said to the disk a moment before another page is opened is there: what was thrown away or saved then does not come back.
+func TestTheDiskOfDraftsHasWhatAPageSaidLast(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.run(`void import('/assets/js/kept.js').then(async ({ put, texts }) => { await texts(); put('last', 'said'); location.assign('/patients/p1'); })`)
+	b.until(`location.pathname === '/patients/p1'`, "the next page")
+	b.run(`void import('/assets/js/kept.js').then(async ({ texts }) => { window.found = JSON.stringify([...await texts()]); })`)
+	b.until(`window.found`, "an answer")
+	if got := b.text(`window.found`); got != `[["last","said"]]` {
+		t.Errorf("got %s, want what was said last", got)
+	}
+}
+
 // Cancel asks where something was typed, and only there.
 func TestCancelAsks(t *testing.T) {
 	d := newDesk(t)

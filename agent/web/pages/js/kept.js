@@ -17,6 +17,7 @@ export async function put(key, text) {
     const change = all.transaction(store, 'readwrite', { durability: 'strict' });
     if (text === null) change.objectStore(store).delete(key);
     else change.objectStore(store).put(text, key);
+    change.commit(); // a page that goes waits for no answer
     Object.assign(change, { oncomplete: done, onabort: () => failed(change.error) });
   });
 }
