@@ -40,9 +40,11 @@ func TestPrescriptionsSayHowTheyStand(t *testing.T) {
 	write("proposed", `"status":"active","intent":"proposal"`)
 	write("filled", `"status":"completed","intent":"order","authoredOn":"`+time.Now().AddDate(0, 0, -3).Format(time.DateOnly)+`"`)
 	write("running", `"status":"completed","intent":"order","authoredOn":"2020-01-02","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2999"}}}}]`)
+	write("begun", `"status":"completed","intent":"order","authoredOn":"2020-01-02","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"start":"`+time.Now().AddDate(0, 0, -3).Format(time.DateOnly)+`"}}}}]`)
+	write("unsure", `"status":"unknown","intent":"order"`)
 	write("old", `"status":"completed","intent":"order","authoredOn":"2020-01-02"`)
 	now, past, _ := strings.Cut(w.list("en", "MedicationStatement"), "no longer active")
-	for _, want := range []string{"forbidden Prescription Do not give", "proposed Prescription Proposed", "filled Prescription", "running Prescription"} {
+	for _, want := range []string{"forbidden Prescription Do not give", "proposed Prescription Proposed", "filled Prescription", "running Prescription", "begun Prescription", "unsure Prescription Not known"} {
 		if !strings.Contains(now, want) {
 			t.Errorf("the list says %q, want %q", now, want)
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// recent is how many days after it was written a prescription that is filled and says of no end counts as taken, for the Sumehr too.
+// recent is how many days after it was to begin, else was written, a prescription that is filled and says of no end counts as taken, for the Sumehr too.
 const recent = 14
 
 func (s *spoken) describeMedication(r object) said {
@@ -19,7 +19,7 @@ func (s *spoken) describeMedication(r object) said {
 		Detail: s.doses(doses), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
 		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
 	}
-	if status != "active" && status != "unknown" {
+	if status != "active" {
 		d.State = firstOf(s.has("form.taking", status), s.sentence(s.wordIn("codes", status)), status)
 	}
 	if at(r, "doNotPerform") == true {
@@ -34,13 +34,14 @@ func filled(r object, doses []any) bool {
 	if textAt(r, "resourceType") != "MedicationRequest" || textAt(r, "status") != "completed" {
 		return false
 	}
-	until := ""
+	begun, until := textAt(r, "authoredOn"), ""
 	for _, d := range doses {
+		begun = firstOf(textAt(d, "timing", "repeat", "boundsPeriod", "start"), begun)
 		until = max(until, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
 	}
 	from := time.Now()
 	if until == "" {
-		until, from = textAt(r, "authoredOn"), from.AddDate(0, 0, -recent)
+		until, from = begun, from.AddDate(0, 0, -recent)
 	}
 	day := from.Format(time.DateOnly)
 	until = until[:min(len(until), len(day))]

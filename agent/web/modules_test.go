@@ -72,8 +72,8 @@ const moduleTests = `(async () => {
 	want('the dose alone', writeValues('MedicationStatement', statement, { ...values, dose: 'y' }), statement.replace(/"x".*?}}]/, '"y"'));
 	const dosed = statement.replace(/"dosage":\[.*\]/, '"dosage":[{"text":"1/d","patientInstruction":"p","timing":{"repeat":{"frequency":2}},"doseAndRate":[{"doseQuantity":{"value":0.50}}]},{"timing":{"repeat":{"when":["EVE"]}}},{"text":"z","asNeededBoolean":true}]');
 	const doses = (dose) => JSON.stringify(JSON.parse(writeValues('MedicationStatement', dosed, { ...readValues('MedicationStatement', JSON.parse(dosed)), ...dose })).dosage);
-	want('other words of a dose drop its figures', doses({ dose: '2/d' }), '[{"text":"2/d","patientInstruction":"p"},{"text":"z"}]');
-	want('no words of a dose drop its figures', doses({ dose: '' }), '[{"patientInstruction":"p"},{"text":"z"}]');
+	want('other words of a dose drop its figures', doses({ dose: '2/d' }), '[{"text":"2/d","patientInstruction":"p"},{"text":"z","asNeededBoolean":true}]');
+	want('no words of a dose drop its figures', doses({ dose: '' }), '[{"patientInstruction":"p"},{"text":"z","asNeededBoolean":true}]');
 	want('figures of a dose that nobody changed', doses({ remark: 'x' }), JSON.stringify(JSON.parse(dosed).dosage));
 	want('words for a dose of figures', JSON.stringify(JSON.parse(writeValues('MedicationStatement', '{"status":"active","dosage":[{"timing":{"repeat":{"frequency":2}}},{"text":"z"}]}', { taking: 'active', dose: '2/d' })).dosage), '[{"text":"2/d"},{"text":"z"}]');
 	want('other words drop the code', writeValues('MedicationStatement', statement, { ...values, medicine: 'B' }), statement.replace('{"coding":[{"code":"1"}],"text":"A"}', '{"text":"B"}'));

@@ -117,6 +117,30 @@ func TestTheFirstKeyAsksAtOnce(t *testing.T) {
 	b.see("#find-list", "Peeters")
 }
 
+// Enter opens the first of those that were looked for, and nobody of an earlier list that is still there.
+func TestEnterWaitsForWhatWasTyped(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.until(`document.querySelectorAll('#found tbody a').length > 1`, "the list of all")
+	b.run(`void (() => { const i = document.getElementById('search'); for (const text of ['p', 'peeters']) { i.value = text; i.dispatchEvent(new Event('input', {bubbles: true})); }
+		i.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true})); })()`)
+	b.until(`location.pathname.startsWith('/patients/')`, "a dossier")
+	b.see("h1", "Peeters")
+
+	b.visit("/")
+	b.run(`document.getElementById('find').click()`)
+	b.run(`window.look = (text) => { const i = document.getElementById('find-input'); i.value = text; i.dispatchEvent(new Event('input', {bubbles: true})); return i; }`)
+	b.run(`void look('peeters')`)
+	b.see("#find-list", "Peeters")
+	b.run(`void (() => { window.fetch = async () => { throw new TypeError('there is no answer'); };
+		look('aerts').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true})); })()`)
+	b.until(`document.querySelector('.find [role=status]').textContent !== '' || location.pathname !== '/'`, "what went wrong")
+	if path := b.text(`location.pathname`); path != "/" {
+		t.Errorf("Enter opened %s, of an earlier list", path)
+	}
+}
+
 func search(text string) string {
 	return `(() => { const i = document.getElementById('search'); i.value = ` + quote(text) + `; i.dispatchEvent(new Event('input', {bubbles: true})); })()`
 }

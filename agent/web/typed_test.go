@@ -206,6 +206,65 @@ func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
 	drafts(b, 1)
 }
 
+// Where localStorage has an older text than IndexedDB, the newer one stands in the form, and not only beside it.
+func TestTheNewerTextOfADraftStandsInItsForm(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	addNote(b, "Half a sentence")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`void (window.older = Object.entries(localStorage).find(([name]) => name.startsWith('carelog.draft.')))`)
+	b.fill("text", "Half a sentence, and the other half")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`localStorage.setItem(...window.older)`)
+	b.visit("/patients/p7")
+	b.see(".form .note", "has not been saved yet")
+	b.until(`document.querySelector('.form [name=text]').value === 'Half a sentence, and the other half'`, "all that was typed")
+	save(b)
+	b.see(".registration-text", "and the other half")
+	drafts(b, 0)
+}
+
+// What is left of a browser that was killed may still hold the file of IndexedDB when the next one opens it.
+func TestTheDiskOfDraftsIsAskedAgain(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	addNote(b, "Half a sentence")
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	b.run(`void (async () => {
+		const real = IDBFactory.prototype.open;
+		let held = 2;
+		IDBFactory.prototype.open = function open(...how) {
+			if (held-- > 0) throw new DOMException('Internal error opening backing store', 'UnknownError');
+			return real.apply(this, how);
+		};
+		const again = await import('/assets/js/kept.js?again');
+		window.found = await again.texts().then((all) => [...all.values()].join(), String);
+	})()`)
+	b.until(`window.found`, "an answer")
+	if got := b.text(`window.found`); !strings.Contains(got, "Half a sentence") {
+		t.Errorf("got %s, want the draft", got)
+	}
+}
+
+// What is said to the disk a moment before another page is opened is there: what was thrown away or saved then does not come back.
+func TestTheDiskOfDraftsHasWhatAPageSaidLast(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.run(`void import('/assets/js/kept.js').then(async ({ put, texts }) => { await texts(); put('last', 'said'); location.assign('/patients/p1'); })`)
+	b.until(`location.pathname === '/patients/p1'`, "the next page")
+	b.run(`void import('/assets/js/kept.js').then(async ({ texts }) => { window.found = JSON.stringify([...await texts()]); })`)
+	b.until(`window.found`, "an answer")
+	if got := b.text(`window.found`); got != `[["last","said"]]` {
+		t.Errorf("got %s, want what was said last", got)
+	}
+}
+
 // Cancel asks where something was typed, and only there.
 func TestCancelAsks(t *testing.T) {
 	d := newDesk(t)

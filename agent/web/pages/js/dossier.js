@@ -96,20 +96,19 @@ class Dossier {
     for (const button of root.querySelectorAll('[data-do=add]')) button.closest('.section').querySelector('.entries').before(this.place(button.dataset.type));
     root.addEventListener('click', (event) => this.click(event));
     for (const kind of ['input', 'change']) root.querySelector('.timeline').addEventListener(kind, () => this.chosen());
-    const drafts = this.forms.size > 0 ? [] : draftsOf(this.id);
-    if (drafts.length > 0) this.view = drafts.some((draft) => draft.type !== 'Consent') ? 'overview' : 'privacy'; // what was typed is seen first
     this.turn(this.view, root.dataset.view);
-    for (const draft of drafts) this.open(draft.type, draft, true);
-    this.begin();
-    this.recover();
+    this.restore(this.forms.size > 0);
   }
 
-  // recover opens what a crash of the browser had taken, once it is read.
-  async recover() {
-    const back = await recovered;
-    if (!this.current() || back.size === 0) return;
-    const open = new Map([...this.forms].map((f) => [f.draft.key, f]));
-    for (const draft of draftsOf(this.id)) if (back.has(draft.key) && !open.has(draft.key)) this.open(draft.type, draft, true);
+  // restore opens the drafts, once what a crash of the browser took of them is back: an older text in a form would
+  // be written over the newer one. Then comes what the address asks for.
+  async restore(open) {
+    await recovered;
+    if (!this.current()) return;
+    const drafts = open ? [] : draftsOf(this.id);
+    if (drafts.length > 0) this.turn(drafts.some((draft) => draft.type !== 'Consent') ? 'overview' : 'privacy', this.view); // what was typed is seen first
+    for (const draft of drafts) this.open(draft.type, draft, true);
+    this.begin();
   }
 
   click({ target }) {

@@ -6,24 +6,25 @@ import { put, texts } from './kept.js';
 
 const prefix = 'carelog.draft.';
 const pause = 150; // ms between a key and the disk
+const patience = 10000; // ms: a slow PC that starts takes seconds for its first disk access
 const dayLong = 24 * 60 * 60 * 1000; // ms: localStorage is on the disk long before
 const waiting = new Map();
 const known = new Map(); // by key: the draft as this page last wrote or read it
 let timer = 0;
 
 /**
- * recovered resolves to the keys of the drafts that a crash of the browser had taken out of localStorage, or
- * of which an older text was there. One that is only a moment was saved or thrown away.
+ * recovered resolves once the drafts are back that a crash of the browser had taken out of localStorage, or of which an
+ * older text was there; nobody waits longer for a disk that does not answer. A draft that is only a moment was saved or
+ * thrown away.
  */
-export const recovered = recover();
+export const recovered = Promise.race([recover().catch(() => {}), new Promise((late) => { setTimeout(late, patience); })]);
 
 async function recover() {
-  const back = new Set();
   const all = await texts().catch(() => new Map()); // without that disk there is localStorage alone, as in a private window
   for (const [key, text] of all) {
     const there = parse(localStorage.getItem(prefix + key));
-    const { dossier, kept } = parse(text);
-    if (!dossier && Date.now() - kept > dayLong) put(key, null).catch(() => {}); // the next start looks again
+    const { dossier, kept } = parse(text) ?? {};
+    if (!dossier && !(Date.now() - kept < dayLong)) put(key, null).catch(() => {}); // the next start looks again
     if ((there?.kept ?? 0) >= kept || known.has(key)) continue;
     if (!dossier) {
       localStorage.removeItem(prefix + key);
@@ -31,12 +32,10 @@ async function recover() {
     }
     try {
       localStorage.setItem(prefix + key, text);
-      back.add(key);
     } catch {
       // Without room it stays where it is.
     }
   }
-  return back;
 }
 
 /**

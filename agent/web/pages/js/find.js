@@ -82,7 +82,7 @@ function open() {
     }
     soon.cancel();
     if (list.dataset.text !== input.value.trim()) await load(); // Enter was faster than the pause
-    list.children[at]?.click();
+    if (list.dataset.text === input.value.trim() && dialog.open) list.children[at]?.click(); // and nobody of an earlier list
   };
   dialog.addEventListener('close', () => {
     soon.cancel();

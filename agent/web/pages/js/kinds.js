@@ -123,13 +123,17 @@ allergy.fields[2].write = (text, _, value) => (value
 // What a dose says in words; its other members are figures and codes.
 const inDoseWords = ['text', 'patientInstruction', 'additionalInstruction', 'id'];
 
-/** The dose in words. Figures and codes beside other words would be a lie, so these go, in every dose of the list. */
+// Figures and codes stand with the words of their own dose; those of a dose without words, with the words of the first.
+const follows = (d, i) => i === 0 || !d.text;
+
+/** The dose in words. Figures and codes beside other words would be a lie, so these go with the words that are changed. */
 const dose = {
   ...plain('dose', ['dosage', 0, 'text'], { input: 'text' }),
-  figures: (r) => (r.dosage ?? []).some((d) => Object.keys(d).some((n) => !inDoseWords.includes(n))),
+  figures: (r) => (r.dosage ?? []).some((d, i) => follows(d, i) && Object.keys(d).some((n) => !inDoseWords.includes(n))),
   write: (text, r, value) => {
     let t = value ? setAt(text, ['dosage', 0, 'text'], value) : text;
     for (let i = (r.dosage ?? []).length - 1; i >= 0; i--) {
+      if (!follows(r.dosage[i], i)) continue;
       for (const name of namesAt(t, ['dosage', i]) ?? []) {
         if (!inDoseWords.includes(name) || (!value && i === 0 && name === 'text')) t = removeAt(t, ['dosage', i, name]);
       }

@@ -41,6 +41,7 @@ class Patients {
     }
     this.input = this.main.querySelector('#search');
     this.found = this.main.querySelector('#found');
+    this.shown = typed.trim(); // whose list stands there
     this.input.addEventListener('input', () => this.type());
     this.input.addEventListener('keydown', (event) => this.enter(event));
     this.listen();
@@ -74,7 +75,9 @@ class Patients {
 
   async load() {
     try {
-      const now = (await fragment(addressOf(this.input.value.trim()), { signal: this.asking() })).querySelector('#found');
+      const text = this.input.value.trim();
+      const now = (await fragment(addressOf(text), { signal: this.asking() })).querySelector('#found');
+      this.shown = text;
       // Part by part: what is said of the list is a live region, which must stay to be heard.
       for (const part of ['.count', 'tbody', '.more']) show(this.found.querySelector(part), ...now.querySelector(part).childNodes);
       this.found.querySelector('.card').hidden = now.querySelector('.card').hidden;
@@ -119,9 +122,16 @@ class Patients {
     this.soon();
   }
 
-  enter(event) {
+  // enter goes to the first of those that were looked for: where it was faster than the list, that is asked for first.
+  async enter(event) {
     if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
     event.preventDefault();
+    const text = this.input.value.trim();
+    if (this.shown !== text) {
+      this.soon.cancel();
+      await this.load();
+      if (this.shown !== text || this.input.value.trim() !== text || !this.input.isConnected) return;
+    }
     const first = this.found.querySelector('tbody a');
     if (event.key === 'Enter') first?.click();
     else first?.focus();
