@@ -53,23 +53,23 @@ func (a *Agent) tellLeftOut(ctx context.Context) (reason string, err error) {
 // tellUnreached says of which revoked PCs changes are left out that may have been sent before. It stops nothing: where no
 // PC has what is missing, it stays so, and a person decides.
 func (a *Agent) tellUnreached(byDevice map[string]int) {
-	n, whose := countsOf(byDevice)
-	if n == 0 {
-		a.clearWarning(WarnUnreached)
-		return
-	}
-	a.warn(WarnUnreached, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.", countOf(n, "change"), whose)
+	a.warnOf(WarnUnreached, byDevice, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.")
 }
 
 // tellLate says which revoked PCs sent something while the server did not know that they were revoked. It counts, since only a
 // person can tell whether it is to.
 func (a *Agent) tellLate(byDevice map[string]int) {
+	a.warnOf(WarnRevocationLate, byDevice, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log`, and correct what is not right: each record has the versions before them.")
+}
+
+// warnOf warns of changes of some devices, as long as there are any. The text has a place for how many, and one for whose.
+func (a *Agent) warnOf(code string, byDevice map[string]int, text string) {
 	n, whose := countsOf(byDevice)
 	if n == 0 {
-		a.clearWarning(WarnRevocationLate)
+		a.clearWarning(code)
 		return
 	}
-	a.warn(WarnRevocationLate, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log`, and correct what is not right: each record has the versions before them.", countOf(n, "change"), whose)
+	a.warn(code, text, countOf(n, "change"), whose)
 }
 
 // countsOf adds numbers up, and says in words of which devices they are.

@@ -13,11 +13,6 @@ func (a *Agent) tellMissing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n, whose := countsOf(byDevice)
-	if n == 0 {
-		a.clearWarning(WarnMissing)
-		return nil
-	}
-	a.warn(WarnMissing, "The server has lost %s that this PC does not have either (%s). Start every PC of the practice and let it connect: it gives back what it has. Where none has them, look for a copy of a PC's data folder or of the broker's, and ask who worked at these PCs what is to be registered anew. Until then do not rely on a dossier being complete here.", countOf(n, "change"), whose)
+	a.warnOf(WarnMissing, byDevice, "The server has lost %s that this PC does not have either (%s). Start every PC of the practice and let it connect: it gives back what it has. Where none has them, look for a copy of a PC's data folder or of the broker's, and ask who worked at these PCs what is to be registered anew. Until then do not rely on a dossier being complete here.")
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -42,10 +43,7 @@ func TestWhatARevokedDeskHadSentIsGivenBack(t *testing.T) {
 		w.settled()
 		w.revoked(one, two)
 		keys := w.keeps()
-		lost := w.away(func(m events.Stored) bool {
-			e, err := events.Decode(m.Message)
-			return err == nil && e.Device == "one" && e.Chain.Counter > 5
-		})
+		lost := w.away(ofDevice("one", 6, math.MaxUint64))
 		keys()
 		w.put(lost...)
 
@@ -126,10 +124,7 @@ func TestARevokedDesksChainHasAHole(t *testing.T) {
 		w.settled()
 		w.revoked(one, two)
 		keys := w.keeps()
-		lost := w.away(func(m events.Stored) bool {
-			e, err := events.Decode(m.Message)
-			return err == nil && e.Device == "one" && e.Chain.Counter > 3
-		})
+		lost := w.away(ofDevice("one", 4, math.MaxUint64))
 		keys()
 		w.put(lost[:2]...) // and not what vouches for them
 		three := w.desk("three")

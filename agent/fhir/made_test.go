@@ -142,7 +142,7 @@ func watched(t *testing.T) (*desk, *trail.Trail) {
 }
 
 // looked is what the trail has, the first look first.
-func looked(t *testing.T, looks *trail.Trail, q trail.Query) (list []string) {
+func looked(t testing.TB, looks *trail.Trail, q trail.Query) (list []string) {
 	t.Helper()
 	q.Limit = trail.MaxLimit
 	page, err := looks.Search(t.Context(), q)

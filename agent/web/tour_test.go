@@ -91,7 +91,7 @@ func (v *visitor) dossier() {
 	v.click(".section-AllergyIntolerance .section-head button", "Add")
 	v.fill("substance", "Latex")
 	v.look("dossier-form")
-	v.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the draft to be kept")
+	kept(v.browser)
 	v.stop("dossier-draft", "/patients/p7", ".form .note", "has not been saved yet")
 	v.click(".form button[type=button]", "Cancel")
 	v.see("dialog", "Throw away")

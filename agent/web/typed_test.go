@@ -166,10 +166,6 @@ func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
 		b.logIn(d.guard)
 		return b, stop
 	}
-	kept := func(b *browser) {
-		b.t.Helper()
-		b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
-	}
 	die := func(b *browser, stop func()) {
 		t.Helper()
 		if err := chromedp.FromContext(b.ctx).Browser.Process().Kill(); err != nil {
@@ -206,6 +202,12 @@ func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
 	drafts(b, 1)
 }
 
+// kept waits for the page's word that what is typed in its form outlives the browser.
+func kept(b *browser) {
+	b.t.Helper()
+	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+}
+
 // Where localStorage has an older text than IndexedDB, the newer one stands in the form, and not only beside it.
 func TestTheNewerTextOfADraftStandsInItsForm(t *testing.T) {
 	d := newDesk(t)
@@ -213,10 +215,10 @@ func TestTheNewerTextOfADraftStandsInItsForm(t *testing.T) {
 	b := openBrowser(t, d)
 	b.visit("/patients/p7")
 	addNote(b, "Half a sentence")
-	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	kept(b)
 	b.run(`void (window.older = Object.entries(localStorage).find(([name]) => name.startsWith('carelog.draft.')))`)
 	b.fill("text", "Half a sentence, and the other half")
-	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	kept(b)
 	b.run(`localStorage.setItem(...window.older)`)
 	b.visit("/patients/p7")
 	b.see(".form .note", "has not been saved yet")
@@ -233,7 +235,7 @@ func TestTheDiskOfDraftsIsAskedAgain(t *testing.T) {
 	b := openBrowser(t, d)
 	b.visit("/patients/p7")
 	addNote(b, "Half a sentence")
-	b.until(`document.querySelector('.form').dataset.kept === 'yes'`, "the page's word that it is kept")
+	kept(b)
 	b.run(`void (async () => {
 		const real = IDBFactory.prototype.open;
 		let held = 2;
