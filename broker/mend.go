@@ -26,9 +26,11 @@ func mendFiles(ctx context.Context, all []standing, logger *slog.Logger) {
 		if len(mended) > 0 {
 			logger.Error("messages on this broker's disk were damaged, and are cut out of their files: leave the broker running and let every desk connect, they give back what they have; "+
 				"and have the disk looked at", slog.Any("files", mended), slog.String("kept", stood.aside))
-			if files, err := blocks.List(stood.folder, stood.stream); err == nil {
+			files, failed := blocks.List(stood.folder, stood.stream)
+			if failed == nil {
 				all[i].files = files // as they are now
 			}
+			err = errors.Join(err, failed)
 		}
 		if err != nil && ctx.Err() == nil {
 			logger.Error("a damaged file of a stream could not be mended", slog.Any("error", err))
