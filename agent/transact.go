@@ -12,7 +12,8 @@ import (
 // Plan says what a transaction writes: at most one change of a record, and at most
 // events.MaxBatch of them. It is asked while this desk makes no other change, so what it
 // reads stands until its drafts are written; and it is asked again where other desks were
-// faster, so it must not keep anything from one time to the next. Its error ends the
+// faster, so it must not keep anything from one time to the next. A draft that names no version is
+// stale then where its record is another than the first time. Its error ends the
 // transaction, and nothing is written; no drafts, and nothing has to be.
 type Plan func(ctx context.Context) ([]Draft, error)
 
@@ -56,8 +57,9 @@ func (a *Agent) Transact(ctx context.Context, plan Plan) ([]Written, error) {
 	if a.replica.Revoked(a.config.Enrolment.Device) {
 		return nil, ErrRevoked
 	}
+	stood := bases{of: make(map[events.Record]*base)}
 	for range maxTries {
-		written, err := a.transact(ctx, plan)
+		written, err := a.transact(ctx, plan, &stood)
 		if !errors.Is(err, errOvertaken) {
 			return written, err
 		}
@@ -70,10 +72,27 @@ type transaction struct {
 	events  []*events.Event
 	after   []*uint64 // where the dossier of each ends, on the first of each dossier; nil: it is queued
 	made    *newKeys
+	stood   map[events.Record]*base
 	entries []projections.Entry // as the projection takes it in
 }
 
-func (a *Agent) transact(ctx context.Context, plan Plan) (written []Written, err error) {
+// bases are those of the records of a plan, as it found them when it was asked first.
+type bases struct {
+	of    map[events.Record]*base
+	asked bool // before: a record that is not among of did not stand then
+}
+
+// meet makes the bases of drafts that a plan gave.
+func (b *bases) meet(drafts []Draft) {
+	for _, d := range drafts {
+		if b.of[d.Record] == nil {
+			b.of[d.Record] = &base{known: b.asked}
+		}
+	}
+	b.asked = true
+}
+
+func (a *Agent) transact(ctx context.Context, plan Plan, stood *bases) (written []Written, err error) {
 	a.readOwn(ctx)
 	// What comes into the projection from here on is not covered by the plan.
 	read, _, err := a.store.Position(ctx)
@@ -93,7 +112,8 @@ func (a *Agent) transact(ctx context.Context, plan Plan) (written []Written, err
 	}
 	drafts, settle := a.attachAll(ctx, drafts, a.needKeyWriting)
 	defer func() { settle(make([]Outcome, len(written))) }()
-	t := &transaction{made: a.newKeys()}
+	stood.meet(drafts)
+	t := &transaction{made: a.newKeys(), stood: stood.of}
 	if a.live != nil {
 		if t.after, err = a.ends(ctx, drafts, read.Sequence); err != nil {
 			return nil, err
@@ -150,6 +170,7 @@ func (a *Agent) composeAll(ctx context.Context, drafts []Draft, t *transaction) 
 			return &DraftError{i, fmt.Errorf("%s is changed twice in one transaction", d.Record)}
 		}
 		seen[d.Record] = true
+		d.base = t.stood[d.Record]
 		e, n, err := a.composeIn(ctx, d, chain, t.made)
 		if err != nil {
 			return &DraftError{i, err}

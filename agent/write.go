@@ -17,12 +17,16 @@ type Draft struct {
 	Patient string // id of the Patient whose dossier it is; empty for the practice's own records
 	Author  string // id of the Practitioner
 	// Parents are the versions that the author had before them. Each must be a head
-	// now, else the write is stale. Empty and not Create: the version shown at the
-	// moment of writing.
+	// now, else the write is stale. Empty and not Create: the version shown here at the
+	// moment of asking; where another comes before the server has answered, the write is
+	// stale as well.
 	Parents []events.ID
 	Create  bool   // the record must not exist yet
 	Delete  bool   // Body is then ignored
 	Body    []byte // the whole resource after the change, kept byte for byte
+	// Once, of one of many: it is not written where its record was just so before, and
+	// was changed or deleted since. Who brings the same twice undoes nobody's correction.
+	Once bool
 	// Content is that of a Binary, which is kept beside the log; Body then has an empty
 	// member _data in place of data. Nil: what Body has in data is taken out of it. It
 	// is the caller's to close, also after Write.
@@ -30,6 +34,7 @@ type Draft struct {
 
 	end    uint64 // where the whole log must end for it to be stored; 0: anywhere
 	unseen bool   // with Delete: also where no version of it is here
+	base   *base  // of a draft without parents: what stood when it was first tried; nil: whatever stands
 	fault  error  // why its content could not be kept: it is not written
 }
 

@@ -45,22 +45,41 @@ func (a *Agent) Write(ctx context.Context, d Draft) (w Written, err error) {
 		return Written{}, err
 	}
 	defer a.unlockWriting()
-	err = a.protect(ctx, d)
-	for try := 1; err == nil; try++ {
-		if w, err = a.write(ctx, d); err == nil {
-			return w, nil
-		}
-		var stale *StaleError
-		if len(d.Parents) == 0 && try < maxTries && errors.As(err, &stale) {
-			err = nil // it named no version: it goes on top of what stands now
-		}
+	d.base = new(base)
+	if err = a.protect(ctx, d); err == nil {
+		w, err = a.write(ctx, d)
 	}
-	return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
+	var stale *StaleError
+	if len(d.Parents) == 0 && a.live == nil && errors.As(err, &stale) {
+		w, err = a.write(ctx, d) // nobody reads here any more what was faster: it is queued, and both will stand
+	}
+	if err != nil {
+		return Written{}, fmt.Errorf("write %s: %w", d.Record, err)
+	}
+	return w, nil
 }
 
-// maxTries bounds how often a change that names no version is made anew because
-// others were faster.
+// maxTries bounds how often changes are made anew because others were faster.
 const maxTries = 20
+
+// base is the version that stood here when a change that names none was asked for. What
+// comes between that and the server's answer, nobody who asked can have seen: the change
+// is never made to go on from it.
+type base struct {
+	known bool
+	shown events.ID // zero: none
+}
+
+// check keeps what stands the first time, and wants the same from then on.
+func (b *base) check(record events.Record, tip projections.Tip) error {
+	if !b.known {
+		*b = base{true, tip.Shown}
+	}
+	if tip.Heads > 0 && tip.Shown != b.shown {
+		return &StaleError{Record: record, Heads: []events.ID{tip.Shown}}
+	}
+	return nil
+}
 
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
 	if a.replica.Revoked(a.config.Enrolment.Device) {
@@ -96,6 +115,9 @@ func (a *Agent) parents(ctx context.Context, d Draft) (parents []events.ID, afte
 		return nil, 0, err
 	}
 	named, err := d.extends(tip)
+	if err == nil && d.base != nil && len(d.Parents) == 0 {
+		err = d.base.check(d.Record, tip)
+	}
 	if err != nil || tip.Heads == 0 {
 		return nil, tip.End, err
 	}
