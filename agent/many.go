@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -14,6 +15,7 @@ import (
 type Outcome struct {
 	Written
 	Unchanged bool  // the record says just this already: nothing was written
+	Kept      bool  // of a draft with Once: the record said just this before, and stays as it is now
 	Err       error // this draft was not written; the others do not depend on it
 }
 
@@ -63,12 +65,10 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 	var batch projections.Batch
 	chain := a.outbox.Next()
 	for i, d := range drafts {
-		e, unchanged, err := a.composeOne(ctx, d, chain, made)
-		outcomes[i] = Outcome{Unchanged: unchanged, Err: err}
-		if e == nil {
+		e, outcome := a.composeOne(ctx, d, chain, made)
+		if outcomes[i] = outcome; e == nil {
 			continue
 		}
-		outcomes[i].ID = e.ID
 		chain = e.Follows()
 		list = append(list, e)
 		batch.Entries = append(batch.Entries, projections.Entry{Event: e, Body: d.body()})
@@ -89,26 +89,44 @@ func (a *Agent) writeDistinct(ctx context.Context, drafts []Draft, outcomes []Ou
 	return nil
 }
 
-func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, made *newKeys) (e *events.Event, unchanged bool, err error) {
+// composeOne makes the event of a draft; none where the outcome says why.
+func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, made *newKeys) (*events.Event, Outcome) {
 	if d.fault != nil {
-		return nil, false, d.fault
+		return nil, Outcome{Err: d.fault}
 	}
 	if err := a.protect(ctx, d); err != nil {
-		return nil, false, err
+		return nil, Outcome{Err: err}
 	}
 	parents, _, err := a.parents(ctx, d)
 	if err != nil {
-		return nil, false, err
+		return nil, Outcome{Err: err}
 	}
 	if len(parents) > 0 && !d.Delete {
-		state, err := a.store.Record(ctx, d.Record)
-		if err != nil && !errors.Is(err, projections.ErrNotFound) {
-			return nil, false, err
-		}
-		if err == nil && !state.Shown.Deleted() && fhirjson.Equal(state.Shown.Body, d.Body) {
-			return nil, true, nil
+		if said, err := a.said(ctx, d); err != nil || said.Unchanged || said.Kept {
+			said.Err = err
+			return nil, said
 		}
 	}
-	e, err = a.compose(d, parents, chain, made)
-	return e, false, err
+	e, err := a.compose(d, parents, chain, made)
+	if err != nil {
+		return nil, Outcome{Err: err}
+	}
+	return e, Outcome{Written: Written{ID: e.ID}}
+}
+
+// said tells whether the record of a draft says just this already, or said it before.
+func (a *Agent) said(ctx context.Context, d Draft) (o Outcome, err error) {
+	state, err := a.store.Record(ctx, d.Record)
+	if errors.Is(err, projections.ErrNotFound) {
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	if o.Unchanged = !state.Shown.Deleted() && fhirjson.Equal(state.Shown.Body, d.Body); o.Unchanged || !d.Once {
+		return o, nil
+	}
+	history, err := a.store.History(ctx, d.Record)
+	o.Kept = slices.ContainsFunc(history, func(v projections.Version) bool { return fhirjson.Equal(v.Body, d.Body) })
+	return o, err
 }

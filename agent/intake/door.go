@@ -34,6 +34,7 @@ type Line struct {
 type Result struct {
 	Written   int       `json:"written"`
 	Unchanged int       `json:"unchanged"`
+	Kept      int       `json:"kept"` // came in just so before, and were changed or deleted here since
 	Refused   []Refusal `json:"refused"`
 	Warnings  []Warning `json:"warnings,omitempty"`
 }
@@ -181,8 +182,12 @@ func takeLetter(ctx context.Context, desk Desk, body io.Reader, line Line, autho
 	return result, write(ctx, desk, []agent.Draft{d}, []string{line.Source}, &result)
 }
 
-// write makes the changes, and adds to the result what becomes of each.
+// write makes the changes, and adds to the result what becomes of each. What came in before just so
+// undoes nothing that was done here since.
 func write(ctx context.Context, w Writer, drafts []agent.Draft, sources []string, result *Result) error {
+	for i := range drafts {
+		drafts[i].Once = true
+	}
 	outcomes, err := w.WriteMany(ctx, drafts)
 	if err != nil {
 		return err
@@ -191,6 +196,10 @@ func write(ctx context.Context, w Writer, drafts []agent.Draft, sources []string
 		switch {
 		case o.Unchanged, drafts[i].Create && errors.Is(o.Err, agent.ErrExists):
 			result.Unchanged++
+		case o.Kept:
+			result.Kept++
+			result.Warnings = append(result.Warnings, Warning{sources[i], fmt.Sprintf("%s: it came in just so before, and was changed or deleted here since: it stays as it is now", drafts[i].Record)})
+			continue
 		case o.Err != nil:
 			result.Refused = append(result.Refused, Refusal{sources[i], o.Err.Error()})
 			continue

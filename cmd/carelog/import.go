@@ -42,6 +42,9 @@ func (c *importCommand) Run(env *environment) error {
 		}
 	} else {
 		fmt.Fprintf(env.stdout, "%s written, %d were there already, %d refused\n", records(in.total.Written), in.total.Unchanged, len(in.total.Refused))
+		if in.total.Kept > 0 {
+			fmt.Fprintf(env.stdout, "%s left as they are now: changed or deleted here since they came in\n", records(in.total.Kept))
+		}
 		for _, w := range in.total.Warnings {
 			fmt.Fprintf(env.stderr, "carelog: warning: %s: %s\n", w.Source, w.Text)
 		}
@@ -143,6 +146,7 @@ func (in *importer) send(ctx context.Context, path string, body []byte) error {
 	}
 	in.total.Written += result.Written
 	in.total.Unchanged += result.Unchanged
+	in.total.Kept += result.Kept
 	in.total.Refused = append(in.total.Refused, result.Refused...)
 	in.total.Warnings = append(in.total.Warnings, result.Warnings...)
 	return nil
