@@ -57,5 +57,5 @@ func (h *Handler) apart(r *http.Request, d agent.Draft) (drafted, error) {
 // transaction with what it came in.
 func hasLetters(r *http.Request) bool {
 	bag := bagOf(r)
-	return bag != nil && !bag.Empty()
+	return bag != nil && bag.Len() > 0
 }

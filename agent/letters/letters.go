@@ -1,6 +1,7 @@
 package letters
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha1" // R4 wants it of Attachment.hash; nothing is trusted for it
@@ -53,6 +54,21 @@ func NewBag(newSpool func() (*attachments.Spool, error)) *Bag { return &Bag{newS
 // checked as if it were what was sent; see structure.SplitAttachments, and newSpool, for the errors.
 func (b *Bag) Read(r io.Reader) ([]byte, error) { return structure.SplitAttachments(r, b.take) }
 
+// ReadRecord is Read of one resource, which may be a Binary: see Content.
+func (b *Bag) ReadRecord(r io.Reader) ([]byte, error) { return structure.SplitRecord(r, b.take) }
+
+// Content is that of a Binary that ReadRecord took out, for agent.Draft.Content, and the Binary with a place for it; nil, and
+// the body itself, where it has none or still has it.
+func (b *Bag) Content(body []byte) (rest []byte, content *attachments.Spool) {
+	var ticket bytes.Buffer
+	rest, found, err := fhirjson.SplitContent(bytes.NewReader(body), &ticket)
+	c := b.contents[base64.StdEncoding.EncodeToString(ticket.Bytes())]
+	if err != nil || !found || c == nil {
+		return body, nil // who checks the body says what is wrong with it
+	}
+	return rest, c.Spool
+}
+
 func (b *Bag) take() (io.Writer, string, error) {
 	spool, err := b.newSpool()
 	if err != nil {
@@ -69,8 +85,8 @@ func (b *Bag) take() (io.Writer, string, error) {
 	return c, ticket, nil
 }
 
-// Empty reports whether no content came.
-func (b *Bag) Empty() bool { return len(b.contents) == 0 }
+// Len is how many contents came.
+func (b *Bag) Len() int { return len(b.contents) }
 
 // Close removes what came.
 func (b *Bag) Close() error {
@@ -109,7 +125,7 @@ func (m Moved) Text() string {
 // it where they are, and returns the Binaries that are to be written with it, or not at all. Whoever writes must let no other
 // change of this desk come between. What is not true of a content is a *structure.Error; the other errors are those of Record.
 func (b *Bag) Apart(ctx context.Context, desk Desk, d *agent.Draft) (beside []agent.Draft, moved []Moved, err error) {
-	if b.Empty() && len(d.Body) <= structure.MaxInline {
+	if b.Len() == 0 && len(d.Body) <= structure.MaxInline {
 		return nil, nil, nil
 	}
 	m := mover{ctx: ctx, desk: desk, draft: d}

@@ -21,10 +21,20 @@ var attachmentElements = []string{
 // SplitAttachments reads a resource, or a Bundle of them, as it is sent, and takes the contents of more than
 // MaxInline out of its Attachments; see fhirjson.Inline for take, and fhirjson.SplitContents for the rest.
 func SplitAttachments(r io.Reader, take func() (content io.Writer, ticket string, err error)) (rest []byte, err error) {
+	return fhirjson.SplitContents(r, fhirjson.Inline{In: isAttachment, Longer: MaxInline, Take: take})
+}
+
+// SplitRecord is SplitAttachments of one resource, which may be a Binary: its content is taken out as well.
+func SplitRecord(r io.Reader, take func() (content io.Writer, ticket string, err error)) (rest []byte, err error) {
 	return fhirjson.SplitContents(r, fhirjson.Inline{
-		In:     func(name string) bool { _, is := slices.BinarySearch(attachmentElements, name); return is },
+		In:     func(name string) bool { return name == "" || isAttachment(name) }, // nothing else has a text under data at its root
 		Longer: MaxInline, Take: take,
 	})
+}
+
+func isAttachment(name string) bool {
+	_, is := slices.BinarySearch(attachmentElements, name)
+	return is
 }
 
 // MoveContents asks move, for each Attachment of a resource that Check lets pass, what is to stand in place of its
