@@ -59,9 +59,9 @@ func measureConflicts(ctx context.Context, g *ground, report func(Figure) error)
 }
 
 // conflictPages asks for the first page of the conflicts of each type that has any.
-func conflictPages(all []projections.State) ([]projections.Query, error) {
+func conflictPages(all []projections.State) ([]question, error) {
 	const kind = "conflicts-page"
-	asked, types := make(map[string][]projections.Query), make(map[string]bool)
+	asked, types := make(map[string][]question), make(map[string]bool)
 	for _, s := range all {
 		if types[s.Record.Type] {
 			continue

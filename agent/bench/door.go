@@ -40,14 +40,10 @@ func measureDoor(ctx context.Context, g *ground, report func(Figure) error) (err
 	return nil
 }
 
-// door is a desk behind its FHIR door, and a client of it.
+// door is a desk that registrations are made at, behind its FHIR door.
 type door struct {
+	*doorway
 	desk   *desk
-	trail  *trail.Trail
-	server *http.Server
-	served chan error
-	client *http.Client
-	url    string
 	drafts func() (agent.Draft, error, bool)
 	end    func()
 
@@ -56,7 +52,7 @@ type door struct {
 }
 
 func openDoor(ctx context.Context, g *ground) (_ *door, err error) {
-	d := &door{served: make(chan error, 1)}
+	d := &door{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -76,34 +72,15 @@ func openDoor(ctx context.Context, g *ground) (_ *door, err error) {
 	if d.conn, err = g.dial(d.other); err != nil {
 		return nil, err
 	}
-	if d.trail, err = trail.Open(trail.Config{Folder: g.file("trail")}); err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	handler := fhir.New(fhir.Config{Desk: d.desk.Agent, Records: d.desk.Records(), Attachments: d.desk.Agent, Trail: d.trail,
-		Author: func(*http.Request) string { return author }, Started: time.Now()})
-	d.server = &http.Server{Handler: handler, ReadHeaderTimeout: patience}
-	go func() { d.served <- d.server.Serve(listener) }()
-	d.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: patience}
-	d.url = "http://" + listener.Addr().String() + fhir.Root
-	return d, nil
+	d.doorway, err = openDoorway(d.desk, g.file("trail"))
+	return d, err
 }
 
 func (d *door) close() error {
 	d.end()
 	var errs []error
-	if d.server != nil {
-		d.client.CloseIdleConnections()
-		errs = append(errs, d.server.Close())
-		if err := <-d.served; !errors.Is(err, http.ErrServerClosed) {
-			errs = append(errs, err)
-		}
-	}
-	if d.trail != nil {
-		errs = append(errs, d.trail.Close())
+	if d.doorway != nil {
+		errs = append(errs, d.doorway.close())
 	}
 	if d.conn != nil {
 		d.conn.Close()
@@ -114,8 +91,46 @@ func (d *door) close() error {
 	return errors.Join(errs...)
 }
 
+// doorway is the FHIR door of a desk, and a client of it.
+type doorway struct {
+	trail  *trail.Trail
+	server *http.Server
+	served chan error
+	client *http.Client
+	url    string
+}
+
+func openDoorway(desk *desk, folder string) (*doorway, error) {
+	looks, err := trail.Open(trail.Config{Folder: folder})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, looks.Close())
+	}
+	handler := fhir.New(fhir.Config{Desk: desk.Agent, Records: desk.Records(), Attachments: desk.Agent, Trail: looks,
+		Author: func(*http.Request) string { return author }, Started: time.Now()})
+	d := &doorway{
+		trail: looks, server: &http.Server{Handler: handler, ReadHeaderTimeout: patience}, served: make(chan error, 1),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: patience},
+		url:    "http://" + listener.Addr().String() + fhir.Root,
+	}
+	go func() { d.served <- d.server.Serve(listener) }()
+	return d, nil
+}
+
+func (d *doorway) close() error {
+	d.client.CloseIdleConnections()
+	err := d.server.Close()
+	if served := <-d.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return errors.Join(err, d.trail.Close())
+}
+
 // ask sends a request, reads its answer to the end, and wants a status.
-func (d *door) ask(ctx context.Context, want int, method, path string, body []byte) (*http.Response, error) {
+func (d *doorway) ask(ctx context.Context, want int, method, path string, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

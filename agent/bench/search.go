@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func measureSearch(ctx context.Context, g *ground, report func(Figure) error) (e
 			return err
 		}
 	}
-	for _, kind := range []string{"search-name", "search-identifier", "search-patient-code", "search-date"} {
+	for _, kind := range searches {
 		ours, limit, err := clockPages(ctx, d.Store(), bare, asked[kind], len(asked[kind]))
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
@@ -62,16 +63,50 @@ func measureSearch(ctx context.Context, g *ground, report func(Figure) error) (e
 			return err
 		}
 	}
+	return g.measureSearchDoor(ctx, d, asked, report)
+}
+
+// searches are the kinds of questions.
+var searches = []string{"search-name", "search-identifier", "search-patient-code", "search-date"}
+
+// measureSearchDoor asks the same at the FHIR door of the desk, over HTTP. Beside it stands the
+// store's own search; the two take turns in being first, since the second finds the pages of
+// the first in memory.
+func (g *ground) measureSearchDoor(ctx context.Context, d *desk, asked map[string][]question, report func(Figure) error) (err error) {
+	door, err := openDoorway(d, g.file("trail"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, door.close()) }()
+	for _, kind := range searches {
+		var ours, limit series
+		for i, q := range asked[kind] {
+			turns := []func() error{
+				func() error {
+					return ours.clock(func() error { _, err := door.ask(ctx, http.StatusOK, "GET", q.path, nil); return err })
+				},
+				func() error {
+					return limit.clock(func() error { _, err := d.Store().Search(ctx, q.Query); return err })
+				},
+			}
+			if err := errors.Join(turns[i%2](), turns[1-i%2]()); err != nil {
+				return fmt.Errorf("door-%s: %w", kind, err)
+			}
+		}
+		if err := report(inTime("door-"+kind, g.size, ours.quantile(0.99), limit.quantile(0.99), "the store's own search, in turns")); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // clockPages asks n times, each question in turn, and reads the rows of what was found from
 // the bare table.
-func clockPages(ctx context.Context, s *projections.Store, bare *sql.DB, asked []projections.Query, n int) (ours, limit series, err error) {
+func clockPages(ctx context.Context, s *projections.Store, bare *sql.DB, asked []question, n int) (ours, limit series, err error) {
 	for i := range n {
 		var page projections.Page
 		if err := ours.clock(func() (err error) {
-			page, err = s.Search(ctx, asked[i%len(asked)])
+			page, err = s.Search(ctx, asked[i%len(asked)].Query)
 			return err
 		}); err != nil {
 			return nil, nil, err
@@ -160,8 +195,8 @@ func readRows(ctx context.Context, bare *sql.DB, states []projections.State) err
 
 // questions draws what is asked from what is there: about as many of each kind as there
 // are samples.
-func questions(ctx context.Context, s *projections.Store, samples int) (map[string][]projections.Query, error) {
-	asked := make(map[string][]projections.Query)
+func questions(ctx context.Context, s *projections.Store, samples int) (map[string][]question, error) {
+	asked := make(map[string][]question)
 	patients, err := spread(ctx, s, "Patient", samples)
 	if err != nil {
 		return nil, err
@@ -217,17 +252,25 @@ func questions(ctx context.Context, s *projections.Store, samples int) (map[stri
 	return asked, nil
 }
 
+// question is one of the store, and the same at the door.
+type question struct {
+	projections.Query
+	path string // below the door's root
+}
+
 // ask adds a question of pairs of a parameter and its value.
-func ask(asked map[string][]projections.Query, kind, typ string, pairs ...string) error {
+func ask(asked map[string][]question, kind, typ string, pairs ...string) error {
 	q := projections.Query{Type: typ, Limit: fhir.DefaultCount}
+	values := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		c, known, err := fhirsearch.Parse(typ, pairs[i], pairs[i+1], time.Now())
 		if err != nil || !known {
 			return fmt.Errorf("ask for %s of %s: known %v: %w", pairs[i], typ, known, err)
 		}
 		q.Conditions = append(q.Conditions, c)
+		values.Set(pairs[i], pairs[i+1])
 	}
-	asked[kind] = append(asked[kind], q)
+	asked[kind] = append(asked[kind], question{q, "/" + typ + "?" + values.Encode()})
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (h *Handler) auditRead(w http.ResponseWriter, r *http.Request, record event
 		return err
 	}
 	sawEntry(w, e)
-	send(w, http.StatusOK, auditEvent(e))
+	send(w, http.StatusOK, auditEvent(e, h.people(r.Context()).who(e.Agent)))
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (h *Handler) auditHistory(w http.ResponseWriter, r *http.Request, record ev
 	here := base(r) + "/" + record.String()
 	b.link("self", here+"/_history")
 	b.add(entry{
-		FullURL: here, Resource: auditEvent(e), Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
+		FullURL: here, Resource: auditEvent(e, h.people(r.Context()).who(e.Agent)), Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
 		Response: &entryResponse{Status: "201 Created", ETag: `W/"` + lookVersion + `"`, LastModified: e.At.UTC().Format(instant), Location: here + "/_history/" + lookVersion},
 	})
 	send(w, http.StatusOK, b.bytes())
@@ -118,9 +118,10 @@ func (h *Handler) auditSearch(w http.ResponseWriter, r *http.Request, record eve
 		next.Set(cursorParameter, page.Next)
 		b.link("next", withQuery(base(r)+"/"+record.Type, next))
 	}
+	people := h.people(r.Context())
 	for _, e := range page.Entries {
 		sawEntry(w, e)
-		b.add(entry{FullURL: base(r) + "/AuditEvent/" + auditID + e.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: auditEvent(e)})
+		b.add(entry{FullURL: base(r) + "/AuditEvent/" + auditID + e.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: auditEvent(e, people.who(e.Agent))})
 	}
 	b.add(entry{Search: &entrySearch{Mode: "outcome"}, Resource: outcome(reach(page)...)})
 	send(w, http.StatusOK, b.bytes())
@@ -223,7 +224,7 @@ const (
 )
 
 // auditEvent is an entry of the trail as FHIR has it.
-func auditEvent(e trail.Entry) []byte {
+func auditEvent(e trail.Entry, who reference) []byte {
 	kind, subtype, action := coding{auditTypes, "rest"}, coding{interactions, string(e.Did)}, actionExecute
 	switch e.Did {
 	case "read", "vread", "history-instance":
@@ -236,10 +237,6 @@ func auditEvent(e trail.Entry) []byte {
 		subtype.System = eventTag.System
 	case trail.Gap:
 		kind, subtype = coding{dicom, "110101"}, eventTag
-	}
-	who := reference{Reference: "Practitioner/" + e.Agent}
-	if e.Agent == "" {
-		who = reference{Display: "not named"}
 	}
 	var entities []auditEntity
 	if e.What != "" || len(e.Query) > 0 || e.Lost > 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/carelog/carelog/agent/attachments"
+	"github.com/carelog/carelog/agent/letters"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
@@ -28,9 +29,6 @@ const securityHeader = "X-Security-Context"
 // ConflictHeader stands, as "true", on a content whose record is in conflict: it has no
 // place for a tag.
 const ConflictHeader = "Carelog-Conflict"
-
-// maxBinary bounds a Binary in JSON: its content in base64 and what stands beside it.
-const maxBinary = events.MaxAttachment/3*4 + 4 + events.MaxPlain
 
 // binaryType is the type whose contents are kept beside the records.
 const binaryType = "Binary"
@@ -106,7 +104,7 @@ func (h *Handler) takeContent(w http.ResponseWriter, r *http.Request, record eve
 	if !versionFits(params) {
 		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported", "send application/fhir+json of FHIR 4.0, not %q", given)
 	}
-	body, found, err := fhirjson.SplitContent(bounded(w, r, maxBinary), spool)
+	body, found, err := fhirjson.SplitContent(bounded(w, r, letters.MaxBody), spool)
 	if err != nil {
 		return nil, tooLarge(err)
 	}

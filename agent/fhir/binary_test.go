@@ -22,7 +22,7 @@ func inJSON(id string, content []byte) string {
 }
 
 // withoutMeta is a resource without what the server adds when it is read.
-func withoutMeta(t *testing.T, resource []byte, id string) string {
+func withoutMeta(t testing.TB, resource []byte, id string) string {
 	t.Helper()
 	kept, err := fhirjson.Prepare(resource, id)
 	if err != nil {

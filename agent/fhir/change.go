@@ -34,7 +34,7 @@ type target struct {
 // settled is what a change comes to, as the desk stands at that moment.
 type settled struct {
 	target
-	draft  agent.Draft
+	drafted
 	writes bool
 	status int
 	stands *projections.State // where nothing is written: what there is; nil: nothing
@@ -46,7 +46,7 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, record events.R
 	if err != nil {
 		return err
 	}
-	if c.conditional || c.dated || c.Method == http.MethodPatch {
+	if c.conditional || c.dated || c.Method == http.MethodPatch || hasLetters(r) {
 		return h.decided(w, c)
 	}
 	s, err := h.settle(c, target{record: c.record, fresh: c.Method == http.MethodPost})
@@ -82,16 +82,20 @@ func (h *Handler) decided(w http.ResponseWriter, c *change) error {
 		if s, err = h.settle(c, t); err != nil || !s.writes {
 			return nil, err
 		}
-		return []agent.Draft{s.draft}, nil
+		return s.all(), nil
 	})
 	var draft *agent.DraftError
-	if errors.As(err, &draft) { // the only one: nobody asked for a transaction
+	if errors.As(err, &draft) { // nobody asked for a transaction
 		err = draft.Err
 	}
 	if err != nil {
 		return precondition(err, s.draft)
 	}
-	return h.answer(w, c, s, append(h.readBack(c.Context(), written...), done{})[0])
+	made := done{}
+	if n := len(written); n > 0 {
+		made = h.readBack(c.Context(), written[n-1])[0]
+	}
+	return h.answer(w, c, s, made)
 }
 
 // asked reads a change that was asked for, and checks what can be checked without
@@ -149,8 +153,8 @@ func (h *Handler) settleCreate(c *change, t target) (settled, error) {
 		return settled{target: t, stands: t.found, status: http.StatusOK}, nil
 	}
 	d, err := h.draft(c.Request, t.record, c.body)
-	d.Create = true
-	return settled{target: t, draft: d, writes: true, status: http.StatusCreated}, err
+	d.draft.Create = true
+	return settled{target: t, drafted: d, writes: true, status: http.StatusCreated}, err
 }
 
 // settleUpdate writes a new version. Without If-Match it extends the version shown; a
@@ -172,8 +176,8 @@ func (h *Handler) settleUpdate(c *change, t target) (settled, error) {
 	if unless.given && !unless.any {
 		return settled{}, badRequest("not-supported", "with an update, If-None-Match can only be *: the record must not exist yet")
 	}
-	d.Create = unless.any || t.fresh
-	state, err := h.parents(c.Request, &d, h.desk.Need(c.Context(), d.Patient) == nil)
+	d.draft.Create = unless.any || t.fresh
+	state, err := h.parents(c.Request, &d.draft, h.desk.Need(c.Context(), d.draft.Patient) == nil)
 	if err != nil {
 		return settled{}, err
 	}
@@ -184,7 +188,7 @@ func (h *Handler) settleUpdate(c *change, t target) (settled, error) {
 	if state == nil || state.Shown.Deleted() {
 		status = http.StatusCreated
 	}
-	return settled{target: t, draft: d, writes: true, status: status}, nil
+	return settled{target: t, drafted: d, writes: true, status: status}, nil
 }
 
 // settleDelete writes a deletion. To delete what is not there is no error.
@@ -216,7 +220,7 @@ func (h *Handler) answer(w http.ResponseWriter, c *change, s settled, made done)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case s.writes:
-		return h.wrote(w, c.Request, s.record, made, s.status, c.Method != http.MethodPatch)
+		return h.wrote(w, c.Request, s.record, made, s.moved, s.status, c.Method != http.MethodPatch)
 	}
 	return h.stands(w, c.Request, *s.stands)
 }

@@ -22,8 +22,9 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 	if state.Conflict {
 		b.meta = encode(map[string]any{"tag": []coding{{fhirjson.ConflictTag.System, fhirjson.ConflictTag.Code}}})
 	}
+	people := h.people(r.Context())
 	for _, v := range state.Heads {
-		b.addVersion(base(r), v, "head", state.Conflict)
+		b.addVersion(base(r), v, people.who(v.Event.Author), "head", state.Conflict)
 	}
 	if len(state.Heads) > 1 {
 		ancestor, ok, err := h.records.Ancestor(r.Context(), record)
@@ -31,7 +32,7 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 			return err
 		}
 		if ok {
-			b.addVersion(base(r), ancestor, "ancestor", false)
+			b.addVersion(base(r), ancestor, people.who(ancestor.Event.Author), "ancestor", false)
 		}
 	}
 	setVersion(w, state.Shown)
@@ -41,11 +42,11 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 
 // addVersion adds a version and who wrote it. The version's own address is in the link,
 // since FHIR forbids it as a fullUrl (bdl-8); meta.versionId tells the entries apart.
-func (b *bundle) addVersion(base string, v projections.Version, relation string, conflict bool) {
+func (b *bundle) addVersion(base string, v projections.Version, author reference, relation string, conflict bool) {
 	record := v.Event.Record
 	links := []link{{relation, base + "/" + record.String() + "/_history/" + v.Event.ID.String()}}
 	if !v.Deleted() && !unreadable(v) {
 		b.add(entry{FullURL: base + "/" + record.String(), Link: links, Resource: stamp(v, conflict)})
 	}
-	b.add(entry{FullURL: base + "/Provenance/" + v.Event.ID.String(), Link: links, Resource: provenance(v)})
+	b.add(entry{FullURL: base + "/Provenance/" + v.Event.ID.String(), Link: links, Resource: provenance(v, author)})
 }

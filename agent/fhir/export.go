@@ -218,7 +218,7 @@ func (l lines) Conflict(state projections.State) []byte {
 	b := newBundle("collection", -1)
 	b.meta = encode(map[string]any{"tag": []coding{{fhirjson.ConflictTag.System, fhirjson.ConflictTag.Code}}})
 	for _, v := range state.Heads {
-		b.addVersion(l.base, v, "head", true)
+		b.addVersion(l.base, v, practitioner(v.Event.Author), "head", true) // whose record goes out too
 	}
 	return b.bytes()
 }

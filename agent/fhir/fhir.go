@@ -97,8 +97,9 @@ const Root = "/fhir"
 const QueuedHeader = "Carelog-Queued"
 
 // WarningHeader stands on the answer to a write, once for each thing in the resource that
-// is doubtful and was kept as it is: its FHIRPath, a colon, and what to look at. The
-// same stand as issues of severity warning in an answer to Prefer: return=OperationOutcome.
+// is doubtful and was kept as it is, or that was kept beside it: its FHIRPath, a colon, and what to
+// look at, or where it is. The same stand as issues of severity warning, or information, in an answer
+// to Prefer: return=OperationOutcome.
 // On a read it names the parameters that were passed over.
 const WarningHeader = "Carelog-Warning"
 
@@ -165,6 +166,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = mustMove(w, r.Body, h.stall)
 	}
+	r, done := h.withBag(r)
+	defer done()
 	h.respond(w, r)
 }
 

@@ -1,6 +1,7 @@
 package fhir_test
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // trailed is a desk's door with a trail, and what that has been asked for.
@@ -172,5 +174,68 @@ func waysOut(version string) []wayOut {
 		{"GET", "/fhir/Basic/b1", "", nil, 410, nil},
 		{"GET", "/fhir/Basic/none", "", nil, 404, nil},
 		{"GET", "/fhir/metadata", "", nil, 200, nil},
+	}
+}
+
+// Whoever wrote or looked is named by the number that their record has: that of the health insurance, or else the
+// national one; who has none is named by their record alone.
+func TestWhoIsNamedByNumber(t *testing.T) {
+	d, _ := watch(t)
+	const nihdi, ssin = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/nihdi", "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"
+	identifiers := map[string]string{
+		"dr-1": `{"system":"` + ssin + `","value":"85073003328"},{"use":"old","system":"` + nihdi + `","value":"1"},{"system":"` + nihdi + `","value":"10000106003"},{"system":"http://x","value":"2"}`,
+		"dr-2": `{"system":"` + ssin + `","value":"85073003328"}`,
+		"dr-3": `{"system":"http://x","value":"2"}`,
+	}
+	want := map[string]string{
+		"dr-1": nihdi + "|10000106003", "dr-2": ssin + "|85073003328", "dr-3": "|", "dr-4": "|",
+	}
+	for id, list := range identifiers {
+		asked(t, d.door, "PUT", "/fhir/Practitioner/"+id, `{"resourceType":"Practitioner","id":"`+id+`","identifier":[`+list+`]}`).want(201)
+	}
+	type agents struct {
+		Agent []struct {
+			Who struct {
+				Reference  string
+				Identifier struct{ System, Value string }
+			}
+		}
+	}
+	named := func(what string, resource []byte) string {
+		t.Helper()
+		var a agents
+		if err := json.Unmarshal(resource, &a); err != nil || len(a.Agent) == 0 {
+			t.Fatalf("%s: %v %s", what, err, resource)
+		}
+		who := a.Agent[0].Who
+		id := strings.TrimPrefix(who.Reference, "Practitioner/")
+		if got := who.Identifier.System + "|" + who.Identifier.Value; got != want[id] {
+			t.Errorf("%s of %s names the number %q, want %q", what, id, got, want[id])
+		}
+		if err := structure.Check(resource); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		return id
+	}
+	wrote, looked := map[string]bool{}, map[string]bool{}
+	for id := range want {
+		version := asked(t, d.door, "PUT", "/fhir/Basic/b1", basic(id), "Carelog-User: "+id).version()
+		wrote[named("a Provenance", asked(t, d.door, "GET", "/fhir/Provenance/"+version.String(), "").want(200).Body.Bytes())] = true
+		asked(t, d.door, "GET", "/fhir/Basic/b1", "", "Carelog-User: "+id).want(200)
+	}
+	for _, e := range asked(t, d.door, "GET", "/fhir/Provenance?target=Basic/b1", "").want(200).bundle().Entry {
+		if e.Search.Mode == "match" {
+			named("a Provenance that is found", e.Resource)
+		}
+	}
+	for _, e := range asked(t, d.door, "GET", "/fhir/AuditEvent?entity=Basic/b1", "").want(200).bundle().Entry {
+		if e.Search.Mode == "match" {
+			looked[named("an AuditEvent", e.Resource)] = true
+		}
+	}
+	heads := asked(t, d.door, "GET", "/fhir/Basic/b1/$conflicts", "").want(200).bundle()
+	named("of a head", heads.Entry[len(heads.Entry)-1].Resource)
+	if len(wrote) != len(want) || len(looked) != len(want) {
+		t.Errorf("%d wrote and %d looked, want %d", len(wrote), len(looked), len(want))
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/carelog/carelog/agent/letters"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 const contentType = "application/fhir+json; charset=utf-8"
@@ -73,8 +75,8 @@ func versionFits(params map[string]string) bool {
 	return !ok || v == "4.0" || strings.HasPrefix(v, "4.0.")
 }
 
-// resourceBody reads a resource that was sent, up to what a record may have. One that
-// is larger is refused without being read.
+// resourceBody reads a resource that was sent, up to what a record may have beside the contents
+// that leave it. One that is larger is refused without being read.
 func resourceBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(params["charset"])
@@ -82,7 +84,10 @@ func resourceBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported",
 			"send application/fhir+json of FHIR 4.0 in UTF-8, not %q", r.Header.Get("Content-Type"))
 	}
-	return readBody(w, r, events.MaxPlain)
+	if bag := bagOf(r); bag != nil {
+		return readBody(w, r, letters.MaxBody, bag.Read)
+	}
+	return readBody(w, r, events.MaxPlain, io.ReadAll)
 }
 
 // patchType is the only form of a patch that is taken.
@@ -96,10 +101,11 @@ func patchBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		p.header = http.Header{"Accept-Patch": {patchType}}
 		return nil, p
 	}
-	return readBody(w, r, events.MaxPlain)
+	return readBody(w, r, events.MaxPlain, io.ReadAll)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// readBody reads a body, of which read leaves no more than a record may have.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, read func(io.Reader) ([]byte, error)) ([]byte, error) {
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, "too-long",
 		"the body is over %d bytes: %s", limit, sendApart)
 	if r.ContentLength > limit {
@@ -120,11 +126,15 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		p.header = http.Header{"Accept-Encoding": {"gzip"}}
 		return nil, p
 	}
-	body, err := io.ReadAll(io.LimitReader(from, limit+1))
+	body, err := read(http.MaxBytesReader(serverOf(w), io.NopCloser(from), limit)) // what is unpacked, too
 	var over *http.MaxBytesError
+	var wrong *fhirjson.Error
 	switch {
-	case errors.As(err, &over), int64(len(body)) > limit:
+	case errors.As(err, &over):
 		return nil, tooLarge
+	case errors.As(err, &wrong), attachmentProblem(err) != nil:
+		w.Header().Set("Connection", "close") // as above
+		return nil, err
 	case stopped(err) != nil:
 		return nil, stopped(err)
 	case err != nil:

@@ -59,14 +59,7 @@ func emptyOffice(t testing.TB) *office {
 func (o *office) desk(name string, patience time.Duration) *realDesk {
 	o.t.Helper()
 	d := &realDesk{t: o.t, line: o.broker.Device(name)}
-	d.Desk = agenttest.NewDesk(o.t, o.sheet, o.dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
-		c := d.line.Config()
-		c.OnConnection = report
-		if patience > 0 {
-			c.Timeout = patience / 2
-		}
-		return broker.Connect(ctx, c)
-	})
+	d.Desk = agenttest.NewDesk(o.t, o.sheet, o.dir, name, d.connect(patience))
 	if patience > 0 {
 		d.Config.Patience = patience
 	}
@@ -74,6 +67,18 @@ func (o *office) desk(name string, patience time.Duration) *realDesk {
 	o.t.Cleanup(d.Stop)
 	d.open()
 	return d
+}
+
+// connect opens the line to the broker, which waits so long for it; 0: as long as desks of tests do.
+func (d *realDesk) connect(patience time.Duration) agenttest.Connect {
+	return func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
+		c := d.line.Config()
+		c.OnConnection = report
+		if patience > 0 {
+			c.Timeout = patience / 2
+		}
+		return broker.Connect(ctx, c)
+	}
 }
 
 // open opens the door of the desk as it runs now.

@@ -56,7 +56,7 @@ func notAllowed(methods map[string]answer, method string) *problem {
 }
 
 // sendApart is what to do with what is too large for a record.
-const sendApart = "send a letter or scan by itself (POST " + Root + "/Binary, up to 50 MiB), and refer to it by attachment.url"
+const sendApart = "send a letter or scan of up to 50 MiB by itself (POST " + Root + "/Binary, and refer to it by attachment.url), or as attachment.data"
 
 // fail answers with the OperationOutcome of an error.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"slices"
@@ -26,6 +27,11 @@ func (h *Handler) settlePatch(c *change, t target) (settled, error) {
 	if err != nil {
 		return settled{}, err
 	}
+	if bag := bagOf(c.Request); bag != nil {
+		if body, err = bag.Read(bytes.NewReader(body)); err != nil {
+			return settled{}, err
+		}
+	}
 	head, err := headOf(body, t.record.Type)
 	if err != nil {
 		return settled{}, patched(err)
@@ -36,8 +42,8 @@ func (h *Handler) settlePatch(c *change, t target) (settled, error) {
 		return settled{}, p
 	}
 	d, err := h.draft(c.Request, t.record, body)
-	d.Parents = []events.ID{base.Event.ID}
-	return settled{target: t, draft: d, writes: true, status: http.StatusOK}, patched(err)
+	d.draft.Parents = []events.ID{base.Event.ID}
+	return settled{target: t, drafted: d, writes: true, status: http.StatusOK}, patched(err)
 }
 
 // patched says of a fault in what a patch makes that it is the patch's: the JSON that

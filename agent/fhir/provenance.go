@@ -19,8 +19,9 @@ type provenanceMeta struct {
 }
 
 type reference struct {
-	Reference string `json:"reference,omitempty"`
-	Display   string `json:"display,omitempty"`
+	Reference  string      `json:"reference,omitempty"`
+	Identifier *identifier `json:"identifier,omitempty"`
+	Display    string      `json:"display,omitempty"`
 }
 
 // logical names what has no record here that could be read.
@@ -49,7 +50,7 @@ type provenanceEntity struct {
 }
 
 // provenance says who made a version, when by their own clock, and on what.
-func provenance(v projections.Version) []byte {
+func provenance(v projections.Version, author reference) []byte {
 	record := v.Event.Record
 	const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 	activity := "UPDATE"
@@ -58,10 +59,6 @@ func provenance(v projections.Version) []byte {
 		activity = "DELETE"
 	case len(v.Event.Parents) == 0:
 		activity = "CREATE"
-	}
-	author := reference{Reference: "Practitioner/" + v.Event.Author}
-	if v.Event.Author == "" {
-		author = reference{Display: "not named"}
 	}
 	entities := []provenanceEntity{}
 	for _, p := range v.Event.Parents {
@@ -109,6 +106,6 @@ func (h *Handler) provenanceRead(w http.ResponseWriter, r *http.Request, record 
 		return err
 	}
 	setVersion(w, v)
-	send(w, http.StatusOK, provenance(v))
+	send(w, http.StatusOK, provenance(v, h.people(r.Context()).who(v.Event.Author)))
 	return nil
 }

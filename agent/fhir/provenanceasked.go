@@ -155,7 +155,7 @@ func (a *provenanceAsked) take(name, bare, modifier, value, base string) (err er
 }
 
 // alike is what all that is made of the log has in common.
-var alike = fhirsearch.Head{Values: fhirsearch.ValuesOf("Provenance", "", provenance(projections.Version{Event: &events.Event{}}))}
+var alike = fhirsearch.Head{Values: fhirsearch.ValuesOf("Provenance", "", provenance(projections.Version{Event: &events.Event{}}, practitioner("")))}
 
 // takeAlike takes in a parameter whose values are the same in all that is made of the log.
 func (a *provenanceAsked) takeAlike(name, value string) error {

@@ -65,9 +65,10 @@ func (h *Handler) saidByLog(w http.ResponseWriter, r *http.Request, a *provenanc
 	case a.only == nil:
 		b.link("next", a.address(r, stageRecords))
 	}
+	people := h.people(r.Context())
 	for _, v := range fitting {
 		saw(w, v)
-		b.add(entry{FullURL: base(r) + "/Provenance/" + v.Event.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: provenance(v)})
+		b.add(entry{FullURL: base(r) + "/Provenance/" + v.Event.ID.String(), Search: &entrySearch{Mode: "match"}, Resource: provenance(v, people.who(v.Event.Author))})
 	}
 	if err := h.desk.Incomplete(r.Context()); err != nil && (!a.ofOne() || h.desk.Need(r.Context(), a.past.Patient) != nil) {
 		notes = append(notes, incompleteNote(err))

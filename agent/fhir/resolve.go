@@ -1,7 +1,9 @@
 package fhir
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,6 +39,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 		return badRequest("structure", "the Parameters cannot be read: %v", err)
 	}
 	choice := agent.Resolution{Record: record, Author: h.author(r)}
+	var merged drafted
 	for _, p := range sent.Parameter {
 		switch p.Name {
 		case "head", "keep":
@@ -56,9 +59,10 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 			if choice.Body != nil {
 				return badRequest("invariant", "two resources are given: only one can stand")
 			}
-			if choice.Body, err = h.merged(r, record, p.Resource); err != nil {
+			if merged, err = h.merged(r, record, p.Resource); err != nil {
 				return err
 			}
+			choice.Body = merged.draft.Body
 		default:
 			return badRequest("not-supported", "$resolve knows no parameter %q: want head, keep, resource", p.Name)
 		}
@@ -74,11 +78,38 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 		p.heads = choice.Heads
 		return p
 	}
-	written, err := h.desk.Resolve(r.Context(), choice)
+	written, err := h.settleConflict(r.Context(), choice, merged)
 	if err != nil {
 		return err
 	}
-	return h.wrote(w, r, record, h.readBack(r.Context(), written)[0], http.StatusOK, choice.Body != nil)
+	return h.wrote(w, r, record, h.readBack(r.Context(), written)[0], merged.moved, http.StatusOK, choice.Body != nil)
+}
+
+// settleConflict writes what a person chose, with the contents that came in it, if any.
+func (h *Handler) settleConflict(ctx context.Context, choice agent.Resolution, merged drafted) (agent.Written, error) {
+	if len(merged.beside) == 0 {
+		return h.desk.Resolve(ctx, choice)
+	}
+	merged.draft.Parents = choice.Heads
+	seen := slices.Compact(slices.SortedFunc(slices.Values(choice.Heads), events.ID.Compare))
+	written, err := h.desk.Transact(ctx, func(ctx context.Context) ([]agent.Draft, error) {
+		state, err := h.records.Record(ctx, choice.Record)
+		if err != nil {
+			return nil, err
+		}
+		if heads := headsOf(state); !slices.Equal(slices.SortedFunc(slices.Values(heads), events.ID.Compare), seen) {
+			return nil, &agent.StaleError{Record: choice.Record, Heads: heads}
+		}
+		return merged.all(), nil
+	})
+	var draft *agent.DraftError
+	if errors.As(err, &draft) { // nobody asked for a transaction
+		err = draft.Err
+	}
+	if err != nil {
+		return agent.Written{}, err
+	}
+	return written[len(written)-1], nil
 }
 
 func listed(ids []events.ID) string {
@@ -91,24 +122,24 @@ func listed(ids []events.ID) string {
 
 // merged checks the content that a person chose: it must be of this record and stay in
 // its dossier.
-func (h *Handler) merged(r *http.Request, record events.Record, body []byte) ([]byte, error) {
+func (h *Handler) merged(r *http.Request, record events.Record, body []byte) (drafted, error) {
 	head, err := headOf(body, record.Type)
 	if err != nil {
-		return nil, err
+		return drafted{}, err
 	}
 	if head.ID != "" && head.ID != record.ID {
-		return nil, badRequest("value", "the resource's id is %q: it must be that of the URL, %q", head.ID, record.ID)
+		return drafted{}, badRequest("value", "the resource's id is %q: it must be that of the URL, %q", head.ID, record.ID)
 	}
 	d, err := h.draft(r, record, body)
 	if err != nil {
-		return nil, err
+		return drafted{}, err
 	}
 	state, err := h.records.Record(r.Context(), record)
 	if err != nil {
-		return nil, err
+		return drafted{}, err
 	}
-	if d.Patient != state.Patient {
-		return nil, &agent.MovedError{Record: record, From: state.Patient, To: d.Patient}
+	if d.draft.Patient != state.Patient {
+		return drafted{}, &agent.MovedError{Record: record, From: state.Patient, To: d.draft.Patient}
 	}
-	return d.Body, nil
+	return d, nil
 }

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"context"
+	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -165,7 +166,7 @@ func searchValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, problemf(http.StatusUnsupportedMediaType, "not-supported",
 			"post a search as application/x-www-form-urlencoded, not %q", r.Header.Get("Content-Type"))
 	}
-	form, err := readBody(w, r, maxForm)
+	form, err := readBody(w, r, maxForm, io.ReadAll)
 	if err != nil {
 		return nil, err
 	}

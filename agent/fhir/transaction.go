@@ -28,11 +28,14 @@ func (h *Handler) transaction(r *http.Request, parts []*part) error {
 		}
 		changes = append(changes, p)
 	}
-	var writers []*part // those that the last plan has a draft of, in the same order
+	var writers []*part // that the drafts of the last plan are of
 	written, err := h.desk.Transact(r.Context(), func(ctx context.Context) (drafts []agent.Draft, err error) {
-		writers, err = h.plan(ctx, changes)
-		for _, p := range writers {
-			drafts = append(drafts, p.settled.draft)
+		writes, err := h.plan(ctx, changes)
+		writers = writers[:0]
+		for _, p := range writes {
+			for _, d := range p.settled.all() {
+				drafts, writers = append(drafts, d), append(writers, p)
+			}
 		}
 		return drafts, err
 	})
@@ -41,6 +44,9 @@ func (h *Handler) transaction(r *http.Request, parts []*part) error {
 	}
 	for i, made := range h.readBack(r.Context(), written...) {
 		p := writers[i]
+		if i+1 < len(writers) && writers[i+1] == p { // the content of a letter: the record is its last
+			continue
+		}
 		if err := h.answer(&p.answer, p.change, p.settled, made); err != nil {
 			return p.blame(err)
 		}

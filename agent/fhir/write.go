@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/letters"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -28,14 +30,14 @@ func headOf(body []byte, typ string) (fhirjson.Head, error) {
 }
 
 // draft makes of a body what the desk writes: it is what will be kept that must be FHIR.
-func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (agent.Draft, error) {
+func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (drafted, error) {
 	if record.Type == "Subscription" {
-		return agent.Draft{}, problemf(http.StatusUnprocessableEntity, "not-supported",
+		return drafted{}, problemf(http.StatusUnprocessableEntity, "not-supported",
 			"nobody is called back here, and a Subscription that is kept would seem to be one that works: follow %s/%s, or ask _history?_since", Root, eventsStep)
 	}
 	kept, err := fhirjson.Prepare(body, record.ID)
 	if err != nil {
-		return agent.Draft{}, err
+		return drafted{}, err
 	}
 	content := contentOf(r)
 	check := structure.Check
@@ -43,13 +45,13 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (age
 		check = structure.CheckApart
 	}
 	if err := check(kept); err != nil {
-		return agent.Draft{}, err
+		return drafted{}, err
 	}
 	patient, err := fhirjson.PatientOf(kept)
 	if err != nil {
-		return agent.Draft{}, invalid(err)
+		return drafted{}, invalid(err)
 	}
-	return agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: content}, nil
+	return h.apart(r, agent.Draft{Record: record, Patient: patient, Author: h.author(r), Body: kept, Content: content})
 }
 
 // invalid says that a body was understood and still cannot be kept.
@@ -162,20 +164,24 @@ func setDone(w http.ResponseWriter, made done) {
 
 // wrote answers to a write, with what the caller prefers to see of it. Who sent less than
 // all of it, such as a patch, looks at the rest in the answer.
-func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, status int, sentAll bool) error {
+func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, moved []letters.Moved, status int, sentAll bool) error {
 	setDone(w, made)
 	w.Header().Set("Location", versionURL(r, record, made.ID))
-	var doubts []structure.Issue
+	var doubts, left []structure.Issue
 	if made.version != nil {
 		doubts = structure.Warnings(made.version.Body)
 	}
-	for _, d := range doubts {
-		w.Header().Add(WarningHeader, d.String())
+	for _, m := range moved {
+		left = append(left, structure.Issue{Code: "informational", Path: m.Path + ".data", Text: m.Text()})
+	}
+	for _, said := range slices.Concat(doubts, left) {
+		w.Header().Add(WarningHeader, said.String())
 	}
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(), issuesOf("warning", doubts)...))
+		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(),
+			append(issuesOf("warning", doubts), issuesOf("information", left)...)...))
 	case prefer == "minimal" || made.version == nil || made.version.Body == nil:
 		w.WriteHeader(status)
 	case sentAll:

@@ -88,9 +88,14 @@ func (r *reader) index(p part, x *index) (isBundle bool, err error) {
 		if first == "" {
 			first = "a record with a large content"
 		}
-		err = fmt.Errorf("%s was in conflict when it was exported, and its versions stand side by side here: the one that was shown is with the others of its type; choose, and enter by hand what else should stand", clip(first))
+		err = errConflict(first)
 	}
 	return isBundle, err
+}
+
+// errConflict is of a Bundle of the versions of a record that was in conflict where it was exported.
+func errConflict(record string) error {
+	return fmt.Errorf("%s was in conflict when it was exported, and its versions stand side by side here: the one that was shown is with the others of its type; choose, and enter by hand what else should stand", clip(record))
 }
 
 // each reads the entries again, with their bytes.

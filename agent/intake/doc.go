@@ -13,8 +13,8 @@
 //   - What of another doctor's Sumehr goes into a dossier is said before it does (Dossiers),
 //     doubles nothing that stands there, and undoes nothing that was changed here since it was
 //     taken in before.
-//   - Bounded memory: one resource at a time, and for a bundle some 50 bytes an entry. A
-//     Binary on a line may have all of the largest content, up to MaxLetter, and is held once
+//   - Bounded memory: one resource at a time, and for a bundle some 50 bytes an entry. What has
+//     a content in it, on a line, may have all of the largest content, up to MaxLetter, and is held once
 //     while it is sent; the desk takes it in a piece at a time.
 //     What unpacks without end is an error.
 //

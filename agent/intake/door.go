@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"mime"
 	"net/http"
 	"net/url"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
@@ -26,8 +27,6 @@ type Line struct {
 	Type   string `json:"type"`
 	ID     string `json:"id"`
 	Body   string `json:"body"`
-
-	apart bool // of a Binary: its content was taken out of the body
 }
 
 // Result says what became of the lines of one request.
@@ -36,6 +35,7 @@ type Result struct {
 	Unchanged int       `json:"unchanged"`
 	Kept      int       `json:"kept"` // came in just so before, and were changed or deleted here since
 	Refused   []Refusal `json:"refused"`
+	Unlisted  int       `json:"unlisted,omitempty"` // were refused as well, beside so many that are listed
 	Warnings  []Warning `json:"warnings,omitempty"`
 }
 
@@ -60,50 +60,65 @@ type Writer interface {
 type Desk interface {
 	Writer
 	NewContent() (*attachments.Spool, error)
+	Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error)
+	NameFor(what string, number int) string
 }
 
-// Bounds of one request, in bytes; a client splits what is more.
+// Standing is what is asked of the records that stand: errors wrap projections.ErrNotFound where there is none.
+type Standing interface {
+	Record(ctx context.Context, r events.Record) (projections.State, error)
+	// History is every version of a record, deletions included.
+	History(ctx context.Context, r events.Record) ([]projections.Version, error)
+}
+
+// Bounds of one request of lines, in bytes; a client splits what is more.
 const (
 	maxRequest = 64 << 20
 	maxLine    = 2*events.MaxPlain + 1<<10 // a quote, a backslash or a tab has two bytes in a string
 )
 
-// Path is where the door of a desk is, and LetterPath where it takes the Binary of an id.
+// Path is where the door of a desk is, and LetterPath where it takes one resource with a content in it.
 const (
 	Path       = "/api/import"
-	letterPath = Path + "/Binary/{id}"
+	letterPath = Path + "/{type}/{id}"
 )
 
-// LetterPath is where the Binary of an id is sent by itself, as JSON of up to MaxLetter
-// bytes; source is where it comes from.
-func LetterPath(id, source string) string {
-	return Path + "/Binary/" + url.PathEscape(id) + "?" + url.Values{"source": {source}}.Encode()
+// NDJSON is the type of FHIR's own lines, as $export gives them out.
+const NDJSON = "application/fhir+ndjson"
+
+// LetterPath is where a resource is sent by itself, as JSON of up to MaxLetter bytes; source is where
+// it comes from.
+func LetterPath(typ, id, source string) string {
+	return Path + "/" + url.PathEscape(typ) + "/" + url.PathEscape(id) + "?" + url.Values{"source": {source}}.Encode()
 }
 
-// NewDoor answers POST of Path, NDJSON of Line in, a Result out, and of LetterPath, a
-// Binary in, a Result out; no content is in memory as a whole. It is the way of
+// NewDoor answers POST of Path, NDJSON of Line in, or resources of FHIR as lines (NDJSON) without end, and of LetterPath, one
+// resource in; a Result out. No content is in memory as a whole. It is the way of
 // a bulk load: what it takes is in the outbox when it answers, and goes to the server
 // from there.
-func NewDoor(desk Desk, author func(*http.Request) string) http.Handler {
+func NewDoor(desk Desk, standing Standing, author func(*http.Request) string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc(Path, answer(func(rw http.ResponseWriter, r *http.Request) (Result, error) {
-		return take(r.Context(), desk, http.MaxBytesReader(rw, r.Body, maxRequest), author(r))
-	}))
-	mux.HandleFunc(letterPath, answer(func(rw http.ResponseWriter, r *http.Request) (Result, error) {
-		line := Line{Source: r.URL.Query().Get("source"), Type: "Binary", ID: r.PathValue("id")}
-		return takeLetter(r.Context(), desk, http.MaxBytesReader(rw, r.Body, MaxLetter), line, author(r))
-	}))
+	mux.HandleFunc(Path, answer(func(rw http.ResponseWriter, r *http.Request, in *taking) error {
+		if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType == NDJSON {
+			return in.stream(r.Context(), r.Body)
+		}
+		return in.lines(r.Context(), http.MaxBytesReader(rw, r.Body, maxRequest))
+	}, desk, standing, author))
+	mux.HandleFunc(letterPath, answer(func(rw http.ResponseWriter, r *http.Request, in *taking) error {
+		return in.letter(r.Context(), http.MaxBytesReader(rw, r.Body, MaxLetter), Line{Source: r.URL.Query().Get("source"), Type: r.PathValue("type"), ID: r.PathValue("id")})
+	}, desk, standing, author))
 	return mux
 }
 
-func answer(take func(http.ResponseWriter, *http.Request) (Result, error)) http.HandlerFunc {
+func answer(take func(http.ResponseWriter, *http.Request, *taking) error, desk Desk, standing Standing, author func(*http.Request) string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			rw.Header().Set("Allow", http.MethodPost)
 			refuse(rw, http.StatusMethodNotAllowed, "method", "want POST")
 			return
 		}
-		result, err := take(rw, r)
+		in := newTaking(desk, standing, author(r))
+		err := errors.Join(take(rw, r, in), in.bag.Close())
 		var tooLarge *http.MaxBytesError
 		switch {
 		case errors.As(err, &tooLarge):
@@ -120,107 +135,21 @@ func answer(take func(http.ResponseWriter, *http.Request) (Result, error)) http.
 			refuse(rw, http.StatusInternalServerError, "failed", err.Error())
 		default:
 			rw.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(rw).Encode(result)
+			_ = json.NewEncoder(rw).Encode(in.result)
 		}
 	}
 }
 
 var errLine = errors.New("the request is no NDJSON of resources")
 
-func take(ctx context.Context, w Writer, body io.Reader, author string) (result Result, err error) {
-	result.Refused = []Refusal{}
-	var drafts []agent.Draft
-	var sources []string
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 64<<10), maxLine)
-	for n := 1; lines.Scan(); n++ {
-		var line Line
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return result, fmt.Errorf("line %d: %w: %w", n, errLine, err)
-		}
-		d, err := draftOf(line, author)
-		if err != nil {
-			result.refuse(line, err)
-			continue
-		}
-		drafts, sources = append(drafts, d), append(sources, line.Source)
-	}
-	if err := lines.Err(); err != nil {
-		return result, fmt.Errorf("%w: nothing was taken of what does not come to its end: %w", errLine, err)
-	}
-	return result, write(ctx, w, drafts, sources, &result)
-}
-
-// takeLetter takes a Binary, whose content goes to the disk while it comes.
-func takeLetter(ctx context.Context, desk Desk, body io.Reader, line Line, author string) (result Result, err error) {
-	result.Refused = []Refusal{}
-	spool, err := desk.NewContent()
-	if err != nil {
-		return result, err
-	}
-	defer func() { err = errors.Join(err, spool.Close()) }()
-	rest, found, err := fhirjson.SplitContent(body, spool)
-	var wrong *fhirjson.Error
-	switch {
-	case errors.As(err, &wrong), errors.Is(err, events.ErrAttachmentSize):
-		result.refuse(line, err)
-		return result, nil
-	case err != nil && !errors.Is(err, attachments.ErrNoRoom):
-		return result, fmt.Errorf("%w: %w", errLine, err)
-	case err != nil:
-		return result, err
-	}
-	line.Body, line.apart = string(rest), found
-	d, err := draftOf(line, author)
-	if err != nil {
-		result.refuse(line, err)
-		return result, nil
-	}
-	if found {
-		d.Content = spool
-	}
-	return result, write(ctx, desk, []agent.Draft{d}, []string{line.Source}, &result)
-}
-
-// write makes the changes, and adds to the result what becomes of each. What came in before just so
-// undoes nothing that was done here since.
-func write(ctx context.Context, w Writer, drafts []agent.Draft, sources []string, result *Result) error {
-	for i := range drafts {
-		drafts[i].Once = true
-	}
-	outcomes, err := w.WriteMany(ctx, drafts)
-	if err != nil {
-		return err
-	}
-	for i, o := range outcomes {
-		switch {
-		case o.Unchanged, drafts[i].Create && errors.Is(o.Err, agent.ErrExists):
-			result.Unchanged++
-		case o.Kept:
-			result.Kept++
-			result.Warnings = append(result.Warnings, Warning{sources[i], fmt.Sprintf("%s: it came in just so before, and was changed or deleted here since: it stays as it is now", drafts[i].Record)})
-			continue
-		case o.Err != nil:
-			result.Refused = append(result.Refused, Refusal{sources[i], o.Err.Error()})
-			continue
-		default:
-			result.Written++
-		}
-		for _, doubt := range structure.Warnings(drafts[i].Body) {
-			result.Warnings = append(result.Warnings, Warning{sources[i], fmt.Sprintf("%s: %v", drafts[i].Record, doubt)})
-		}
-	}
-	return nil
-}
-
-func (r *Result) refuse(line Line, err error) {
-	r.Refused = append(r.Refused, Refusal{line.Source, fmt.Sprintf("%s/%s: %v", line.Type, line.ID, err)})
-}
-
 // draftOf checks a resource as every door does. A Binary whose content could not be had
 // where it was exported is only made where there is none: it takes no content away.
 func draftOf(line Line, author string) (agent.Draft, error) {
-	body := []byte(line.Body)
+	return draftWith(line, []byte(line.Body), nil, author)
+}
+
+// draftWith is draftOf of a body, from which the content of a Binary may have been taken out.
+func draftWith(line Line, body []byte, content *attachments.Spool, author string) (agent.Draft, error) {
 	head, err := fhirjson.Check(body)
 	if err != nil {
 		return agent.Draft{}, err
@@ -235,7 +164,7 @@ func draftOf(line Line, author string) (agent.Draft, error) {
 		return agent.Draft{}, err
 	}
 	check := structure.Check
-	if line.apart {
+	if content != nil {
 		check = structure.CheckApart
 	}
 	if err := check(body); err != nil {
@@ -249,13 +178,13 @@ func draftOf(line Line, author string) (agent.Draft, error) {
 	if err := record.Validate(); err != nil {
 		return agent.Draft{}, err
 	}
-	d := agent.Draft{Record: record, Patient: patient, Author: author, Body: body}
+	d := agent.Draft{Record: record, Patient: patient, Author: author, Body: body, Content: content}
 	if record.Type == "Binary" {
 		b, err := fhirjson.BinaryOf(body)
 		if err != nil {
 			return agent.Draft{}, err
 		}
-		d.Create = b.Absent && !b.Inline && !b.Attached && !line.apart
+		d.Create = b.Absent && !b.Inline && !b.Attached && content == nil
 	}
 	return d, nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/intake"
+	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 // keeper takes all that it is given.
@@ -24,6 +26,25 @@ type keeper struct{ drafts []agent.Draft }
 func (k *keeper) WriteMany(_ context.Context, drafts []agent.Draft) ([]agent.Outcome, error) {
 	k.drafts = append(k.drafts, drafts...)
 	return make([]agent.Outcome, len(drafts)), nil
+}
+
+// Transact is for what has a letter in it, and so is NameFor.
+func (k *keeper) Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error) {
+	drafts, err := plan(ctx)
+	k.drafts = append(k.drafts, drafts...)
+	return make([]agent.Written, len(drafts)), err
+}
+
+func (k *keeper) NameFor(string, int) string { return "x" }
+
+// Record finds nothing.
+func (k *keeper) Record(context.Context, events.Record) (projections.State, error) {
+	return projections.State{}, projections.ErrNotFound
+}
+
+// History finds nothing.
+func (k *keeper) History(context.Context, events.Record) ([]projections.Version, error) {
+	return nil, projections.ErrNotFound
 }
 
 // NewContent is for what is too large for this keeper.
@@ -50,7 +71,7 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 	}
 	k := &keeper{}
 	w := httptest.NewRecorder()
-	intake.NewDoor(k, func(*http.Request) string { return "dr-1" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", &request))
+	intake.NewDoor(k, k, func(*http.Request) string { return "dr-1" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", &request))
 	var got intake.Result
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
@@ -90,7 +111,7 @@ func TestDoorTakesNothingOfWhatBreaksOff(t *testing.T) {
 		k := &keeper{}
 		w := httptest.NewRecorder()
 		body := io.MultiReader(strings.NewReader(came), iotest.ErrReader(io.ErrUnexpectedEOF))
-		intake.NewDoor(k, func(*http.Request) string { return "" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", body))
+		intake.NewDoor(k, k, func(*http.Request) string { return "" }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/import", body))
 		if w.Code != http.StatusBadRequest || len(k.drafts) != 0 {
 			t.Errorf("%d bytes and no more: %d %s, %d taken", len(came), w.Code, w.Body, len(k.drafts))
 		}

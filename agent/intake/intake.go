@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/carelog/carelog/agent/letters"
 	"github.com/carelog/carelog/events"
 )
 
@@ -26,8 +27,8 @@ type Item struct {
 	// one: fhirjson.Prepare puts it in.
 	ID   string
 	Body []byte // the caller's own
-	// Letter is a Binary that is larger than any other resource, with its content: Body has
-	// up to MaxLetter bytes then, and goes to the desk by itself (LetterPath).
+	// Letter is a resource that is larger than any other for a content that it has in itself: Body
+	// has up to MaxLetter bytes then, and goes to the desk by itself (LetterPath).
 	Letter bool
 	// IfNoneExist is the search of a conditional create; empty where there is none.
 	IfNoneExist string
@@ -72,8 +73,8 @@ func where(source string, line, entry int) string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MaxLetter bounds a Binary in JSON, in bytes: its content in base64 and what stands beside it.
-const MaxLetter = events.MaxAttachment/3*4 + 4 + events.MaxPlain
+// MaxLetter bounds a resource with a content in it, in bytes.
+const MaxLetter = letters.MaxBody
 
 // Bounds of what is read.
 const (

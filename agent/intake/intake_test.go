@@ -353,7 +353,7 @@ func zipped(t testing.TB, files ...string) []byte {
 	return b.Bytes()
 }
 
-// A Binary on a line may have all of the largest content; nothing else may be as large. What
+// What has a content in it may be as large on a line as the largest content; nothing else may be. What
 // was in conflict is named, however large its versions are.
 func TestLargeLines(t *testing.T) {
 	data := func(size int) string {
@@ -362,9 +362,10 @@ func TestLargeLines(t *testing.T) {
 	letter := `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"` + data(events.MaxAttachment) + `","securityContext":{"reference":"Patient/p1"}}`
 	over := `{"resourceType":"Basic","id":"c","data":"` + data(events.MaxPlain) + `"}`
 	conflict := `{"resourceType":"Bundle","meta":{"tag":[{"system":"` + fhirjson.ConflictTag.System + `","code":"` + fhirjson.ConflictTag.Code + `"}]},"entry":[{"resource":` + letter + `}]}`
-	lines := []string{patient, letter, over, conflict, strings.Repeat(" ", intake.MaxLetter+1), weight}
+	document := `{"resourceType":"DocumentReference","id":"d","content":[{"attachment":{"data":"` + data(events.MaxPlain) + `"}}]}`
+	lines := []string{patient, letter, over, document, conflict, strings.Repeat(" ", intake.MaxLetter+1), weight}
 	items, errs := collect(intake.Read(t.Context(), strings.NewReader(strings.Join(lines, "\n")), "x.ndjson"))
-	if names(items) != "Patient/p1 Binary/b Observation/o1" || items[0].Letter || !items[1].Letter || string(items[1].Body) != letter {
+	if names(items) != "Patient/p1 Binary/b DocumentReference/d Observation/o1" || items[0].Letter || !items[1].Letter || string(items[1].Body) != letter || !items[2].Letter {
 		t.Errorf("got %s", names(items))
 	}
 	if len(errs) != 3 || !errors.Is(errs[0], intake.ErrTooLarge) || !strings.Contains(errs[1].Error(), "was in conflict when it was exported") || !errors.Is(errs[2], intake.ErrTooLarge) {

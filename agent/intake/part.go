@@ -12,6 +12,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // part is one file, unpacked.
@@ -152,7 +153,7 @@ func (r *reader) lines(p part, content *bufio.Reader) {
 }
 
 // readLine returns the next line, the caller's own. One that is too long is passed over
-// to its end, and is an error. That it may be as long as a letter is for Binaries alone.
+// to its end, and is an error. That it may be as long as a letter is for what has a content in it.
 func readLine(content *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -188,15 +189,15 @@ func (r *reader) resource(at Item, body []byte) {
 	r.item(at)
 }
 
-// letter hands on a Binary whose content makes it larger than any other resource.
+// letter hands on a resource that a content in it makes larger than any other.
 func (r *reader) letter(at Item, body []byte) {
-	rest, found, err := fhirjson.SplitContent(bytes.NewReader(body), io.Discard)
-	if err != nil {
-		r.fail(at, err)
-		return
+	rest, err := structure.SplitRecord(bytes.NewReader(body), func() (io.Writer, string, error) { return io.Discard, "AAAA", nil })
+	var head fhirjson.Head
+	if err == nil {
+		head, err = fhirjson.Check(rest)
 	}
-	head, err := fhirjson.Check(rest)
-	if err == nil && (!found || head.ResourceType != "Binary") {
+	var wrong *fhirjson.Error
+	if left, _ := fhirjson.BinaryOf(rest); errors.As(err, &wrong) && wrong.TooLarge || err == nil && left.Inline && head.ResourceType != "Binary" {
 		err = fmt.Errorf("the line has more than %d MB: %w", events.MaxPlain>>20, ErrTooLarge)
 	}
 	if err != nil {

@@ -128,7 +128,7 @@ func (d *doors) server(a *agent.Agent, headless bool) *http.Server {
 		mux.HandleFunc("/", noPages)
 	} else {
 		doors = d.fhir.Before(mux)
-		files := intake.NewDoor(a, guard.Author)
+		files := intake.NewDoor(a, a.Records(), guard.Author)
 		mux.Handle(intake.Path, files)
 		mux.Handle(intake.Path+"/", files)
 		mux.Handle("/", d.pages)

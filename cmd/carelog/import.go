@@ -116,7 +116,7 @@ func (in *importer) add(ctx context.Context, item intake.Item) error {
 		if err := in.flush(ctx); err != nil { // the order of the file
 			return err
 		}
-		return in.send(ctx, intake.LetterPath(item.ID, item.Where()), item.Body)
+		return in.send(ctx, intake.LetterPath(item.Type, item.ID, item.Where()), item.Body)
 	}
 	if err := printJSON(&in.batch, intake.Line{Source: item.Where(), Type: item.Type, ID: item.ID, Body: string(item.Body)}); err != nil {
 		return err

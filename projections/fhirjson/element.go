@@ -159,6 +159,23 @@ func (e Element) Primitive() string {
 	return ""
 }
 
+// Swap is a member of an object, and what is to stand in its place.
+type Swap struct {
+	Member Element
+	With   string // JSON of members, with a comma between two
+}
+
+// Swapped is the body of a resource with other members in place of some; every other byte is
+// as it was.
+func (e Element) Swapped(swaps []Swap) []byte {
+	edits := make([]edit, len(swaps))
+	for i, s := range swaps {
+		n := &e.t.nodes[s.Member.i]
+		edits[i] = edit{n.nameStart - 1, n.end, s.With}
+	}
+	return apply(e.t.body, edits)
+}
+
 // Local makes a reference that is a URL on loopback, where only desks of the practice
 // serve FHIR, relative: Type/id. Others stay as they are.
 func Local(reference string) string { return local(reference) }

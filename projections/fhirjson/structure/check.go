@@ -48,6 +48,8 @@ type checker struct {
 	issues []Issue
 	full   bool    // there may be more than MaxIssues
 	doubts []Issue // what Warnings returns; at most MaxIssues as well
+
+	attachment func(fhirjson.Element) // is called with each Attachment; nil: nobody asks
 }
 
 func (c *checker) enter(name string) { c.steps = append(c.steps, step{name, -1}) }
@@ -198,8 +200,8 @@ func (c *checker) rules(n fhirjson.Element, d *definition, members int, chosen b
 		}
 	case d.name == "Identifier":
 		c.ssin(n)
-	case d.name == "Attachment":
-		c.inline(n)
+	case d.name == "Attachment" && c.attachment != nil:
+		c.attachment(n)
 	}
 }
 
