@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,23 @@ func missingBelow(t tb, s *projections.Store, number uint64) map[string]int {
 	got, err := s.Missing(context.Background(), func(string) uint64 { return number })
 	if err != nil {
 		t.Fatalf("ask what is missing: %v", err)
+	}
+	for device, n := range got {
+		spans, err := s.MissingNumbers(context.Background(), device, number)
+		if err != nil {
+			t.Fatalf("ask which are missing: %v", err)
+		}
+		last := uint64(0)
+		for _, span := range spans {
+			if span.From <= last || span.To < span.From || span.To >= number {
+				t.Fatalf("%v are missing below %d: want rows of numbers in order", spans, number)
+			}
+			last = span.To
+			n -= int(span.To - span.From + 1)
+		}
+		if n != 0 {
+			t.Fatalf("%d are missing of %s below %d, and these are named: %v", got[device], device, number, spans)
+		}
 	}
 	return got
 }
@@ -65,6 +83,9 @@ func TestMissingInChains(t *testing.T) {
 	apply(t, s, at(8, projections.Entry{Event: &twin, Body: twin.Sealed}))
 	wants("one whose id is taken", map[string]int{"a": 1})
 	below("one whose id is taken", 0, 0, 0, 0, 0, 0, 1, 1)
+	if spans, err := s.MissingNumbers(t.Context(), "a", math.MaxUint64); err != nil || !slices.Equal(spans, []projections.Span{{From: 5, To: 5}}) {
+		t.Errorf("these are missing: %v, %v; want number 5", spans, err)
+	}
 	apply(t, s, list...)
 	wants("all of them", map[string]int{})
 }
