@@ -397,6 +397,28 @@ func TestADamagedOlderFileAfterAPowerCut(t *testing.T) {
 	}
 }
 
+// Where the end of the newest file is torn and an older one is mended beside it, the last number is not given again: the index knows it.
+func TestATornEndBesideAMendedFile(t *testing.T) {
+	b := brokertest.Start(t)
+	sent := fill(t, b, 9<<20)
+	b.DamageFolder("RECORDS", func(folder string) error {
+		newest := filepath.Join(folder, "msgs", "2.blk")
+		info, err := os.Stat(newest)
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.Truncate(newest, info.Size()-5000), flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody))
+	})
+	l := b.Device("desk-1").Connect()
+	state, err := l.State(t.Context())
+	if err != nil || state.Last != uint64(sent)-1 || state.Counted != uint64(sent) || state.Lost != 2 {
+		t.Errorf("%+v, %v of a log of %d messages, the last of which was torn and an older one damaged", state, err, sent)
+	}
+	if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
+		t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
+	}
+}
+
 // flipIn changes one bit of a file.
 func flipIn(path string, at int) error {
 	content, err := os.ReadFile(path)
