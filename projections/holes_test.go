@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -142,4 +143,32 @@ func TestMissingInACopy(t *testing.T) {
 		}
 		finish(rt, openAt(rt, path))
 	})
+}
+
+// Whoever has a device's key can give one number to as many events as he likes: each costs what the one before it did.
+func TestManyEventsOfOneNumber(t *testing.T) {
+	const many = 100
+	s := open(t)
+	d := newDesk("a")
+	apply(t, s, d.write(note, note1("asthma")))
+	at := d.chain
+	apply(t, s, d.write(note, note1("asthma")), d.write(note, note1("asthma"))) // the number is not the last one
+	took := func() uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range many {
+			d.chain = at
+			apply(t, s, d.write(note, note1("asthma")))
+		}
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs
+	}
+	took() // what is made once
+	first, third := took(), uint64(0)
+	for range 4 {
+		third = took()
+	}
+	if third > first*3/2 {
+		t.Errorf("%d events of one number took %d allocations, and as many later ones %d", many, first, third)
+	}
 }
