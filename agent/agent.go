@@ -384,7 +384,10 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		Position: position, Practice: a.config.Enrolment.Practice,
 		Device: a.config.Enrolment.Device, DeviceName: a.config.Enrolment.DeviceName,
 		Incomplete: a.readsFirst() || a.unshown.some(), Unshown: a.unshown.count(), Prefetch: a.ahead.agenda.state(), Index: index,
-		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts, Warnings: a.currentWarnings(),
+		ByChoice: a.chosenOffline(), Doubts: concerns.Doubts,
+	}
+	if s.Warnings, s.Acknowledged, err = a.sortWarnings(ctx); err != nil {
+		return Status{}, fmt.Errorf("read the status: %w", err)
 	}
 	s.Problem = problemOf(causeIn(s.Reason))
 	a.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/carelog/carelog/events"
 )
 
 // Warnings of events that stand in the log and are not shown here: nothing vouches for the PC that
@@ -53,23 +55,32 @@ func (a *Agent) tellLeftOut(ctx context.Context) (reason string, err error) {
 // tellUnreached says of which revoked PCs changes are left out that may have been sent before. It stops nothing: where no
 // PC has what is missing, it stays so, and a person decides.
 func (a *Agent) tellUnreached(byDevice map[string]int) {
-	a.warnOf(WarnUnreached, byDevice, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.")
+	a.warnOf(WarnUnreached, "", byDevice, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.")
 }
 
 // tellLate says which revoked PCs sent something while the server did not know that they were revoked. It counts, since only a
 // person can tell whether it is to.
-func (a *Agent) tellLate(byDevice map[string]int) {
-	a.warnOf(WarnRevocationLate, byDevice, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log`, and correct what is not right: each record has the versions before them.")
+func (a *Agent) tellLate(late map[string][]events.ID) {
+	byDevice := make(map[string]int, len(late))
+	var lines []string
+	for _, device := range slices.Sorted(maps.Keys(late)) {
+		byDevice[device] = len(late[device])
+		for _, id := range late[device] {
+			lines = append(lines, device+" "+id.String())
+		}
+	}
+	a.warnOf(WarnRevocationLate, factOf(lines), byDevice, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log --device ID`, and correct what is not right: each record has the versions before them. Then acknowledge this (`carelog acknowledge revocation-late`, or at the page of the synchronisation).")
 }
 
-// warnOf warns of changes of some devices, as long as there are any. The text has a place for how many, and one for whose.
-func (a *Agent) warnOf(code string, byDevice map[string]int, text string) {
+// warnOf warns of changes of some devices, as long as there are any. The text has a place for how many, and one for whose. A
+// fact that is not empty can be acknowledged.
+func (a *Agent) warnOf(code, fact string, byDevice map[string]int, text string) {
 	n, whose := countsOf(byDevice)
 	if n == 0 {
 		a.clearWarning(code)
 		return
 	}
-	a.warn(code, text, countOf(n, "change"), whose)
+	a.warnOfFact(code, fact, fmt.Sprintf(text, countOf(n, "change"), whose))
 }
 
 // countsOf adds numbers up, and says in words of which devices they are.

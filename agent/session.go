@@ -41,6 +41,9 @@ type session struct {
 	keyState events.KeyState // of the server's, when it had all that are here
 	keyed    bool            // whether there was such a time in this session
 
+	missing     map[string]int // how many changes of each device were missing at the last look
+	missingFact string         // and which
+
 	makers     sync.WaitGroup // of snapshots, and whoever does something else alone
 	snapshotAt uint64         // position of the newest snapshot, as far as is known
 	makeAfter  time.Time      // when it is looked at again whether one is due
@@ -402,7 +405,7 @@ func (s *session) openLate(ctx context.Context) error {
 	if err := a.mendKeys(ctx, s.log); err != nil {
 		return err
 	}
-	if err := errors.Join(a.tellUnopened(ctx), a.tellMissing(ctx)); err != nil {
+	if err := errors.Join(a.tellUnopened(ctx), s.tellMissing(ctx)); err != nil {
 		return err
 	}
 	concerns, err := a.store.Concerns(ctx)

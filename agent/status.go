@@ -31,7 +31,8 @@ type Status struct {
 	Device       string               `json:"device"`
 	DeviceName   string               `json:"device_name"`
 	Doubts       Doubts               `json:"doubts"`
-	Warnings     []Warning            `json:"warnings"` // what somebody should look at
+	Warnings     []Warning            `json:"warnings"`     // what somebody should look at
+	Acknowledged []Acknowledged       `json:"acknowledged"` // what somebody has looked at, and what does not end by that
 }
 
 // HubStatus is how the hub does on which Sumehrs are published, as this desk met it.
@@ -57,6 +58,17 @@ type Warning struct {
 	Code  string    `json:"code"` // stable, for scripts
 	Text  string    `json:"text"` // what is wrong, and what to do
 	Since time.Time `json:"since"`
+	// Fact names exactly what it is of, and is what Acknowledge takes. Empty: the warning ends
+	// by itself once it is seen to, and is said until then.
+	Fact string `json:"fact,omitempty"`
+}
+
+// Acknowledged is a warning that somebody has seen.
+type Acknowledged struct {
+	Warning
+	By     string    `json:"by"` // id of the Practitioner
+	At     time.Time `json:"at"` // by the clock of the PC where it was
+	Reason string    `json:"reason"`
 }
 
 // Queued is an event of this device that the server does not have.

@@ -10,15 +10,20 @@ import (
 
 // warn keeps a warning until it is cleared; its time is that of the first.
 func (a *Agent) warn(code, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	a.warnOfFact(code, "", fmt.Sprintf(format, args...))
+}
+
+// warnOfFact is warn of a fact that may stay for ever: a person can acknowledge it.
+func (a *Agent) warnOfFact(code, fact, text string) {
 	a.mu.Lock()
 	old, had := a.warnings[code]
+	w := Warning{Code: code, Text: text, Since: old.Since, Fact: fact}
 	if !had {
-		old.Since = a.config.Now().UTC()
+		w.Since = a.config.Now().UTC()
 	}
-	a.warnings[code] = Warning{Code: code, Text: text, Since: old.Since}
+	a.warnings[code] = w
 	a.mu.Unlock()
-	if !had || old.Text != text {
+	if !had || old.Text != text || old.Fact != fact {
 		a.log.Warn(code, "text", text)
 		a.changed.fire()
 	}

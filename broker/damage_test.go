@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,88 @@ func TestTheLastMessageIsDamaged(t *testing.T) {
 	}
 	if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
 		t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
+	}
+}
+
+// A damaged message that stands alone in the newest file is cut out as well, and its number is not given again: where
+// it is the only one of all, and where others stand in the file before.
+func TestAMessageAloneInItsFile(t *testing.T) {
+	for name, before := range map[string]int{"of all": 0, "behind another file": 4 << 20} {
+		t.Run(name, func(t *testing.T) {
+			b := brokertest.Start(t)
+			sent := 0
+			if before > 0 {
+				sent = fill(t, b, before)
+			}
+			newest, alone := "1.blk", func() bool { return sent == 1 }
+			if before > 0 {
+				newest = "2.blk"
+				alone = func() bool {
+					files, err := filepath.Glob(filepath.Join(b.StreamFolder("RECORDS"), "msgs", newest))
+					return err == nil && len(files) == 1
+				}
+			}
+			l := b.Device("desk-1").Connect()
+			for !alone() {
+				m := logtest.Event(t, "pat-2", fmt.Sprintf("Condition/d-%d", sent))
+				m.Data = bytes.Repeat([]byte("long"), 50<<10)
+				if _, err := l.Append(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+				sent++
+			}
+			b.DamageFolder("RECORDS", func(folder string) error { return flipIn(filepath.Join(folder, "msgs", newest), 300) })
+			l = b.Device("desk-2").Connect()
+			state, err := l.State(t.Context())
+			if err != nil || state.Counted != uint64(sent) || state.Lost != 1 {
+				t.Errorf("%+v, %v of a log of %d messages, the last of which was damaged", state, err, sent)
+			}
+			if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
+				t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
+			}
+			b.Restart()
+			if n := len(b.Stored()); n != sent {
+				t.Errorf("%d messages are there after the next start, want %d", n, sent)
+			}
+		})
+	}
+}
+
+// A damaged piece of an attachment is cut out, those around it are read, and it can be given again. The file is read by whom it was read by
+// before, and of one that a kill left half-written nothing stays.
+func TestADamagedPieceOfAnAttachment(t *testing.T) {
+	const pieces, name = 3, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	piece := func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n)}, 5000) }
+	for n := range pieces {
+		if err := l.PutPiece(t.Context(), name, n, piece(n), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const mode = 0o640
+	msgs := filepath.Join(b.StreamFolder("ATTACHMENTS"), "msgs")
+	path, half := filepath.Join(msgs, "1.blk"), filepath.Join(msgs, ".new-123")
+	b.DamageFolder("ATTACHMENTS", func(string) error {
+		return errors.Join(flipIn(path, 5000+3000), os.Chmod(path, mode), os.WriteFile(half, []byte("half"), 0o600))
+	})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+		t.Errorf("the mended file is %v, %v; want mode %o", info.Mode(), err, mode)
+	}
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the half-written file: %v, want none", err)
+	}
+	l = b.Device("desk-2").Connect()
+	if has, err := l.Pieces(t.Context(), name); err != nil || len(has) != pieces-1 || has[1] {
+		t.Fatalf("the pieces are %v, %v; want all but the second", has, err)
+	}
+	if err := l.PutPiece(t.Context(), name, 1, piece(1), 0); err != nil {
+		t.Fatal(err)
+	}
+	for n := range pieces {
+		if got, err := l.Piece(t.Context(), name, n, 0); err != nil || !bytes.Equal(got.Data, piece(n)) {
+			t.Errorf("piece %d: %d bytes, %v", n, len(got.Data), err)
+		}
 	}
 }
 
@@ -311,6 +394,28 @@ func TestADamagedOlderFileAfterAPowerCut(t *testing.T) {
 				t.Errorf("%+v, %v of a log of %d messages of which one was damaged", state, err, sent)
 			}
 		})
+	}
+}
+
+// Where the end of the newest file is torn and an older one is mended beside it, the last number is not given again: the index knows it.
+func TestATornEndBesideAMendedFile(t *testing.T) {
+	b := brokertest.Start(t)
+	sent := fill(t, b, 9<<20)
+	b.DamageFolder("RECORDS", func(folder string) error {
+		newest := filepath.Join(folder, "msgs", "2.blk")
+		info, err := os.Stat(newest)
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.Truncate(newest, info.Size()-5000), flipIn(filepath.Join(folder, "msgs", "1.blk"), brokertest.InABody))
+	})
+	l := b.Device("desk-1").Connect()
+	state, err := l.State(t.Context())
+	if err != nil || state.Last != uint64(sent)-1 || state.Counted != uint64(sent) || state.Lost != 2 {
+		t.Errorf("%+v, %v of a log of %d messages, the last of which was torn and an older one damaged", state, err, sent)
+	}
+	if at, err := l.Append(t.Context(), logtest.Event(t, "pat-2", "Condition/next")); err != nil || at != uint64(sent)+1 {
+		t.Errorf("the next one stands at %d, %v; want %d", at, err, sent+1)
 	}
 }
 

@@ -48,6 +48,9 @@ func (s standing) askToMend() error {
 // mend writes the damaged files anew, with what is sound in them, and returns them. nats-server makes its
 // index anew then. A kill at any point is made up for at the next start.
 func (s standing) mend(ctx context.Context) (mended []string, err error) {
+	if err := errors.Join(localdisk.RemoveUnfinished(s.folder), localdisk.RemoveUnfinished(s.aside)); err != nil {
+		return nil, err
+	}
 	asked, err := exists(s.asked())
 	if err != nil {
 		return nil, err
@@ -97,14 +100,15 @@ func (s standing) mend(ctx context.Context) (mended []string, err error) {
 }
 
 // without is a file without what is damaged; with nothing cut where it is left as it is. That is one that is compressed, since what is
-// in it is not known here, and that is no reason to leave another one damaged; one with nothing sound in it; and one that ends in half a
-// message, which nats-server cuts off, and nobody was told that it is there.
+// in it is not known here, and that is no reason to leave another one damaged; one with nothing sound in it, which may be of another form, unless it is
+// the newest and all of it one message; and one that ends in half a message, which nats-server cuts off, and nobody was told that it is there.
 func (s standing) without(file blocks.File, buffer *[]byte) (blocks.Mended, error) {
 	m, err := file.Mend(buffer)
 	if err != nil && !errors.Is(err, blocks.ErrCompressed) {
 		return m, fmt.Errorf("read what is sound in %s: %w", file.Path, err)
 	}
-	if len(m.Content) == 0 || m.Torn && file == s.files[len(s.files)-1] {
+	newest := file == s.files[len(s.files)-1]
+	if newest && m.Torn || len(m.Content) == 0 && !(newest && m.Alone) {
 		return blocks.Mended{}, nil
 	}
 	return m, nil
@@ -121,5 +125,5 @@ func (s standing) replace(file blocks.File, m blocks.Mended) error {
 	if err := putAside(s.aside, map[string][]byte{kept: was}); err != nil {
 		return err
 	}
-	return localdisk.WriteFile(file.Path, m.Content)
+	return localdisk.ReplaceFile(file.Path, m.Content)
 }

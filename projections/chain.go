@@ -25,6 +25,7 @@ var (
 	updateDevice  = &statement{"UPDATE device SET counter = ?, link = ?, holes = ? WHERE key = ?"}
 	selectLinks   = &statement{"SELECT " + eventColumns + eventTables + "WHERE e.device = ? AND e.counter = ? AND e.doubt <> 'signature'"}
 	selectEnd     = &statement{"SELECT ifnull(max(counter), 0) FROM event WHERE device = ? AND doubt <> 'signature'"}
+	selectTwo     = &statement{selectLinks.text + " LIMIT 2"}
 	insertFork    = &statement{"INSERT OR IGNORE INTO fork (device, counter) VALUES (?, ?)"}
 	deleteFork    = &statement{"DELETE FROM fork WHERE device = ? AND counter = ?"}
 	selectChainAt = "SELECT counter, link FROM device WHERE id = ?"
@@ -71,29 +72,40 @@ func (b *batch) extend(e *events.Event, doubt Doubt) error {
 		d.counter, d.end, d.dirty = e.Chain.Counter, e, true
 		return nil
 	}
-	n, err := b.relink(d, e.Chain.Counter)
-	if err == nil && n == 1 {
+	return b.join(d, e)
+}
+
+// join takes in an event that is stored by now, and whose number is not a new end. Two of those that have the number tell what there
+// is to know, since they have one link unless they are a fork already: whoever has the device's key can give one number to as many as he likes.
+func (b *batch) join(d *device, e *events.Event) error {
+	links, err := b.links(selectTwo, d, e.Chain.Counter)
+	if err != nil {
+		return err
+	}
+	if len(links) == 1 {
 		d.holes--
 		d.dirty = true
 	}
-	return err
+	link := e.Link()
+	if _, fork := least(append(links, link)); fork {
+		if _, err := b.exec(insertFork, d.key, int64(e.Chain.Counter)); err != nil {
+			return err
+		}
+	}
+	if e.Chain.Counter == d.counter {
+		if d.end != nil {
+			d.link = d.end.Link()
+		}
+		d.link, _ = least([]events.Digest{d.link, link})
+		d.end, d.dirty = nil, true
+	}
+	return nil
 }
 
 // relink looks at all events of a device under one counter anew, and returns how many there
 // are. Two with different links are a fork; the end of the chain is then the smaller link, on every device.
 func (b *batch) relink(d *device, counter uint64) (n int, err error) {
-	var links []events.Digest
-	err = b.each(selectLinks, []any{d.key, int64(counter)}, func(scan func(...any) error) error {
-		var r row
-		if err := r.scan(b.store.options.Practice, scan); err != nil {
-			return err
-		}
-		if known := b.met(r.record); known != nil {
-			r.event.Record = known.name
-		}
-		links = append(links, r.event.Link())
-		return nil
-	})
+	links, err := b.links(selectLinks, d, counter)
 	if err != nil {
 		return 0, err
 	}
@@ -107,6 +119,22 @@ func (b *batch) relink(d *device, counter uint64) (n int, err error) {
 	}
 	_, err = b.exec(st, d.key, int64(counter))
 	return len(links), err
+}
+
+// links are those of the events of a device that have one number, as a statement has them.
+func (b *batch) links(of *statement, d *device, counter uint64) (links []events.Digest, err error) {
+	err = b.each(of, []any{d.key, int64(counter)}, func(scan func(...any) error) error {
+		var r row
+		if err := r.scan(b.store.options.Practice, scan); err != nil {
+			return err
+		}
+		if known := b.met(r.record); known != nil {
+			r.event.Record = known.name
+		}
+		links = append(links, r.event.Link())
+		return nil
+	})
+	return links, err
 }
 
 // least returns the smallest link, and whether there are others.

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/carelog/carelog/events"
 )
@@ -85,3 +86,49 @@ func (v *view) filledByTwins(byDevice map[string]int, below func(device string) 
 	maps.DeleteFunc(byDevice, func(_ string, n int) bool { return n == 0 })
 	return nil
 }
+
+// Span is a row of numbers of a chain, both ends included.
+type Span struct{ From, To uint64 }
+
+// MissingNumbers are the numbers that Missing counts of one device, in order. Its cost is that of the device's chain.
+func (s *Store) MissingNumbers(ctx context.Context, device string, below uint64) (spans []Span, err error) {
+	err = s.view(ctx, "find which numbers the chain of device "+device+" lacks", func(v *view) error {
+		var kept []uint64 // by events whose id another one has
+		if err := v.twins(func(e *events.Event, x *stray) {
+			if e.Device == device && x.doubt != DoubtSignature {
+				kept = append(kept, e.Chain.Counter)
+			}
+		}); err != nil {
+			return err
+		}
+		slices.Sort(kept)
+		return v.each(missingNumbers, []any{device}, func(scan func(...any) error) error {
+			var from, to int64
+			if err := scan(&from, &to); err != nil {
+				return err
+			}
+			if below == 0 || uint64(from) >= below {
+				return nil
+			}
+			rest := Span{uint64(from), min(uint64(to), below-1)}
+			for _, n := range kept {
+				if n < rest.From || n > rest.To {
+					continue
+				}
+				if n > rest.From {
+					spans = append(spans, Span{rest.From, n - 1})
+				}
+				rest.From = n + 1
+			}
+			if rest.From <= rest.To {
+				spans = append(spans, rest)
+			}
+			return nil
+		})
+	})
+	return spans, err
+}
+
+const missingNumbers = `SELECT before + 1, counter - 1 FROM (SELECT counter, lag(counter, 1, 0) OVER (ORDER BY counter) AS before FROM (
+	SELECT DISTINCT w.counter FROM event w INDEXED BY event_chain WHERE ` + ofChain + `
+	AND w.arrival NOT IN (SELECT arrival FROM event WHERE doubt = 'signature' AND doubt <> ''))) WHERE counter > before + 1 ORDER BY counter`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +24,23 @@ func missingBelow(t tb, s *projections.Store, number uint64) map[string]int {
 	got, err := s.Missing(context.Background(), func(string) uint64 { return number })
 	if err != nil {
 		t.Fatalf("ask what is missing: %v", err)
+	}
+	for device, n := range got {
+		spans, err := s.MissingNumbers(context.Background(), device, number)
+		if err != nil {
+			t.Fatalf("ask which are missing: %v", err)
+		}
+		last := uint64(0)
+		for _, span := range spans {
+			if span.From <= last || span.To < span.From || span.To >= number {
+				t.Fatalf("%v are missing below %d: want rows of numbers in order", spans, number)
+			}
+			last = span.To
+			n -= int(span.To - span.From + 1)
+		}
+		if n != 0 {
+			t.Fatalf("%d are missing of %s below %d, and these are named: %v", got[device], device, number, spans)
+		}
 	}
 	return got
 }
@@ -65,6 +84,9 @@ func TestMissingInChains(t *testing.T) {
 	apply(t, s, at(8, projections.Entry{Event: &twin, Body: twin.Sealed}))
 	wants("one whose id is taken", map[string]int{"a": 1})
 	below("one whose id is taken", 0, 0, 0, 0, 0, 0, 1, 1)
+	if spans, err := s.MissingNumbers(t.Context(), "a", math.MaxUint64); err != nil || !slices.Equal(spans, []projections.Span{{From: 5, To: 5}}) {
+		t.Errorf("these are missing: %v, %v; want number 5", spans, err)
+	}
 	apply(t, s, list...)
 	wants("all of them", map[string]int{})
 }
@@ -121,4 +143,32 @@ func TestMissingInACopy(t *testing.T) {
 		}
 		finish(rt, openAt(rt, path))
 	})
+}
+
+// Whoever has a device's key can give one number to as many events as he likes: each costs what the one before it did.
+func TestManyEventsOfOneNumber(t *testing.T) {
+	const many = 100
+	s := open(t)
+	d := newDesk("a")
+	apply(t, s, d.write(note, note1("asthma")))
+	at := d.chain
+	apply(t, s, d.write(note, note1("asthma")), d.write(note, note1("asthma"))) // the number is not the last one
+	took := func() uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range many {
+			d.chain = at
+			apply(t, s, d.write(note, note1("asthma")))
+		}
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs
+	}
+	took() // what is made once
+	first, third := took(), uint64(0)
+	for range 4 {
+		third = took()
+	}
+	if third > first*3/2 {
+		t.Errorf("%d events of one number took %d allocations, and as many later ones %d", many, first, third)
+	}
 }

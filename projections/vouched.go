@@ -134,16 +134,22 @@ func (v *view) before(c events.Chain, device string, shutAt uint64) (found Versi
 	return found, ok, err
 }
 
-const sentLate = "SELECT count(*) FROM event w INDEXED BY event_chain WHERE " + ofChain + " AND w.counter >= ?3 AND w.sequence BETWEEN 1 AND ?2 AND w." + counts + " AND w.replaces = x''"
+const sentLate = "SELECT w.id FROM event w INDEXED BY event_chain WHERE " + ofChain + " AND w.counter >= ?3 AND w.sequence BETWEEN 1 AND ?2 AND w." + counts + " AND w.replaces = x'' ORDER BY w.id"
 
-// Late counts the events of a device that count and stand in the log before the place of its revocation, and in its chain behind
+// Late are the events of a device that count and stand in the log before the place of its revocation, and in its chain behind
 // the end that this names: it sent them after that was made. Its cost is that of what has such a number.
-func (s *Store) Late(ctx context.Context, device string, shutAt, end uint64) (n int, err error) {
-	err = s.view(ctx, fmt.Sprintf("count what device %s sent behind the end of its chain", device), func(v *view) error {
-		_, err := v.one(sentLate, []any{device, int64(shutAt) - 1, int64(end)}, &n)
-		return err
+func (s *Store) Late(ctx context.Context, device string, shutAt, end uint64) (ids []events.ID, err error) {
+	err = s.view(ctx, fmt.Sprintf("find what device %s sent behind the end of its chain", device), func(v *view) error {
+		return v.each(sentLate, []any{device, int64(shutAt) - 1, int64(end)}, func(scan func(...any) error) error {
+			var id events.ID
+			var raw []byte
+			err := scan(&raw)
+			copy(id[:], raw)
+			ids = append(ids, id)
+			return err
+		})
 	})
-	return n, err
+	return ids, err
 }
 
 // Unreached counts the events of a device that are in doubt since it was revoked, though nothing tells that

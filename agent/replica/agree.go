@@ -19,6 +19,10 @@ type Loss string
 // here. Where it is another, loss says in what.
 func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, loss Loss, err error) {
 	position, stream, _ := r.Position()
+	ahead, err := r.config.Store.Farthest(ctx, position.Sequence) // before the server is asked, which may get more, and so may the copy
+	if err != nil {
+		return state, "", fmt.Errorf("compare the server's log with ours: %w", err)
+	}
 	var there events.Stored // at our position
 	var failed error
 	var asking sync.WaitGroup
@@ -32,7 +36,7 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 	}
 	switch {
 	case position.Sequence == 0:
-		loss, err = r.sameAhead(ctx, log, state)
+		loss, err = sameAhead(ctx, log, state, stream, ahead)
 		return state, loss, err
 	case state.Identity != stream:
 		return state, "it is another log under the same name", nil
@@ -51,7 +55,7 @@ func (r *Replica) Agree(ctx context.Context, log Log) (state events.LogState, lo
 		return state, Loss(fmt.Sprintf("it has not the event at %d that was read here", position.Sequence)), nil
 	}
 	if loss, err = r.lostBehind(ctx, state, position); err == nil && loss == "" {
-		loss, err = r.sameAhead(ctx, log, state)
+		loss, err = sameAhead(ctx, log, state, stream, ahead)
 	}
 	if err != nil {
 		err = fmt.Errorf("compare the server's log with ours: %w", err)

@@ -103,14 +103,12 @@ func (r *Replica) hearAhead(batch []*prepared) {
 	}
 }
 
-// sameAhead looks whether the log still has what was read ahead of the position: the
-// farthest message of it stands for all before it, as that at the position does.
-func (r *Replica) sameAhead(ctx context.Context, log Log, state events.LogState) (Loss, error) {
-	position, stream, _ := r.Position()
-	ours, err := r.config.Store.Farthest(ctx, position.Sequence)
+// sameAhead looks whether the log still has what was read of a stream ahead of the position: ours, the
+// farthest message of it, stands for all before it, as that at the position does.
+func sameAhead(ctx context.Context, log Log, state events.LogState, stream string, ours events.Stored) (Loss, error) {
 	switch {
-	case err != nil || ours.Sequence == 0:
-		return "", err
+	case ours.Sequence == 0:
+		return "", nil
 	case state.Identity != stream:
 		return "it is another log under the same name", nil
 	case state.Last < ours.Sequence:

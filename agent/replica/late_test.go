@@ -24,7 +24,11 @@ func (c *copyOf) late() map[string]int {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return left.Late
+	late := make(map[string]int)
+	for device, list := range left.Late {
+		late[device] = len(list)
+	}
+	return late
 }
 
 // lateInAudit is the same as the audit says it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -16,9 +17,9 @@ type LeftOut struct {
 	// Unreached is how many events of each revoked device are in doubt though nothing tells that they were not
 	// sent before the revocation: something that would tell is missing in the device's chain.
 	Unreached map[string]int
-	// Late is how many events of each revoked device count, and stand before a revocation of it, though they
+	// Late are the events of each revoked device that count, and stand before a revocation of it, though they
 	// were sent after that was made: the end of the chain that it names is before them.
-	Late map[string]int
+	Late map[string][]events.ID
 	// Newer is how many events are of a type that is not known here, but for those of revoked devices.
 	Newer int
 	// Judging says that events are being judged again, since more became known of their devices.
@@ -60,7 +61,7 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 		}
 	}
 	unsigned, newer, doubted := byDoubt[0], byDoubt[1], byDoubt[2]
-	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int), Late: make(map[string]int)}
+	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int), Late: make(map[string][]events.ID)}
 	r.trusting.Lock()
 	maps.DeleteFunc(unsigned, func(device string, _ int) bool { return r.trust.known[device] != nil || r.trust.revoked(device) })
 	for device, n := range newer {
@@ -81,12 +82,12 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 	}
 	for device, list := range ended {
 		for _, shut := range list {
-			n, err := r.config.Store.Late(ctx, device, shut.at, shut.end())
+			late, err := r.config.Store.Late(ctx, device, shut.at, shut.end())
 			if err != nil {
 				return LeftOut{}, err
 			}
-			if n > left.Late[device] {
-				left.Late[device] = n
+			if len(late) > len(left.Late[device]) {
+				left.Late[device] = late
 			}
 		}
 	}

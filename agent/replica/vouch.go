@@ -16,7 +16,7 @@ func (r *Replica) want(ctx context.Context, batch []*prepared) error {
 		device  string
 		counter uint64
 	}
-	asked := make(map[number][]events.Chain)
+	asked := make(map[number]map[events.Chain]bool)
 	for _, p := range batch {
 		e := p.entry.Event
 		if e == nil || p.entry.Doubt != projections.DoubtRevoked || !e.Replaces.IsZero() {
@@ -31,17 +31,20 @@ func (r *Replica) want(ctx context.Context, batch []*prepared) error {
 		n := number{e.Device, e.Chain.Counter + 1}
 		chains, known := asked[n]
 		if !known {
-			var err error
-			if chains, err = r.config.Store.Vouching(ctx, e.Device, shut.at, n.counter); err != nil {
+			list, err := r.config.Store.Vouching(ctx, e.Device, shut.at, n.counter)
+			if err != nil {
 				r.trusting.Lock()
 				r.trust.stirCalmly(e.Device)
 				r.trusting.Unlock()
 				return err
 			}
-			chains = append(chains, shut.ends...)
+			chains = make(map[events.Chain]bool, len(list)+len(shut.ends)) // whoever has the key can give a number to as many as he likes
+			for _, c := range slices.Concat(list, shut.ends) {
+				chains[c] = true
+			}
 			asked[n] = chains
 		}
-		if after := (events.Chain{Counter: n.counter, Previous: p.print}); slices.Contains(chains, after) {
+		if after := (events.Chain{Counter: n.counter, Previous: p.print}); chains[after] {
 			r.trusting.Lock()
 			r.trust.want(e.Device, after)
 			r.trusting.Unlock()

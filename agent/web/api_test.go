@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/events/eventstest"
 )
 
 // note is a resource with digits that a float would lose.
@@ -217,6 +219,43 @@ func TestOutbox(t *testing.T) {
 	gone := d.discards()
 	if want := id.String() + " by dr-1: typed twice"; len(gone) != 1 || gone[0] != want {
 		t.Errorf("got discards %q, want %q", gone, want)
+	}
+}
+
+// staysMissing gives a desk a warning that may stay for ever.
+func staysMissing(d *desk) {
+	d.set(func() {
+		d.status.Warnings = []agent.Warning{
+			{Code: "clock-wrong", Text: "The clock is wrong.", Since: eventstest.Epoch},
+			{Code: agent.WarnMissing, Text: "The server has lost 3 changes.", Since: eventstest.Epoch, Fact: "f1"},
+		}
+	})
+}
+
+func TestAcknowledge(t *testing.T) {
+	d := newDesk(t)
+	staysMissing(d)
+	for _, c := range []struct {
+		name, code, body string
+		want             int
+	}{
+		{"no reason", "events-missing", `{"fact":"f1","reason":" "}`, 400},
+		{"no body", "events-missing", ``, 415},
+		{"a long reason", "events-missing", `{"fact":"f1","reason":"` + strings.Repeat("x", 2001) + `"}`, 400},
+		{"a warning that there is not", "revocation-late", `{"fact":"f1","reason":"seen"}`, 404},
+		{"one that can be mended", "clock-wrong", `{"fact":"","reason":"seen"}`, 422},
+		{"another fact", "events-missing", `{"fact":"f2","reason":"seen"}`, 409},
+		{"acknowledged", "events-missing", `{"fact":"f1","reason":" both PCs burnt "}`, 200},
+		{"again", "events-missing", `{"fact":"f1","reason":"seen"}`, 404},
+	} {
+		if answer, text := d.ask("POST", "/api/warnings/"+c.code+"/acknowledge", c.body); answer.StatusCode != c.want {
+			t.Errorf("%s: got %s %s, want %d", c.name, answer.Status, text, c.want)
+		}
+	}
+	_, text := d.ask("GET", "/api/status", "")
+	at := eventstest.Epoch.Format(time.RFC3339)
+	if want := `"acknowledged":[{"code":"events-missing","text":"The server has lost 3 changes.","since":"` + at + `","fact":"f1","by":"dr-1","at":"` + at + `","reason":"both PCs burnt"}]`; !strings.Contains(text, want) {
+		t.Errorf("got %s, want in it %s", text, want)
 	}
 }
 

@@ -302,6 +302,27 @@ func (d *desk) Discard(_ context.Context, id events.ID, author, reason string) e
 	return d.unqueue(id, func() { d.gone = append(d.gone, fmt.Sprintf("%s by %s: %s", id, author, reason)) })
 }
 
+func (d *desk) Acknowledge(_ context.Context, code, fact, author, reason string) (agent.Written, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := slices.IndexFunc(d.status.Warnings, func(w agent.Warning) bool { return w.Code == code })
+	switch {
+	case author == "":
+		return agent.Written{}, agent.ErrNobodyAnswers
+	case at < 0:
+		return agent.Written{}, agent.ErrNoWarning
+	case d.status.Warnings[at].Fact == "":
+		return agent.Written{}, agent.ErrNotLasting
+	case d.status.Warnings[at].Fact != fact:
+		return agent.Written{}, agent.ErrOtherFact
+	}
+	seen := agent.Acknowledged{Warning: d.status.Warnings[at], By: author, At: eventstest.Epoch, Reason: reason}
+	d.status.Warnings = slices.Delete(slices.Clone(d.status.Warnings), at, at+1)
+	d.status.Acknowledged = append(d.status.Acknowledged, seen)
+	d.signal()
+	return agent.Written{Sequence: 1}, nil
+}
+
 func (d *desk) unqueue(id events.ID, then func()) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

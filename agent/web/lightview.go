@@ -33,9 +33,12 @@ type activityView struct {
 }
 
 type warningView struct {
-	Meant string // in the language in use; empty: there are no words for its code
-	Exact string // in English
-	Since string
+	*page
+	Meant      string // in the language in use; empty: there are no words for its code
+	Exact      string // in English
+	Since      string
+	Code, Fact string // no fact: it cannot be acknowledged
+	Seen       string // who acknowledged it, when and why; empty: nobody did
 }
 
 // lightFragment answers GET /fragments/light with the inside of the light's panel.
@@ -73,9 +76,13 @@ func (p *page) lightView(all bool) *lightView {
 	add(all, lightFact{Term: word("practice"), Text: s.Practice})
 	add(true, lightFact{Term: word("device"), Text: firstOf(s.DeviceName, s.Device)})
 	for _, w := range s.Warnings {
-		v.Warnings = append(v.Warnings, warningView{Meant: p.said.has("light.warnings", w.Code), Exact: w.Text, Since: p.said.moment(w.Since)})
+		v.Warnings = append(v.Warnings, p.warningView(w))
 	}
 	return v
+}
+
+func (p *page) warningView(w agent.Warning) warningView {
+	return warningView{page: p, Meant: p.said.has("light.warnings", w.Code), Exact: w.Text, Since: p.said.moment(w.Since), Code: w.Code, Fact: w.Fact}
 }
 
 // activity is the bar of what is being done; nil where nothing is.

@@ -36,8 +36,17 @@ func (h *Handler) retry(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"event": id})
 }
 
-// maxReason bounds the reason of a discard, in bytes.
+// maxReason bounds a reason, in bytes.
 const maxReason = 2000
+
+// reasonOf is the reason that somebody gives for what cannot be undone.
+func reasonOf(text string) (string, error) {
+	reason := strings.TrimSpace(text)
+	if reason == "" || len(reason) > maxReason {
+		return "", badRequest("%q must say why, in at most %d bytes", "reason", maxReason)
+	}
+	return reason, nil
+}
 
 // discard answers POST /api/outbox/<event>/discard with {"reason": …}. Somebody must
 // answer for it, so there is no discard without a reason.
@@ -52,9 +61,9 @@ func (h *Handler) discard(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, 16<<10, &why); err != nil {
 		return err
 	}
-	reason := strings.TrimSpace(why.Reason)
-	if reason == "" || len(reason) > maxReason {
-		return badRequest("%q must say why, in at most %d bytes", "reason", maxReason)
+	reason, err := reasonOf(why.Reason)
+	if err != nil {
+		return err
 	}
 	if err := h.desk.Discard(r.Context(), id, guard.Author(r), reason); err != nil {
 		return err

@@ -341,6 +341,13 @@ func TestOfflineAndQueue(t *testing.T) {
 	if gone := d.discards(); len(gone) != 1 || !strings.HasSuffix(gone[0], "by dr-1: typed twice") {
 		t.Errorf("got discards %q, want one with its reason", gone)
 	}
+	staysMissing(d)
+	b.click("button", "Acknowledge")
+	b.run(`(() => { document.getElementById('dialog-field').value = 'both PCs burnt'; })()`)
+	b.click("dialog button[type=submit]", "Acknowledge")
+	b.see("section", "Acknowledged warnings")
+	b.see(".warnings.seen", "both PCs burnt")
+	b.see(".warnings", "The clock of this PC is wrong")
 	waiting(d)
 	b.click("button", "Send again")
 	b.missing("h2", "Set aside")

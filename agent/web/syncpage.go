@@ -15,6 +15,7 @@ const queuedAtOnce = 100
 // syncPage is where this desk stands: the light in full, what waits, and what somebody should look at.
 type syncPage struct {
 	State   *lightView
+	Seen    []warningView // warnings that somebody has acknowledged
 	Doubts  []lightFact
 	Aside   queue
 	Waiting queue
@@ -69,6 +70,11 @@ func (h *Handler) readSync(r *http.Request, p *page) (*syncPage, error) {
 	}
 	slices.SortFunc(s.Doubts, func(a, b lightFact) int { return strings.Compare(a.Term, b.Term) })
 	known := h.newNames(r, p.said)
+	for _, a := range p.status.Acknowledged {
+		w := p.warningView(a.Warning)
+		w.Seen = p.said.must("synchronisation.acknowledgedBy", known.who(a.By), p.said.moment(a.At), a.Reason)
+		s.Seen = append(s.Seen, w)
+	}
 	aside := slices.DeleteFunc(slices.Clone(queued), func(q agent.Queued) bool { return !q.SetAside })
 	waiting := slices.DeleteFunc(queued, func(q agent.Queued) bool { return q.SetAside })
 	s.Aside = p.queueOf("synchronisation.aside", "synchronisation.asideText", aside, known)

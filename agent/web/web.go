@@ -32,6 +32,9 @@ type Desk interface {
 	// Discard ends the waiting of a set-aside event, in author's name and for the reason
 	// given. agent.ErrNotFound: there is none of that id.
 	Discard(ctx context.Context, id events.ID, author, reason string) error
+	// Acknowledge takes a warning that may stay for ever out of those to be looked at, in author's name and for the
+	// reason given, as long as it is of the same fact. agent.ErrNoWarning: there is none of that code.
+	Acknowledge(ctx context.Context, code, fact, author, reason string) (agent.Written, error)
 	// Prove asks the server now, and waits for a light that is green by the answer.
 	Prove(ctx context.Context) error
 	// RevokeDevice shuts a desk out, and returns the key with which it logs in to the broker.
@@ -178,6 +181,7 @@ func New(c Config) *Handler {
 	h.route("/api/outbox", methods{"GET": h.outbox})
 	h.route("/api/outbox/{event}/retry", methods{"POST": h.retry})
 	h.route("/api/outbox/{event}/discard", methods{"POST": h.discard})
+	h.route("/api/warnings/{code}/acknowledge", methods{"POST": h.acknowledge})
 	h.route("/api/snapshot", methods{"GET": h.snapshots, "POST": h.makeSnapshot})
 	h.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, notFound("there is no %s", r.URL.Path))

@@ -118,11 +118,17 @@ func (b *Broker) damage(stream string, change func(f *os.File, size int64) error
 	}
 }
 
+// StreamFolder is where a stream stands.
+func (b *Broker) StreamFolder(stream string) string {
+	b.t.Helper()
+	return filepath.Dir(filepath.Dir(b.firstFile(stream)))
+}
+
 // DamageFolder stops the broker, changes something in the folder of a stream, and starts the
 // broker again.
 func (b *Broker) DamageFolder(stream string, change func(folder string) error) {
 	b.t.Helper()
-	folder := filepath.Dir(filepath.Dir(b.firstFile(stream)))
+	folder := b.StreamFolder(stream)
 	b.Stop()
 	defer b.Start()
 	if err := change(folder); err != nil {

@@ -224,10 +224,10 @@ func runTogether(ctx context.Context, parts ...func(context.Context) error) erro
 func takeEnrolment(data, file string) (e enrolment.Enrolment, first bool, err error) {
 	kept := filepath.Join(data, enrolmentFile)
 	if file == "" {
-		e, err = enrolment.Load(kept)
+		e, err = loadEnrolment(kept)
 		return e, false, err
 	}
-	given, err := enrolment.Load(file)
+	given, err := loadEnrolment(file)
 	if err != nil {
 		return enrolment.Enrolment{}, false, err
 	}
@@ -242,6 +242,16 @@ func takeEnrolment(data, file string) (e enrolment.Enrolment, first bool, err er
 			data, have.Device, have.Practice, given.Device, given.Practice)}
 	}
 	return have, false, nil
+}
+
+// loadEnrolment reads an enrolment. That there is none, or that it is none, is a matter of configuration; that the disk cannot be read is not.
+func loadEnrolment(path string) (enrolment.Enrolment, error) {
+	e, err := enrolment.Load(path)
+	var unread *fs.PathError
+	if err != nil && (!errors.As(err, &unread) || errors.Is(err, fs.ErrNotExist)) {
+		err = usage(err)
+	}
+	return e, err
 }
 
 // listenLoopback listens, on loopback only.

@@ -53,7 +53,7 @@ func (f auditFlags) open(env *environment) (*auditSource, error) {
 		}
 		path = filepath.Join(f.Data, enrolmentFile)
 	}
-	e, err := enrolment.Load(path)
+	e, err := loadEnrolment(path)
 	if err != nil {
 		return nil, err
 	}

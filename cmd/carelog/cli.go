@@ -31,17 +31,18 @@ type cli struct {
 	Device   deviceCommand   `cmd:"" help:"Enrol or revoke a device of a practice."`
 	Agent    agentCommand    `cmd:"" help:"Run a desk."`
 
-	Link      linkCommand      `cmd:"" help:"Print a link that logs a browser in to a running desk, once."`
-	Status    statusCommand    `cmd:"" help:"Show the light of a desk, and what is behind it."`
-	Offline   offlineCommand   `cmd:"" help:"Work offline until told otherwise."`
-	Online    onlineCommand    `cmd:"" help:"Work online again."`
-	Conflicts conflictsCommand `cmd:"" help:"List, show and resolve conflicts."`
-	Sumehr    sumehrCommand    `cmd:"" help:"Show the Sumehr of a patient; check one in a file."`
-	Hub       hubCommand       `cmd:"" help:"Run a hub to try things with: it fails in every way, on command."`
-	Outbox    outboxCommand    `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
-	Snapshot  snapshotCommand  `cmd:"" help:"Make and list snapshots, from which a new desk is complete sooner."`
-	Probe     probeCommand     `cmd:"" help:"Ask an address for its health, for a container or a supervisor."`
-	Wait      waitCommand      `cmd:"" help:"Wait until something is a fact."`
+	Link        linkCommand        `cmd:"" help:"Print a link that logs a browser in to a running desk, once."`
+	Status      statusCommand      `cmd:"" help:"Show the light of a desk, and what is behind it."`
+	Offline     offlineCommand     `cmd:"" help:"Work offline until told otherwise."`
+	Online      onlineCommand      `cmd:"" help:"Work online again."`
+	Conflicts   conflictsCommand   `cmd:"" help:"List, show and resolve conflicts."`
+	Sumehr      sumehrCommand      `cmd:"" help:"Show the Sumehr of a patient; check one in a file."`
+	Hub         hubCommand         `cmd:"" help:"Run a hub to try things with: it fails in every way, on command."`
+	Outbox      outboxCommand      `cmd:"" help:"List what the server does not have yet; retry or discard what it refused."`
+	Acknowledge acknowledgeCommand `cmd:"" help:"Answer for a warning of what nobody can mend any more, as status gives it; it comes back if it becomes more."`
+	Snapshot    snapshotCommand    `cmd:"" help:"Make and list snapshots, from which a new desk is complete sooner."`
+	Probe       probeCommand       `cmd:"" help:"Ask an address for its health, for a container or a supervisor."`
+	Wait        waitCommand        `cmd:"" help:"Wait until something is a fact."`
 
 	Audit    auditCommand    `cmd:"" help:"Replay the log: list it, show a dossier as it was, verify all."`
 	Import   importCommand   `cmd:"" help:"Take FHIR Bundles, NDJSON and Sumehrs in."`

@@ -25,6 +25,7 @@ import (
 //	closed    an event whose body was sealed by a key that nobody has
 //	unsigned  an event whose signature is wrong
 //	noise     a message that is no event
+//	skipping  an event whose number leaves out two before it, which nobody has
 func publish(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 3, "publish ENROLMENT KIND URL")
 	e, err := enrolment.Load(ts.MkAbs(args[0]))
@@ -139,6 +140,9 @@ func (p *pen) put(ctx context.Context, kind string) error {
 		})
 		p.chain = chain // what nobody signed is not of the chain
 		return err
+	case "skipping":
+		p.chain.Counter += 2
+		return p.write(ctx, record, "p1", body, asItIs, asItIs)
 	case "noise":
 		_, err := p.log.Append(ctx, events.Message{
 			Subject: events.Subject(p.enrolment.Practice, "p1"),

@@ -113,6 +113,10 @@ func printStatus(w io.Writer, s agent.Status) error {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(t, "warning\t%s\n", warning.Text)
 	}
+	for _, seen := range s.Acknowledged {
+		fmt.Fprintf(t, "acknowledged\t%s\n", seen.Text)
+		fmt.Fprintf(t, "\tby %s, %s: %s\n", seen.By, seen.At.Local().Format(time.DateTime), seen.Reason)
+	}
 	return t.Flush()
 }
 

@@ -48,6 +48,7 @@ type Mended struct {
 	Content []byte // what is sound, as it stood; of the buffer
 	Cut     int    // bytes that are not
 	Torn    bool   // these are nothing but the beginning of a message at the end, as a power cut leaves it
+	Alone   bool   // these are one message, by its length, and there was no other
 }
 
 // Mend gives what a file has but for what is damaged in it, as a file that the server reads: it takes
@@ -71,8 +72,9 @@ func (f File) Mend(buffer *[]byte) (m Mended, err error) {
 		end = at + r.length
 	}
 	m.Cut = len(content) - len(m.Content)
-	_, whole := first(content[end:])
+	last, whole := first(content[end:])
 	m.Torn = m.Cut > 0 && m.Cut == len(content)-end && !whole
+	m.Alone = m.Cut > 0 && m.Cut == len(content) && whole && last.length == len(content)
 	return m, nil
 }
 

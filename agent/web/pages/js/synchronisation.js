@@ -46,6 +46,11 @@ function unknown(page) {
 }
 
 const act = {
+  acknowledge: async (code, fact, button, again) => {
+    const w = words.synchronisation;
+    const reason = await ask({ title: w.acknowledgeTitle, text: w.acknowledgeText, field: w.reason, action: w.acknowledge });
+    if (reason) await doing(button, () => post(`/api/warnings/${code}/acknowledge`, { fact, reason }), w.acknowledged, again);
+  },
   retry: (event, _, button, again) => doing(button, () => post(`/api/outbox/${event}/retry`), words.synchronisation.retried, again),
   save: (event, of, button) => doing(button, () => download(event, of), '', () => {}),
   discard: async (event, _, button, again) => {
