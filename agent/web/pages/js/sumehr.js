@@ -9,7 +9,7 @@ import { publishOverButton } from './publishing.js';
 import { takeInButton } from './takein.js';
 import { date, kind, language, moment, number, sentence, words } from './words.js';
 import { writeSSIN } from './resource.js';
-import { rewrite } from './router.js';
+import { step } from './router.js';
 
 const views = ['read', 'xml', 'hub'];
 
@@ -32,7 +32,7 @@ export function sumehr(main, { id }, current) {
   const chooser = () => h('div', { class: 'views', role: 'group', 'aria-label': words.sumehr.views }, views.map((name) => h('button', {
     type: 'button', 'aria-pressed': String(view === name), onclick: async () => {
       view = name;
-      rewrite(view === 'read' ? location.pathname : `${location.pathname}?view=${view}`);
+      step(view === 'read' ? location.pathname : `${location.pathname}?view=${view}`);
       await load();
       main.querySelector('.views [aria-pressed="true"]')?.focus();
     },
