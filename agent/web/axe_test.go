@@ -47,10 +47,22 @@ func (a *axe) findings(b *browser) string {
 	return b.text(findings)
 }
 
-// On no page, in no state, does axe-core find anything.
-func TestAxeFindsNothing(t *testing.T) {
-	a := newAxe(t)
-	tour(t, func(b *browser, state string) { a.look(b, state) })
+// In no state of any page does axe-core find anything, and in none has anybody to scroll sideways.
+func TestEveryState(t *testing.T) {
+	var a *axe
+	t.Run("axe-core", func(t *testing.T) { a = newAxe(t) }) // what fits is looked at without it as well
+	tour(t, func(b *browser, state string) {
+		if a != nil {
+			a.look(b, state)
+		}
+		for _, size := range sizes {
+			b.size(size.width, size.height, 1)
+			if wrong := b.text(`(` + sideways + `).join('\n')`); wrong != "" {
+				b.t.Errorf("%s at %s:\n%s", state, size.name, wrong)
+			}
+		}
+		b.size(1280, 900, 1)
+	})
 }
 
 // An empty page that has everything wrong is found out, or the test above would mean nothing.

@@ -10,11 +10,11 @@ import (
 )
 
 // said is what a resource is about. Past marks what is over, so that it does not stand between what
-// matters now; High what is dangerous. pages/js/resource.js says the same of what a person is about
+// matters now; Ended what is not, but for its own end; High what is dangerous. pages/js/resource.js says the same of what a person is about
 // to write, and a test holds the two against each other.
 type said struct {
 	Title, Detail, State, When string
-	Past, High                 bool
+	Past, Ended, High          bool
 }
 
 // describe says what a resource is about; nothing of what cannot be read. What is refuted, was entered

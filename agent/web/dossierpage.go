@@ -174,7 +174,7 @@ func (p *page) factsOf(person object) (facts []fact) {
 	return facts
 }
 
-// sectionOf is the list of a kind: the newest first, and what is over folded away. What one version of a
+// sectionOf is the list of a kind: the newest first, what should have ended last, and what is over folded away. What one version of a
 // conflict says is not over, is not over until somebody has decided.
 func (p *page) sectionOf(kind string, rows []*registration) section {
 	var now, past []*registration
@@ -188,6 +188,9 @@ func (p *page) sectionOf(kind string, rows []*registration) section {
 		}
 	}
 	newest := func(a, b *registration) int {
+		if a.ended() != b.ended() {
+			return map[bool]int{true: 1, false: -1}[a.ended()]
+		}
 		return cmp.Or(strings.Compare(b.When, a.When), strings.Compare(b.ID, a.ID))
 	}
 	slices.SortFunc(now, newest)

@@ -13,12 +13,17 @@ var sizes = []struct {
 	name          string
 	width, height int64
 }{
-	{"1280", 1280, 800}, {"1024", 1024, 768}, {"tablet", 768, 1024}, {"zoom", 640, 400}, // 1280 x 800 at 200 %
+	{"1280", 1280, 800}, {"1024", 1024, 768}, {"tablet", 768, 1024}, {"zoom", 504, 384}, // 1024 x 768 at 200 %, without what scrolls it
 }
+
+// sideways lists what has to be scrolled sideways or is cut off: the page, and all in it but a comparison of more than two versions.
+const sideways = `[...document.querySelectorAll('html, body *')].filter((e) => e.localName === 'html' || (e.checkVisibility() && getComputedStyle(e).overflowX !== 'visible' &&
+	!e.closest('svg, select, input, .spoken, .skip, .user-label') && e.querySelectorAll('.compare .version').length < 3))
+	.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.localName + '.' + e.className + ' is ' + e.scrollWidth + ' wide and has room for ' + e.clientWidth)`
 
 // sticksOut says what of a page is cut off, sticks out of it, or lies on something else.
 const sticksOut = `(() => {
-	const wrong = [];
+	const wrong = innerWidth < 1000 ? ` + sideways + ` : [];
 	const name = (e) => e.localName + '.' + e.className + ' "' + e.innerText.slice(0, 40) + '"';
 	if (document.documentElement.scrollWidth > innerWidth) wrong.push('the page is ' + document.documentElement.scrollWidth + ' wide');
 	for (const e of document.querySelectorAll('a, button, h1, h2, h3, p, dt, dd, th, td, label, summary, select, input, textarea, .chip, .badge')) {
@@ -28,7 +33,7 @@ const sticksOut = `(() => {
 		if (e.localName !== 'select' && !e.matches('.clip') && getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1) wrong.push(name(e) + ' is cut off');
 		if (e.matches('.button, .chip, .badge') && e.scrollWidth > e.clientWidth + 2) wrong.push(name(e) + ' is wider than its edge');
 	}
-	for (const e of document.querySelectorAll('th, h1, h2, .button, .chip, .badge')) {
+	for (const e of document.querySelectorAll("th, .people td, h1, h2, .button, .chip, .badge, nav a")) {
 		if (!e.checkVisibility() || getComputedStyle(e).hyphens === 'auto') continue;
 		for (const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT); texts.nextNode();) {
 			for (const word of texts.currentNode.data.matchAll(/\p{L}+/gu)) {
@@ -72,8 +77,10 @@ func stands(b *browser, path string) {
 	b.until(`performance.getEntriesByName('carelog.first').length === 1 && document.querySelector('#light[data-light="online"]') && !document.querySelector('main .loading')`, path+" to stand")
 }
 
-// Every page is usable at 1024 x 768, on a tablet and at 200 % zoom, in each language.
+// Every page is usable at 1024 x 768, on a tablet and at 200 % zoom, in each language, and says in which one it is.
 func TestEveryPageFits(t *testing.T) {
+	var a *axe
+	t.Run("axe-core", func(t *testing.T) { a = newAxe(t) })
 	d := newDesk(t)
 	morning(d)
 	longTitle(d)
@@ -87,6 +94,12 @@ func TestEveryPageFits(t *testing.T) {
 		} {
 			stands(b, path)
 			fits(b, language+path)
+			if lang := b.text(`document.documentElement.lang`); lang != language {
+				t.Errorf("%s says that it is in %q, want %q", path, lang, language)
+			}
+			if a != nil && language != "en" { // TestEveryState looks at the English ones
+				a.look(b, language+path)
+			}
 		}
 	}
 }

@@ -83,3 +83,40 @@ func TestNoneIsNotSaidBesideAnother(t *testing.T) {
 		t.Errorf("the panel says %q of what does not hold", got)
 	}
 }
+
+// What nobody ended, and whose own end has passed, is not in the Sumehr; here it is not hidden: it stands behind what is taken, and says when it ended.
+// An end that is still to come is said as well, and so are remarks.
+func TestMedicationSaysItsEnd(t *testing.T) {
+	w := newWard(t)
+	statement := func(id, rest string) {
+		w.write("MedicationStatement/"+id, `"status":"active","medicationCodeableConcept":{"text":"`+id+`"},`+rest)
+	}
+	statement("passed", `"effectivePeriod":{"start":"2026-01-01","end":"2026-03-01"},"note":[{"text":"for the surgeon"}]`)
+	statement("running", `"effectivePeriod":{"start":"2020-01-01","end":"2999-12-31"},"dosage":[{"text":"twice a day"}],"note":[{"text":"not with milk"}]`)
+	statement("open", `"effectivePeriod":{"start":"2019-01-01"}`)
+	w.write("MedicationStatement/stopped", `"status":"stopped","medicationCodeableConcept":{"text":"stopped"},"effectivePeriod":{"end":"2999"}`)
+	w.write("MedicationRequest/prescribed", `"status":"active","intent":"order","authoredOn":"2026-01-01","medicationCodeableConcept":{"text":"prescribed"},"dosageInstruction":[{"text":"1 a day","timing":{"repeat":{"boundsPeriod":{"end":"2026-02"}}}}]`)
+	w.write("MedicationRequest/may", `"status":"active","intent":"order","authoredOn":"2018-01-01","medicationCodeableConcept":{"text":"may"},"dispenseRequest":{"validityPeriod":{"end":"2018-06-01"}}`)
+	for language, words := range map[string][2]string{"en": {"Until 31 Dec 2999", "Ended: 1 Mar 2026"}, "nl": {"Tot en met 31 dec 2999", "Afgelopen: 1 mrt 2026"}, "fr": {"Jusqu’au 31 déc. 2999", "Terminé : 1 mars 2026"}, "de": {"Bis 31. Dez. 2999", "Beendet: 1. März 2026"}} {
+		list := strings.ReplaceAll(w.list(language, "MedicationStatement"), "\u00a0", " ")
+		last := 0
+		for _, want := range []string{"running " + words[0], "twice a day. not with milk", "open", "may", "prescribed", "passed " + words[1], "for the surgeon"} {
+			at := strings.Index(list, want)
+			if at < last {
+				t.Errorf("%s: the list says %q, want %q, in this order", language, list, want)
+			}
+			last = max(last, at)
+		}
+	}
+	list := w.list("en", "MedicationStatement")
+	if !strings.Contains(list, "Ended: Feb 2026") {
+		t.Errorf("the list says %q of a prescription", list)
+	}
+	now, past, _ := strings.Cut(list, "no longer active")
+	if !strings.Contains(now, "may Prescription") || strings.Contains(now, "may Prescription Ended") {
+		t.Errorf("the list says %q; until when a prescription may be filled is no end of what is taken", now)
+	}
+	if strings.Contains(past, "Until") || !strings.Contains(past, "stopped") {
+		t.Errorf("the list says %q of what was stopped before its end", past)
+	}
+}

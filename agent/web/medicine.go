@@ -3,10 +3,9 @@ package web
 import (
 	"slices"
 	"time"
-)
 
-// recent is how many days after it was to begin, else was written, a prescription that is filled and says of no end counts as taken, for the Sumehr too.
-const recent = 14
+	"github.com/carelog/carelog/projections/sumehr"
+)
 
 func (s *spoken) describeMedication(r object) said {
 	status := textAt(r, "status")
@@ -14,10 +13,12 @@ func (s *spoken) describeMedication(r object) said {
 	if at(r, "dosage") == nil {
 		doses = listAt(r, "dosageInstruction")
 	}
+	end := endOf(r, doses)
 	d := said{
 		Title:  s.named(r, medicineOf(r), s.referred(r)),
-		Detail: s.doses(doses), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
-		Past: slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
+		Detail: joined(". ", s.doses(doses), notesOf(r)), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
+		Past:  slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses, end),
+		Ended: sumehr.Ended(end, time.Now()),
 	}
 	if status != "active" {
 		d.State = firstOf(s.has("form.taking", status), s.sentence(s.wordIn("codes", status)), status)
@@ -26,26 +27,37 @@ func (s *spoken) describeMedication(r object) said {
 		d.State, d.High = joined(", ", s.must("form.forbidden"), d.State), true
 	}
 	d.State = joined(", ", d.State, s.has("form.intent", textAt(r, "intent")))
+	switch {
+	case d.Ended:
+		d.State = joined(", ", d.State, s.must("form.ended", s.date(end)))
+	case end != "" && !d.Past:
+		d.State = joined(", ", d.State, s.must("form.endsOn", s.date(end)))
+	}
 	return d
 }
 
+// endOf is until when a medicine is taken, as the Sumehr counts it: by the period of what is taken, and by the last of the doses of what is
+// prescribed. Until when a prescription may be filled says nothing of it.
+func endOf(r object, doses []any) (end string) {
+	if textAt(r, "resourceType") == "MedicationStatement" {
+		return textAt(r, "effectivePeriod", "end")
+	}
+	for _, d := range doses {
+		end = max(end, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
+	}
+	return end
+}
+
 // filled tells that a prescription is completed, and that what it gave is still taken.
-func filled(r object, doses []any) bool {
+func filled(r object, doses []any, end string) bool {
 	if textAt(r, "resourceType") != "MedicationRequest" || textAt(r, "status") != "completed" {
 		return false
 	}
-	begun, until := textAt(r, "authoredOn"), ""
+	begun := textAt(r, "authoredOn")
 	for _, d := range doses {
 		begun = firstOf(textAt(d, "timing", "repeat", "boundsPeriod", "start"), begun)
-		until = max(until, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
 	}
-	from := time.Now()
-	if until == "" {
-		until, from = begun, from.AddDate(0, 0, -recent)
-	}
-	day := from.Format(time.DateOnly)
-	until = until[:min(len(until), len(day))]
-	return until != "" && until >= day[:len(until)]
+	return sumehr.StillTaken(begun, end, time.Now())
 }
 
 // medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.

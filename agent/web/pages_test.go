@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/carelog/carelog/events"
 )
 
@@ -115,6 +118,35 @@ func TestTheFirstKeyAsksAtOnce(t *testing.T) {
 	}
 	b.until(`window.asked.length === 2 && window.asked[1].includes('name=peet')`, "what was typed in the end to be asked")
 	b.see("#find-list", "Peeters")
+}
+
+// Ctrl K opens the search from anywhere, also while somebody types; / does, or goes to the search of the page, and types itself in a form.
+func TestKeysOfTheSearch(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	addNote(b, "Blood pressure ")
+	b.run(`(() => { const t = document.querySelector('.form [name=text]'); t.focus(); t.setSelectionRange(99, 99); })()`)
+	b.keys("138/84")
+	b.until(`document.querySelector('.form [name=text]').value === 'Blood pressure 138/84'`, "the slash in the note")
+	b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.until(`document.activeElement.id === 'find-input'`, "the focus in the search")
+	b.keys("peeters")
+	b.see("#find-list", "Peeters")
+	b.keys(kb.Escape)
+	b.until(`!document.querySelector('dialog') && document.querySelector('.form [name=text]').value === 'Blood pressure 138/84'`, "the note as it was")
+	b.run(`document.activeElement.blur()`)
+	b.keys("/")
+	b.until(`document.activeElement.id === 'find-input'`, "the focus in the search")
+	b.keys("peeters")
+	b.see("#find-list", "Peeters")
+	b.keys(kb.Enter)
+	b.see("h1", "Jan Peeters")
+	b.visit("/")
+	b.run(`document.activeElement.blur()`)
+	b.keys("/")
+	b.until(`document.activeElement.id === 'search'`, "the focus in the search of the page")
 }
 
 // Enter opens the first of those that were looked for, and nobody of an earlier list that is still there.

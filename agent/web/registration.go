@@ -1,6 +1,9 @@
 package web
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	rowsAtOnce   = 50
@@ -41,6 +44,11 @@ type version struct {
 
 // over tells that a version surely does not hold any more: the lists and the panel of safety ask nothing else.
 func (v version) over() bool { return v.Deleted || v.content != nil && v.Said.Past }
+
+// ended tells that by every version it says of itself until when it holds, and that this has passed, though nobody says that it is over.
+func (r *registration) ended() bool {
+	return !r.over && !slices.ContainsFunc(r.versions, func(v version) bool { return !v.Deleted && !v.Said.Ended })
+}
 
 // Readable tells whether it can be read.
 func (v version) Readable() bool { return v.content != nil }

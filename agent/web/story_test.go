@@ -117,6 +117,7 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	s.workApart()
 	s.comeBack()
 	s.settle()
+	s.undo()
 	s.settleThree()
 	s.wish()
 	s.dies()
@@ -239,6 +240,20 @@ func (s *story) settle() {
 	b.click("button.keep", "Keep it deleted")
 	a.visit("/conflicts")
 	a.see(".empty", "no conflicts")
+}
+
+// undo: what was settled at one is chosen again there, and the other has the new choice.
+func (s *story) undo() {
+	a, b := s.a, s.b
+	a.visit("/history/MedicationStatement/m")
+	a.click(".versions a", "Undo")
+	a.see(".note.changed", "what you chose before stands")
+	other := a.text(`document.querySelector('.compare tbody td[data-version="0"] .text').innerText`) // the second one was kept
+	b.visit(s.address)
+	b.missing(".section-MedicationStatement", other)
+	a.unhurried()
+	a.click("button.keep", "Keep this one")
+	b.see(".section-MedicationStatement", other)
 }
 
 // settleThree: n versions, of three desks that could not hear each other.

@@ -4,7 +4,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/agent"
@@ -23,6 +26,7 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	morning(d)
 	v.patients()
 	v.dossier()
+	look(v.loggedOut(), "logged-out")
 	v.conflicts()
 	v.sumehrs()
 	v.privacy()
@@ -37,6 +41,23 @@ func tour(t *testing.T, look func(b *browser, state string)) {
 	d.pages.Close()
 	v.until(`!document.getElementById("banner").hidden && document.querySelector("#light[data-light=unknown]")`, "a page that says it has lost contact")
 	v.look("no-contact")
+}
+
+// loggedOut is who had a page open when the session ended.
+func (v *visitor) loggedOut() *browser {
+	v.t.Helper()
+	out := openBrowser(v.t, v.desk)
+	out.visit("/patients/p7")
+	addNote(out, "Typed while the session ended")
+	if _, err := chromedp.Call(out.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		v.t.Fatal(err)
+	}
+	v.desk.dies() // and with it what the page listens to
+	v.desk.comesBack()
+	save(out)
+	out.see(".trouble", "no longer logged in")
+	out.see("#banner", "logged in")
+	return out
 }
 
 // newcomerWithNothing is a browser that is not logged in.
@@ -98,8 +119,7 @@ func (v *visitor) dossier() {
 	v.look("dossier-cancel")
 	v.click("dialog button", "Throw away")
 	v.missing(".form", "Cancel")
-	v.run(`document.querySelectorAll('.columns [data-do=add], .dossier-head [data-do=edit]').forEach((button) => button.click())`)
-	v.until(`document.querySelectorAll('.form').length > 5`, "a form of each kind")
+	v.openForms()
 	v.look("dossier-forms")
 	v.stop("dossier-printed-before", "/patients/p7", "h1", "Jan Janssens")
 	v.media("print")
@@ -118,6 +138,13 @@ func (v *visitor) dossier() {
 	v.desk.set(func() { v.desk.open = nil })
 }
 
+// openForms opens one of each kind, and two of the same.
+func (v *visitor) openForms() {
+	v.t.Helper()
+	v.run(`document.querySelectorAll('.columns [data-do=add], .dossier-head [data-do=edit], .section-Condition [data-do=edit]').forEach((button) => button.click())`)
+	v.until(`document.querySelectorAll('.form').length > 8`, "a form of each kind, and of problems that are there")
+}
+
 func (v *visitor) conflicts() {
 	v.stop("conflicts", "/conflicts", "tbody", "Warfarin")
 	v.stop("conflict", "/conflicts/MedicationStatement/m9", ".compare", "daughter")
@@ -130,6 +157,10 @@ func (v *visitor) conflicts() {
 	v.look("conflict-preview")
 	v.run(`sessionStorage.clear()`) // what was chosen outlives the page
 	v.stop("conflict-allergy", "/conflicts/AllergyIntolerance/a9", ".compare", "Bronchospasm")
+	root := v.desk.stored(0, time.Second, note("Asthma"))
+	v.desk.stored(0, time.Second, note("Asthma, mild"), root)
+	v.desk.stored(2*time.Hour, time.Second, note("Asthma, severe"), root)
+	v.stop("conflict-clock", "/conflicts/Condition/c1", ".compare .error", "The clock of this PC was wrong")
 	v.stop("conflict-three", "/conflicts/DocumentReference/n9", ".compare", "Keep it deleted")
 }
 
@@ -148,7 +179,7 @@ func (v *visitor) privacy() {
 	v.stop("privacy-no-hub", "/patients/p12?view=privacy", ".standing", "No hub")
 	v.stop("privacy-newest", "/patients/p8?view=privacy", ".standing[data-reason=newest]", "Up to date")
 	hub := &publisher{state: away()}
-	hub.holding(v.t, "/subject/57031299953/sumehr/12345/4", theirs)
+	hub.holding(v.t, "/subject/57031299953/sumehr/12345/4", strings.Replace(theirs, "58031499914", "57031299953", 1))
 	v.desk.atHub(hub)
 	v.desk.published("p8", false, shownID(v.t, v.desk, "DocumentReference/pub-p8"))
 	v.desk.arrives("Condition/s2-p8", "p8", "dr-1", `{"resourceType":"Condition","id":"s2-p8","subject":{"reference":"Patient/p8"},`+clinical("Condition", "active")+`,"code":{"text":"Hay fever"},"onsetDateTime":"2025"}`)
@@ -163,6 +194,9 @@ func (v *visitor) privacy() {
 	v.see("dialog", "no longer find it")
 	v.look("privacy-revoke")
 	v.stop("sumehr-hub", "/sumehr/p7?view=hub", ".list", "from elsewhere")
+	v.click(".actions button", "Take it into the dossier")
+	v.see("dialog", "registrations are added")
+	v.look("sumehr-take-in")
 }
 
 func (v *visitor) offline() {
@@ -194,6 +228,7 @@ func (v *visitor) firstSync() {
 }
 
 func (v *visitor) languages() {
+	waiting(v.desk)
 	for _, language := range []string{"nl", "fr", "de"} {
 		v.run(`document.cookie = 'carelog-language=' + ` + quote(language) + ` + '; path=/'`)
 		v.visit("/conflicts/MedicationStatement/m9")
@@ -201,6 +236,23 @@ func (v *visitor) languages() {
 		v.look("conflict-" + language)
 		v.stop("sumehrs-"+language, "/sumehr", ".sumehrs", "Bogaert")
 		v.stop("privacy-"+language, "/patients/p8?view=privacy", ".standing", "")
+		v.stop("dossier-"+language, "/patients/p7", ".section-Condition", "Type 2")
+		v.openForms()
+		v.look("dossier-forms-" + language)
+		v.stop("sync-"+language, "/sync", "[data-do=discard]", "")
+		v.run(`document.getElementById('light').click()`)
+		v.until(`document.querySelector('#light-details').checkVisibility()`, "what is behind the light")
+		v.look("light-" + language)
+		v.run(`document.querySelector('[data-do=discard]').click()`)
+		v.see("dialog", "")
+		v.look("sync-discard-" + language)
+		if os.Getenv("CARELOG_PICTURES") == "" {
+			continue // TestEveryPageFits looks at the others in each language
+		}
+		for state, path := range map[string]string{"patients": "/", "timeline": "/patients/p7?view=timeline", "history": "/history/MedicationStatement/m9", "conflicts": "/conflicts",
+			"conflict-three": "/conflicts/DocumentReference/n9", "conflict-clock": "/conflicts/Condition/c1", "sumehr": "/sumehr/p7", "sumehr-hub": "/sumehr/p7?view=hub", "new-patient": "/new-patient"} {
+			v.stop(state+"-"+language, path, "main", "")
+		}
 	}
 	v.run(`document.cookie = 'carelog-language=; path=/; max-age=0'`)
 }

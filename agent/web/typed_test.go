@@ -97,6 +97,23 @@ func TestSaveTwice(t *testing.T) {
 	b.see(".count", "1 patient")
 }
 
+// Two forms of one kind have names that tell them apart: those of two drafts, and those of two registrations.
+func TestFormsOfOneKindHaveNames(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	second := b.tab("/patients/p7")
+	addNote(b, "Of the first tab.")
+	kept(b)
+	addNote(second, "Of the second tab.")
+	kept(second)
+	both := b.tab("/patients/p7")
+	both.click("[data-record='Condition/d1'] button", "Edit")
+	both.click("[data-record='Condition/d2'] button", "Edit")
+	both.until(`[...document.querySelectorAll('.form')].map((f) => f.getAttribute('aria-label')).sort().join() === 'Note,Note (2),Problem: High blood pressure,Problem: Type 2 diabetes'`, "names of their own")
+}
+
 // Two tabs with the same form keep what is typed in each.
 func TestTwoTabsWithTheSameForm(t *testing.T) {
 	d := newDesk(t)

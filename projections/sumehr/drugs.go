@@ -38,8 +38,20 @@ func statement(c *candidate, body []byte) error {
 	return nil
 }
 
-// recent is how long a prescription that says of no end, and is filled, counts as taken.
-const recent = 14 * 24 * time.Hour
+// recent is how many days after it was to begin, else was written, a prescription that is filled and says of no end counts as taken.
+const recent = 14
+
+// StillTaken reports whether what was prescribed, and is filled, is still taken at a time: until it says that it ends, else for
+// fourteen days after it began. Of begin and end, which are FHIR dates, either may be empty.
+func StillTaken(begin, end string, at time.Time) bool {
+	if end != "" {
+		return !over(end, at.Format(time.DateOnly))
+	}
+	return begin != "" && !over(begin, at.AddDate(0, 0, -recent).Format(time.DateOnly))
+}
+
+// Ended reports whether what is taken until a FHIR date, or for ever where that is empty, is over at a time, as far as the date tells.
+func Ended(end string, at time.Time) bool { return over(end, at.Format(time.DateOnly)) }
 
 // request takes in what is prescribed and not over.
 func request(c *candidate, body []byte) error {
@@ -57,7 +69,7 @@ func request(c *candidate, body []byte) error {
 	switch m.Status {
 	case "active":
 	case "completed":
-		if end == "" && over(begin, c.in.At.Add(-recent).Format(time.DateOnly)) || begin == "" {
+		if !StillTaken(begin, end, c.in.At) {
 			return nil
 		}
 	default:

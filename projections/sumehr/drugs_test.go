@@ -3,6 +3,9 @@ package sumehr_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/carelog/carelog/projections/sumehr"
 )
 
 const (
@@ -104,5 +107,27 @@ func TestSameDrug(t *testing.T) {
 		if strings.Join(got, " ") != strings.Join(c.want, " ") {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// A filled prescription is taken until the day that it names, that day as well, else for fourteen days; a month or a year is over when it is.
+func TestStillTaken(t *testing.T) {
+	at := time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		begin, end string
+		want       bool
+	}{
+		{"2026-03-06", "", true}, {"2026-03-05", "", false}, {"2026-03-06T23:00:00+01:00", "", true}, {"2026-03", "", true}, {"2026-02", "", false},
+		{"2020-01-01", "2026-03-20", true}, {"2020-01-01", "2026-03-19", false}, {"", "2026-03", true}, {"", "2025", false}, {"2026-03-19", "2026-03-19", false}, {"", "", false},
+	} {
+		if got := sumehr.StillTaken(c.begin, c.end, at); got != c.want {
+			t.Errorf("from %q to %q: got %t, want %t", c.begin, c.end, got, c.want)
+		}
+		if c.end != "" && sumehr.Ended(c.end, at) == c.want {
+			t.Errorf("until %q: got ended %t", c.end, !c.want)
+		}
+	}
+	if sumehr.Ended("", at) {
+		t.Error("what has no end has ended")
 	}
 }

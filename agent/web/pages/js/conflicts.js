@@ -4,7 +4,7 @@ import { decidedNote } from './decided.js';
 import { later } from './dom.js';
 import { filterOf, queryOf } from './filter.js';
 import { onLive } from './live.js';
-import { rewrite } from './router.js';
+import { rewrite, step } from './router.js';
 import { words } from './words.js';
 import { Written } from './written.js';
 
@@ -20,7 +20,7 @@ export function conflicts(main, _, current) {
   const page = new Written(main, 'conflicts', () => `/fragments/conflicts${query()}`, current);
   const choose = () => {
     count = '';
-    rewrite(`/conflicts${query()}`);
+    step(`/conflicts${query()}`);
     main.querySelector('[data-do=clear]').hidden = !queryOf(filter); // the choices are not written anew under a hand
     page.refresh();
   };

@@ -12,7 +12,7 @@ import { titled } from './light.js';
 import { onLive } from './live.js';
 import { forget } from './names.js';
 import { privacy } from './privacy.js';
-import { rewrite } from './router.js';
+import { rewrite, step } from './router.js';
 import { kind, moment, within, words } from './words.js';
 import { Written } from './written.js';
 
@@ -26,23 +26,19 @@ window.addEventListener('beforeprint', () => {
   document.querySelectorAll('.printed').forEach((p) => { p.textContent = words.dossier.printed(moment(new Date().toISOString(), true)); });
 });
 
-function addressOf(view) {
-  return view === 'overview' ? location.pathname : `${location.pathname}?view=${view}`;
-}
-
 /** dossier is the page of one patient. */
 export function dossier(main, { id }, current) {
   const page = new Dossier(id, main, current);
   const ready = page.page.begin((root) => page.came(root));
-  return { title: page.root ? '' : words.loading, ready, leave: () => page.leave() };
+  return { title: page.root ? '' : words.loading, ready, leave: () => page.leave(), follow: () => page.follow() };
 }
 
 class Dossier {
   constructor(id, main, current) {
     this.id = id;
     this.current = current;
-    this.asked = new URLSearchParams(location.search);
-    this.view = views.find((name) => name === this.asked.get('view')) ?? 'overview';
+    this.choice = {}; // in the timeline
+    this.readAddress();
     this.page = new Written(main, `dossier-${id}`, () => this.address(), current);
     this.forms = new Set(); // those that are open
     this.places = new Map(); // of the forms, by type
@@ -63,9 +59,43 @@ class Dossier {
     this.chosen.cancel();
   }
 
+  // readAddress takes what is shown from the address.
+  readAddress() {
+    this.asked = new URLSearchParams(location.search);
+    this.view = views.find((name) => name === this.asked.get('view')) ?? 'overview';
+    if (this.view === 'timeline') this.choice = Object.fromEntries(['kind', 'user', 'text'].map((name) => [name, this.asked.get(name) ?? '']));
+  }
+
+  // query says what is shown, as in the address.
+  query() {
+    const all = { view: this.view === 'overview' ? '' : this.view, ...(this.view === 'timeline' && this.choice) };
+    const query = new URLSearchParams(Object.entries(all).filter(([, value]) => value));
+    return query.size > 0 ? `?${query}` : '';
+  }
+
   address() {
-    const choice = this.view === 'timeline' ? Object.fromEntries([...this.page.main.querySelectorAll('.timeline .filters [name]')].map((field) => [field.name, field.value])) : {};
-    return `/fragments/dossiers/${encodeURIComponent(this.id)}?${new URLSearchParams({ view: this.view, ...choice })}`;
+    return `/fragments/dossiers/${encodeURIComponent(this.id)}${this.query()}`;
+  }
+
+  /** follow shows what the address says by now. What is typed stays in its form. */
+  follow() {
+    if (!this.root) return this.page.ask();
+    this.readAddress();
+    for (const field of this.fields()) field.value = this.choice[field.name];
+    const turned = this.turn(this.view, '');
+    this.begin();
+    return turned;
+  }
+
+  fields() {
+    return this.root.querySelectorAll('.timeline .filters [name]');
+  }
+
+  // choose shows what is chosen in the timeline. What is typed there is looked for when the keys rest.
+  choose({ target }) {
+    this.choice = Object.fromEntries([...this.fields()].map((field) => [field.name, field.value]));
+    step(`${location.pathname}${this.query()}`, target.localName === 'input' ? target.name : '');
+    this.chosen();
   }
 
   hear(message) {
@@ -95,7 +125,7 @@ class Dossier {
     root.querySelector('.privacy').prepend(this.privacy.element, this.place('Consent'));
     for (const button of root.querySelectorAll('[data-do=add]')) button.closest('.section').querySelector('.entries').before(this.place(button.dataset.type));
     root.addEventListener('click', (event) => this.click(event));
-    for (const kind of ['input', 'change']) root.querySelector('.timeline').addEventListener(kind, () => this.chosen());
+    for (const kind of ['input', 'change']) root.querySelector('.timeline').addEventListener(kind, (event) => this.choose(event));
     this.turn(this.view, root.dataset.view);
     this.restore(this.forms.size > 0);
   }
@@ -106,7 +136,10 @@ class Dossier {
     await recovered;
     if (!this.current()) return;
     const drafts = open ? [] : draftsOf(this.id);
-    if (drafts.length > 0) this.turn(drafts.some((draft) => draft.type !== 'Consent') ? 'overview' : 'privacy', this.view); // what was typed is seen first
+    if (drafts.length > 0) {
+      this.turn(drafts.some((draft) => draft.type !== 'Consent') ? 'overview' : 'privacy', this.view); // what was typed is seen first
+      rewrite(`${location.pathname}${this.query()}`);
+    }
     for (const draft of drafts) this.open(draft.type, draft, true);
     this.begin();
   }
@@ -116,8 +149,10 @@ class Dossier {
     if (!button) return;
     const [type, id] = (button.closest('[data-record]')?.dataset.record ?? '').split('/');
     if (button.dataset.view) {
-      rewrite(addressOf(button.dataset.view));
-      this.turn(button.dataset.view, this.view);
+      const before = this.view;
+      this.view = button.dataset.view;
+      step(`${location.pathname}${this.query()}`);
+      this.turn(this.view, before);
     }
     if (button.dataset.do === 'add') this.open(button.dataset.type, newDraft(button.dataset.type, this.id));
     if (button.dataset.do === 'consent') this.addConsent(button.dataset.about);
@@ -140,8 +175,8 @@ class Dossier {
     this.view = view;
     for (const [name, part] of [['overview', '.columns'], ['timeline', '.timeline'], ['privacy', '.privacy']]) this.root.querySelector(part).hidden = name !== view;
     for (const button of this.root.querySelectorAll('.views button')) button.setAttribute('aria-pressed', String(button.dataset.view === view));
-    if (view === 'timeline' && before !== view) this.load();
-    if (view === 'privacy') this.readPrivacy();
+    if (view === 'timeline' && before !== view) return this.load();
+    return view === 'privacy' ? this.readPrivacy() : null;
   }
 
   async readPrivacy() {
@@ -168,7 +203,7 @@ class Dossier {
     else if (type === 'Consent') this.editConsent(id);
     else row?.scrollIntoView({ block: 'center' });
     if (this.view === 'privacy' && words.form.about[this.asked.get('record')]) this.addConsent(this.asked.get('record'));
-    if (this.asked.has('edit') || this.asked.has('record')) rewrite(addressOf(this.view)); // not once more after a reload
+    if (this.asked.has('edit') || this.asked.has('record')) rewrite(`${location.pathname}${this.query()}`); // not once more after a reload
     this.asked = new URLSearchParams();
   }
 

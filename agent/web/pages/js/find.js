@@ -73,6 +73,11 @@ function open() {
     go(`/patients/${id}`);
   };
   const press = async (event) => {
+    if (event.key === 'Escape') { // else it would only empty the field
+      event.preventDefault();
+      dialog.close();
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step && event.key !== 'Enter') return;
     event.preventDefault();

@@ -31,6 +31,17 @@ function draftOf(type, id, dossier, text) {
   return { key: `${dossier}:${type}/${id}#${crypto.randomUUID()}`, dossier, type, id, text, values: readValues(type, parse(text)) };
 }
 
+// called is the name of a form that is opened: its kind, what is changed in it, and a number where another has that name.
+function called({ type, isNew, values }) {
+  const what = isNew ? '' : (values[kinds[type].fields[0].name] ?? '').slice(0, 60);
+  const name = what ? words.named(kind(type), what) : kind(type);
+  const taken = [...document.querySelectorAll('.form')].map((other) => other.getAttribute('aria-label'));
+  const numbered = (n) => (n === 1 ? name : `${name} (${n})`);
+  let n = 1;
+  while (taken.includes(numbered(n))) n++;
+  return numbered(n);
+}
+
 /**
  * form makes the form of a draft. done is called with the record's id once the desk has
  * acknowledged it, closed where the user gives up.
@@ -55,7 +66,7 @@ export function form(draft, { done, closed, restored = false, conflict = false }
     then(...args);
   };
   const element = h('form', {
-    class: 'form', novalidate: true, 'aria-label': kind(draft.type),
+    class: 'form', novalidate: true, 'aria-label': called(draft),
     onsubmit: (event) => {
       event.preventDefault();
       submit();

@@ -3,7 +3,7 @@
 import { later } from './dom.js';
 import { titled } from './light.js';
 import { onLive } from './live.js';
-import { rewrite } from './router.js';
+import { step } from './router.js';
 import { markDifferences } from './textdiff.js';
 import { Written } from './written.js';
 
@@ -23,7 +23,7 @@ export function history(main, { type, id }, current) {
     markDifferences(root);
     root.addEventListener('change', () => {
       const chosen = [...root.querySelectorAll('input:checked')].map((input) => [input.name, input.value]);
-      rewrite(`${location.pathname}?${new URLSearchParams(chosen)}`);
+      step(`${location.pathname}?${new URLSearchParams(chosen)}`);
       load();
     });
   };

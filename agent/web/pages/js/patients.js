@@ -5,7 +5,7 @@ import { fragment } from './api.js';
 import { h, later, promptly, show } from './dom.js';
 import { onLive } from './live.js';
 import { queryOf } from './query.js';
-import { rewrite } from './router.js';
+import { step } from './router.js';
 import { words } from './words.js';
 
 const atOnce = 50;
@@ -14,7 +14,7 @@ const atOnce = 50;
 export function patients(main, _, current) {
   const typed = new URLSearchParams(location.search).get('q') ?? '';
   const page = new Patients(main);
-  return { title: words.patients.title, focuses: true, ready: page.begin(typed, current), leave: () => page.leave() };
+  return { title: words.patients.title, focuses: true, ready: page.begin(typed, current), leave: () => page.leave(), follow: () => page.follow() };
 }
 
 class Patients {
@@ -53,6 +53,16 @@ class Patients {
     this.input.focus();
     // What was typed before the page came to life is looked for as well.
     if (this.found.dataset.partial === undefined || this.input.value !== typed) await this.load();
+  }
+
+  // follow looks for what the address says by now.
+  async follow() {
+    const typed = new URLSearchParams(location.search).get('q') ?? '';
+    if (!this.input) return this.begin(typed, () => true);
+    this.soon.cancel();
+    this.input.value = typed;
+    this.input.focus();
+    return this.load();
   }
 
   leave() {
@@ -118,7 +128,7 @@ class Patients {
 
   type() {
     const text = this.input.value.trim();
-    rewrite(text ? `/?q=${encodeURIComponent(text)}` : '/');
+    step(text ? `/?q=${encodeURIComponent(text)}` : '/', 'search');
     this.soon();
   }
 

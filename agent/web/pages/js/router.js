@@ -5,20 +5,23 @@ import { titled } from './light.js';
 import { words } from './words.js';
 
 let routes = [];
-let leave = () => {};
+let page = {}; // the one that is open
 let turn = 0;
+let typing = ''; // the field of the last step
 
 /**
  * start shows the page of the address and follows links; it is done when the first page stands.
  * A route is [pattern, load], and load gives the view, at once or when it has come. A view is
- * called with (main, parameters, current) and returns {title, leave, ready, focuses}; all may be
- * missing. One that focuses puts the focus somewhere itself.
+ * called with (main, parameters, current) and returns {title, leave, ready, focuses, follow}; all may be
+ * missing. One that focuses puts the focus somewhere itself; one that follows shows another query of its
+ * address by itself, and so keeps what is typed in it.
  */
 export function start(list) {
   routes = list;
   window.addEventListener('popstate', async ({ state }) => {
-    const mine = turn + 1;
-    await open();
+    const opened = open();
+    const mine = turn;
+    await opened;
     if (mine === turn) window.scrollTo(0, state?.y ?? 0); // who goes back is where they were
   });
   document.addEventListener('click', (event) => {
@@ -40,15 +43,35 @@ export function go(address) {
   window.scrollTo(0, 0);
 }
 
-/** rewrite changes the address without opening it, for a search that is being typed. */
+/** rewrite changes the address without opening it, where there is nothing to go back to. */
 export function rewrite(address) {
   history.replaceState(history.state, '', address);
 }
 
+/**
+ * step says in the address what the page shows now, without opening it, so that it can be gone back from. What is
+ * typed into one field, which is named, is one step, however many keys it takes.
+ */
+export function step(address, field = '') {
+  if (address === location.pathname + location.search) return;
+  if (field && field === typing) {
+    rewrite(address);
+    return;
+  }
+  typing = field;
+  history.replaceState({ y: window.scrollY }, '');
+  history.pushState(null, '', address);
+}
+
 async function open() {
+  typing = '';
+  if (page.follow && page.path === location.pathname) {
+    await page.follow();
+    return;
+  }
   const mine = ++turn;
-  leave();
-  leave = () => {};
+  page.leave?.();
+  page = {};
   const main = document.getElementById('main');
   const found = routes.map(([pattern, view]) => [view, match(pattern, location.pathname)]).find(([, parameters]) => parameters);
   for (const link of document.querySelectorAll('nav a')) {
@@ -71,8 +94,7 @@ async function open() {
     missing(main);
     return;
   }
-  const page = view(main, parameters, () => mine === turn) ?? {};
-  leave = page.leave ?? leave;
+  page = { path: location.pathname, ...view(main, parameters, () => mine === turn) };
   if (page.title) titled(page.title);
   if (!page.focuses) main.focus({ preventScroll: true });
   await page.ready;

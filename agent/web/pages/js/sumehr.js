@@ -9,7 +9,7 @@ import { publishOverButton } from './publishing.js';
 import { takeInButton } from './takein.js';
 import { date, kind, language, moment, number, sentence, words } from './words.js';
 import { writeSSIN } from './resource.js';
-import { rewrite } from './router.js';
+import { step } from './router.js';
 
 const views = ['read', 'xml', 'hub'];
 
@@ -32,7 +32,7 @@ export function sumehr(main, { id }, current) {
   const chooser = () => h('div', { class: 'views', role: 'group', 'aria-label': words.sumehr.views }, views.map((name) => h('button', {
     type: 'button', 'aria-pressed': String(view === name), onclick: async () => {
       view = name;
-      rewrite(view === 'read' ? location.pathname : `${location.pathname}?view=${view}`);
+      step(view === 'read' ? location.pathname : `${location.pathname}?view=${view}`);
       await load();
       main.querySelector('.views [aria-pressed="true"]')?.focus();
     },
@@ -153,9 +153,9 @@ async function held(id, path, again) {
   const [newest] = answer.holds;
   return [
     answer.holds.length === 0 ? h('p', { class: 'nothing' }, w.holdsNothing) : h('section', { class: 'card flush' }, h('div', { class: 'section-head' }, h('h2', {}, w.onHub)),
-      h('table', { class: 'list' }, h('thead', {}, h('tr', {}, [w.made, w.author, words.privacy.uri, ''].map((t) => (t ? h('th', { scope: 'col' }, t) : h('td', {}))))),
+      h('table', { class: 'list blocks' }, h('thead', {}, h('tr', {}, [w.made, w.author, words.privacy.uri, ''].map((t) => (t ? h('th', { scope: 'col' }, t) : h('td', {}))))),
         h('tbody', {}, answer.holds.map((one) => h('tr', {}, h('th', { scope: 'row' }, moment(one.recorded, true)), h('td', { class: 'figures' }, one.author),
-          h('td', {}, one.uri), h('td', {}, h('span', { class: 'chip' }, one.ours ? w.ours : w.theirs))))))),
+          h('td', { class: 'wide link', dataset: { label: words.privacy.uri } }, one.uri), h('td', {}, h('span', { class: 'chip' }, one.ours ? w.ours : w.theirs))))))),
     newest && !newest.ours && h('section', { class: 'card section' }, h('h2', {}, w.chooseTitle), h('p', {}, w.chooseText), h('div', { class: 'actions' }, takeInButton(id, newest.uri), publishOverButton(id, again, newest.uri))),
     answer.sumehr && sections(answer.sumehr),
   ];

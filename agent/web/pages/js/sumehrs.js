@@ -3,7 +3,7 @@
 import { announce, later } from './dom.js';
 import { onLive } from './live.js';
 import { publish, setUp } from './publishing.js';
-import { rewrite } from './router.js';
+import { step } from './router.js';
 import { words } from './words.js';
 import { Written } from './written.js';
 
@@ -24,7 +24,7 @@ export function sumehrs(main, _, current) {
   const came = (root) => {
     root.addEventListener('change', ({ target }) => {
       more = '';
-      rewrite(target.value ? `/sumehr?reason=${encodeURIComponent(target.value)}` : '/sumehr');
+      step(target.value ? `/sumehr?reason=${encodeURIComponent(target.value)}` : '/sumehr');
       load();
     });
     root.addEventListener('click', ({ target }) => {
