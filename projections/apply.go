@@ -121,12 +121,19 @@ func (b *batch) insert(e *Entry, r *record) (arrival int64, err error) {
 		st, args = insertEvent, append(args, string(e.Doubt), e.Reason, string(ev.Type), bytesOf(ev.Replaces), ev.ContentType, joinExtra(ev.Extra))
 	}
 	b.args = args
-	n, err := b.exec(st, args...)
-	if err != nil || n == 0 {
+	unknown := b.strangers.isEvent(ev.ID)
+	b.strangers.meetEvent(ev.ID)
+	if unknown && st == insertPlain && b.lastEvent == b.arrival {
+		err = b.hold(&insertNew, b.arrival+1, args[1:]...)
+	} else if n, failed := b.exec(st, args...); failed != nil || n == 0 {
+		return 0, failed
+	}
+	if err != nil {
 		return 0, err
 	}
 	d.reach(p.sequence)
-	return b.next(), nil
+	b.lastEvent = b.next()
+	return b.lastEvent, nil
 }
 
 // plain reports whether an event has in common what nearly all have.

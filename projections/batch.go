@@ -35,6 +35,7 @@ type batch struct {
 	fresh     []*record // new ones that were settled and have no row yet
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
+	lastEvent                           int64 // the highest there is; -1: not known
 
 	upTo    int64 // records up to this key are indexed, but for those that wait
 	waiting bool  // there are some
@@ -43,7 +44,7 @@ type batch struct {
 
 var (
 	selectStore = &statement{`SELECT arrival, arrived, indexed, EXISTS (SELECT 1 FROM unindexed),
-		(SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device) FROM store`}
+		(SELECT ifnull(max(arrival), 0) FROM event), (SELECT ifnull(max(key), 0) FROM record), (SELECT ifnull(max(key), 0) FROM dossier), (SELECT ifnull(max(key), 0) FROM device) FROM store`}
 	updateStore  = &statement{"UPDATE store SET arrival = ?, arrived = ?, indexed = ?"}
 	insertNotice = &statement{`INSERT INTO notice (arrival, arrived, type, id, patient, event, what, device, author, removed, of_event)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?)`}
@@ -56,7 +57,7 @@ func newBatch(ctx context.Context, s *Store) (*batch, error) {
 		records: make(map[events.Record]*record), byKey: make(map[int64]*record),
 		dossiers: make(map[string]*dossier), devices: make(map[string]*device),
 	}
-	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived, &b.upTo, &b.waiting, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
+	if _, err := b.one(selectStore, nil, &b.arrival, &b.arrived, &b.upTo, &b.waiting, &b.lastEvent, &b.lastRecord, &b.lastDossier, &b.lastDevice); err != nil {
 		return nil, err
 	}
 	s.acquaint(b)

@@ -21,7 +21,7 @@ var (
 	selectRecords  = &statement{recordsByName(fetchSize)}
 	selectDossier  = &statement{dossierByPatient}
 	selectDossiers = &statement{dossierByPatient + strings.Repeat(" UNION ALL "+dossierByPatient, fetchSize-1)}
-	insertDossier  = &statement{"INSERT INTO dossier (key, patient, sequence) VALUES (?, ?, 0)"}
+	insertDossiers = insertRows("INSERT OR ROLLBACK INTO dossier (patient, sequence) VALUES ", "(?, 0)", 1)
 	updateDossier  = &statement{"UPDATE dossier SET sequence = ? WHERE key = ?"}
 )
 
@@ -216,6 +216,5 @@ func (b *batch) createDossier(patient string) error {
 	b.lastDossier++
 	b.strangers.meet(dossierName(patient))
 	b.dossiers[patient] = &dossier{key: b.lastDossier}
-	_, err := b.exec(insertDossier, b.lastDossier, patient)
-	return err
+	return b.hold(&insertDossiers, b.lastDossier, patient)
 }

@@ -62,8 +62,9 @@ var (
 	insertRecord = &statement{`INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`}
 	// What nearly all new records have in common stands in the statement, as in insertPlain.
-	insertPlainRecords = insertRows("INSERT INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, key, type, id) VALUES ",
-		"(1,0,?,?,?,0,0,'',0,x'',?,?,?)", 6)
+	insertPlainRecords = insertRows("INSERT OR ROLLBACK INTO record (heads, waiting, shown, shown_id, dossier, deleted, conflict, label, carrier, terms, type, id) VALUES ",
+		"(1,0,?,?,?,0,0,'',0,x'',?,?)", 5)
+	selectTop    = &statement{"SELECT ifnull(max(key), 0) FROM record"}
 	updateRecord = &statement{`UPDATE record SET heads = ?, waiting = ?, shown = ?, shown_id = ?, dossier = ?, deleted = ?, conflict = ?,
 		label = ?, carrier = ?, terms = ? WHERE key = ?`}
 
@@ -264,25 +265,28 @@ func (r *record) values() []any {
 }
 
 // addFresh writes the rows of the new records, by key. It does so when all their words are
-// written: a statement of several rows makes FTS5 write what it has gathered, and after
-// each patient that would be a segment of its own.
+// written: what is held goes before each patient's words, and would come in smaller parts.
 func (b *batch) addFresh() error {
-	var rows []any
-	for _, r := range b.fresh {
-		if r.plain() {
-			rows = append(rows, r.shown, r.shownID[:], r.dossier, r.key, r.name.Type, r.name.ID)
-			continue
-		}
-		if _, err := b.addRows(&insertPlainRecords, rows); err != nil {
-			return err
-		}
-		rows = rows[:0]
-		if _, err := b.exec(insertRecord, append(r.values(), r.name.Type, r.name.ID)...); err != nil {
-			return err
-		}
+	if len(b.fresh) == 0 {
+		return nil
 	}
-	_, err := b.addRows(&insertPlainRecords, rows)
-	return err
+	var top int64
+	if _, err := b.one(selectTop, nil, &top); err != nil {
+		return err
+	}
+	for _, r := range b.fresh {
+		var err error
+		if r.plain() && r.key == top+1 {
+			err = b.hold(&insertPlainRecords, r.key, r.shown, r.shownID[:], r.dossier, r.name.Type, r.name.ID)
+		} else {
+			_, err = b.exec(insertRecord, append(r.values(), r.name.Type, r.name.ID)...)
+		}
+		if err != nil {
+			return err
+		}
+		top = r.key
+	}
+	return nil
 }
 
 // plain reports whether a record has one live head that nobody can search for, and

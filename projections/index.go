@@ -94,8 +94,19 @@ func (s *Store) termsOf(v *version) terms {
 }
 
 func mayHaveTerms(body []byte) bool {
-	for _, field := range []string{`"identifier"`, `"name"`, `"birthDate"`, `\u`} {
-		if bytes.Contains(body, []byte(field)) {
+	return hasField(body, `"identifier"`, 'f') || hasField(body, `"name"`, 'm') || hasField(body, `"birthDate"`, 'D') || bytes.Contains(body, []byte(`\u`))
+}
+
+// hasField looks for a field by a letter of it that is rare: every other field begins with the
+// same letter, a quotation mark.
+func hasField(body []byte, field string, rare byte) bool {
+	before := strings.IndexByte(field, rare)
+	for at := before; at < len(body); at++ {
+		next := bytes.IndexByte(body[at:], rare)
+		if next < 0 {
+			return false
+		}
+		if at += next; strings.HasPrefix(string(body[at-before:min(at-before+len(field), len(body))]), field) {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ var (
 	insertNamed   = insertPairs("named (name, record)")
 	insertLately  = insertPairs("named_lately (name, record)")
 	countLately   = &statement{"SELECT count(*) FROM (SELECT 1 FROM named_lately LIMIT ?)"}
-	moveLately    = &statement{"INSERT INTO named (name, record) SELECT name, record FROM named_lately ORDER BY name, record"}
+	moveLately    = &statement{"INSERT OR IGNORE INTO named (name, record) SELECT name, record FROM named_lately ORDER BY name, record"}
 	clearLately   = &statement{"DELETE FROM named_lately"}
 	deleteNamed   = &statement{"DELETE FROM named WHERE name = ? AND record = ?"}
 	deleteLately  = &statement{"DELETE FROM named_lately WHERE name = ? AND record = ?"}

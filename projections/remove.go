@@ -58,6 +58,7 @@ func (b *batch) takeOut(held *row) error {
 	if _, err := b.exec(deleteRow, held.arrival); err != nil {
 		return err
 	}
+	b.lastEvent = -1 // it may have been that one
 	if err := b.shrink(held); err != nil {
 		return err
 	}

@@ -21,7 +21,13 @@ var (
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'','','carelog.record.written.v1',x'','application/fhir+json','')`}
 )
 
-const boundColumns = `arrival, id, record, dossier, device, counter, sequence, stored, hash, arrived, time, author, parents,
+// insertNew adds plain events of which it is known that they are new.
+var insertNew = insertRows(`INSERT OR ROLLBACK INTO event (`+heldColumns+`, doubt, reason, type, replaces, content_type, extra) VALUES `,
+	`(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'','','carelog.record.written.v1',x'','application/fhir+json','')`, 15)
+
+const boundColumns = `arrival, ` + heldColumns
+
+const heldColumns = `id, record, dossier, device, counter, sequence, stored, hash, arrived, time, author, parents,
 	previous, signature, sealed`
 
 // eventColumns are read by row.scan. Names come by LEFT JOIN: within a batch, a new

@@ -6,7 +6,7 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// strangers tells of records and dossiers that they were surely never here, so that a
+// strangers tells of records, dossiers and events that they were surely never here, so that a
 // log which is read for the first time need not ask the file for each. It is a Bloom
 // filter: of what was here it never says so, of what was not it may fail to.
 type strangers struct {
@@ -27,10 +27,16 @@ func newStrangers() *strangers { return &strangers{seed: maphash.MakeSeed()} }
 
 // is reports whether nobody of that name was ever met. A nil filter knows nothing.
 func (s *strangers) is(name events.Record) bool {
-	if s == nil {
-		return false
-	}
-	for at := range s.probes(name) {
+	return s != nil && s.lacks(maphash.Comparable(s.seed, name))
+}
+
+// isEvent is the same of an event.
+func (s *strangers) isEvent(id events.ID) bool {
+	return s != nil && s.lacks(maphash.Bytes(s.seed, id[:]))
+}
+
+func (s *strangers) lacks(sum uint64) bool {
+	for at := range probes(sum) {
 		if chunk := s.bits[at/chunkBits]; chunk == nil || chunk[at%chunkBits/64]&(1<<(at%64)) == 0 {
 			return true
 		}
@@ -39,10 +45,19 @@ func (s *strangers) is(name events.Record) bool {
 }
 
 func (s *strangers) meet(name events.Record) {
-	if s == nil {
-		return
+	if s != nil {
+		s.note(maphash.Comparable(s.seed, name))
 	}
-	for at := range s.probes(name) {
+}
+
+func (s *strangers) meetEvent(id events.ID) {
+	if s != nil {
+		s.note(maphash.Bytes(s.seed, id[:]))
+	}
+}
+
+func (s *strangers) note(sum uint64) {
+	for at := range probes(sum) {
 		chunk := &s.bits[at/chunkBits]
 		if *chunk == nil {
 			*chunk = new([chunkBits / 64]uint64)
@@ -51,9 +66,8 @@ func (s *strangers) meet(name events.Record) {
 	}
 }
 
-func (s *strangers) probes(name events.Record) func(func(uint64) bool) {
+func probes(sum uint64) func(func(uint64) bool) {
 	return func(yield func(uint64) bool) {
-		sum := maphash.Comparable(s.seed, name)
 		step := sum>>32 | 1
 		for range strangerProbes {
 			if !yield(sum % strangerBits) {

@@ -71,3 +71,20 @@ func TestManyEntriesAreFoundAsOneIs(t *testing.T) {
 		t.Errorf("applied at once (-one by one +at once):\n%s", diff)
 	}
 }
+
+// What is held back of a batch is seen by all of it that comes later.
+func TestABatchSeesItsOwnEvents(t *testing.T) {
+	d := newDesk("a")
+	first := d.write(allergy, note1("penicillin"))
+	base := d.write(note, note1("asthma"))
+	left, right := d.write(note, note1("left"), base.Event.ID), d.write(note, note1("right"), base.Event.ID)
+	list := []projections.Entry{at(1, first), at(2, base), at(3, left), at(4, right), at(5, base)}
+	one, many := open(t), open(t)
+	for _, e := range list {
+		apply(t, one, e)
+	}
+	apply(t, many, list...)
+	if diff := cmp.Diff(dump(t, one), dump(t, many)); diff != "" {
+		t.Errorf("applied at once (-one by one +at once):\n%s", diff)
+	}
+}

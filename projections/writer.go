@@ -26,6 +26,8 @@ type writer struct {
 	prepared map[*statement]*sql.Stmt
 	changes  map[*statement]driver.StmtExecContext
 	args     []driver.NamedValue // of the change under way
+	held     []heldRows          // see hold
+	holds    bool                // there are some
 }
 
 func openWriter(ctx context.Context, source string) (*writer, error) {
@@ -70,14 +72,35 @@ func (w *writer) stmt(st *statement) (*sql.Stmt, error) {
 // database/sql, which would spend as much on a small change as a tenth of SQLite's own
 // work.
 func (w *writer) exec(st *statement, args ...any) (touched int64, err error) {
-	w.args = w.args[:0]
-	for i, a := range args {
-		v, err := driver.DefaultParameterConverter.ConvertValue(a)
-		if err != nil {
-			return 0, fmt.Errorf("value %d of %q: %w", i+1, st.text, err)
-		}
-		w.args = append(w.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	if st == rollback {
+		w.dropHeld()
+	} else if err := w.writeHeld(); err != nil {
+		return 0, err
 	}
+	if w.args, err = appendBound(w.args[:0], args); err != nil {
+		return 0, fmt.Errorf("%q: %w", st.text, err)
+	}
+	result, err := w.run(st, w.args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// appendBound appends values to those that are bound to a statement.
+func appendBound(list []driver.NamedValue, values []any) ([]driver.NamedValue, error) {
+	for _, value := range values {
+		v, err := driver.DefaultParameterConverter.ConvertValue(value)
+		if err != nil {
+			return nil, fmt.Errorf("value %d: %w", len(list)+1, err)
+		}
+		list = append(list, driver.NamedValue{Ordinal: len(list) + 1, Value: v})
+	}
+	return list, nil
+}
+
+// run runs a change whose values are as the driver wants them.
+func (w *writer) run(st *statement, args []driver.NamedValue) (result driver.Result, err error) {
 	err = w.raw(func(conn driver.ConnPrepareContext) error {
 		stmt := w.changes[st]
 		if stmt == nil {
@@ -88,14 +111,10 @@ func (w *writer) exec(st *statement, args ...any) (touched int64, err error) {
 			stmt = made.(driver.StmtExecContext)
 			w.changes[st] = stmt
 		}
-		result, err := stmt.ExecContext(context.Background(), w.args)
-		if err != nil {
-			return err
-		}
-		touched, err = result.RowsAffected()
+		result, err = stmt.ExecContext(context.Background(), args)
 		return err
 	})
-	return touched, err
+	return result, err
 }
 
 // raw lends the driver's connection.
@@ -105,6 +124,9 @@ func (w *writer) raw(f func(driver.ConnPrepareContext) error) error {
 
 // each calls f on every row of a question. f must not use the writer.
 func (w *writer) each(st *statement, args []any, f func(scan func(...any) error) error) error {
+	if err := w.writeHeld(); err != nil {
+		return err
+	}
 	stmt, err := w.stmt(st)
 	if err != nil {
 		return err
