@@ -315,12 +315,12 @@ func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) [
 // openOne decodes and opens a message into p.
 func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored, p *prepared) {
 	p.entry.Sequence, p.entry.Stored = m.Sequence, m.Time
-	e, err := events.Decode(m.Message)
+	e, digest, err := events.DecodeAndDigest(m.Message)
 	if err != nil {
 		p.entry.Message, p.entry.Reason, p.print = m.Message, err.Error(), m.Message.Fingerprint()
 		return
 	}
-	p.entry.Event, p.digest = e, e.Digest()
+	p.entry.Event, p.digest = e, digest
 	p.print = events.FingerprintOf(p.digest, e.Signature)
 	if err := r.unseal(p); errors.Is(err, events.ErrNoKey) {
 		if p.failed = r.fetchKey(ctx, log, e); p.failed == nil {
