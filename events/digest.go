@@ -177,12 +177,15 @@ func unhex(dst []byte, s string) bool {
 	return true
 }
 
-func hexDigit(b byte) byte {
-	switch {
-	case '0' <= b && b <= '9':
-		return b - '0'
-	case 'a' <= b && b <= 'f':
-		return b - 'a' + 10
+func hexDigit(b byte) byte { return hexDigits[b] }
+
+// hexDigits are the values of lower-case hexadecimal digits; 0xff for what is none.
+var hexDigits = func() (value [256]byte) {
+	for b := range value {
+		value[b] = 0xff
 	}
-	return 0xff
-}
+	for i, digit := range []byte("0123456789abcdef") {
+		value[digit] = byte(i)
+	}
+	return value
+}()

@@ -24,7 +24,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, subject, header string, data []byte) {
 		m := events.Message{Subject: subject, Header: parseHeader(header), Data: data}
 		fingerprint := m.Fingerprint()
-		e, err := events.Decode(m)
+		e, digest, err := events.DecodeAndDigest(m)
 		if err != nil {
 			var broken *events.BrokenError
 			if !errors.As(err, &broken) || len(err.Error()) > 2000 {
@@ -34,6 +34,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if e.Fingerprint() != fingerprint {
 			t.Fatal("the event's fingerprint is not its message's")
+		}
+		if e.Digest() != digest {
+			t.Fatal("the event's digest is not that of its message's words")
 		}
 		again, err := events.Encode(e)
 		if err != nil {

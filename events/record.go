@@ -120,4 +120,13 @@ func all(s string, ok func(byte) bool) bool {
 
 func letter(b byte) bool { return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' }
 
-func idByte(b byte) bool { return letter(b) || '0' <= b && b <= '9' || b == '-' || b == '.' }
+func idByte(b byte) bool { return idBytes[b] }
+
+// idBytes are the bytes of an id: each event that is read has some two hundred of them.
+var idBytes = func() (is [256]bool) {
+	for b := range is {
+		c := byte(b)
+		is[b] = letter(c) || '0' <= c && c <= '9' || c == '-' || c == '.'
+	}
+	return is
+}()

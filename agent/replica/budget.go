@@ -8,10 +8,10 @@ import (
 )
 
 // Bounds of the pipeline in bytes, since a message can have up to 1 MiB: of what is read
-// ahead, and of what goes into one transaction.
+// ahead, and of what is opened together; of those, batchSize/partSize go into one transaction.
 const (
 	readAheadBytes = 16 << 20
-	batchBytes     = 16 << 20
+	partBytes      = 2 << 20
 )
 
 // sizeOf is what a message takes in memory, roughly: bodies can be large, headers not.

@@ -25,10 +25,11 @@ type Log interface {
 	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
 }
 
-// Bounds of the pipeline: messages read ahead, and events in one transaction.
+// Bounds of the pipeline: messages read ahead, those that are opened together, and events in one transaction.
 const (
 	readAhead = 8192
-	batchSize = 8000
+	partSize  = 1000
+	batchSize = 8 * partSize
 )
 
 // Config is what a replica works with.
@@ -139,14 +140,14 @@ func (r *Replica) Reach(ctx context.Context, sequence uint64) error {
 }
 
 // Follow reads the log from the position on and applies it, until ctx ends or
-// something fails. It is three stages side by side: read, check and open, apply.
+// something fails. It is three stages side by side: read, open, judge and apply.
 // Nothing is opened before keys returns, which waits for those that are on their way.
 func (r *Replica) Follow(ctx context.Context, log Log, keys func() error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	start, stream, _ := r.Position()
 	read, ahead := make(chan events.Stored, readAhead), newBudget()
-	ready := make(chan []*prepared)
+	ready := make(chan []*prepared, batchSize/partSize-1)
 
 	var stages sync.WaitGroup
 	run := func(stage func() error) {
@@ -249,23 +250,21 @@ func (r *Replica) sameStart(ctx context.Context, log Log, start events.Position)
 	return err
 }
 
+// prepare opens what has arrived, part by part: the first is applied while the others are opened.
 func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead *budget, in <-chan events.Stored, out chan<- []*prepared) error {
 	for first := range in {
 		messages := gather(first, in)
 		ahead.give(messages)
-		batch := r.open(ctx, log, messages)
-		for _, m := range batch {
+		part := r.open(ctx, log, messages)
+		for _, m := range part {
 			if m.failed != nil {
 				return m.failed
 			}
 			p = p.Next(m.entry.Sequence, m.print)
 			m.entry.Hash = p.Hash
 		}
-		r.trusting.Lock()
-		r.trust.judge(batch)
-		r.trusting.Unlock()
 		select {
-		case out <- batch:
+		case out <- part:
 		case <-ctx.Done():
 			return nil
 		}
@@ -275,22 +274,31 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead
 
 // gather takes what has arrived already: one event when current, many when behind.
 func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
-	batch, bytes := append(make([]events.Stored, 0, min(1+len(in), batchSize)), first), sizeOf(first)
-	for len(batch) < batchSize && bytes < batchBytes {
+	part, bytes := append(make([]events.Stored, 0, min(1+len(in), partSize)), first), sizeOf(first)
+	for len(part) < partSize && bytes < partBytes {
 		select {
 		case m, ok := <-in:
 			if !ok {
-				return batch
+				return part
 			}
-			batch, bytes = append(batch, m), bytes+sizeOf(m)
+			part, bytes = append(part, m), bytes+sizeOf(m)
 		default:
-			return batch
+			return part
 		}
+	}
+	return part
+}
+
+// join adds to a part what else is opened by now. With the bounds of a part, and as many as can
+// wait, it has those of a transaction.
+func join(batch []*prepared, in <-chan []*prepared) []*prepared {
+	for n := len(in); n > 0; n-- {
+		batch = append(batch, <-in...)
 	}
 	return batch
 }
 
-// open decodes and opens a batch, on all cores where it is large.
+// open decodes and opens messages, on all cores where they are many.
 func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) []*prepared {
 	batch, space := make([]*prepared, len(messages)), make([]prepared, len(messages))
 	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/64)
@@ -315,12 +323,12 @@ func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) [
 // openOne decodes and opens a message into p.
 func (r *Replica) openOne(ctx context.Context, log Log, m events.Stored, p *prepared) {
 	p.entry.Sequence, p.entry.Stored = m.Sequence, m.Time
-	e, err := events.Decode(m.Message)
+	e, digest, err := events.DecodeAndDigest(m.Message)
 	if err != nil {
 		p.entry.Message, p.entry.Reason, p.print = m.Message, err.Error(), m.Message.Fingerprint()
 		return
 	}
-	p.entry.Event, p.digest = e, e.Digest()
+	p.entry.Event, p.digest = e, digest
 	p.print = events.FingerprintOf(p.digest, e.Signature)
 	if err := r.unseal(p); errors.Is(err, events.ErrNoKey) {
 		if p.failed = r.fetchKey(ctx, log, e); p.failed == nil {
@@ -417,11 +425,11 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 		}
 		select {
 		case <-r.stirs:
-		case batch, ok := <-in:
+		case part, ok := <-in:
 			if !ok {
 				return nil
 			}
-			position, err := r.take(ctx, stream, batch)
+			position, err := r.take(ctx, stream, join(part, in))
 			if err != nil {
 				return err
 			}
@@ -433,8 +441,12 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepare
 	}
 }
 
-// take applies a batch, and returns the position that it leads to.
+// take judges and applies a batch, and returns the position that it leads to. It is not judged before what stands before it
+// was applied: where that becomes something else by it, it is found in the store.
 func (r *Replica) take(ctx context.Context, stream string, batch []*prepared) (events.Position, error) {
+	r.trusting.Lock()
+	r.trust.judge(batch)
+	r.trusting.Unlock()
 	ofRevoked, err := r.meet(batch)
 	if err != nil {
 		return events.Position{}, err
