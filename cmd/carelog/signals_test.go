@@ -20,14 +20,8 @@ func TestTheSecondSignalMeansNow(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	sheet, file := filepath.Join(dir, "sheet.txt"), filepath.Join(dir, "one.json")
-	for _, args := range [][]string{
-		{"practice", "add", "dr-peeters", "--no-running", "--data", filepath.Join(dir, "broker"), "--url", "nats://127.0.0.1:1", "--sheet", sheet},
-		{"device", "enrol", "Desk one", "--sheet", sheet, "--out", file},
-	} {
-		if out, err := exec.Command("carelog", args...).CombinedOutput(); err != nil {
-			t.Fatalf("carelog %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
+	succeed(t, "practice", "add", "dr-peeters", "--no-running", "--data", filepath.Join(dir, "broker"), "--url", "nats://127.0.0.1:1", "--sheet", sheet)
+	succeed(t, "device", "enrol", "Desk one", "--sheet", sheet, "--out", file)
 	s, err := startService("the desk", filepath.Join(dir, "desk.log"),
 		exec.Command("carelog", "agent", "--data", filepath.Join(dir, "one"), "--enrolment", file, "--listen", "127.0.0.1:0", "--json"))
 	if err != nil {
