@@ -137,7 +137,7 @@ func TestForms(t *testing.T) {
 // A packed file that was cut short says so, whatever is in it, and does not look like one whose
 // last record is broken. What stands on whole lines before is read.
 func TestAPackedFileIsCutShort(t *testing.T) {
-	lines := strings.Repeat(patient+"\n", 200_000) // which packs to more than is looked at first
+	lines := strings.Repeat(patient+"\n", 2*intake.PeekSize/len(patient)) // which packs to more than is looked at first
 	for name, c := range map[string]struct {
 		content string
 		some    bool
