@@ -207,6 +207,10 @@ func (a *Agent) putAside(ctx context.Context, damage error) error {
 	} else {
 		a.warn(warnRebuilt, "The local copy of the dossiers was damaged and is being built again from the server; what you typed is safe. The damaged file is kept as %s. Have this PC's disk checked.", filepath.Base(aside))
 	}
+	var alien *projections.NotOursError
+	if errors.As(damage, &alien) { // whose advice is for who leaves it as it is
+		damage = errors.New(alien.Reason)
+	}
 	a.log.Warn("projection damaged, rebuilding", "err", damage, "kept", aside)
 	return nil
 }

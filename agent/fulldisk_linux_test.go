@@ -114,7 +114,7 @@ func awaitDiskProblem(d *agenttest.Desk) {
 
 // Changes are made without a server until the disk is full. All that were accepted are shown, the
 // last one too; the next is refused, and all goes on by itself when there is room.
-func TestADiskGetsFull(t *testing.T) {
+func TestScenario19_ADiskGetsFull(t *testing.T) {
 	disk := newTightDisk(t, 16)
 	p := newPractice(t)
 	one, two := p.on(disk).desk("one"), p.desk("two")
@@ -148,7 +148,7 @@ func TestADiskGetsFull(t *testing.T) {
 
 // Another program has taken even the room that was kept: a change that is safe cannot be shown.
 // That is said, and it is shown when there is room.
-func TestADiskIsFullBetweenTheTwoFiles(t *testing.T) {
+func TestScenario19_ADiskIsFullBetweenTheTwoFiles(t *testing.T) {
 	disk := newTightDisk(t, 16)
 	p := newPractice(t)
 	one := p.on(disk).desk("one")
@@ -174,7 +174,7 @@ func TestADiskIsFullBetweenTheTwoFiles(t *testing.T) {
 
 // What was queued is sent while the disk is full, and that it arrived cannot be noted: it is, and
 // nothing stands in the log twice, when there is room.
-func TestADiskIsFullDuringAPush(t *testing.T) {
+func TestScenario19_ADiskIsFullDuringAPush(t *testing.T) {
 	disk := newTightDisk(t, 32)
 	p := newPractice(t)
 	one, two := p.on(disk).desk("one"), p.desk("two")
@@ -197,7 +197,7 @@ func TestADiskIsFullDuringAPush(t *testing.T) {
 
 // The practice's log is larger than the disk of a new desk: it says so, that it has not read
 // everything, and reads on when there is room.
-func TestADiskIsFullDuringTheFirstSync(t *testing.T) {
+func TestScenario19_ADiskIsFullDuringTheFirstSync(t *testing.T) {
 	p := newPractice(t)
 	p.interval = seldom
 	disk := newTightDisk(t, 16)
@@ -218,7 +218,7 @@ func TestADiskIsFullDuringTheFirstSync(t *testing.T) {
 
 // A desk was killed on a full disk. It opens all the same, can be read, takes no change, says
 // why, and goes on by itself; where even the room that it kept is gone, it says how much it needs.
-func TestADeskOpensOnAFullDisk(t *testing.T) {
+func TestScenario19_ADeskOpensOnAFullDisk(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		t.Run(fmt.Sprintf("room was kept %t", kept), func(t *testing.T) {
 			disk := newTightDisk(t, 32)

@@ -47,7 +47,7 @@ var problems = []struct {
 	{ProblemSilent, regexp.MustCompile(`sends none (?:of its events up to|after) \d+`)},
 	{ProblemNotReady, regexp.MustCompile(`no stream answers`)},
 	{ProblemFull, regexp.MustCompile(`(?i)store is full|insufficient (?:storage )?resources|resource limits exceeded|no space left`)},
-	{ProblemUnreachable, regexp.MustCompile(`(?i)connection refused|connection reset|broken pipe|EOF$|no such host|no servers available|network is unreachable|no route to host|there is no connection|the connection was lost|cannot be reached`)},
+	{ProblemUnreachable, regexp.MustCompile(`(?i)connection refused|connection reset|broken pipe|EOF$|no such host|no servers available|network is unreachable|is no broker|no route to host|there is no connection|the connection was lost|cannot be reached`)},
 	{ProblemNoAnswer, regexp.MustCompile(`(?i)no answer within|timeout|deadline exceeded|it is not known whether`)},
 }
 

@@ -14,7 +14,7 @@ import (
 // The room that is kept is given up while the desk is connected: it ends its session, so that
 // nothing which is read from the server takes that room, says so, and is green by itself when there
 // is room again.
-func TestADiskGetsFullInASession(t *testing.T) {
+func TestScenario19_ADiskGetsFullInASession(t *testing.T) {
 	disk := newTightDisk(t, 32)
 	p := newPractice(t)
 	one, two := p.on(disk).desk("one"), p.desk("two")

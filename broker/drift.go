@@ -40,7 +40,9 @@ func compare(want, got jetstream.StreamConfig) []Drift {
 	check("retention", want.Retention, got.Retention)
 	check("discard", want.Discard, got.Discard)
 	check("discard_new_per_subject", want.DiscardNewPerSubject, got.DiscardNewPerSubject)
-	check("num_replicas", want.Replicas, got.Replicas)
+	if got.Replicas < want.Replicas { // more copies are no fault
+		check("num_replicas", want.Replicas, got.Replicas)
+	}
 	check("max_msgs", unlimited(want.MaxMsgs), unlimited(got.MaxMsgs))
 	check("max_bytes", unlimited(want.MaxBytes), unlimited(got.MaxBytes))
 	if name != streamLooks { // how long looks are kept, the operator sets as the law wants it

@@ -34,6 +34,9 @@ func TestImpatience(t *testing.T) {
 				if took := time.Since(began); err == nil || took < c.least || took > c.most {
 					t.Errorf("given up after %v with %v, want it between %v and %v", took, err, c.least, c.most)
 				}
+				if want := "no answer within " + c.least.String(); c.least == c.most && err.Error() != want {
+					t.Errorf("%v, want %s: the same words each time", err, want)
+				}
 			})
 		})
 	}

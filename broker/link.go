@@ -56,6 +56,7 @@ func dial(c Config) (*link, error) {
 	options := []nats.Option{
 		nats.Name("carelog " + c.Practice + "/" + c.Device),
 		nats.CustomInboxPrefix(inboxPrefix + c.Device),
+		greeted(c.URLs),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1), // nothing is kept to be sent later: the outbox does that
@@ -82,10 +83,13 @@ func dial(c Config) (*link, error) {
 }
 
 // beforeRetry is asked how long to wait when every server was tried in vain. It also
-// tells why, where nats.go tells nobody else: the server does not let us in.
+// tells why, where nats.go tells nobody else: the server does not let us in, or is none.
 func (l *link) beforeRetry(attempts int) time.Duration {
 	if conn := l.conn.Load(); conn != nil {
-		if err := conn.LastError(); notLetIn(err) {
+		switch err := conn.LastError(); {
+		case errors.Is(err, ErrNoBroker):
+			l.down(err)
+		case notLetIn(err):
 			l.down(fmt.Errorf("the broker does not let this device in (it was revoked, or this is not the broker of its practice, or that broker does not know the practice: ask whoever looks after it): %w", err))
 		}
 	}
@@ -123,7 +127,7 @@ func (l *link) up() {
 	l.tell(true, nil)
 }
 
-// down ends a session, or says why there is still none.
+// down ends a session, or says why there is still none; nil: it was closed here.
 func (l *link) down(err error) {
 	l.mu.Lock()
 	if l.session != nil {
@@ -132,11 +136,13 @@ func (l *link) down(err error) {
 		l.change()
 	}
 	level := slog.LevelDebug
-	if l.isNews(err) {
+	if err != nil && l.isNews(err) {
 		level = slog.LevelInfo
 	}
 	l.mu.Unlock()
-	l.logger.Log(context.Background(), level, "not connected to the broker", slog.Any("error", err))
+	if err != nil {
+		l.logger.Log(context.Background(), level, "not connected to the broker", slog.Any("error", err))
+	}
 	l.tell(false, err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -23,12 +24,19 @@ type Access struct {
 	Credentials string // path of a .creds file
 }
 
+// Errors of a broker that provisions nothing now.
+var (
+	// ErrNotReady says that it is there and gives no answer.
+	ErrNotReady = errors.New("the broker gives no answer yet: where it or a node of its cluster was just started, try again in a minute")
+	errNoLeader = &jetstream.APIError{ErrorCode: 10008}
+)
+
 // ErrNotLetIn says that a broker does not know who signed the access that it was shown.
 var ErrNotLetIn = errors.New("the broker does not know this practice, or its operator")
 
 // connect opens a connection that is closed by the caller.
 func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
-	options := []nats.Option{nats.Name("carelog provision"), nats.NoReconnect()}
+	options := []nats.Option{nats.Name("carelog provision"), nats.NoReconnect(), greeted(a.URLs)}
 	if deadline, ok := ctx.Deadline(); ok {
 		options = append(options, nats.Timeout(max(time.Until(deadline), time.Millisecond)))
 	}
@@ -39,8 +47,14 @@ func (a Access) connect(ctx context.Context) (*nats.Conn, error) {
 		options = append(options, nats.UserCredentials(a.Credentials))
 	}
 	conn, err := nats.Connect(strings.Join(a.URLs, ","), options...)
-	if notLetIn(err) {
+	var network net.Error
+	switch {
+	case notLetIn(err):
 		err = fmt.Errorf("%w: %w", ErrNotLetIn, err)
+	case errors.Is(err, nats.ErrNoServers):
+		err = fmt.Errorf("%w: is the broker running, and is this its address?", events.ErrOffline)
+	case errors.Is(err, ErrNoBroker), errors.As(err, &network), errors.Is(err, nats.ErrTimeout):
+		err = fmt.Errorf("%w: %w", events.ErrOffline, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(a.URLs, ", "), err)
@@ -64,7 +78,10 @@ func (a Access) jetStream(ctx context.Context) (js jetstream.JetStream, done fun
 // Provision makes the streams and buckets of a practice that are absent, and
 // changes none that is there: where one is not as it should be, the error is a
 // *DriftError that lists every difference, and nothing is made. It may be called
-// again at any time. replicas is 1, or 3 or 5 on a cluster.
+// again at any time. replicas is 1, or 3 or 5 on a cluster, and the least: a stream that has
+// more copies is as it should be, and what is made beside a log that has more gets as many.
+//
+// Errors, beside that: events.ErrOffline, ErrNotLetIn, ErrNotReady.
 func Provision(ctx context.Context, a Access, practice string, replicas int) error {
 	if err := provision(ctx, a, practice, replicas); err != nil {
 		return fmt.Errorf("provision practice %s: %w", practice, err)
@@ -92,8 +109,11 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			absent = append(absent, want)
 		case err != nil:
-			return fmt.Errorf("stream %s: %w", want.Name, err)
+			return fmt.Errorf("ask for stream %s: %w", want.Name, unready(ctx, err))
 		default:
+			if want.Name == streamRecords {
+				replicas = max(replicas, got.CachedInfo().Config.Replicas)
+			}
 			drift.Drifts = append(drift.Drifts, compare(want, got.CachedInfo().Config)...)
 		}
 	}
@@ -101,13 +121,24 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 		return &drift
 	}
 	for _, want := range absent {
+		if want.Name != streamSnapshots { // which can be made again
+			want.Replicas = replicas
+		}
 		// Two that provision at once ask for the same, and the server says yes to both;
 		// but for the identity of the log, which only the first one gives.
 		if err := makeStream(ctx, js, want); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return fmt.Errorf("make stream %s: %w", want.Name, err)
+			return fmt.Errorf("make stream %s: %w", want.Name, unready(ctx, err))
 		}
 	}
 	return nil
+}
+
+// unready gives an error of a request its name, where the server or the leader of its cluster did not answer it.
+func unready(ctx context.Context, err error) error {
+	if ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errNoLeader)) {
+		return fmt.Errorf("%w (%w)", ErrNotReady, err)
+	}
+	return err
 }
 
 // makeStream tries again where nats-server (2.15.2) finds no folder for it: when an account is used for the first time, it makes

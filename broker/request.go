@@ -41,7 +41,7 @@ func impatience(patience time.Duration, carried func() uint64, giveUp context.Ca
 			timer.Reset(patience)
 			return
 		}
-		giveUp(fmt.Errorf("no answer within %v", time.Since(began).Round(time.Millisecond)))
+		giveUp(fmt.Errorf("no answer within %v", time.Since(began).Truncate(patience))) // the same words each time
 	})
 	timer.Reset(patience) // now that the function knows it
 	return func() { timer.Stop() }

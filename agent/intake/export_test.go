@@ -7,3 +7,6 @@ func SetBombFree(bytes int64) (restore func()) {
 	bombFree = bytes
 	return func() { bombFree = old }
 }
+
+// PeekSize is how far a file is looked into first.
+const PeekSize = peekSize

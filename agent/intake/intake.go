@@ -89,6 +89,7 @@ var (
 	ErrTooLarge = errors.New("it is too large to be a resource")
 	ErrBomb     = errors.New("it unpacks to far more than any record does")
 	ErrNotFHIR  = errors.New("it holds no FHIR resource in JSON")
+	ErrCut      = errors.New("it was cut short where it is packed, and what was behind that is not known: fetch the whole file and import it again")
 )
 
 // Source is one file, or what comes through a pipe.

@@ -134,6 +134,22 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// A packed file that was cut short says so, whatever is in it, and does not look like one whose
+// last record is broken. What stands on whole lines before is read.
+func TestAPackedFileIsCutShort(t *testing.T) {
+	lines := strings.Repeat(patient+"\n", 2*intake.PeekSize/len(patient)) // which packs to more than is looked at first
+	for name, c := range map[string]struct {
+		content string
+		some    bool
+	}{"a.ndjson.gz": {lines, true}, "a.json.gz": {bundle("batch", `{"resource":`+patient+`}`), false}} {
+		packed := gzipped(t, []byte(c.content))
+		items, errs := read(t, name, packed[:len(packed)-9])
+		if len(errs) != 1 || !errors.Is(errs[0], intake.ErrCut) || len(items) > 0 != c.some {
+			t.Errorf("%s: %d records, and the errors %v; want that it was cut short", name, len(items), errs)
+		}
+	}
+}
+
 func TestArchive(t *testing.T) {
 	items, errs := read(t, "a.zip", zipped(t,
 		"readme.txt", "not read", "one/a.json", patient, "b.ndjson.gz", string(gzipped(t, []byte(weight+"\n{\n"+weight))),

@@ -58,7 +58,7 @@ func unpack(name string, r io.Reader) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("unpack: %w", err), outer.Close())
 		}
-		buffered = bufio.NewReader(&guard{r: unzipped, from: guarded.from})
+		buffered = bufio.NewReader(&guard{r: whole{unzipped}, from: guarded.from})
 	}
 	if head, _ := buffered.Peek(len(zipMagic)); bytes.Equal(head, zipMagic) {
 		return nil, errors.Join(errors.New("it is an archive in an archive: unpack it first"), outer.Close())
@@ -70,6 +70,17 @@ func unpack(name string, r io.Reader) (io.ReadCloser, error) {
 		io.Reader
 		io.Closer
 	}{buffered, outer}, nil
+}
+
+// whole tells of what was packed and ends too early.
+type whole struct{ io.Reader }
+
+func (w whole) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err == io.ErrUnexpectedEOF {
+		err = ErrCut
+	}
+	return n, err
 }
 
 // Text of records packs 10 to 50 times; more than that, for long, is made to harm.

@@ -74,7 +74,8 @@ var ErrForeign = errors.New("this outbox is not of this device: give the agent i
 var ErrNewer = errors.New("this outbox was written by a newer carelog: update this one")
 
 // ErrDamaged says that the file cannot be read as it should. It is left as it is.
-var ErrDamaged = errors.New("the outbox is damaged: keep a copy of the file before anything else, it may hold what the server does not have")
+var ErrDamaged = errors.New("the outbox is damaged: keep a copy of the file before anything else, it may hold what the server does not have; " +
+	"then move outbox.db, outbox.db-wal and outbox.db-shm out of the folder and start the desk again: it puts back what record.db has of it, and says how much")
 
 // ErrDisk says that the disk did not take a change: it is full or does not work.
 var ErrDisk = errors.New("this PC's disk is full, or does not work as it should: make room on it and try again")

@@ -54,13 +54,8 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	if err := checkBrokers("broker", c.Broker); err != nil {
 		return err
 	}
-	given, first, err := takeEnrolment(c.Data, c.Enrolment)
-	if err != nil {
-		return err
-	}
-	e := given
-	if len(c.Broker) > 0 {
-		e.URLs = c.Broker
+	if c.Interval <= 0 || c.Patience <= 0 {
+		return usage(fmt.Errorf("--interval %v and --patience %v: want more than 0s", c.Interval, c.Patience))
 	}
 	if c.AttachmentRoom < 1 || c.AttachmentRoom > 1<<30 {
 		return usage(fmt.Errorf("--attachment-room %d: want 1 or more megabytes", c.AttachmentRoom))
@@ -72,6 +67,17 @@ func (c *agentCommand) Run(env *environment) (err error) {
 	}
 	if err := c.Hub.validate(); err != nil {
 		return err
+	}
+	if err := ownFolder(c.Data, ofDesk); err != nil {
+		return err
+	}
+	given, first, err := takeEnrolment(c.Data, c.Enrolment)
+	if err != nil {
+		return err
+	}
+	e := given
+	if len(c.Broker) > 0 {
+		e.URLs = c.Broker
 	}
 	config := agent.Config{Data: c.Data, Enrolment: e, Logger: env.log, Interval: c.Interval, Patience: c.Patience, Lease: c.Hub.Lease, SnapshotEvery: c.SnapshotEvery,
 		AttachmentRoom: c.AttachmentRoom << 20}

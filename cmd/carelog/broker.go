@@ -29,6 +29,9 @@ func (c *brokerCommand) Run(env *environment) error {
 	if err := config.Validate(); err != nil {
 		return usage(err)
 	}
+	if err := ownFolder(c.Data, ofBroker); err != nil {
+		return err
+	}
 	server, err := broker.Start(env.ctx, config)
 	if err != nil {
 		return err

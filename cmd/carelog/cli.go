@@ -23,7 +23,7 @@ type cli struct {
 	Version versionFlag `help:"Print the version and exit." env:"-"`
 
 	// For a program that starts this one, and that must not leave it behind.
-	Attached bool `help:"End with the standard input, and not by Ctrl-C." hidden:"" env:"-"`
+	Attached bool `help:"End with the standard input, and not with the terminal or by Ctrl-C." hidden:"" env:"-"`
 
 	Demo     demoCommand     `cmd:"" help:"Start a broker and two desks of one practice with sample patients."`
 	Broker   brokerCommand   `cmd:"" help:"Run the broker that keeps the logs of practices."`
@@ -89,7 +89,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if c.Attached {
-		signal.Ignore(os.Interrupt)
+		signal.Ignore(os.Interrupt, syscall.SIGHUP) // the terminal is that of the program
 		ctx = whileOpen(ctx, stdin)
 	}
 	level := slog.LevelInfo
@@ -113,32 +113,47 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // oneLine is what an error says, in the one line that scripts are promised: errors that
-// were joined stand behind each other.
+// were joined stand behind each other, and the lines of a list behind its heading.
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+	var b strings.Builder
+	for line := range strings.Lines(err.Error()) {
+		switch said := b.String(); {
+		case said == "":
+		case strings.HasSuffix(said, ":"):
+			b.WriteString(" ")
+		default:
+			b.WriteString("; ")
+		}
+		b.WriteString(strings.TrimSpace(line))
+	}
+	return b.String()
 }
 
-// interruptible returns a context that the first SIGINT or SIGTERM ends, so that the
-// command can finish what it holds. The second means now.
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends, so that the
+// command can finish what it holds. A second SIGINT or SIGTERM means now; not a second SIGHUP,
+// since shell and system both say that a terminal was closed.
 func interruptible(stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		select {
-		case <-signals:
-			cancel()
-		case <-done:
-			return
-		}
-		select {
-		case <-signals:
-			fmt.Fprintln(stderr, "carelog: stopped at once; what was accepted is safe")
-			os.Exit(exitInterrupted)
-		case <-done:
+		for {
+			select {
+			case s := <-signals:
+				if ctx.Err() != nil && s != syscall.SIGHUP {
+					fmt.Fprintln(stderr, "carelog: stopped at once; what was accepted is safe")
+					os.Exit(exitInterrupted)
+				}
+				cancel()
+			case <-done:
+				return
+			}
 		}
 	}()
 	return ctx, func() {

@@ -27,6 +27,20 @@ type desk struct {
 	http             *http.Client
 }
 
+// which are the flags that name the same desk to another command, for a shell. The token is none to be shown.
+func (f deskFlags) which() (flags string) {
+	for _, flag := range []struct{ name, value string }{{"--agent", f.Agent}, {"--data", f.Data}} {
+		switch {
+		case flag.value == "":
+		case strings.ContainsFunc(flag.value, func(r rune) bool { return strings.ContainsRune(" \t\"'$`\\&;|<>()*?[]#~!", r) }):
+			flags += " " + flag.name + " '" + strings.ReplaceAll(flag.value, "'", `'\''`) + "'"
+		default:
+			flags += " " + flag.name + " " + flag.value
+		}
+	}
+	return flags
+}
+
 // connect finds the desk.
 func (f deskFlags) connect() (*desk, error) {
 	d := &desk{url: strings.TrimSuffix(f.Agent, "/"), token: f.Token, user: f.User, http: httpClient()}

@@ -102,8 +102,8 @@ func (c *conflictsShowCommand) Run(env *environment) error {
 	if len(k.Ancestor) > 0 && string(k.Ancestor) != "null" {
 		fmt.Fprintf(env.stdout, "\nshared ancestor\n  %s\n", k.Ancestor)
 	}
-	_, err = fmt.Fprintf(env.stdout, "\nto settle just these, and none that comes meanwhile:\n  carelog conflicts resolve %s/%s --heads %s --keep EVENT\n",
-		k.Type, k.ID, strings.Join(k.events(), ","))
+	_, err = fmt.Fprintf(env.stdout, "\nto settle just these, and none that comes meanwhile:\n  carelog conflicts resolve%s %s/%s --heads %s --keep EVENT\n",
+		c.which(), k.Type, k.ID, strings.Join(k.events(), ","))
 	return err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -31,6 +33,13 @@ type demoCommand struct {
 }
 
 const demoPractice = "demo"
+
+// How far the ports of the broker and of the hub are above that of the first desk.
+const (
+	brokerOffset = 100
+	hubOffset    = 101
+	maxPort      = 65535
+)
 
 // demoReady is the line that --json prints.
 type demoReady struct {
@@ -61,18 +70,22 @@ func (c *demoCommand) Run(env *environment) (err error) {
 	if c.Patients < 0 {
 		return usage(fmt.Errorf("--patients %d: want none or more", c.Patients))
 	}
+	if c.Port < 0 || c.Port > maxPort-hubOffset {
+		return usage(fmt.Errorf("--port %d: want 1 to %d, or 0 for any free ones: the broker and the hub take those that are %d and %d higher", c.Port, maxPort-hubOffset, brokerOffset, hubOffset))
+	}
+	worked := false
 	if c.Data == "" {
 		if c.Data, err = os.MkdirTemp("", "carelog-demo-"); err != nil {
 			return err
 		}
 		defer func() {
-			if err == nil || env.ctx.Err() != nil { // else its logs say why
+			if err == nil || !worked || env.ctx.Err() != nil { // else its logs say why
 				err = errors.Join(err, os.RemoveAll(c.Data))
 			}
 		}()
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return err
+		return usage(fmt.Errorf("--data: %w", err))
 	}
 	ctx, cancel := context.WithCancel(env.ctx)
 	defer cancel()
@@ -88,11 +101,12 @@ func (c *demoCommand) Run(env *environment) (err error) {
 	if err := c.announce(env, ready); err != nil {
 		return err
 	}
+	worked = true
 	select {
 	case <-ctx.Done():
 		return nil
-	case name := <-parts.ended:
-		return fmt.Errorf("the %s of the demo ended; its log is in %s", name, c.Data)
+	case err := <-parts.ended:
+		return fmt.Errorf("%w; its log is in %s", err, c.Data)
 	}
 }
 
@@ -131,14 +145,14 @@ func (c *demoCommand) brokerPort() string {
 	if c.Port == 0 {
 		return "-1"
 	}
-	return strconv.Itoa(c.Port + 100)
+	return strconv.Itoa(c.Port + brokerOffset)
 }
 
 func (c *demoCommand) hubPort() string {
 	if c.Port == 0 {
 		return "0"
 	}
-	return strconv.Itoa(c.Port + 101)
+	return strconv.Itoa(c.Port + hubOffset)
 }
 
 // practice makes the demo's practice at the first start, and reads its sheet later.
@@ -243,19 +257,20 @@ func (c *demoCommand) announce(env *environment, ready demoReady) error {
 	return err
 }
 
-// processes are the parts of a demo.
+// processes are the parts of a demo. Each is attached to the demo by its standard input, so
+// that it ends with the demo however that ends, and leaves the terminal's signals to it.
 type processes struct {
 	env     *environment
-	running []*exec.Cmd
+	inputs  []io.Closer
 	waiting sync.WaitGroup
-	ended   chan string
+	ended   chan error // why a part did
 }
 
 // start starts a part and waits for the line of JSON with which it says that it is
-// ready.
+// ready. Where it ends before, the error is what it said at last, with its exit code.
 func (p *processes) start(ctx context.Context, name, logFile string, ready any, args ...string) (pid int, err error) {
 	if p.ended == nil {
-		p.ended = make(chan string, 16)
+		p.ended = make(chan error, 16)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -265,45 +280,63 @@ func (p *processes) start(ctx context.Context, name, logFile string, ready any, 
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self, append([]string{"--attached"}, args...)...)
 	cmd.Stderr = log
-	cmd.SysProcAttr = ownGroup() // the terminal's Ctrl-C is for the demo, which stops its parts in order
 	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, errors.Join(err, log.Close())
+	}
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return 0, errors.Join(err, log.Close())
 	}
 	if err := cmd.Start(); err != nil {
 		return 0, errors.Join(fmt.Errorf("start the %s: %w", name, err), log.Close())
 	}
-	p.running = append(p.running, cmd)
-	line := make(chan error, 1)
+	p.inputs = append(p.inputs, in)
+	line := make(chan error, 2)
 	p.waiting.Go(func() {
 		lines := bufio.NewReader(out)
 		text, err := lines.ReadBytes('\n')
 		if err == nil {
-			err = json.Unmarshal(text, ready)
+			line <- json.Unmarshal(text, ready)
 		}
-		line <- err
 		_, _ = io.Copy(io.Discard, lines)
-		_ = cmd.Wait()
-		log.Close()
-		p.ended <- name
+		err = errors.Join(cmd.Wait(), log.Close())
+		err = codedError{max(cmd.ProcessState.ExitCode(), exitFailed), fmt.Errorf("the demo's %s ended: %s", name, lastWords(logFile, err))}
+		line <- err
+		p.ended <- err
 	})
 	select {
 	case err := <-line:
-		if err != nil {
-			return 0, fmt.Errorf("the %s did not start: see %s", name, logFile)
-		}
-		return cmd.Process.Pid, nil
+		return cmd.Process.Pid, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 }
 
+// lastWords are those with which a command ended, of the file of its standard error; without
+// any, as where it was killed, how it ended.
+func lastWords(logFile string, ended error) string {
+	text, err := os.ReadFile(logFile)
+	if err != nil {
+		return err.Error()
+	}
+	text = bytes.TrimSpace(text)
+	last := text[bytes.LastIndexByte(text, '\n')+1:]
+	if words, ok := bytes.CutPrefix(last, []byte("carelog: ")); ok {
+		return string(words)
+	}
+	if ended == nil {
+		return "it was told to"
+	}
+	return ended.Error()
+}
+
 // stop ends the parts, the desks before the broker, and waits.
 func (p *processes) stop() {
-	for i := len(p.running) - 1; i >= 0; i-- {
-		_ = endChild(p.running[i].Process)
+	for _, in := range slices.Backward(p.inputs) {
+		_ = in.Close()
 	}
 	p.waiting.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/outbox"
 	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -48,6 +49,8 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &stale):
 		return exitConflict
+	case errors.Is(err, events.ErrOffline), errors.Is(err, broker.ErrNotLetIn), errors.Is(err, broker.ErrNotReady):
+		return exitUnreachable
 	case errors.Is(err, agent.ErrInUse), errors.Is(err, outbox.ErrForeign), errors.As(err, &foreign), errors.As(err, &practice),
 		errors.As(err, &folder), errors.As(err, &listen):
 		return exitForeign

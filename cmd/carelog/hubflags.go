@@ -24,8 +24,11 @@ type hubFlags struct {
 	Lease   time.Duration `name:"hub-lease" help:"How long a desk that dies while it publishes keeps the others of the practice from it: at least twice as long as an answer may take." default:"1m"`
 }
 
-// validate refuses a hub to which messages would go unsealed over a network.
+// validate refuses times that are none, and a hub to which messages would go unsealed over a network.
 func (f hubFlags) validate() error {
+	if f.Quiet < 0 || f.Longest <= 0 || f.Timeout <= 0 || f.Timeout > f.Lease/2 {
+		return usage(fmt.Errorf("--hub-quiet %v, --hub-longest %v, --hub-timeout %v, --hub-lease %v: want no negative times, and a timeout of at most half of the lease", f.Quiet, f.Longest, f.Timeout, f.Lease))
+	}
 	if f.URL == "" {
 		return nil
 	}
@@ -35,9 +38,6 @@ func (f hubFlags) validate() error {
 	}
 	if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return usage(fmt.Errorf("--hub %s: Sumehrs would go there unsealed and in nobody's name, since there is no adapter for eHealth's certificates yet: use a hub on this PC (carelog hub)", f.URL))
-	}
-	if f.Quiet < 0 || f.Longest <= 0 || f.Timeout <= 0 || f.Timeout > f.Lease/2 {
-		return usage(fmt.Errorf("--hub-quiet %v, --hub-longest %v, --hub-timeout %v, --hub-lease %v: want no negative times, and a timeout of at most half of the lease", f.Quiet, f.Longest, f.Timeout, f.Lease))
 	}
 	return nil
 }

@@ -52,6 +52,9 @@ func (c *importCommand) Run(env *environment) error {
 			fmt.Fprintf(env.stderr, "carelog: %s: %s\n", r.Source, r.Error)
 		}
 	}
+	if in.cut {
+		return errors.New("a file was cut short: how many records of it were not taken in is not known")
+	}
 	if len(in.total.Refused) > 0 {
 		return fmt.Errorf("%s not taken in", records(len(in.total.Refused)))
 	}
@@ -64,6 +67,7 @@ type importer struct {
 	batch bytes.Buffer
 	count int
 	total intake.Result
+	cut   bool // a file was not whole
 }
 
 func newImporter(d *desk) *importer { return &importer{desk: d} }
@@ -87,6 +91,7 @@ func (in *importer) file(ctx context.Context, name string, line *progress) error
 	for item, err := range f.Items(ctx) {
 		if err != nil {
 			in.total.Refused = append(in.total.Refused, refused(item, err))
+			in.cut = in.cut || errors.Is(err, intake.ErrCut)
 			continue
 		}
 		if err := in.add(ctx, item); err != nil {

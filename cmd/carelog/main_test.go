@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	// is left that meets another. None is left of ours, and hundreds of processes end here.
 	_ = os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	testscript.Main(leakless{m}, map[string]func(){
-		"carelog": carelog.Main,
+		"carelog":   carelog.Main,
+		"nats-node": node,
 		// A file that is too large is a signal, where a full disk is an error only.
 		"carelog-on-small-disk": func() { signal.Ignore(syscall.SIGXFSZ); carelog.Main() },
 	})

@@ -22,11 +22,14 @@ type practiceProvisionCommand struct {
 	Practice string `arg:"" help:"Id of the practice."`
 	Data     string `help:"Folder of the broker." required:"" placeholder:"DIR" type:"path"`
 	URL      string `help:"Where the broker is." default:"nats://127.0.0.1:4222" name:"url"`
-	Replicas int    `help:"Copies of the log, in a cluster." default:"1"`
+	Replicas int    `help:"Copies of the log, in a cluster, at least." default:"1"`
 }
 
 // Run makes the streams; those that are there as they should be are left alone.
 func (c *practiceProvisionCommand) Run(env *environment) error {
+	if err := checkBrokers("url", []string{c.URL}); err != nil {
+		return err
+	}
 	operator, err := findOperator("data", c.Data)
 	if err != nil {
 		return err
@@ -46,7 +49,7 @@ type practiceAddCommand struct {
 	URL      []string `help:"Where devices reach the broker." default:"nats://127.0.0.1:4222" name:"url"`
 	Sheet    string   `help:"File for the recovery sheet: print it, then delete it." required:"" placeholder:"FILE" type:"path"`
 	Running  bool     `help:"Make the streams now on the running broker; else they are made when it starts." default:"true" negatable:""`
-	Replicas int      `help:"Copies of the log, in a cluster." default:"1"`
+	Replicas int      `help:"Copies of the log, in a cluster, at least." default:"1"`
 }
 
 // Run makes the account, the sheet and, where the broker runs, the streams.
