@@ -71,6 +71,7 @@ type Agent struct {
 	doubtful  replica.Loss     // why the next session reads the log again
 	doubted   map[string]doubt // by device: what it was read again for
 	explained []events.SignedPosition
+	makeAfter time.Time // when it is looked at again whether a snapshot is due
 
 	mu       sync.Mutex
 	server   ServerStatus

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/carelog/carelog/agent/light"
@@ -41,9 +42,8 @@ type session struct {
 	keyState events.KeyState // of the server's, when it had all that are here
 	keyed    bool            // whether there was such a time in this session
 
-	makers     sync.WaitGroup // of snapshots, and whoever does something else alone
-	snapshotAt uint64         // position of the newest snapshot, as far as is known
-	makeAfter  time.Time      // when it is looked at again whether one is due
+	makers sync.WaitGroup // of snapshots, and whoever does something else alone
+	newest atomic.Uint64  // position of the newest snapshot, as far as is known
 }
 
 func (s *session) run(ctx context.Context) error {

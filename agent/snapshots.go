@@ -14,7 +14,7 @@ import (
 
 const (
 	snapshotLease = "snapshot"
-	// makeAgain is how long a desk waits after it could not make one by itself.
+	// makeAgain is how long a desk waits from one try to make one by itself to the next.
 	makeAgain = 5 * time.Minute
 )
 
@@ -103,28 +103,30 @@ func (a *Agent) MakeSnapshot(ctx context.Context) (Snapshot, error) {
 	return made, nil
 }
 
-// offerSnapshot makes one beside the session where one is due.
+// offerSnapshot makes one beside the session where one is due: the tail since the newest has
+// grown by SnapshotEvery, in whichever session. Where that fails it is tried again.
 func (s *session) offerSnapshot(ctx context.Context) {
 	a := s.agent
 	position, _, _ := a.replica.Position()
 	every := a.config.SnapshotEvery
-	if now := a.config.Now(); every < 0 || position.Sequence < s.snapshotAt+uint64(every) || now.Before(s.makeAfter) {
+	if now := a.config.Now(); every < 0 || position.Sequence < s.newest.Load()+uint64(every) || now.Before(a.makeAfter) {
 		return
 	}
-	s.makeAfter = a.config.Now().Add(makeAgain)
-	s.snapshotAt = position.Sequence
+	a.makeAfter = a.config.Now().Add(makeAgain)
 	s.makers.Go(func() {
 		_, err := s.makeSnapshot(ctx, uint64(every))
 		var taken *events.LeaseTakenError
 		switch {
-		case ctx.Err() != nil, errors.As(err, &taken), errors.Is(err, errNotDue):
-		case err != nil:
-			a.warn("snapshot-failed", "No snapshot could be made: %v. New desks read more of the log until one is made.", err)
+		case err == nil, ctx.Err() != nil, errors.As(err, &taken):
+		case errors.Is(err, errNotDue):
+			a.clearWarning(warnMake) // another desk made it
 		default:
-			a.clearWarning("snapshot-failed")
+			a.warn(warnMake, "No snapshot could be made: %v. It is tried again; new desks read more of the log until one is made.", err)
 		}
 	})
 }
+
+const warnMake = "snapshot-failed"
 
 var errNotDue = errors.New("the newest snapshot is new enough")
 
@@ -153,6 +155,7 @@ func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manif
 			return m, err
 		}
 		if len(good) > 0 && good[0].Position.Sequence+every > position.Sequence {
+			s.newest.Store(good[0].Position.Sequence)
 			return m, errNotDue
 		}
 	}
@@ -161,6 +164,8 @@ func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manif
 	}
 	m, err = snapshot.Make(ctx, c, s.log)
 	if err == nil {
+		s.newest.Store(m.Position.Sequence)
+		a.clearWarning(warnMake)
 		a.log.Info("snapshot made", "snapshot", m.ID, "position", m.Position.Sequence, "bytes", m.Sealed())
 	}
 	return m, err
