@@ -230,6 +230,48 @@ func TestASnapshotThatCannotBeTakenIsSaidAndTheLogIsRead(t *testing.T) {
 	}
 }
 
+// A desk that found the newest one damaged, by taking it or by reading it, makes the next one.
+func TestADamagedSnapshotIsFollowedByAnother(t *testing.T) {
+	for _, how := range []string{"taken", "checked"} {
+		t.Run(how, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				ctx := context.Background()
+				one := filled(t, w)
+				list, err := one.Snapshots(ctx)
+				if err != nil || len(list) != 1 || list[0].Checked {
+					t.Fatalf("snapshots: %+v, %v; want one that was not checked", list, err)
+				}
+				if list, err = one.CheckSnapshots(ctx); err != nil || len(list) != 1 || !list[0].Checked {
+					t.Errorf("checked: %+v, %v; want that it is good", list, err)
+				}
+				first := list[0].ID
+				line := w.server.Client("one")
+				defer line.Close()
+				part, err := line.Object(ctx, first+".000000")
+				if err != nil {
+					t.Fatal(err)
+				}
+				part[len(part)/2] ^= 1
+				if err := line.PutObject(ctx, first+".000000", part); err != nil {
+					t.Fatal(err)
+				}
+				finder := one
+				if how == "taken" {
+					finder = w.machine("two").snapshots(every)
+					finder.start()
+					w.settled()
+				} else if list, err := one.CheckSnapshots(ctx); err != nil || len(list) != 1 || list[0].Unusable == "" {
+					t.Errorf("checked: %+v, %v; want that it cannot be used", list, err)
+				}
+				w.await(t, "a snapshot that can be taken", func() bool {
+					list, err := finder.Snapshots(ctx)
+					return err == nil && len(list) == 1 && list[0].ID != first && list[0].Unusable == ""
+				})
+			})
+		})
+	}
+}
+
 // A line that is cut at any part is no reason to give the snapshot up.
 func TestACutLineDoesNotBeginTheFetchAnew(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
