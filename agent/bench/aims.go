@@ -47,6 +47,7 @@ var aims = map[string]aim{
 	"disk-desk":           {headline: "Disk of a desk"},
 	"disk-snapshot":       {headline: "Disk of the broker, for each snapshot"},
 	"memory-broker":       {headline: "Memory of the broker, high-water"},
+	"memory-making":       {headline: "Memory of the broker while snapshots are made, high-water"},
 	"memory-desk":         {headline: "Memory of a desk, high-water"},
 	"busy-p50":            {headline: "Desk to desk beside a first sync, median"},
 	"busy-p99":            {headline: "The same, 99th percentile"},
