@@ -71,11 +71,13 @@ type Agent struct {
 	doubtful  replica.Loss     // why the next session reads the log again
 	doubted   map[string]doubt // by device: what it was read again for
 	explained []events.SignedPosition
+	makeAfter time.Time // when it is looked at again whether a snapshot is due
 
 	mu       sync.Mutex
 	server   ServerStatus
 	meeting  *session // the session under way; nil: none
 	warnings map[string]Warning
+	spoilt   map[string]error     // snapshots, by id, that were found damaged here
 	offline  bool                 // the user's choice
 	stated   map[string]statement // by device; see noteStated
 }
@@ -92,7 +94,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), doubted: make(map[string]doubt),
+		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), spoilt: make(map[string]error), doubted: make(map[string]doubt),
 		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()

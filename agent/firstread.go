@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,7 @@ func (s *session) restore(ctx context.Context, state events.LogState) (took bool
 		case !unfit(err):
 			return false, err // it is tried again, from what is here
 		}
+		s.noteDamaged(m.ID, err)
 		a.refuseSnapshot(m.ID, err)
 	}
 	return false, nil
@@ -102,6 +104,9 @@ func (s *session) snapshots(ctx context.Context, stream string) (snapshot.Config
 		return snapshot.Config{}, err
 	}
 	e := a.config.Enrolment
+	a.mu.Lock()
+	refused := maps.Clone(a.spoilt)
+	a.mu.Unlock()
 	return snapshot.Config{
 		Practice: e.Practice, Stream: stream, Device: e.Device, Key: e.PracticeKey, Sign: a.key,
 		Trusted: func(device string) (ed25519.PublicKey, error) {
@@ -114,7 +119,7 @@ func (s *session) snapshots(ctx context.Context, stream string) (snapshot.Config
 			}
 			return d.Public, nil
 		},
-		InLog: s.agrees, Copy: a.store.Copy, Dir: a.config.Data,
+		InLog: s.agrees, Refused: refused, Copy: a.store.Copy, Dir: a.config.Data,
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/carelog/carelog/agent/light"
@@ -44,9 +45,8 @@ type session struct {
 	missing     map[string]int // how many changes of each device were missing at the last look
 	missingFact string         // and which
 
-	makers     sync.WaitGroup // of snapshots, and whoever does something else alone
-	snapshotAt uint64         // position of the newest snapshot, as far as is known
-	makeAfter  time.Time      // when it is looked at again whether one is due
+	makers sync.WaitGroup // of snapshots, and whoever does something else alone
+	newest atomic.Uint64  // position of the newest snapshot, as far as is known
 }
 
 func (s *session) run(ctx context.Context) error {

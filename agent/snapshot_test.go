@@ -230,6 +230,48 @@ func TestASnapshotThatCannotBeTakenIsSaidAndTheLogIsRead(t *testing.T) {
 	}
 }
 
+// A desk that found the newest one damaged, by taking it or by reading it, makes the next one.
+func TestADamagedSnapshotIsFollowedByAnother(t *testing.T) {
+	for _, how := range []string{"taken", "checked"} {
+		t.Run(how, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				ctx := context.Background()
+				one := filled(t, w)
+				list, err := one.Snapshots(ctx)
+				if err != nil || len(list) != 1 || list[0].Checked {
+					t.Fatalf("snapshots: %+v, %v; want one that was not checked", list, err)
+				}
+				if list, err = one.CheckSnapshots(ctx); err != nil || len(list) != 1 || !list[0].Checked {
+					t.Errorf("checked: %+v, %v; want that it is good", list, err)
+				}
+				first := list[0].ID
+				line := w.server.Client("one")
+				defer line.Close()
+				part, err := line.Object(ctx, first+".000000")
+				if err != nil {
+					t.Fatal(err)
+				}
+				part[len(part)/2] ^= 1
+				if err := line.PutObject(ctx, first+".000000", part); err != nil {
+					t.Fatal(err)
+				}
+				finder := one
+				if how == "taken" {
+					finder = w.machine("two").snapshots(every)
+					finder.start()
+					w.settled()
+				} else if list, err := one.CheckSnapshots(ctx); err != nil || len(list) != 1 || list[0].Unusable == "" {
+					t.Errorf("checked: %+v, %v; want that it cannot be used", list, err)
+				}
+				w.await(t, "a snapshot that can be taken", func() bool {
+					list, err := finder.Snapshots(ctx)
+					return err == nil && len(list) == 1 && list[0].ID != first && list[0].Unusable == ""
+				})
+			})
+		})
+	}
+}
+
 // A line that is cut at any part is no reason to give the snapshot up.
 func TestACutLineDoesNotBeginTheFetchAnew(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -323,7 +365,150 @@ func TestASnapshotThatIsAheadOfTheLogIsInNobodysWay(t *testing.T) {
 	})
 }
 
+// made waits until the newest snapshot is beyond a place, and returns the place where it is.
+func (w *world) made(t *testing.T, m *machine, beyond uint64) (at uint64) {
+	t.Helper()
+	w.await(t, fmt.Sprintf("a snapshot beyond %d", beyond), func() bool {
+		list, err := m.Snapshots(context.Background())
+		if err == nil && len(list) > 0 {
+			at = list[0].Position.Sequence
+		}
+		return at > beyond
+	})
+	return at
+}
+
+// uploads is a line on which storing an object first asks.
+type uploads struct {
+	*memlog.Log
+	ask func(context.Context) error
+}
+
+func (l uploads) PutObject(ctx context.Context, name string, data []byte) error {
+	if err := l.ask(ctx); err != nil {
+		return err
+	}
+	return l.Log.PutObject(ctx, name, data)
+}
+
+func (m *machine) asking(ask func(context.Context) error) *machine {
+	m.wrap = func(l *memlog.Log) agent.Log { return uploads{l, ask} }
+	return m
+}
+
+// What keeps a desk from making a snapshot that is due keeps it for a while only, also where
+// nothing more is written.
+func TestAMakerTriesAgain(t *testing.T) {
+	t.Run("after a failure", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			var failures atomic.Int64
+			one := w.machine("one").snapshots(every).asking(func(context.Context) error {
+				if failures.Add(1) <= 3 {
+					return errors.New("something was wrong for a moment")
+				}
+				return nil
+			})
+			one.start()
+			w.settled()
+			notes(one, "c", 2*every)
+			w.await(t, "the warning", func() bool { return warned(one, "snapshot-failed") != "" })
+			w.made(t, one, 0)
+			w.await(t, "the end of the warning", func() bool { return warned(one, "snapshot-failed") == "" })
+		})
+	})
+	t.Run("where another one died of it", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			line := w.server.Client("three")
+			defer line.Close()
+			if _, err := line.TakeLease(context.Background(), "snapshot", time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			one := w.machine("one").snapshots(every)
+			one.start()
+			w.settled()
+			notes(one, "c", 2*every)
+			w.made(t, one, 0)
+		})
+	})
+	t.Run("and is told that another one made it", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			one := w.machine("one").snapshots(every).asking(func(context.Context) error { return errors.New("its line is bad") })
+			one.start()
+			two := w.machine("two").snapshots(-1)
+			two.start()
+			w.settled()
+			notes(one, "c", 2*every)
+			w.await(t, "the warning", func() bool { return warned(one, "snapshot-failed") != "" })
+			if _, err := two.MakeSnapshot(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			w.await(t, "the end of the warning", func() bool { return warned(one, "snapshot-failed") == "" })
+		})
+	})
+}
+
+// What counts is how far the log has grown since the newest snapshot, and not since this session began.
+func TestTheTailGrowsAcrossSessions(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := filled(t, w)
+		at := w.made(t, one, 0)
+		for n := 0; one.Now().Position.Sequence < at+every-5; n++ {
+			notes(one, fmt.Sprintf("before%d-", n), 1)
+			w.settled()
+		}
+		one.stop()
+		one.start()
+		w.settled()
+		time.Sleep(time.Hour) // it has looked, and none was due
+		notes(one, "after", 5)
+		if next := w.made(t, one, at); next >= at+2*every {
+			t.Errorf("the next one is at %d after the one at %d, with %d between them", next, at, every)
+		}
+	})
+}
+
 func TestTwoDesksDoNotMakeOneAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		filled(t, w)
+		one, two, open := w.machine("first"), w.machine("second"), make(chan struct{})
+		type end struct {
+			desk string
+			made agent.Snapshot
+			err  error
+		}
+		ends := make(chan end, 2)
+		for _, m := range []*machine{one, two} {
+			m.snapshots(-1).asking(func(ctx context.Context) error {
+				select {
+				case <-open:
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}).start()
+		}
+		w.settled()
+		for _, m := range []*machine{one, two} {
+			go func() {
+				made, err := m.MakeSnapshot(context.Background())
+				ends <- end{m.Name, made, err}
+			}()
+		}
+		refused := <-ends
+		close(open)
+		maker := <-ends
+		var taken *events.LeaseTakenError
+		if !errors.As(refused.err, &taken) || taken.Device != maker.desk {
+			t.Errorf("desk %s: %v; want that desk %s makes one", refused.desk, refused.err, maker.desk)
+		}
+		list, err := one.Snapshots(context.Background())
+		if maker.err != nil || err != nil || len(list) != 2 || list[0].ID != maker.made.ID {
+			t.Errorf("desk %s: %v; snapshots: %+v, %v; want one more", maker.desk, maker.err, list, err)
+		}
+	})
+}
+
+func TestAMakerThatDiedKeepsNobodyForLong(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one := filled(t, w)
 		two := w.machine("two").snapshots(every)

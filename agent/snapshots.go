@@ -10,11 +10,12 @@ import (
 	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/internal/localdisk"
+	"github.com/carelog/carelog/projections"
 )
 
 const (
 	snapshotLease = "snapshot"
-	// makeAgain is how long a desk waits after it could not make one by itself.
+	// makeAgain is how long a desk waits from one try to make one by itself to the next.
 	makeAgain = 5 * time.Minute
 )
 
@@ -24,9 +25,10 @@ type Snapshot struct {
 	Device   string          `json:"device,omitempty"` // that made it
 	Position events.Position `json:"position"`
 	Events   int             `json:"events"`
-	Bytes    int64           `json:"bytes"`         // of the file
-	Stored   int64           `json:"stored"`        // bytes in the store
-	Made     time.Time       `json:"made,omitzero"` // by the server's clock
+	Bytes    int64           `json:"bytes"`             // of the file
+	Stored   int64           `json:"stored"`            // bytes in the store
+	Made     time.Time       `json:"made,omitzero"`     // by the server's clock
+	Checked  bool            `json:"checked,omitempty"` // it was read whole, and is good
 	Unusable string          `json:"unusable,omitempty"`
 }
 
@@ -60,8 +62,16 @@ func (a *Agent) level(ctx context.Context) (*session, error) {
 }
 
 // Snapshots lists those in the practice's object store, the newest first, and last
-// those that cannot be taken, with the reason.
-func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) {
+// those that cannot be taken, with the reason. A damaged part is found by CheckSnapshots.
+func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) { return a.snapshots(ctx, false) }
+
+// CheckSnapshots is Snapshots after reading each of them whole. A desk that finds the newest
+// damaged makes another one when it is due without it.
+func (a *Agent) CheckSnapshots(ctx context.Context) ([]Snapshot, error) {
+	return a.snapshots(ctx, true)
+}
+
+func (a *Agent) snapshots(ctx context.Context, check bool) ([]Snapshot, error) {
 	a.mu.Lock()
 	s := a.meeting
 	a.mu.Unlock()
@@ -79,12 +89,41 @@ func (a *Agent) Snapshots(ctx context.Context) ([]Snapshot, error) {
 	}
 	list := make([]Snapshot, 0, len(good)+len(rejected))
 	for _, m := range good {
-		list = append(list, snapshotOf(m))
+		if check {
+			err := snapshot.Check(ctx, c, s.log, m)
+			if s.noteDamaged(m.ID, err) {
+				rejected = append(rejected, snapshot.Rejected{ID: m.ID, Reason: err})
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		one := snapshotOf(m)
+		one.Checked = check
+		list = append(list, one)
 	}
 	for _, r := range rejected {
 		list = append(list, Snapshot{ID: r.ID, Unusable: r.Reason.Error()})
 	}
 	return list, nil
+}
+
+// noteDamaged keeps in mind that a snapshot was found damaged, if that is what the error says:
+// until this desk is started anew it does not count here as the newest, nor as a good one.
+// Weighed: a mark in the store, by which one desk would decide for all.
+func (s *session) noteDamaged(id string, err error) bool {
+	var damaged *events.DamagedError
+	var corrupt *projections.CorruptError
+	if !errors.As(err, &damaged) && !errors.As(err, &corrupt) {
+		return false
+	}
+	a := s.agent
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spoilt[id] = err
+	s.newest.Store(0) // it is looked at again whether one is due
+	return true
 }
 
 // MakeSnapshot makes one now. Errors: ErrNotLevel, *events.LeaseTakenError where another
@@ -103,28 +142,30 @@ func (a *Agent) MakeSnapshot(ctx context.Context) (Snapshot, error) {
 	return made, nil
 }
 
-// offerSnapshot makes one beside the session where one is due.
+// offerSnapshot makes one beside the session where one is due: the tail since the newest has
+// grown by SnapshotEvery, in whichever session. Where that fails it is tried again.
 func (s *session) offerSnapshot(ctx context.Context) {
 	a := s.agent
 	position, _, _ := a.replica.Position()
 	every := a.config.SnapshotEvery
-	if now := a.config.Now(); every < 0 || position.Sequence < s.snapshotAt+uint64(every) || now.Before(s.makeAfter) {
+	if now := a.config.Now(); every < 0 || position.Sequence < s.newest.Load()+uint64(every) || now.Before(a.makeAfter) {
 		return
 	}
-	s.makeAfter = a.config.Now().Add(makeAgain)
-	s.snapshotAt = position.Sequence
+	a.makeAfter = a.config.Now().Add(makeAgain)
 	s.makers.Go(func() {
 		_, err := s.makeSnapshot(ctx, uint64(every))
 		var taken *events.LeaseTakenError
 		switch {
-		case ctx.Err() != nil, errors.As(err, &taken), errors.Is(err, errNotDue):
-		case err != nil:
-			a.warn("snapshot-failed", "No snapshot could be made: %v. New desks read more of the log until one is made.", err)
+		case err == nil, ctx.Err() != nil, errors.As(err, &taken):
+		case errors.Is(err, errNotDue):
+			a.clearWarning(warnMake) // another desk made it
 		default:
-			a.clearWarning("snapshot-failed")
+			a.warn(warnMake, "No snapshot could be made: %v. It is tried again; new desks read more of the log until one is made.", err)
 		}
 	})
 }
+
+const warnMake = "snapshot-failed"
 
 var errNotDue = errors.New("the newest snapshot is new enough")
 
@@ -153,6 +194,7 @@ func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manif
 			return m, err
 		}
 		if len(good) > 0 && good[0].Position.Sequence+every > position.Sequence {
+			s.newest.Store(good[0].Position.Sequence)
 			return m, errNotDue
 		}
 	}
@@ -161,6 +203,8 @@ func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manif
 	}
 	m, err = snapshot.Make(ctx, c, s.log)
 	if err == nil {
+		s.newest.Store(m.Position.Sequence)
+		a.clearWarning(warnMake)
 		a.log.Info("snapshot made", "snapshot", m.ID, "position", m.Position.Sequence, "bytes", m.Sealed())
 	}
 	return m, err

@@ -52,6 +52,7 @@ var aims = map[string]aim{
 	"disk-snapshot":            {headline: "Disk of the broker, for each snapshot"},
 	"memory-broker":            {headline: "Memory of the broker, high-water"},
 	"memory-desk":              {headline: "Memory of a desk, high-water"},
+	"memory-making":            {headline: "Memory of the broker while snapshots are made, high-water"},
 	"busy-p50":                 {headline: "Desk to desk beside a first sync, median"},
 	"busy-p99":                 {headline: "The same, 99th percentile"},
 	"snapshot":                 {most: 2, from: baseSize, headline: "First sync from a snapshot"},

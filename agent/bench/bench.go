@@ -104,6 +104,7 @@ var sized = []subject{
 	{"memory", measureMemory, needs{}},
 	{"busy", measureBusy, needs{desks: 2}},
 	{"snapshot", measureSnapshot, needs{desks: 1}},
+	{"making", measureMaking, needs{}},
 	{"login", measureLogin, needs{desks: 1}},
 }
 

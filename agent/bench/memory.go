@@ -27,7 +27,9 @@ func measureMemory(ctx context.Context, g *ground, report func(Figure) error) (e
 	if err != nil {
 		return err
 	}
-	ours, err := g.highWaters(ctx, g.deskReading)
+	ours, err := g.highWaters(ctx, func(ctx context.Context) (int64, error) {
+		return g.deskReading(ctx, func(remote) error { return nil })
+	})
 	if err != nil {
 		return err
 	}
@@ -36,6 +38,37 @@ func measureMemory(ctx context.Context, g *ground, report func(Figure) error) (e
 		report(figure("memory-broker", g.size, float64(ours.broker)/mb, float64(bare.broker)/mb, "MB", "the broker while a bare reader reads all")),
 		report(figure("memory-desk", g.size, float64(ours.reader)/mb, float64(bare.reader)/mb, "MB", "a bare reader into bare rows")),
 	)
+}
+
+// makings is how many snapshots are made while the broker's memory is looked at: from the
+// third on each takes the place of an older one.
+const makings = 4
+
+// measureMaking is the most memory that a broker needs while a desk reads the whole log and
+// then makes snapshots of it.
+func measureMaking(ctx context.Context, g *ground, report func(Figure) error) error {
+	if own, err := HighWater(os.Getpid()); own == 0 || err != nil {
+		return err // it cannot be known here
+	}
+	bare, err := g.highWaters(ctx, g.bareReading)
+	if err != nil {
+		return err
+	}
+	ours, err := g.highWaters(ctx, func(ctx context.Context) (int64, error) {
+		return g.deskReading(ctx, func(at remote) error {
+			for range makings {
+				if err := at.ask(ctx, http.MethodPost, "/api/snapshot", nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	const mb = 1 << 20
+	return report(figure("memory-making", g.size, float64(ours.broker)/mb, float64(bare.broker)/mb, "MB", "the broker while a bare reader reads all"))
 }
 
 type highWaters struct{ broker, reader int64 }
@@ -52,8 +85,8 @@ func (g *ground) highWaters(ctx context.Context, read func(context.Context) (int
 	return w, err
 }
 
-// deskReading is a new desk's first sync.
-func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
+// deskReading is a new desk's first sync, and what it is asked to do then.
+func (g *ground) deskReading(ctx context.Context, then func(remote) error) (highWater int64, err error) {
 	e, err := g.sheet.Enrol(g.name("desk"), "A desk")
 	if err != nil {
 		return 0, err
@@ -63,7 +96,7 @@ func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(g.deskData(e))) }()
-	var at struct{ URL, Token string }
+	var at remote
 	p, err := g.begin(ctx, &at, "agent", "--data", g.deskData(e), "--enrolment", secret, "--listen", "127.0.0.1:0",
 		"--headless", "--snapshot-every=-1", "--json")
 	if err != nil {
@@ -71,11 +104,14 @@ func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
 	}
 	defer func() { err = errors.Join(err, p.end()) }()
 	for {
-		s, err := statusOf(ctx, at.URL, at.Token)
-		if err != nil {
+		var s agent.Status
+		if err := at.ask(ctx, http.MethodGet, "/api/status", &s); err != nil {
 			return 0, err
 		}
 		if s.Color == light.Online && s.Position.Sequence >= uint64(g.size) {
+			if err := then(at); err != nil {
+				return 0, err
+			}
 			return p.highWater()
 		}
 		select {
@@ -86,23 +122,29 @@ func (g *ground) deskReading(ctx context.Context) (highWater int64, err error) {
 	}
 }
 
-// statusOf asks a desk over its door.
-func statusOf(ctx context.Context, at, token string) (s agent.Status, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/api/status", nil)
+// remote is where a desk in a process of its own is asked.
+type remote struct{ URL, Token string }
+
+// ask asks it, and reads the answer into a value; nil: it is not looked at.
+func (d remote) ask(ctx context.Context, method, path string, value any) error {
+	r, err := http.NewRequestWithContext(ctx, method, d.URL+path, nil)
 	if err != nil {
-		return s, err
+		return err
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Authorization", "Bearer "+d.Token)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	if err != nil {
-		return s, err
+		return err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("the desk at %s answers %s", at, answer.Status)
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("the desk at %s answers %s to %s %s", d.URL, answer.Status, method, path)
 	}
-	return s, json.NewDecoder(answer.Body).Decode(&s)
+	if value == nil {
+		return nil
+	}
+	return json.NewDecoder(answer.Body).Decode(value)
 }
 
 // bareReading is a process that reads the log into bare rows.

@@ -14,7 +14,8 @@
 //     after a kill, a power cut or a cut line from what stands on the disk: each part
 //     there is believed by its digest alone.
 //   - Memory is bounded by parts of at most 8 MiB and a handful of them in flight.
-//   - Old snapshots are removed only beside newer good ones, never the last good one.
+//   - An old snapshot is removed only beside one that was just made, or that was read whole
+//     and is good: never the last that can be taken.
 //
 // It does not promise that the file is what the log makes: that is the word of the
 // device that signed the manifest. It does not decide when one is made or taken, nor

@@ -12,7 +12,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/internal/localdisk"
 )
 
@@ -104,7 +103,7 @@ func (g *getter) run(ctx context.Context) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(workers()), zstd.WithDecoderMaxMemory(maxPart))
+	decoder, err := newDecoder()
 	if err != nil {
 		return err
 	}
@@ -178,17 +177,9 @@ func (g *getter) ask(ctx context.Context, missing []int, next func() (int, bool)
 
 // put opens, unpacks and checks a part, and writes it in its place.
 func (g *getter) put(j job, decoder *zstd.Decoder, buffer []byte) error {
-	name, want := partName(g.manifest.ID, j.number), g.manifest.Parts[j.number]
-	frame, err := g.seal.unbox(name, j.sealed, g.seal.partData(j.number, j.number == len(g.manifest.Parts)-1))
+	plain, err := g.seal.openPart(g.manifest, j.number, j.sealed, decoder, buffer)
 	if err != nil {
 		return err
-	}
-	plain, err := decoder.DecodeAll(frame, buffer[:0])
-	if err != nil {
-		return &events.DamagedError{Name: name, Reason: err.Error()}
-	}
-	if int64(len(plain)) != want.Plain || sha256.Sum256(plain) != want.Digest {
-		return &events.DamagedError{Name: name, Reason: "it is not what the manifest says"}
 	}
 	if _, err := g.file.WriteAt(plain, g.offsets[j.number]); err != nil {
 		return err
@@ -197,7 +188,7 @@ func (g *getter) put(j job, decoder *zstd.Decoder, buffer []byte) error {
 	case g.written <- struct{}{}:
 	default:
 	}
-	g.count(want.Sealed)
+	g.count(g.manifest.Parts[j.number].Sealed)
 	return nil
 }
 

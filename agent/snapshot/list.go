@@ -23,8 +23,9 @@ func idOf(name string) string {
 	return id
 }
 
-// Newest lists the snapshots that can be read and trusted, the one that has read
-// furthest first, and those that cannot, with the reason. It fetches manifests only.
+// Newest lists the snapshots that can be trusted and whose parts are all there, the one
+// that has read furthest first, and those that cannot be taken, with the reason. It fetches
+// manifests only: a part that was damaged is found by Check.
 func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejected, error) {
 	list, err := store.Objects(ctx)
 	if err != nil {
@@ -39,6 +40,10 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 	for _, o := range list {
 		id, is := strings.CutSuffix(o.Name, manifestSuffix)
 		if !is {
+			continue
+		}
+		if reason := c.Refused[id]; reason != nil {
+			rejected = append(rejected, Rejected{ID: id, Reason: reason})
 			continue
 		}
 		m, err := open(ctx, c, store, id)
@@ -98,11 +103,23 @@ func usable(c Config, m Manifest, sizes map[string]int64) error {
 
 // prune removes what no snapshot needs: parts without a manifest, but for those of the
 // snapshot that is being made, and all readable snapshots behind the first keep good
-// ones. What a newer carelog made, or another log, stays: somebody else may need it.
+// ones. One of those that are kept was just made, or is read whole first: what is damaged
+// is removed in place of the good one. What a newer carelog made stays: an older one does
+// not judge it. What is of another log goes as soon as there is a good one of this.
 func prune(ctx context.Context, c Config, store Objects, making string, keep int) error {
 	good, rejected, err := Newest(ctx, c, store)
 	if err != nil {
 		return err
+	}
+	for len(good) > keep && good[0].ID != making {
+		err := Check(ctx, c, store, good[0])
+		if err == nil {
+			break
+		}
+		if !errors.As(err, new(*events.DamagedError)) {
+			return err
+		}
+		good, rejected = good[1:], append(rejected, Rejected{ID: good[0].ID, Reason: err})
 	}
 	list, err := store.Objects(ctx)
 	if err != nil {

@@ -127,6 +127,7 @@ func putParts(ctx context.Context, c Config, store Objects, s *seal, path string
 		return parts, err
 	}
 	defer encoder.Close()
+	makeRoom := sync.OnceValue(func() error { return prune(ctx, c, store, s.id, 1) })
 	return parts, each(ctx, workers(), len(parts), func(ctx context.Context, next func() (int, bool)) error {
 		plain := make([]byte, size)
 		for i, ok := next(); ok; i, ok = next() {
@@ -137,7 +138,7 @@ func putParts(ctx context.Context, c Config, store Objects, s *seal, path string
 			out := encoder.EncodeAll(plain[:n], make([]byte, 1+nonceSize, overhead+n/2))
 			out = s.box(out, s.partData(i, i == len(parts)-1))
 			parts[i] = Part{Plain: int64(n), Sealed: int64(len(out)), Digest: sha256.Sum256(plain[:n])}
-			if err := putPart(ctx, c, store, s.id, partName(s.id, i), out); err != nil {
+			if err := putPart(ctx, store, makeRoom, partName(s.id, i), out); err != nil {
 				return err
 			}
 		}
@@ -145,14 +146,14 @@ func putParts(ctx context.Context, c Config, store Objects, s *seal, path string
 	})
 }
 
-// putPart stores a part. In a full store it makes room once by all but the last good
+// putPart stores a part. In a full store room is made once, by all but the last good
 // snapshot.
-func putPart(ctx context.Context, c Config, store Objects, making, name string, data []byte) error {
+func putPart(ctx context.Context, store Objects, makeRoom func() error, name string, data []byte) error {
 	err := store.PutObject(ctx, name, data)
 	if !errors.Is(err, events.ErrFull) {
 		return err
 	}
-	if err := prune(ctx, c, store, making, 1); err != nil {
+	if err := makeRoom(); err != nil {
 		return err
 	}
 	return store.PutObject(ctx, name, data)

@@ -34,6 +34,8 @@ type Config struct {
 	// what was there. What speaks against the snapshot is an *UnfitError; after another
 	// error nothing is known. nil: not compared.
 	InLog func(ctx context.Context, m Manifest) error
+	// Refused are snapshots, by id, that were found damaged here, with the reason.
+	Refused map[string]error
 	// Copy writes the projection to a new file; projections.Store.Copy. Only for Make.
 	Copy func(ctx context.Context, path string) error
 	// Dir is where the maker's copy stands while it is made. Only for Make.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/projections"
 )
 
 func TestMakeAndFetch(t *testing.T) {
@@ -103,8 +104,13 @@ func TestNewestSaysWhyASnapshotIsNotTaken(t *testing.T) {
 		"another log":       {func(o *office, _ *shelf, _ string) { o.Stream = "stream-2" }, reason(snapshot.ErrForeign)},
 		"another practice":  {func(o *office, _ *shelf, _ string) { o.Practice = "p2" }, damaged},
 		"another key":       {func(o *office, _ *shelf, _ string) { o.Key = bytes.Repeat([]byte{8}, 32) }, damaged},
-		"a flipped bit":     {func(_ *office, s *shelf, id string) { s.content[id+".manifest"][50] ^= 1 }, damaged},
-		"cut short":         {func(_ *office, s *shelf, id string) { s.content[id+".manifest"] = s.content[id+".manifest"][:20] }, damaged},
+		"a newer schema": {func(o *office, s *shelf, id string) {
+			good, _, _ := snapshot.Newest(context.Background(), o.Config, s)
+			good[0].Schema = projections.Schema() + 1
+			s.content[id+".manifest"], _ = snapshot.Seal(o.Config, good[0])
+		}, reason(snapshot.ErrNewer)},
+		"a flipped bit": {func(_ *office, s *shelf, id string) { s.content[id+".manifest"][50] ^= 1 }, damaged},
+		"cut short":     {func(_ *office, s *shelf, id string) { s.content[id+".manifest"] = s.content[id+".manifest"][:20] }, damaged},
 		"under another name": {func(_ *office, s *shelf, id string) {
 			s.content["x.manifest"] = s.content[id+".manifest"]
 			delete(s.content, id+".manifest")
@@ -233,6 +239,64 @@ func TestFullStore(t *testing.T) {
 	good, _ = o.newest(t, s)
 	if len(good) != 2 || good[0].ID != third.ID || good[1].ID != second.ID {
 		t.Errorf("%d good, want the third and the second", len(good))
+	}
+}
+
+// Where the store is full and the newest has a damaged part, that one makes room, and not
+// the last one that can be taken.
+func TestAFullStoreKeepsTheOneThatCanBeTaken(t *testing.T) {
+	ctx := context.Background()
+	o, s := newOffice(t, 300), newShelf()
+	first, second := o.mustMake(t, s), o.mustMake(t, s)
+	s.content[second.ID+".000001"][500] ^= 1
+	var damage *events.DamagedError
+	if err := snapshot.Check(ctx, o.Config, s, second); !errors.As(err, &damage) {
+		t.Errorf("check of the damaged one: %v", err)
+	}
+	if err := snapshot.Check(ctx, o.Config, s, first); err != nil {
+		t.Errorf("check of the other one: %v", err)
+	}
+	s.room = int(first.Sealed()) * 3 / 2 // a third finds no room beside one
+	if _, err := snapshot.Make(ctx, o.Config, s); !errors.Is(err, events.ErrFull) {
+		t.Errorf("make in a full store: %v", err)
+	}
+	good, _ := o.newest(t, s)
+	if len(good) != 1 || good[0].ID != first.ID {
+		t.Fatalf("%d are left, want the first", len(good))
+	}
+	if err := snapshot.Fetch(ctx, o.Config, s, first, filepath.Join(t.TempDir(), "got.db"), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is known to be damaged is not the newest, and the next maker removes it.
+func TestWhatWasFoundDamagedIsNotTheNewest(t *testing.T) {
+	o, s := newOffice(t, 300), newShelf()
+	first, second := o.mustMake(t, s), o.mustMake(t, s)
+	o.Refused = map[string]error{second.ID: errors.New("it was found damaged")}
+	if good, rejected := o.newest(t, s); len(good) != 1 || good[0].ID != first.ID || len(rejected) != 1 || rejected[0].ID != second.ID {
+		t.Errorf("good %v, rejected %v", good, rejected)
+	}
+	third := o.mustMake(t, s)
+	if good, rejected := o.newest(t, s); len(good) != 2 || good[0].ID != third.ID || good[1].ID != first.ID || len(rejected) > 0 {
+		t.Errorf("after the next: good %v, rejected %v", good, rejected)
+	}
+}
+
+func TestWhatIsOfAnotherLogIsRemovedBesideAGoodOne(t *testing.T) {
+	o, s := newOffice(t, 300), newShelf()
+	old := o.mustMake(t, s)
+	m, err := snapshot.Seal(o.Config, func() snapshot.Manifest { m := old; m.Stream = "stream-0"; return m }())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.content[old.ID+".manifest"] = m
+	if good, rejected := o.newest(t, s); len(good) > 0 || len(rejected) != 1 || !errors.Is(rejected[0].Reason, snapshot.ErrForeign) {
+		t.Fatalf("good %v, rejected %v", good, rejected)
+	}
+	made := o.mustMake(t, s)
+	if good, rejected := o.newest(t, s); len(good) != 1 || good[0].ID != made.ID || len(rejected) > 0 {
+		t.Errorf("good %v, rejected %v; want the new one alone", good, rejected)
 	}
 }
 

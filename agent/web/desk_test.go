@@ -478,6 +478,10 @@ func (d *desk) Snapshots(context.Context) ([]agent.Snapshot, error) {
 	return []agent.Snapshot{{ID: "abc", Device: "one", Events: 7}}, nil
 }
 
+func (d *desk) CheckSnapshots(context.Context) ([]agent.Snapshot, error) {
+	return []agent.Snapshot{{ID: "abc", Device: "one", Events: 7, Checked: true}}, nil
+}
+
 func (d *desk) MakeSnapshot(context.Context) (agent.Snapshot, error) {
 	return agent.Snapshot{}, fmt.Errorf("make a snapshot: %w", &events.LeaseTakenError{Name: "snapshot", Device: "two"})
 }

@@ -2,9 +2,14 @@ package web
 
 import "net/http"
 
-// snapshots answers GET /api/snapshot: those in the practice's object store.
+// snapshots answers GET /api/snapshot: those in the practice's object store; with check=true
+// after each of them was read whole.
 func (h *Handler) snapshots(w http.ResponseWriter, r *http.Request) error {
-	list, err := h.desk.Snapshots(r.Context())
+	look := h.desk.Snapshots
+	if r.URL.Query().Get("check") == "true" {
+		look = h.desk.CheckSnapshots
+	}
+	list, err := look(r.Context())
 	if err != nil {
 		return err
 	}

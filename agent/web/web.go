@@ -42,8 +42,10 @@ type Desk interface {
 	// RevokeName shuts out a name that is in the log without a certificate. agent.ErrNotFound:
 	// nothing waits in that name.
 	RevokeName(ctx context.Context, device, author string) (agent.Written, error)
-	// Snapshots lists those in the practice's object store; MakeSnapshot makes one now.
+	// Snapshots lists those in the practice's object store, CheckSnapshots reads them whole
+	// first; MakeSnapshot makes one now.
 	Snapshots(ctx context.Context) ([]agent.Snapshot, error)
+	CheckSnapshots(ctx context.Context) ([]agent.Snapshot, error)
 	MakeSnapshot(ctx context.Context) (agent.Snapshot, error)
 	// Need brings a dossier here where it is not yet; its error wraps agent.ErrIncomplete:
 	// what is here may be less than there is.

@@ -42,7 +42,7 @@ type agentCommand struct {
 	Patience  time.Duration `help:"How long a change waits for the server before it is queued." default:"5s"`
 	JSON      bool          `help:"Print one line of JSON when the desk is ready." name:"json"`
 
-	SnapshotEvery int `help:"Make a snapshot when the log has grown by so many events since the last; negative: neither make nor take any." default:"50000"`
+	SnapshotEvery int `help:"Make a snapshot when the log has grown by so many events since the last; negative (as in --snapshot-every=-1): neither make nor take any." default:"50000"`
 
 	Hub hubFlags `embed:""`
 

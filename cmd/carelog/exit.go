@@ -23,7 +23,7 @@ const (
 )
 
 const exitHelp = `Exit status: 0 done; 1 failed; 2 wrong usage or configuration; 3 the desk or the broker cannot be reached, or lets nobody in with this token or enrolment; ` +
-	`4 the record was changed meanwhile; 5 audit verify found something; 6 a data folder or port is in use or not ours; 130 interrupted.`
+	`4 somebody else was first: the record was changed meanwhile, or another desk does the same at this moment; 5 audit verify found something; 6 a data folder or port is in use or not ours; 130 interrupted.`
 
 // codedError carries the exit code that its cause deserves.
 type codedError struct {

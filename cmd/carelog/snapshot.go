@@ -40,6 +40,7 @@ func (c *snapshotMakeCommand) Run(env *environment) error {
 // snapshotListCommand lists them.
 type snapshotListCommand struct {
 	deskFlags `embed:""`
+	Check     bool `help:"Read each of them whole first: only so is a damaged part found."`
 	JSON      bool `help:"Print what /api/snapshot says." name:"json"`
 }
 
@@ -49,8 +50,12 @@ func (c *snapshotListCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	path := "/api/snapshot"
+	if c.Check {
+		path += "?check=true"
+	}
 	var raw json.RawMessage
-	if err := d.get(env.ctx, "/api/snapshot", &raw); err != nil {
+	if err := d.get(env.ctx, path, &raw); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -71,7 +76,11 @@ func (c *snapshotListCommand) Run(env *environment) error {
 			fmt.Fprintf(t, "%s\t\t\t\t\t\tunusable: %s\n", s.ID, s.Unusable)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\tgood\n", s.ID, s.Position.Sequence, s.Events, s.Stored, s.Made.Local().Format(time.DateTime), s.Device)
+		state := "not checked"
+		if s.Checked {
+			state = "good"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n", s.ID, s.Position.Sequence, s.Events, s.Stored, s.Made.Local().Format(time.DateTime), s.Device, state)
 	}
 	return t.Flush()
 }
