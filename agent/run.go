@@ -19,6 +19,11 @@ const (
 	reasonSafe     = "everything is on the server"
 	reasonSending  = "sending what was queued"
 	reasonDisk     = "the disk of this PC is full, or does not work"
+	reasonAsking   = "asking the server what is new"
+	reasonKeys     = "fetching the keys of the dossiers"
+	reasonFetching = "fetching a snapshot of the practice's records"
+	reasonInstead  = "reading the practice's log from the start, since no snapshot of it can be used"
+	reasonTaking   = "taking over a snapshot of the practice's records"
 )
 
 // How long to wait before a session that failed is tried again.
