@@ -97,6 +97,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
+	a.ahead.agenda.path = filepath.Join(c.Data, agendaFile)
 	a.server.URL = c.Enrolment.URLs[0]
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, a.forWantOfRoom(err)), a.Close())

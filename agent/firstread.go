@@ -180,7 +180,7 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 	began := a.config.Now()
 	pace := estimate{began: began}
 	var shown time.Time
-	err := snapshot.Fetch(ctx, c, s.log, m, path, func(p snapshot.Progress) {
+	err := snapshot.Fetch(ctx, c, s.metered, m, path, func(p snapshot.Progress) {
 		if now := a.config.Now(); p.Here == p.Total || now.Sub(shown).Abs() >= showEvery {
 			shown = now
 			a.setLight(light.Synchronising, reasonFetching, pace.fetched(now, p, m.Position.Sequence, state.Last))

@@ -279,6 +279,9 @@ func (s *session) moves(ctx context.Context, moved <-chan struct{}, last uint64)
 	case <-moved:
 		return nil
 	case <-stalled.C:
+		if s.agent.ahead.agenda.busy() {
+			return nil // it goes first
+		}
 		p, _, _ := s.agent.replica.Position()
 		return fmt.Errorf("the server has events up to %d, but sends none after %d", last, p.Sequence)
 	case <-ctx.Done():
