@@ -68,8 +68,9 @@ type Agent struct {
 	owing   *signal // the desk may not be ready for a change
 
 	// Of the goroutine of Run alone.
-	doubtful  replica.Loss     // why the next session reads the log again
-	doubted   map[string]doubt // by device: what it was read again for
+	doubtful  replica.Loss      // why the next session reads the log again
+	doubted   map[string]doubt  // by device: what it was read again for
+	refused   map[string]string // by snapshot: why it cannot be taken
 	explained []events.SignedPosition
 	makeAfter time.Time // when it is looked at again whether a snapshot is due
 
@@ -94,10 +95,11 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
 		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
-		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), spoilt: make(map[string]error), doubted: make(map[string]doubt),
+		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), spoilt: make(map[string]error), doubted: make(map[string]doubt), refused: make(map[string]string),
 		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
 	a.opened, a.ahead.opened, a.ahead.agenda.changed = c.Now(), newSignal(), newSignal()
+	a.ahead.agenda.path = filepath.Join(c.Data, agendaFile)
 	a.server.URL = c.Enrolment.URLs[0]
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the agent in %s: %w", c.Data, a.forWantOfRoom(err)), a.Close())

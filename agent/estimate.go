@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/events"
 )
 
@@ -57,17 +58,24 @@ func (e *estimate) note(now time.Time, done, total uint64) (rate float64, left i
 	return late, int64(float64(total-done)/((all+late)/2) + 0.5)
 }
 
-// metered counts the bytes of the messages that a log brings.
+// metered is a log of which the mass is read: it counts the bytes of messages and keys, as they come over the line, and
+// lets the agenda go first.
 type metered struct {
 	Log
-	bytes atomic.Uint64
+	agenda *agenda // goes first
+	bytes  atomic.Uint64
 }
+
+// frame is about what comes over the line with each message, in bytes: what kind it is, how long it is, and where to answer,
+// which names its stream, consumer, places and time.
+const frame = 150
 
 // Read is Log.Read.
 func (l *metered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {
 		for m, err := range l.Log.Read(ctx, from) {
-			l.bytes.Add(uint64(len(m.Message.Data)))
+			l.bytes.Add(uint64(frame + len(m.Message.Subject) + m.Message.Size()))
+			l.agenda.goFirst(ctx)
 			if !yield(m, err) {
 				return
 			}
@@ -75,8 +83,52 @@ func (l *metered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored
 	}
 }
 
+// Sealed is Log.Sealed. Its bytes are counted by who fetches.
+func (l *metered) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		for piece, err := range l.Log.Sealed(ctx, name, after) {
+			l.agenda.goFirst(ctx)
+			if !yield(piece, err) {
+				return
+			}
+		}
+	}
+}
+
+// KeysAfter is Log.KeysAfter.
+func (l *metered) KeysAfter(ctx context.Context, read events.KeyMark, take func([]events.WrappedKey, events.KeyMark) error) error {
+	return l.Log.KeysAfter(ctx, read, func(keys []events.WrappedKey, now events.KeyMark) error {
+		for _, k := range keys {
+			l.bytes.Add(uint64(frame + len(k.Name()) + len(k.Wrapped)))
+		}
+		return take(keys, now)
+	})
+}
+
 // progress is what the light shows of reading from one place of the log to another.
-func (e *estimate) progress(kind light.Kind, now time.Time, done, total, bytes uint64) *light.Activity {
-	rate, left := e.note(now, done, total)
-	return &light.Activity{Kind: kind, Done: done, Total: total, Bytes: bytes, Rate: uint64(rate + 0.5), ETASeconds: left}
+func (e *estimate) progress(kind light.Kind, now time.Time, start, position, last, bytes uint64) *light.Activity {
+	rate, left := e.note(now, position-start, last-start)
+	doing := &light.Activity{Kind: kind, Done: position - start, Total: last - start, Bytes: bytes, Rate: uint64(rate + 0.5), ETASeconds: left}
+	if kind == light.Initial { // what was here when it began is a part of the whole, and took no time
+		doing.Done, doing.Total = position, last
+	}
+	return doing
+}
+
+// Bounds of a fetch whose end is guessed: with less than this the questions before the first byte tell more than the line.
+const (
+	fetchedSome  = 1 << 20 // bytes
+	fetchedShare = 50      // of what is to come, one in so many
+)
+
+// fetched is what the light shows of a snapshot that leads to one place of a log that ends at another. What
+// stood on the disk when the fetch began is a part of the whole, and took no time.
+func (e *estimate) fetched(now time.Time, p snapshot.Progress, leads, last uint64) *light.Activity {
+	here := p.Here - p.Came
+	rate, left := e.note(now, uint64(p.Came), uint64(p.Total-here))
+	if p.Came < min(fetchedSome, (p.Total-here)/fetchedShare) {
+		rate, left = 0, -1
+	}
+	events := float64(leads) / float64(p.Total) // in a byte
+	return &light.Activity{Kind: light.Initial, Done: uint64(float64(p.Here) * events), Total: last, Bytes: uint64(p.Came), Rate: uint64(rate*events + 0.5), ETASeconds: left}
 }

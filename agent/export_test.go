@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/carelog/carelog/agent/light"
+	"github.com/carelog/carelog/agent/snapshot"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -16,6 +18,11 @@ func NewEstimate(began time.Time) *Estimate { return &Estimate{estimate{began: b
 // Note is estimate.note.
 func (e *Estimate) Note(now time.Time, done, total uint64) (rate float64, left int64) {
 	return e.note(now, done, total)
+}
+
+// Fetched is estimate.fetched.
+func (e *Estimate) Fetched(now time.Time, p snapshot.Progress, leads, last uint64) *light.Activity {
+	return e.fetched(now, p, leads, last)
 }
 
 // SetBusy is what a session says when it begins and ends what a person waits for.
@@ -57,6 +64,12 @@ func (a *Agent) NeedKey(ctx context.Context, patient string) error { return a.ne
 
 // RetryKeys is what a session does now and then. It must be live.
 func (a *Agent) RetryKeys(ctx context.Context) error { return a.retryKeys(ctx, a.live.log) }
+
+// Files that tell of a first read that has not ended.
+const (
+	FirstReadFile = firstReadFile
+	AgendaFile    = agendaFile
+)
 
 // ReserveFile is the room that a desk keeps on its disk.
 const ReserveFile = reserveFile

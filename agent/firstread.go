@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/agent/snapshot"
@@ -61,6 +63,7 @@ func (s *session) restore(ctx context.Context, state events.LogState) (took bool
 		err := s.take(ctx, c, m, state)
 		switch {
 		case err == nil:
+			clear(a.refused)
 			a.clearWarning(warnSnapshot)
 			return true, nil
 		case !unfit(err):
@@ -72,10 +75,58 @@ func (s *session) restore(ctx context.Context, state events.LogState) (took bool
 	return false, nil
 }
 
+// showEvery is how often the progress of a fetch is shown: its pieces come faster than anybody looks.
+const showEvery = 100 * time.Millisecond
+
 const warnSnapshot = "snapshot-unusable"
 
+// refuseSnapshot says that one cannot be taken, beside the others.
 func (a *Agent) refuseSnapshot(id string, reason error) {
-	a.warn(warnSnapshot, "Snapshot %s cannot be taken: %v. The log is read instead, which takes longer and gives the same. Have a new one made at a desk that is level: `carelog snapshot make`.", id, reason)
+	why := reason.Error()
+	if errors.Is(reason, events.ErrNoMessage) {
+		why = "a part of it is not there any more"
+	}
+	a.refused[id] = why
+	list := make([]string, 0, len(a.refused))
+	for _, id := range slices.Sorted(maps.Keys(a.refused)) {
+		list = append(list, fmt.Sprintf("%s (%s)", id, a.refused[id]))
+	}
+	a.warn(warnSnapshot, "The log and the records are whole, but a copy of the records, by which a new PC begins faster, cannot be used: snapshot %s. This PC reads the log instead, which takes longer and gives the same. Have a new copy made at a desk that is level: `carelog snapshot make`.", strings.Join(list, "; snapshot "))
+}
+
+// lookAgain is how often a desk that has refused a snapshot looks whether there is a good one now.
+const lookAgain = time.Minute
+
+// forgetRefused takes the warning of snapshots away when the newest is none that was refused, or none of these is there any more.
+func (s *session) forgetRefused(ctx context.Context) error {
+	a := s.agent
+	now := a.config.Now()
+	if len(a.refused) == 0 || now.Sub(s.reviewed).Abs() < lookAgain {
+		return nil
+	}
+	s.reviewed = now
+	_, stream, _ := a.replica.Position()
+	c, err := s.snapshots(ctx, stream)
+	if err != nil {
+		return err
+	}
+	good, rejected, err := snapshot.Newest(ctx, c, s.log)
+	if err != nil {
+		return err
+	}
+	there := make(map[string]bool)
+	for _, m := range good {
+		there[m.ID] = true
+	}
+	for _, r := range rejected {
+		there[r.ID] = true
+	}
+	maps.DeleteFunc(a.refused, func(id, _ string) bool { return !there[id] })
+	if len(good) > 0 && a.refused[good[0].ID] == "" || len(a.refused) == 0 {
+		clear(a.refused)
+		a.clearWarning(warnSnapshot)
+	}
+	return nil
 }
 
 // errDisagrees says that a snapshot is not of the log that the server has.
@@ -131,22 +182,25 @@ func (s *session) take(ctx context.Context, c snapshot.Config, m snapshot.Manife
 		return err
 	}
 	began := a.config.Now()
-	err := snapshot.Fetch(ctx, c, s.log, m, path, func(bytes, total int64) {
-		done := uint64(float64(m.Position.Sequence) * float64(bytes) / float64(total))
-		a.setLight(light.Synchronising, "fetching a snapshot of the practice's records", &light.Activity{
-			Kind: light.Initial, Done: done, Total: state.Last, Bytes: uint64(bytes), ETASeconds: remaining(a.config.Now().Sub(began), uint64(bytes), uint64(total)),
-		})
+	pace := estimate{began: began}
+	var shown time.Time
+	err := snapshot.Fetch(ctx, c, s.metered, m, path, func(p snapshot.Progress) {
+		if now := a.config.Now(); p.Here == p.Total || now.Sub(shown).Abs() >= showEvery {
+			shown = now
+			a.setLight(light.Synchronising, reasonFetching, pace.fetched(now, p, m.Position.Sequence, state.Last))
+		}
 	})
 	if err != nil {
 		return err
 	}
+	a.setLight(light.Synchronising, reasonTaking, &light.Activity{Kind: light.Initial, Done: m.Position.Sequence, Total: state.Last, ETASeconds: -1})
 	holds, err := projections.Inspect(ctx, path)
 	if err == nil && (holds.Position != m.Position || holds.Before != m.Before || holds.Stream != m.Stream || holds.Practice != m.Practice) {
 		err = &projections.CorruptError{Path: path, Reason: "it is not what its manifest says"}
 	}
 	if err == nil {
 		// Before the file is taken over: what is queued is opened on top of it.
-		err = s.keys()
+		err = s.awaitKeys(state)
 	}
 	if err == nil {
 		err = a.takeOver(ctx, path)

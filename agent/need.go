@@ -40,6 +40,9 @@ type ahead struct {
 
 // openAhead learns whether the first read was ever finished.
 func (a *Agent) openAhead() error {
+	if err := a.ahead.agenda.open(); err != nil {
+		return err
+	}
 	position, _, _ := a.replica.Position()
 	path := filepath.Join(a.config.Data, firstReadFile)
 	_, err := os.Stat(path)
@@ -110,7 +113,7 @@ func (a *Agent) finishedReading() error {
 	}
 	a.ahead.agenda.finish()
 	a.changed.fire()
-	return nil
+	return a.ahead.agenda.keep(nil)
 }
 
 // readsFirst reports whether this desk has never yet read the log to its end.

@@ -19,10 +19,11 @@ type counter struct {
 	keys *atomic.Int64
 }
 
-func (l counter) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.WrappedKey, events.KeyMark, error) {
-	keys, now, err := l.Log.KeysAfter(ctx, read)
-	l.keys.Add(int64(len(keys)))
-	return keys, now, err
+func (l counter) KeysAfter(ctx context.Context, read events.KeyMark, take func([]events.WrappedKey, events.KeyMark) error) error {
+	return l.Log.KeysAfter(ctx, read, func(keys []events.WrappedKey, now events.KeyMark) error {
+		l.keys.Add(int64(len(keys)))
+		return take(keys, now)
+	})
 }
 
 // A log-in reads the keys that are new, and all of them from a server that lost what it had.

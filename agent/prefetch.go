@@ -4,9 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/localdisk"
 )
 
 // MaxPrefetch is how many patients one agenda may name.
@@ -18,18 +24,27 @@ type Prefetch struct {
 	Total int `json:"total"`
 }
 
+// agendaFile has the agenda that is not done, one patient a line: who gave it is not told of a kill.
+const agendaFile = "agenda"
+
+// agendaAtOnce is how many dossiers of the agenda are fetched at a time: each is a few questions, and waits for the line.
+const agendaAtOnce = 4
+
 // agenda is whose dossiers are fetched before the rest, in this order.
 type agenda struct {
-	mu       sync.Mutex
-	patients []string
-	done     int
-	made     uint64  // which agenda this is
-	changed  *signal // there is another one
+	path    string
+	mu      sync.Mutex
+	left    []string // not yet begun
+	total   int
+	done    int
+	working int     // sessions that work on it: one or none
+	made    uint64  // which agenda this is
+	changed *signal // there is another one, or all of it is done
 }
 
 // Prefetch lets the dossiers of patients be here before the others, in the order given:
 // today's agenda. It returns at once; Status tells how far it is. A new agenda takes the
-// place of the one before. A desk that has read everything has nothing to do.
+// place of the one before, and is kept over a restart until it is done. A desk that has read everything has nothing to do.
 func (a *Agent) Prefetch(patients []string) error {
 	if len(patients) > MaxPrefetch {
 		return fmt.Errorf("an agenda of %d patients: at most %d can be fetched ahead", len(patients), MaxPrefetch)
@@ -46,13 +61,12 @@ func (a *Agent) Prefetch(patients []string) error {
 		}
 	}
 	g := &a.ahead.agenda
-	g.mu.Lock()
-	g.patients, g.done, g.made = list, 0, g.made+1
-	g.mu.Unlock()
+	g.set(list)
 	if !a.readsFirst() && !a.readingAhead() {
 		g.finish()
+	} else if err := g.keep(list); err != nil {
+		a.log.Warn("the agenda is not kept over a restart", "err", err)
 	}
-	g.changed.fire()
 	a.changed.fire()
 	return nil
 }
@@ -66,6 +80,17 @@ func (a *Agent) readingAhead() bool {
 // workAgenda fetches what is on the agenda, until ctx ends.
 func (a *Agent) workAgenda(ctx context.Context) {
 	g := &a.ahead.agenda
+	g.work(1)
+	defer g.work(-1)
+	var workers sync.WaitGroup
+	for range agendaAtOnce {
+		workers.Go(func() { a.fetchAgenda(ctx) })
+	}
+	workers.Wait()
+}
+
+func (a *Agent) fetchAgenda(ctx context.Context) {
+	g := &a.ahead.agenda
 	for ctx.Err() == nil {
 		changed := g.changed.wait()
 		patient, made, ok := g.next()
@@ -78,7 +103,8 @@ func (a *Agent) workAgenda(ctx context.Context) {
 		}
 		if err := a.Need(ctx, patient); err != nil {
 			if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
-				wait(ctx, changed, lastPause) // it is next, also in the next session
+				g.giveBack(patient, made) // it is next, also in the next session
+				wait(ctx, changed, lastPause)
 				continue
 			}
 			// The read brings it too, only later: it must not hold up those behind it.
@@ -89,21 +115,81 @@ func (a *Agent) workAgenda(ctx context.Context) {
 	}
 }
 
+// open goes on with an agenda that was not done when the desk was closed or killed.
+func (g *agenda) open() error {
+	text, err := os.ReadFile(g.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list := strings.Fields(string(text))
+	list = list[:min(len(list), MaxPrefetch)]
+	if slices.ContainsFunc(list, func(p string) bool { return events.ValidateID("patient", p) != nil }) {
+		return g.keep(nil) // a file that cannot be read costs no more than the order of fetching
+	}
+	g.set(list)
+	return nil
+}
+
+// keep writes an agenda down, or removes it where nothing is on it.
+func (g *agenda) keep(list []string) error {
+	if len(list) == 0 {
+		if err := os.Remove(g.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the agenda: %w", err)
+		}
+		return nil
+	}
+	if err := localdisk.WriteFile(g.path, []byte(strings.Join(list, "\n")+"\n")); err != nil {
+		return fmt.Errorf("keep the agenda: %w", err)
+	}
+	return nil
+}
+
+func (g *agenda) set(list []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left, g.total, g.done, g.made = slices.Clone(list), len(list), 0, g.made+1
+	g.changed.fire()
+}
+
+// work notes that a session begins to work on it, or ends.
+func (g *agenda) work(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.working += n
+	g.changed.fire()
+}
+
 func (g *agenda) next() (patient string, made uint64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.done >= len(g.patients) {
+	if len(g.left) == 0 {
 		return "", 0, false
 	}
-	return g.patients[g.done], g.made, true
+	patient, g.left = g.left[0], g.left[1:]
+	return patient, g.made, true
 }
 
-// did notes that the next patient of an agenda is done, if it is still that agenda.
+// giveBack puts a patient of an agenda at its head again, if it is still that agenda.
+func (g *agenda) giveBack(patient string, made uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.made == made && g.done < g.total {
+		g.left = slices.Insert(g.left, 0, patient)
+	}
+}
+
+// did notes that a patient of an agenda is done, if it is still that agenda.
 func (g *agenda) did(made uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.made == made {
+	if g.made == made && g.done < g.total {
 		g.done++
+	}
+	if g.done == g.total {
+		g.changed.fire()
 	}
 }
 
@@ -111,15 +197,47 @@ func (g *agenda) did(made uint64) {
 func (g *agenda) finish() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.done = len(g.patients)
+	g.left, g.done = nil, g.total
+	g.changed.fire()
+}
+
+// busy reports whether dossiers of it are being fetched.
+func (g *agenda) busy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.working > 0 && g.done < g.total
+}
+
+// agendaFirst is for how long, at a time, the rest waits for the agenda: what is under way on the line does not come
+// too late for that.
+const agendaFirst = 10 * time.Second
+
+// goFirst waits while dossiers of the agenda are being fetched.
+func (g *agenda) goFirst(ctx context.Context) {
+	if !g.busy() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, agendaFirst)
+	defer cancel()
+	for {
+		changed := g.changed.wait()
+		if !g.busy() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // state is nil where there is no agenda.
 func (g *agenda) state() *Prefetch {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.patients) == 0 {
+	if g.total == 0 {
 		return nil
 	}
-	return &Prefetch{Done: g.done, Total: len(g.patients)}
+	return &Prefetch{Done: g.done, Total: g.total}
 }

@@ -19,6 +19,11 @@ const (
 	reasonSafe     = "everything is on the server"
 	reasonSending  = "sending what was queued"
 	reasonDisk     = "the disk of this PC is full, or does not work"
+	reasonAsking   = "asking the server what is new"
+	reasonKeys     = "fetching the keys of the dossiers"
+	reasonFetching = "fetching a snapshot of the practice's records"
+	reasonInstead  = "reading the practice's log from the start, since no snapshot of it can be used"
+	reasonTaking   = "taking over a snapshot of the practice's records"
 )
 
 // How long to wait before a session that failed is tried again.
@@ -158,7 +163,7 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
 	defer a.whileRoom(ctx, cancel)()
-	s := &session{agent: a, log: log, metered: &metered{Log: log}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
+	s := &session{agent: a, log: log, metered: &metered{Log: log, agenda: &a.ahead.agenda}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
 	unhint := s.hint(ctx)
 	err := s.run(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type session struct {
 	fail     func(error)     // ends the session
 	over     context.Context // is done when it has ended
 	keys     func() error    // waits until those that were new when it began are here
+	keysCame chan struct{}   // closed when they are, or do not come
 
 	heard    bool            // what this device had said before was held against the log
 	stated   events.Position // that the others were told
@@ -45,15 +47,23 @@ type session struct {
 	missing     map[string]int // how many changes of each device were missing at the last look
 	missingFact string         // and which
 
-	makers sync.WaitGroup // of snapshots, and whoever does something else alone
-	newest atomic.Uint64  // position of the newest snapshot, as far as is known
+	makers   sync.WaitGroup // of snapshots, and whoever does something else alone
+	newest   atomic.Uint64  // position of the newest snapshot, as far as is known
+	reviewed time.Time      // when the snapshots were last looked at for a good one
 }
 
 func (s *session) run(ctx context.Context) error {
 	s.agent.setBusy(true)
 	defer s.agent.setBusy(false)
+	if !s.agent.failing() {
+		s.agent.setLight(light.Synchronising, reasonAsking, nil)
+	}
 	asking, enough := context.WithCancel(ctx)
-	s.keys = beside(func() error { return s.agent.replica.FetchKeys(asking, s.log) })
+	s.keysCame = make(chan struct{})
+	s.keys = beside(func() error {
+		defer close(s.keysCame)
+		return s.agent.replica.FetchKeys(asking, s.metered)
+	})
 	defer func() {
 		enough()
 		_ = s.keys()
@@ -62,6 +72,7 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.agent.setLight(light.Synchronising, reasonAsking, s.beginning(state))
 	endAhead := func(error) {}
 	if loss == "" {
 		if endAhead, err = s.beginAhead(ctx, state); err != nil {
@@ -79,7 +90,47 @@ func (s *session) run(ctx context.Context) error {
 	if heal {
 		endAhead(nil) // all that the server had is here, and what it has now may be less
 	}
-	return s.follow(ctx, func(ctx context.Context) error { return s.meet(ctx, state, heal, endAhead) })
+	return s.follow(ctx, state, func(ctx context.Context) error { return s.meet(ctx, state, heal, endAhead) })
+}
+
+// failing reports whether the last session failed for what a new one does not mend by beginning: the light
+// says so until the server has answered, and does not blink at each try.
+func (a *Agent) failing() bool {
+	reason := a.light.State().Reason
+	return strings.HasPrefix(reason, reasonDisagree) || strings.HasPrefix(reason, reasonDisk)
+}
+
+// beginning is what is done before anything of the log has come; nil where nothing is to come.
+func (s *session) beginning(state events.LogState) *light.Activity {
+	a := s.agent
+	position, _, _ := a.replica.Position()
+	if position.Sequence >= state.Last {
+		return nil
+	}
+	kind := light.CatchUp
+	if a.readsFirst() {
+		kind = light.Initial
+	}
+	pace := estimate{began: a.config.Now()}
+	return pace.progress(kind, pace.began, position.Sequence, position.Sequence, state.Last, s.metered.bytes.Load())
+}
+
+// awaitKeys waits for the keys that were new when the session began.
+func (s *session) awaitKeys(state events.LogState) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.keysCame:
+			return s.keys()
+		default:
+		}
+		s.agent.setLight(light.Synchronising, reasonKeys, s.beginning(state))
+		select {
+		case <-s.keysCame:
+		case <-tick.C:
+		}
+	}
 }
 
 // agree finds out whether the server's log is the one that was read, and says where it is not.
@@ -123,11 +174,11 @@ func (s *session) begin(ctx context.Context, state events.LogState, loss replica
 }
 
 // follow reads the log for as long as meet goes on, or until the reading fails.
-func (s *session) follow(ctx context.Context, meet func(context.Context) error) error {
+func (s *session) follow(ctx context.Context, state events.LogState, meet func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { cancel(s.agent.replica.Follow(ctx, s.metered, s.keys)) })
-	err := s.keys()
+	err := s.awaitKeys(state)
 	if err == nil {
 		err = meet(ctx)
 	}
@@ -198,6 +249,8 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 	switch {
 	case heal:
 		kind, reason = light.Heal, "reading the server's log again"
+	case a.readsFirst() && len(a.refused) > 0:
+		kind, reason = light.Initial, reasonInstead
 	case a.readsFirst():
 		kind, reason = light.Initial, "reading the practice's log for the first time"
 	}
@@ -210,8 +263,7 @@ func (s *session) catchUp(ctx context.Context, state events.LogState, heal bool)
 		if position.Sequence >= state.Last {
 			return nil
 		}
-		done, total := position.Sequence-start.Sequence, state.Last-start.Sequence
-		a.setLight(light.Synchronising, reason, pace.progress(kind, a.config.Now(), done, total, s.metered.bytes.Load()))
+		a.setLight(light.Synchronising, reason, pace.progress(kind, a.config.Now(), start.Sequence, position.Sequence, state.Last, s.metered.bytes.Load()))
 		if err := s.moves(ctx, moved, state.Last); err != nil {
 			return err
 		}
@@ -230,6 +282,9 @@ func (s *session) moves(ctx context.Context, moved <-chan struct{}, last uint64)
 	case <-moved:
 		return nil
 	case <-stalled.C:
+		if s.agent.ahead.agenda.busy() {
+			return nil // it goes first
+		}
 		p, _, _ := s.agent.replica.Position()
 		return fmt.Errorf("the server has events up to %d, but sends none after %d", last, p.Sequence)
 	case <-ctx.Done():
@@ -276,6 +331,9 @@ func (s *session) live(ctx context.Context) error {
 		}
 		a.setBusy(false)
 		s.offerSnapshot(ctx)
+		if err := s.forgetRefused(ctx); err != nil {
+			return err
+		}
 		select {
 		case <-tick.C:
 		case <-work:

@@ -119,8 +119,11 @@ func (l tail) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored, er
 	}
 }
 
-func (l tail) Sealed(ctx context.Context, name string, _ []byte) ([]byte, error) {
-	return l.Object(ctx, name)
+func (l tail) Sealed(ctx context.Context, name string, _ events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		data, err := l.Object(ctx, name)
+		yield(events.ObjectPiece{Data: data, Read: events.ObjectPlace{Bytes: int64(len(data)), Sequence: 1}}, err)
+	}
 }
 
 func (l tail) Object(ctx context.Context, name string) ([]byte, error) {

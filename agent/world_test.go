@@ -200,12 +200,15 @@ func (m *machine) copyData() string {
 	return dir
 }
 
-// copyFolder copies what a power cut would leave: the databases and their WAL. What
+// copyFolder copies what a power cut would leave: the databases and their WAL, and what tells of a first read. What
 // SQLite keeps in -shm is made anew.
 func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{agent.FirstReadFile, agent.AgendaFile} {
+		copyFile(t, filepath.Join(from, name), filepath.Join(to, name))
 	}
 	for _, name := range []string{agent.ProjectionFile, agent.OutboxFile} {
 		for _, suffix := range []string{"", "-wal"} {

@@ -128,32 +128,45 @@ func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
 	return k, err == nil
 }
 
-// KeysAfter reads the wrapped keys that came after read, and says how far they are read
-// then. Where the bucket does not have the entry that read is of, all are read: it was
-// made anew, came back from an older copy, or just that key was erased. Where nothing
-// came it asks two questions, at once.
-func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error) {
+// keysAtOnce is how many keys are handed over at once while more are on their way.
+const keysAtOnce = 1000
+
+// KeysAfter reads the wrapped keys that came after read, and hands them over in their order, with how far they are read
+// then: what take has kept need not be read again after a cut. Where the bucket does not have the entry that read is of, all are
+// read, and the first mark says so: it was made anew, came back from an older copy, or just that key was erased. Where
+// nothing came it asks two questions, at once, and take is not called. Its error ends the reading.
+func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys []events.WrappedKey, now events.KeyMark) error) error {
 	same, more, err := l.newKeys(ctx, read)
 	if err != nil {
-		return nil, read, fmt.Errorf("read the new keys: %w", err)
+		return fmt.Errorf("read the new keys: %w", err)
 	}
 	if same && !more {
-		return nil, read, nil
+		return nil
 	}
-	now = read
+	now := read
 	if !same {
 		now = events.KeyMark{Anew: true}
 	}
+	var keys []events.WrappedKey
 	for s, err := range l.all(ctx, streamKeys, keySubject+"*.*", now.Sequence) {
 		if err != nil {
-			return nil, read, fmt.Errorf("read the new keys: %w", err)
+			return fmt.Errorf("read the new keys: %w", err)
+		}
+		if len(keys) == keysAtOnce {
+			if err := take(keys, now); err != nil {
+				return err
+			}
+			keys, now.Anew = nil, false
 		}
 		now.Sequence, now.Stored = s.Sequence, s.Time
 		if k, ok := l.readKey(s); ok {
 			keys = append(keys, k)
 		}
 	}
-	return keys, now, nil
+	if len(keys) == 0 && !now.Anew && now.Same(read) {
+		return nil
+	}
+	return take(keys, now)
 }
 
 // newKeys asks whether the bucket is the one that was read up to a place, and whether it

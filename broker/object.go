@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -143,7 +144,7 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 // none, or where its content is gone; *events.DamagedError where it is not what was
 // stored.
 func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
-	data, info, err := l.object(ctx, name, nil)
+	data, info, err := l.object(ctx, name)
 	if err == nil && objectDigest(data) != info.Digest {
 		err = &events.DamagedError{Name: name, Reason: "its digest is another one"}
 	}
@@ -153,60 +154,96 @@ func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Sealed is Object for what shows by itself whether it is what was stored: its digest is
-// not looked at. It stands in the room of into, which may be nil, where that is enough.
-func (l *Log) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
-	data, _, err := l.object(ctx, name, into)
-	if err != nil {
-		return nil, fmt.Errorf("read object %s: %w", name, err)
+// Sealed reads what comes in an object after a place, by pieces of at most objectChunk bytes: for what shows by
+// itself whether it is what was stored, since its digest is not looked at. Where the object was replaced since
+// it was read up to there, what comes is of no use, or events.ErrNoMessage; other errors are those of Object.
+func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		info, err := l.objectInfo(ctx, name)
+		if err != nil {
+			yield(events.ObjectPiece{}, fmt.Errorf("read object %s: %w", name, err))
+			return
+		}
+		for piece, err := range l.objectPieces(ctx, info, after) {
+			if err != nil {
+				err = fmt.Errorf("read object %s: %w", name, err)
+			}
+			if !yield(piece, err) {
+				return
+			}
+		}
 	}
-	return data, nil
 }
 
-func (l *Log) object(ctx context.Context, name string, into []byte) (data []byte, info objectInfo, err error) {
+func (l *Log) object(ctx context.Context, name string) (data []byte, info objectInfo, err error) {
 	for last := uint64(0); ; last = info.sequence {
 		info, err = l.objectInfo(ctx, name)
 		if err == nil && info.sequence == last { // not replaced while it was read
-			err = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
+			err = errContentGone
 		}
 		if err != nil {
 			return nil, info, err
 		}
-		if data, err = l.objectData(ctx, info, into); !errors.Is(err, events.ErrNoMessage) {
+		if data, err = l.objectData(ctx, info); !errors.Is(err, events.ErrNoMessage) {
 			return data, info, err
 		}
 	}
 }
 
-func (l *Log) objectData(ctx context.Context, info objectInfo, into []byte) ([]byte, error) {
-	if info.Size < 0 || info.Size > events.MaxObject || info.Chunks < 0 {
-		return nil, &events.DamagedError{Name: info.Name, Reason: "its size is none of an object"}
-	}
-	data := slices.Grow(into[:0], int(info.Size))
-	session, began, whole := l.link.current(), time.Now(), 0
-	defer func() { l.pace.note(session, whole, time.Since(began)) }()
-	if chunks := 0; info.Chunks > 0 {
-		for s, err := range l.span(ctx, delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: 1, patience: objectPatience, most: l.pace.most(session)}, info.sequence, true) {
-			if err != nil {
-				return nil, err
-			}
-			if len(data)+len(s.Data) > events.MaxObject {
-				return nil, &events.DamagedError{Name: info.Name, Reason: "it has more bytes than an object may have"}
-			}
-			data = append(data, s.Data...)
-			if chunks++; chunks == info.Chunks {
-				break
-			}
+var errContentGone = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
+
+func (l *Log) objectData(ctx context.Context, info objectInfo) (data []byte, err error) {
+	for piece, err := range l.objectPieces(ctx, info, events.ObjectPlace{}) {
+		if err != nil {
+			return nil, err
 		}
-		if chunks < info.Chunks {
-			return nil, events.ErrNoMessage
-		}
+		data = append(slices.Grow(data, int(info.Size)-len(data)), piece.Data...)
 	}
-	if int64(len(data)) != info.Size {
-		return nil, &events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"}
-	}
-	whole = len(data)
 	return data, nil
+}
+
+// objectPieces reads the content of an object after a place, to its end.
+func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		fail := func(err error) { yield(events.ObjectPiece{}, err) }
+		if info.Size < 0 || info.Size > events.MaxObject || info.Chunks < 0 {
+			fail(&events.DamagedError{Name: info.Name, Reason: "its size is none of an object"})
+			return
+		}
+		session, began, before := l.link.current(), time.Now(), read.Bytes
+		defer func() {
+			if came := int(read.Bytes - before); read.Bytes == info.Size && came > 0 {
+				l.pace.note(session, came, time.Since(began))
+			} else {
+				l.pace.note(session, 0, time.Since(began))
+			}
+		}()
+		if read.Bytes < info.Size {
+			d := delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: read.Sequence + 1, patience: objectPatience, most: l.pace.most(session)}
+			for s, err := range l.span(ctx, d, info.sequence, true) {
+				if err != nil {
+					fail(err)
+					return
+				}
+				read = events.ObjectPlace{Bytes: read.Bytes + int64(len(s.Data)), Sequence: s.Sequence}
+				if read.Bytes > info.Size {
+					break
+				}
+				if !yield(events.ObjectPiece{Data: s.Data, Read: read}, nil) {
+					return
+				}
+				if read.Bytes == info.Size {
+					return
+				}
+			}
+		}
+		switch {
+		case read.Bytes < info.Size:
+			fail(errContentGone)
+		case read.Bytes > info.Size:
+			fail(&events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"})
+		}
+	}
 }
 
 // Objects lists what there is, as the leader knows it, in the order it was stored.

@@ -16,6 +16,18 @@ type Object struct {
 	Stored time.Time // by the broker's clock
 }
 
+// ObjectPiece is what comes next of an object, and how far that was read with it.
+type ObjectPiece struct {
+	Data []byte
+	Read ObjectPlace
+}
+
+// ObjectPlace is how far an object was read. Zero: nothing of it.
+type ObjectPlace struct {
+	Bytes    int64
+	Sequence uint64 // of the piece that was read last, in the server's store
+}
+
 // ErrFull says that the server has no room for it: nothing was stored.
 var ErrFull = errors.New("the server's store is full")
 

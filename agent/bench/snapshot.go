@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/enrolment"
 	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/events"
 )
 
 // measureSnapshot is the first sync of a new desk from a snapshot of the whole log, from
@@ -118,9 +120,9 @@ func (l countedLog) Object(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Sealed fetches and counts.
-func (l countedLog) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
+func (l countedLog) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
 	l.objects.Add(1)
-	return l.Log.Sealed(ctx, name, into)
+	return l.Log.Sealed(ctx, name, after)
 }
 
 // counting connects a desk as it does by itself, and counts.

@@ -161,25 +161,21 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState
 	return lacked, nil
 }
 
-// fetchKeys takes over the keys that came to the server after read.
+// fetchKeys takes over the keys that came to the server after read. Those that came before it was cut off stay here.
 func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (keys []events.WrappedKey, err error) {
-	keys, now, err := log.KeysAfter(ctx, read)
-	if err == nil {
-		keys, err = r.alive(ctx, keys)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-	}
-	if now.Anew {
-		err = r.config.Store.PutKeysGone(ctx, noSuchGone)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
-	}
-	if !now.Same(read) {
-		if err := r.config.Store.PutRead(ctx, now, r.takeKeys(keys)...); err != nil {
-			return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+	err = log.KeysAfter(ctx, read, func(came []events.WrappedKey, now events.KeyMark) error {
+		came, err := r.alive(ctx, came)
+		if err == nil && now.Anew {
+			err = r.config.Store.PutKeysGone(ctx, noSuchGone)
 		}
+		if err == nil && !now.Same(read) {
+			err = r.config.Store.PutRead(ctx, now, r.takeKeys(came)...)
+		}
+		keys = append(keys, came...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
 	}
 	if err := r.reopen(ctx); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ type Log interface {
 	AppendAtEnd(ctx context.Context, m events.Message, last uint64) (uint64, error)
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	KeyState(ctx context.Context) (events.KeyState, error)
-	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
+	KeysAfter(ctx context.Context, read events.KeyMark, take func(keys []events.WrappedKey, now events.KeyMark) error) error
 }
 
 // Bounds of the pipeline: messages read ahead, those that are opened together, and events in one transaction.

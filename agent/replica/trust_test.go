@@ -74,8 +74,8 @@ func (l *roll) Key(_ context.Context, patient string, id events.KeyID) (events.W
 	return events.WrappedKey{}, events.ErrNoKey
 }
 
-func (l *roll) KeysAfter(context.Context, events.KeyMark) ([]events.WrappedKey, events.KeyMark, error) {
-	return l.keys, events.KeyMark{Sequence: uint64(len(l.keys))}, nil
+func (l *roll) KeysAfter(_ context.Context, _ events.KeyMark, take func([]events.WrappedKey, events.KeyMark) error) error {
+	return take(l.keys, events.KeyMark{Sequence: uint64(len(l.keys))})
 }
 
 // fataler is a *testing.T or a *rapid.T.

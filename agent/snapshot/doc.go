@@ -11,8 +11,8 @@
 //     the SHA-256 of every part's plain bytes. So a part that was changed, exchanged, cut
 //     or left out, by whomever, is found before a byte of it is used.
 //   - Fetch gives the file its name only when every part of it is right, and goes on
-//     after a kill, a power cut or a cut line from what stands on the disk: each part
-//     there is believed by its digest alone.
+//     after a kill, a power cut or a cut line from what stands on the disk, also within a
+//     part: each part there is believed by its digest alone.
 //   - Memory is bounded by parts of at most 8 MiB and a handful of them in flight.
 //   - An old snapshot is removed only beside one that was just made, or that was read whole
 //     and is good: never the last that can be taken.

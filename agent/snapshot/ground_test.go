@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -28,7 +29,8 @@ type shelf struct {
 	stored  map[string]time.Time
 	clock   int
 	room    int
-	before  func(what, name string) error // may fail a call, or do something first
+	before  func(what, name string) error              // may fail a call, or do something first
+	line    func(ctx context.Context, bytes int) error // waits as long as that takes, where it is not nil
 }
 
 func newShelf() *shelf {
@@ -79,9 +81,30 @@ func (s *shelf) Object(_ context.Context, name string) ([]byte, error) {
 	return nil, events.ErrNoMessage
 }
 
-func (s *shelf) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
-	data, err := s.Object(ctx, name)
-	return append(into[:0], data...), err
+// pieceSize is how large the pieces are in which a shelf gives out what is sealed, in bytes.
+const pieceSize = 128 << 10
+
+func (s *shelf) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		data, err := s.Object(ctx, name)
+		if err != nil {
+			yield(events.ObjectPiece{}, err)
+			return
+		}
+		data = data[min(after.Bytes, int64(len(data))):]
+		for piece := range slices.Chunk(data, pieceSize) {
+			after = events.ObjectPlace{Bytes: after.Bytes + int64(len(piece)), Sequence: after.Sequence + 1}
+			if s.line != nil {
+				if err := s.line(ctx, len(piece)); err != nil {
+					yield(events.ObjectPiece{}, err)
+					return
+				}
+			}
+			if !yield(events.ObjectPiece{Data: piece, Read: after}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (s *shelf) Objects(context.Context) (list []events.Object, err error) {

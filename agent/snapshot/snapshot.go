@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/carelog/carelog/events"
@@ -11,12 +12,12 @@ import (
 
 // Objects is what is needed of the server's object store. An object is stored whole or
 // not at all. PutObject fails with events.ErrFull where there is no room, Object with
-// events.ErrNoMessage where there is none of that name. Sealed is Object in the room of
-// into, and may leave it to the seal to show what was damaged.
+// events.ErrNoMessage where there is none of that name. Sealed is Object by pieces, those that
+// come after a place, and may leave it to the seal to show what was damaged.
 type Objects interface {
 	PutObject(ctx context.Context, name string, data []byte) error
 	Object(ctx context.Context, name string) ([]byte, error)
-	Sealed(ctx context.Context, name string, into []byte) ([]byte, error)
+	Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error]
 	Objects(ctx context.Context) ([]events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
 }

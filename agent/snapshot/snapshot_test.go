@@ -32,12 +32,12 @@ func TestMakeAndFetch(t *testing.T) {
 		t.Fatalf("newest: %v, %v", good, rejected)
 	}
 	path := filepath.Join(t.TempDir(), "got.db")
-	var last, total int64
-	if err := snapshot.Fetch(ctx, o.Config, s, good[0], path, func(b, of int64) { last, total = b, of }); err != nil {
+	var last snapshot.Progress
+	if err := snapshot.Fetch(ctx, o.Config, s, good[0], path, func(p snapshot.Progress) { last = p }); err != nil {
 		t.Fatal(err)
 	}
-	if last != total || total != m.Sealed() {
-		t.Errorf("progress ended at %d of %d, want %d", last, total, m.Sealed())
+	if want := (snapshot.Progress{Here: m.Sealed(), Came: m.Sealed(), Total: m.Sealed()}); last != want {
+		t.Errorf("progress ended at %+v, want %+v", last, want)
 	}
 	sameFile(t, path, o.file)
 	for name, data := range s.content {

@@ -124,7 +124,7 @@ func testReadOffline(t *testing.T, w World) {
 		for _, err := range d.Keys(t.Context()) {
 			wantError(t, err, events.ErrOffline)
 		}
-		_, _, err = d.KeysAfter(t.Context(), events.KeyMark{Sequence: 1})
+		err = d.KeysAfter(t.Context(), events.KeyMark{Sequence: 1}, func([]events.WrappedKey, events.KeyMark) error { return nil })
 		wantError(t, err, events.ErrOffline)
 		d.Mend()
 		d.Await(true)

@@ -138,7 +138,12 @@ func testNewKeys(t *testing.T, w World) {
 	anew := false
 	want := func(what string, keys ...events.WrappedKey) {
 		t.Helper()
-		got, now, err := d.KeysAfter(t.Context(), mark)
+		var got []events.WrappedKey
+		now := mark
+		err := d.KeysAfter(t.Context(), mark, func(came []events.WrappedKey, read events.KeyMark) error {
+			got, now = append(got, came...), events.KeyMark{Sequence: read.Sequence, Stored: read.Stored, Anew: now.Anew || read.Anew}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

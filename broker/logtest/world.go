@@ -24,13 +24,13 @@ type Log interface {
 	PutKeys(ctx context.Context, keys []events.WrappedKey) error
 	Key(ctx context.Context, patient string, id events.KeyID) (events.WrappedKey, error)
 	Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error]
-	KeysAfter(ctx context.Context, read events.KeyMark) (keys []events.WrappedKey, now events.KeyMark, err error)
+	KeysAfter(ctx context.Context, read events.KeyMark, take func(keys []events.WrappedKey, now events.KeyMark) error) error
 	KeyState(ctx context.Context) (events.KeyState, error)
 	PutPosition(ctx context.Context, p events.SignedPosition) error
 	Positions(ctx context.Context) ([]events.SignedPosition, error)
 	PutObject(ctx context.Context, name string, data []byte) error
 	Object(ctx context.Context, name string) ([]byte, error)
-	Sealed(ctx context.Context, name string, into []byte) ([]byte, error)
+	Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error]
 	Objects(ctx context.Context) ([]events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
 	AttachmentState(ctx context.Context) (events.LogState, error)

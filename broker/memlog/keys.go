@@ -115,27 +115,36 @@ func (l *Log) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 	}
 }
 
-// KeysAfter reads the wrapped keys that came after read; see broker.Log.KeysAfter.
-func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark) ([]events.WrappedKey, events.KeyMark, error) {
-	var keys []events.WrappedKey
-	now := read
+// KeysAfter reads the wrapped keys that came after read; see broker.Log.KeysAfter. It hands them over one by one.
+func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys []events.WrappedKey, now events.KeyMark) error) error {
+	var came []storedKey
+	anew := false
 	err := l.request(ctx, func() error {
 		if !slices.ContainsFunc(l.server.keys, func(k storedKey) bool { return k.mark.Same(read) }) {
-			now = events.KeyMark{Anew: read.Sequence > 0}
+			anew, read = read.Sequence > 0, events.KeyMark{}
 		}
-		after := now.Sequence
 		for _, k := range l.server.keys {
-			if k.mark.Sequence > after {
+			if k.mark.Sequence > read.Sequence {
 				k.Wrapped = slices.Clone(k.Wrapped)
-				keys, now.Sequence, now.Stored = append(keys, k.WrappedKey), k.mark.Sequence, k.mark.Stored
+				came = append(came, k)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, read, fmt.Errorf("read the new keys: %w", err)
+		return fmt.Errorf("read the new keys: %w", err)
 	}
-	return keys, now, nil
+	if anew && len(came) == 0 {
+		return take(nil, events.KeyMark{Anew: true})
+	}
+	for i, k := range came {
+		now := k.mark
+		now.Anew = anew && i == 0
+		if err := take([]events.WrappedKey{k.WrappedKey}, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // KeyState tells how many keys there are, and which were erased; see broker.Log.KeyState.

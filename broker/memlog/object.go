@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -85,10 +86,33 @@ func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Sealed is broker.Log.Sealed.
-func (l *Log) Sealed(ctx context.Context, name string, into []byte) ([]byte, error) {
-	data, err := l.Object(ctx, name)
-	return append(into[:0], data...), err
+// pieceSize is how large a piece of an object is, in bytes: small, so that tests have several.
+const pieceSize = 4 << 10
+
+// Sealed is broker.Log.Sealed. Each piece is a question of its own.
+func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
+	return func(yield func(events.ObjectPiece, error) bool) {
+		for {
+			var piece []byte
+			err := l.request(ctx, func() error {
+				o, ok := l.server.objects[name]
+				if !ok {
+					return events.ErrNoMessage
+				}
+				rest := o.data[min(after.Bytes, int64(len(o.data))):]
+				piece = slices.Clone(rest[:min(len(rest), pieceSize)])
+				return o.broken
+			})
+			if err != nil {
+				yield(events.ObjectPiece{}, fmt.Errorf("read object %s: %w", name, err))
+				return
+			}
+			after = events.ObjectPlace{Bytes: after.Bytes + int64(len(piece)), Sequence: after.Sequence + 1}
+			if len(piece) == 0 || !yield(events.ObjectPiece{Data: piece, Read: after}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Objects is broker.Log.Objects.

@@ -20,7 +20,8 @@ func Page(figures []bench.Figure, m Machine, version string, at time.Time, plot 
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `carelog bench --write` on %s (carelog %s); nobody edits it.\n\n", at.UTC().Format(time.DateOnly), version)
 	b.WriteString("Each figure of ours stands beside the raw limit of the same machine: the least that the same work could cost,\n" +
-		"measured in turns with ours in the same run. `agent/bench/DESIGN.md` says what each limit does, and why it is that.\n\n")
+		"measured in turns with ours in the same run. `agent/bench/DESIGN.md` says what each limit does, and why it is that.\n" +
+		"Desks and broker are on this one machine, over loopback: a line between them adds its round trips and its bytes, to a first dossier as to the rest.\n\n")
 	for _, line := range m.lines() {
 		b.WriteString(line + "\n")
 	}
