@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,6 +110,7 @@ func TestTheOutboxTakesNothing(t *testing.T) {
 				one, _ := w.two()
 				one.offline()
 				one.MustNote("c1", "asthma")
+				synctest.Wait() // it is shown beside the answer
 				var mend []func()
 				for _, file := range files {
 					table := map[string]string{agent.OutboxFile: "queue", agent.ProjectionFile: "event"}[file]
