@@ -52,7 +52,7 @@ func (a *Agent) acknowledge(ctx context.Context, code, fact, author, reason stri
 		if err != nil {
 			return Written{}, err
 		}
-		r := events.Record{Type: "Basic", ID: "warning-" + strings.ToLower(id.String())}
+		r := events.Record{Type: "Basic", ID: acknowledgement + strings.ToLower(id.String())}
 		body := fhirjson.AcknowledgedResource(r, fhirjson.Acknowledged{Code: code, Fact: fact, Text: w.Text, Reason: reason})
 		return a.Write(ctx, Draft{Record: r, Author: author, Create: true, Body: body})
 	}
@@ -79,13 +79,17 @@ func (a *Agent) sortWarnings(ctx context.Context) (warnings []Warning, acknowled
 	return warnings, acknowledged, nil
 }
 
+// acknowledgement begins the id of the Basic of a warning that somebody has seen: a practice may have any number of others, and the
+// status is asked for at each change.
+const acknowledgement = "warning-"
+
 // lasting is what a warning is of that may stay for ever.
 type lasting struct{ code, fact string }
 
 // acknowledgements are what the practice has acknowledged; where two did, the first of them. What a PC said that is revoked by now is passed
 // over: whoever has it could else silence what is said of it.
 func (a *Agent) acknowledgements(ctx context.Context) (map[lasting]Acknowledged, error) {
-	list, err := a.store.Dossier(ctx, "", "Basic") // by id, and so by time
+	list, err := a.store.DossierNamed(ctx, "", "Basic", acknowledgement) // by id, and so by time
 	if err != nil {
 		return nil, err
 	}

@@ -102,3 +102,48 @@ func TestAChangeCoversNothingThatNobodySaw(t *testing.T) {
 		})
 	}
 }
+
+// What comes while a plan is made is no more covered than what comes after it: whether the plan gave the record from the
+// first or only when it was asked again.
+func TestATransactionCoversNothingThatCameWhileItWasPlanned(t *testing.T) {
+	draft := func(id, text string) agent.Draft {
+		return agent.Draft{Record: agenttest.Condition(id), Patient: "p1", Author: "dr-one", Body: agenttest.Body(id, text)}
+	}
+	for name, c := range map[string]struct {
+		plans [2]string // the record of the first plan, and of all others
+		comes string    // what the colleague changes meanwhile
+		stale bool
+	}{
+		"the same record":          {[2]string{"c", "c"}, "c", true},
+		"another that changed":     {[2]string{"d", "c"}, "c", true},
+		"another that stood still": {[2]string{"c", "d"}, "c", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one, two := w.two()
+				one.MustNote("c", "first")
+				one.MustNote("d", "first")
+				w.settled()
+				asked := 0
+				var theirs agent.Written
+				_, err := one.Transact(t.Context(), func(context.Context) ([]agent.Draft, error) {
+					if asked++; asked == 1 {
+						theirs = two.MustNote(c.comes, "theirs")
+						w.await(t, "theirs", func() bool { _, err := one.Store().ByID(t.Context(), theirs.ID); return err == nil })
+					}
+					return []agent.Draft{draft(c.plans[min(asked, 2)-1], "mine")}, nil
+				})
+				w.settled()
+				var stale *agent.StaleError
+				if errors.As(err, &stale) != c.stale || c.stale && !slices.Equal(stale.Heads, []events.ID{theirs.ID}) || !c.stale && err != nil {
+					t.Errorf("got %v; want stale %t", err, c.stale)
+				}
+				w.texts(c.comes, "theirs")
+				if !c.stale {
+					w.texts(c.plans[1], "mine")
+				}
+				w.agreed()
+			})
+		})
+	}
+}

@@ -76,20 +76,19 @@ type transaction struct {
 	entries []projections.Entry // as the projection takes it in
 }
 
-// bases are those of the records of a plan, as it found them when it was asked first.
+// bases are those of the records of a plan, as they stood when it was asked first.
 type bases struct {
 	of    map[events.Record]*base
-	asked bool // before: a record that is not among of did not stand then
+	asked *moment // nil: it was not yet
 }
 
 // meet makes the bases of drafts that a plan gave.
 func (b *bases) meet(drafts []Draft) {
 	for _, d := range drafts {
 		if b.of[d.Record] == nil {
-			b.of[d.Record] = &base{known: b.asked}
+			b.of[d.Record] = &base{asked: b.asked}
 		}
 	}
-	b.asked = true
 }
 
 func (a *Agent) transact(ctx context.Context, plan Plan, stood *bases) (written []Written, err error) {
@@ -98,6 +97,13 @@ func (a *Agent) transact(ctx context.Context, plan Plan, stood *bases) (written 
 	read, _, err := a.store.Position(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if stood.asked == nil {
+		end, err := a.store.End(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stood.asked = &moment{read.Sequence, end.Arrival}
 	}
 	drafts, err := plan(ctx)
 	if err == nil && (a.readsFirst() || a.readingAhead()) {

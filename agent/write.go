@@ -17,9 +17,9 @@ type Draft struct {
 	Patient string // id of the Patient whose dossier it is; empty for the practice's own records
 	Author  string // id of the Practitioner
 	// Parents are the versions that the author had before them. Each must be a head
-	// now, else the write is stale. Empty and not Create: the version shown here at the
-	// moment of asking; where another comes before the server has answered, the write is
-	// stale as well.
+	// now, else the write is stale. Empty and not Create: the version shown here when
+	// its turn comes, since a desk makes one change after the other; where another comes
+	// before the server has answered, the write is stale as well.
 	Parents []events.ID
 	Create  bool   // the record must not exist yet
 	Delete  bool   // Body is then ignored

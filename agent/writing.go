@@ -66,19 +66,41 @@ const maxTries = 20
 // comes between that and the server's answer, nobody who asked can have seen: the change
 // is never made to go on from it.
 type base struct {
+	asked *moment // nil: when it is first tried
 	known bool
 	shown events.ID // zero: none
 }
 
-// check keeps what stands the first time, and wants the same from then on.
-func (b *base) check(record events.Record, tip projections.Tip) error {
-	if !b.known {
-		*b = base{true, tip.Shown}
+// moment is how far this desk had come: in the log, and in all that came here.
+type moment struct {
+	read    uint64
+	arrival int64
+}
+
+// onBase keeps what stands of a draft's record the first time, and wants the same from then on.
+func (a *Agent) onBase(ctx context.Context, d Draft, tip projections.Tip) error {
+	if b := d.base; !b.known {
+		came, err := a.cameAfter(ctx, b.asked, tip)
+		if err != nil {
+			return err
+		}
+		if !came {
+			b.known, b.shown = true, tip.Shown
+		}
 	}
-	if tip.Heads > 0 && tip.Shown != b.shown {
-		return &StaleError{Record: record, Heads: []events.ID{tip.Shown}}
+	if tip.Heads > 0 && tip.Shown != d.base.shown {
+		return &StaleError{Record: d.Record, Heads: []events.ID{tip.Shown}}
 	}
 	return nil
+}
+
+// cameAfter reports whether what stands of a record came here after something was asked for.
+func (a *Agent) cameAfter(ctx context.Context, asked *moment, tip projections.Tip) (bool, error) {
+	if asked == nil || tip.Heads == 0 || tip.End <= asked.read {
+		return false, nil // as nearly always
+	}
+	v, err := a.store.ByID(ctx, tip.Shown)
+	return v.Arrival > asked.arrival, err
 }
 
 func (a *Agent) write(ctx context.Context, d Draft) (Written, error) {
@@ -116,7 +138,7 @@ func (a *Agent) parents(ctx context.Context, d Draft) (parents []events.ID, afte
 	}
 	named, err := d.extends(tip)
 	if err == nil && d.base != nil && len(d.Parents) == 0 {
-		err = d.base.check(d.Record, tip)
+		err = a.onBase(ctx, d, tip)
 	}
 	if err != nil || tip.Heads == 0 {
 		return nil, tip.End, err

@@ -79,7 +79,7 @@ func (w *writer) write(h *heldRows) error {
 	}
 	st := h.into.of[len(h.args)/h.into.values-1]
 	result, err := w.run(st, h.args)
-	h.args = h.args[:0]
+	h.drop()
 	if err != nil {
 		return err
 	}
@@ -107,6 +107,12 @@ func (w *writer) writeHeld() error {
 func (w *writer) dropHeld() {
 	w.holds = false
 	for i := range w.held {
-		w.held[i].args = w.held[i].args[:0]
+		w.held[i].drop()
 	}
+}
+
+// drop forgets the rows, and what they share with the batch: 32 bodies can be 32 MB.
+func (h *heldRows) drop() {
+	clear(h.args)
+	h.args = h.args[:0]
 }

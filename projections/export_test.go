@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/carelog/carelog/events"
 )
@@ -68,6 +69,12 @@ func (s *Store) Looked(ctx context.Context, q Query) (page Page, looked int, err
 func HeaderRoundTrip(packed []byte) ([]byte, error) {
 	h, err := unpackHeader(packed)
 	return packHeader(h), err
+}
+
+// SetMaxPages bounds the file, as a full disk does.
+func (s *Store) SetMaxPages(ctx context.Context, n int) (pages int, err error) {
+	err = s.writer.conn.QueryRowContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", n)).Scan(&pages)
+	return pages, err
 }
 
 // SetMany says from how many entries on the records of a batch are indexed later.

@@ -106,18 +106,24 @@ func (s *Store) History(ctx context.Context, r events.Record) ([]Version, error)
 // Dossier is every record of a patient that is not deleted, of the types given or of
 // all, by type and id. A record is in the dossier of each of its heads.
 func (s *Store) Dossier(ctx context.Context, patient string, types ...string) ([]State, error) {
-	var states []State
-	err := s.view(ctx, "read the dossier of "+patient, func(v *view) error {
-		where := "WHERE r.heads > 0 AND r.deleted = 0 AND " + inDossier
-		args := []any{patient, patient}
-		if len(types) > 0 {
-			where += " AND r.type IN (?" + strings.Repeat(", ?", len(types)-1) + ")"
-			for _, t := range types {
-				args = append(args, t)
-			}
-		}
-		var err error
-		states, err = v.states(where+" ORDER BY r.type, r.id", args...)
+	if len(types) == 0 {
+		return s.ofDossier(ctx, patient, "")
+	}
+	args := make([]any, len(types))
+	for i, t := range types {
+		args[i] = t
+	}
+	return s.ofDossier(ctx, patient, " AND r.type IN (?"+strings.Repeat(", ?", len(types)-1)+")", args...)
+}
+
+// DossierNamed is what Dossier gives of one type and with ids that begin so. No body of another is opened.
+func (s *Store) DossierNamed(ctx context.Context, patient, resourceType, prefix string) ([]State, error) {
+	return s.ofDossier(ctx, patient, " AND +r.type = ? AND substr(r.id, 1, ?) = ?", resourceType, len(prefix), prefix)
+}
+
+func (s *Store) ofDossier(ctx context.Context, patient, also string, args ...any) (states []State, err error) {
+	err = s.view(ctx, "read the dossier of "+patient, func(v *view) error {
+		states, err = v.states("WHERE r.heads > 0 AND r.deleted = 0 AND "+inDossier+also+" ORDER BY r.type, r.id", append([]any{patient, patient}, args...)...)
 		return err
 	})
 	return states, err

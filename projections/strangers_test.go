@@ -88,3 +88,44 @@ func TestABatchSeesItsOwnEvents(t *testing.T) {
 		t.Errorf("applied at once (-one by one +at once):\n%s", diff)
 	}
 }
+
+// Rows that were held back and find no room take the whole batch with them, and nothing of it comes later.
+func TestNoRoomForRowsThatWereHeld(t *testing.T) {
+	const usual = 1 << 30
+	ctx := context.Background()
+	d := newDesk("a")
+	var list []projections.Entry
+	for i := range 200 {
+		list = append(list, at(uint64(i+1), d.write(events.Record{Type: "Condition", ID: fmt.Sprint("c", i)}, note1("asthma"))))
+	}
+	s := open(t)
+	apply(t, s, list[0])
+	before := dump(t, s)
+	pages, err := s.SetMaxPages(ctx, 1) // what it has
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := range 12 {
+		if _, err := s.SetMaxPages(ctx, pages+more); err != nil {
+			t.Fatal(err)
+		}
+		var disk *projections.DiskError
+		if _, err := s.Apply(ctx, projections.Batch{Entries: list[1:]}); !errors.As(err, &disk) {
+			t.Fatalf("with room for %d pages: %v", more, err)
+		}
+		if diff := cmp.Diff(before, dump(t, s)); diff != "" {
+			t.Fatalf("with room for %d pages something stays (-want +got):\n%s", more, diff)
+		}
+	}
+	if _, err := s.SetMaxPages(ctx, usual); err != nil {
+		t.Fatal(err)
+	}
+	last := at(201, d.write(allergy, note1("penicillin")))
+	apply(t, s, last) // nothing that was held comes with it
+	apply(t, s, list[1:]...)
+	whole := open(t)
+	apply(t, whole, append(list, last)...)
+	if diff := cmp.Diff(dump(t, whole), dump(t, s)); diff != "" {
+		t.Errorf("not as it would be with room (-want +got):\n%s", diff)
+	}
+}
