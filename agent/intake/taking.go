@@ -271,12 +271,15 @@ func (t *taking) many(ctx context.Context, list []coming) error {
 func (t *taking) withLetters(ctx context.Context, c coming) error {
 	var outcome agent.Outcome
 	_, err := t.desk.Transact(ctx, func(ctx context.Context) ([]agent.Draft, error) {
-		d := c.Draft
+		d, before := c.Draft, c.Draft
 		beside, _, err := t.bag.Apart(ctx, t.where(), &d)
+		if err == nil { // a letter that was deleted here gets another name, and would make the document a new one
+			_, _, err = t.bag.Apart(ctx, letters.Desk{Record: none, NameFor: t.desk.NameFor}, &before)
+		}
 		if err != nil {
 			return nil, &agent.DraftError{Err: err}
 		}
-		outcome, err = t.said(ctx, d)
+		outcome, err = t.said(ctx, d, before.Body)
 		if err != nil || outcome.Kept || outcome.Unchanged && len(beside) == 0 {
 			return nil, err
 		}
@@ -294,8 +297,13 @@ func (t *taking) withLetters(ctx context.Context, c coming) error {
 	return err
 }
 
-// said tells whether the record of a change says just this already, or said it before: see agent.Draft.Once.
-func (t *taking) said(ctx context.Context, d agent.Draft) (o agent.Outcome, err error) {
+// none finds no record, as a desk to which nothing came yet.
+func none(context.Context, events.Record) (projections.State, error) {
+	return projections.State{}, projections.ErrNotFound
+}
+
+// said tells whether the record of a change says just this already, or said it before, with the letters of then: see agent.Draft.Once.
+func (t *taking) said(ctx context.Context, d agent.Draft, before []byte) (o agent.Outcome, err error) {
 	state, err := t.standing.Record(ctx, d.Record)
 	switch {
 	case errors.Is(err, projections.ErrNotFound):
@@ -307,7 +315,7 @@ func (t *taking) said(ctx context.Context, d agent.Draft) (o agent.Outcome, err 
 		return o, nil
 	}
 	history, err := t.standing.History(ctx, d.Record)
-	o.Kept = wasHere(history, d.Body)
+	o.Kept = wasHere(history, d.Body) || wasHere(history, before)
 	return o, err
 }
 
