@@ -340,6 +340,24 @@ func TestLinesOfFHIR(t *testing.T) {
 	}
 }
 
+// A resource that says no id gets the same one however often it comes, and by whichever way, also with a letter in it.
+func TestLinesWithoutAnID(t *testing.T) {
+	o := newClinic(t).open("one")
+	letter := strings.ReplaceAll(strings.Replace(document("x", scan(300_000, 1), ""), ` "id":"x",`, "", 1), "\n", " ")
+	file := letter + "\r\n" + ` {"resourceType":"Basic","code":{"text":"x"}}` + "\r\n"
+	if got := o.takes(strings.NewReader(file)); got.Written != 2 {
+		t.Fatalf("%+v, want 2 records", got)
+	}
+	if got := o.takes(strings.NewReader(file)); got.Unchanged != 2 {
+		t.Errorf("again: %+v, want that both are here", got)
+	}
+	for _, line := range strings.SplitAfter(strings.TrimSpace(file), "\n") {
+		if got := o.imports(line); got.Unchanged != 1 {
+			t.Errorf("by an import of files: %+v, want that it is here", got)
+		}
+	}
+}
+
 // A letter that was deleted here, with its document or without, does not come back with the file that it came in.
 func TestLinesDoNotBringBackALetter(t *testing.T) {
 	o := newClinic(t).open("one")
