@@ -340,6 +340,50 @@ func TestLinesOfFHIR(t *testing.T) {
 	}
 }
 
+// A resource that says no id gets the same one however often it comes, and by whichever way, also with a letter in it.
+func TestLinesWithoutAnID(t *testing.T) {
+	o := newClinic(t).open("one")
+	letter := strings.ReplaceAll(strings.Replace(document("x", scan(300_000, 1), ""), ` "id":"x",`, "", 1), "\n", " ")
+	file := letter + "\r\n" + ` {"resourceType":"Basic","code":{"text":"x"}}` + "\r\n"
+	if got := o.takes(strings.NewReader(file)); got.Written != 2 {
+		t.Fatalf("%+v, want 2 records", got)
+	}
+	if got := o.takes(strings.NewReader(file)); got.Unchanged != 2 {
+		t.Errorf("again: %+v, want that both are here", got)
+	}
+	for _, line := range strings.SplitAfter(strings.TrimSpace(file), "\n") {
+		if got := o.imports(line); got.Unchanged != 1 {
+			t.Errorf("by an import of files: %+v, want that it is here", got)
+		}
+	}
+}
+
+// A letter that was deleted here, with its document or without, does not come back with the file that it came in.
+func TestLinesDoNotBringBackALetter(t *testing.T) {
+	o := newClinic(t).open("one")
+	content := scan(300_000, 1)
+	both, alone := document("both", content, ""), document("alone", content, "")
+	file := strings.ReplaceAll(both, "\n", " ") + "\n" + strings.ReplaceAll(alone, "\n", " ")
+	if got := o.takes(strings.NewReader(file)); got.Written != 2 {
+		t.Fatalf("%+v, want 2 documents", got)
+	}
+	for _, id := range []string{"both", "alone"} {
+		_, text := o.want(200, "GET", "DocumentReference/"+id, nil)
+		o.want(204, "DELETE", "Binary/"+string(binaryURL.FindSubmatch(text)[1]), nil)
+	}
+	o.want(204, "DELETE", "DocumentReference/both", nil)
+	_, before := o.want(200, "GET", "DocumentReference/alone", nil)
+	for range 2 {
+		if got := o.takes(strings.NewReader(file)); got.Written != 0 || got.Kept != 2 {
+			t.Errorf("again: %+v, want that both stay as they are", got)
+		}
+	}
+	o.want(410, "GET", "DocumentReference/both", nil)
+	if _, now := o.want(200, "GET", "DocumentReference/alone", nil); !bytes.Equal(now, before) {
+		t.Errorf("the document whose letter was deleted is now %s", now)
+	}
+}
+
 // Of lines that break off, those before are here, and all can be sent again.
 func TestLinesThatBreakOff(t *testing.T) {
 	o := newClinic(t).open("one")

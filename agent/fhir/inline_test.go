@@ -358,7 +358,7 @@ func TestALetterThatIsWrittenAgain(t *testing.T) {
 		t.Errorf("the other desk has Binary/%s, want %s", again, id)
 	}
 
-	var both sync.WaitGroup // online, at once, at both
+	var both sync.WaitGroup // online, at once, at both: who comes second may be told so, as with any update
 	for _, o := range []*clinicDesk{one, two} {
 		both.Go(func() {
 			put := func() (*http.Response, []byte, error) {

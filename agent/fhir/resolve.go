@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/carelog/carelog/agent"
+	"github.com/carelog/carelog/agent/letters"
 	"github.com/carelog/carelog/events"
 )
 
@@ -39,7 +40,7 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 		return badRequest("structure", "the Parameters cannot be read: %v", err)
 	}
 	choice := agent.Resolution{Record: record, Author: h.author(r)}
-	var merged drafted
+	var resource []byte
 	for _, p := range sent.Parameter {
 		switch p.Name {
 		case "head", "keep":
@@ -59,10 +60,11 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 			if choice.Body != nil {
 				return badRequest("invariant", "two resources are given: only one can stand")
 			}
-			if merged, err = h.merged(r, record, p.Resource); err != nil {
+			merged, err := h.merged(r, record, p.Resource)
+			if err != nil {
 				return err
 			}
-			choice.Body = merged.draft.Body
+			choice.Body, resource = merged.draft.Body, p.Resource
 		default:
 			return badRequest("not-supported", "$resolve knows no parameter %q: want head, keep, resource", p.Name)
 		}
@@ -78,21 +80,22 @@ func (h *Handler) resolve(w http.ResponseWriter, r *http.Request, record events.
 		p.heads = choice.Heads
 		return p
 	}
-	written, err := h.settleConflict(r.Context(), choice, merged)
+	written, moved, err := h.settleConflict(r, choice, resource)
 	if err != nil {
 		return err
 	}
-	return h.wrote(w, r, record, h.readBack(r.Context(), written)[0], merged.moved, http.StatusOK, choice.Body != nil)
+	return h.wrote(w, r, record, h.readBack(r.Context(), written)[0], moved, http.StatusOK, choice.Body != nil)
 }
 
-// settleConflict writes what a person chose, with the contents that came in it, if any.
-func (h *Handler) settleConflict(ctx context.Context, choice agent.Resolution, merged drafted) (agent.Written, error) {
-	if len(merged.beside) == 0 {
-		return h.desk.Resolve(ctx, choice)
+// settleConflict writes what a person chose, with the contents that came in the resource, if any.
+func (h *Handler) settleConflict(r *http.Request, choice agent.Resolution, resource []byte) (agent.Written, []letters.Moved, error) {
+	if resource == nil || !hasLetters(r) {
+		written, err := h.desk.Resolve(r.Context(), choice)
+		return written, nil, err
 	}
-	merged.draft.Parents = choice.Heads
 	seen := slices.Compact(slices.SortedFunc(slices.Values(choice.Heads), events.ID.Compare))
-	written, err := h.desk.Transact(ctx, func(ctx context.Context) ([]agent.Draft, error) {
+	var merged drafted
+	written, err := h.desk.Transact(r.Context(), func(ctx context.Context) ([]agent.Draft, error) {
 		state, err := h.records.Record(ctx, choice.Record)
 		if err != nil {
 			return nil, err
@@ -100,6 +103,10 @@ func (h *Handler) settleConflict(ctx context.Context, choice agent.Resolution, m
 		if heads := headsOf(state); !slices.Equal(slices.SortedFunc(slices.Values(heads), events.ID.Compare), seen) {
 			return nil, &agent.StaleError{Record: choice.Record, Heads: heads}
 		}
+		if merged, err = h.merged(r.WithContext(ctx), choice.Record, resource); err != nil {
+			return nil, err
+		}
+		merged.draft.Parents = choice.Heads
 		return merged.all(), nil
 	})
 	var draft *agent.DraftError
@@ -107,9 +114,9 @@ func (h *Handler) settleConflict(ctx context.Context, choice agent.Resolution, m
 		err = draft.Err
 	}
 	if err != nil {
-		return agent.Written{}, err
+		return agent.Written{}, nil, err
 	}
-	return written[len(written)-1], nil
+	return written[len(written)-1], merged.moved, nil
 }
 
 func listed(ids []events.ID) string {

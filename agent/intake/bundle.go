@@ -211,7 +211,7 @@ func (a *allowance) renew() { a.left = maxValue }
 
 func (a *allowance) Read(p []byte) (int, error) {
 	if a.left <= 0 {
-		return 0, fmt.Errorf("an entry has more than %d MB: %w", maxValue>>20, ErrTooLarge)
+		return 0, fmt.Errorf("an entry has more than %d MB: %w; with a letter in it, send it as a line of NDJSON, where it may have %d MB", maxValue>>20, ErrTooLarge, MaxLetter>>20)
 	}
 	n, err := a.r.Read(p[:min(len(p), a.left)])
 	a.left -= n

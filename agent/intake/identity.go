@@ -1,10 +1,12 @@
 package intake
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"strings"
 
 	"github.com/carelog/carelog/events"
@@ -142,7 +144,41 @@ func resourceType(s string) bool {
 // madeID makes an id of what there is, in the form of a UUID of version 8: the same
 // for the same, so that a second import does not double what the first one wrote.
 func madeID(of []byte) string {
-	sum := sha256.Sum256(append([]byte("carelog import id v1\n"), of...))
+	sum := newMadeID()
+	_, _ = sum.Write(of) // never fails
+	return sum.id()
+}
+
+// madeIDSum is madeID of what comes in pieces, without the white space around it.
+type madeIDSum struct {
+	hash  hash.Hash
+	begun bool
+	space []byte // that may be within, or behind all
+}
+
+func newMadeID() *madeIDSum {
+	h := sha256.New()
+	_, _ = h.Write([]byte("carelog import id v1\n"))
+	return &madeIDSum{hash: h}
+}
+
+func (m *madeIDSum) Write(p []byte) (int, error) {
+	const space = " \t\r\n"
+	text := p
+	if !m.begun {
+		text = bytes.TrimLeft(p, space)
+	}
+	if end := len(bytes.TrimRight(text, space)); end > 0 {
+		_, _ = m.hash.Write(m.space)
+		_, _ = m.hash.Write(text[:end])
+		m.begun, m.space, text = true, m.space[:0], text[end:]
+	}
+	m.space = append(m.space, text...)
+	return len(p), nil
+}
+
+func (m *madeIDSum) id() string {
+	sum := m.hash.Sum(nil)
 	sum[6] = sum[6]&0x0f | 0x80
 	sum[8] = sum[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])

@@ -176,8 +176,8 @@ func TestLineTooLong(t *testing.T) {
 		t.Errorf("got %v, want ErrTooLarge at line 2", errs)
 	}
 	for name, content := range map[string]string{"entry": bundle("batch", `{"resource":`+long+`}`), "resource": long} {
-		if _, errs := read(t, "a.json", []byte(content)); len(errs) != 1 || !errors.Is(errs[0], intake.ErrTooLarge) {
-			t.Errorf("%s: got %v, want ErrTooLarge", name, errs)
+		if _, errs := read(t, "a.json", []byte(content)); len(errs) != 1 || !errors.Is(errs[0], intake.ErrTooLarge) || !strings.Contains(errs[0].Error(), "as a line of NDJSON") {
+			t.Errorf("%s: got %v, want ErrTooLarge, and how else to send it", name, errs)
 		}
 	}
 }

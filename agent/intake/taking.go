@@ -51,7 +51,7 @@ func (t *taking) lines(ctx context.Context, body io.Reader) error {
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			return fmt.Errorf("line %d: %w: %w", n, errLine, err)
 		}
-		if err := t.add(ctx, line, strings.NewReader(line.Body)); err != nil {
+		if err := t.add(ctx, line, strings.NewReader(line.Body), nil); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func (t *taking) lines(ctx context.Context, body io.Reader) error {
 
 // letter takes one resource, whose contents go to the disk while they come.
 func (t *taking) letter(ctx context.Context, body io.Reader, line Line) error {
-	if err := t.add(ctx, line, body); err != nil {
+	if err := t.add(ctx, line, body, nil); err != nil {
 		return err
 	}
 	return t.flush(ctx)
@@ -79,8 +79,8 @@ const (
 func (t *taking) stream(ctx context.Context, body io.Reader) error {
 	in := bufio.NewReaderSize(body, 64<<10)
 	for n := 1; ; n++ {
-		line := &oneLine{r: in, left: MaxLetter}
-		err := t.add(ctx, Line{Source: fmt.Sprintf("line %d", n)}, line)
+		line, made := &oneLine{r: in, left: MaxLetter}, newMadeID()
+		err := t.add(ctx, Line{Source: fmt.Sprintf("line %d", n)}, io.TeeReader(line, made), made)
 		if err == nil {
 			err = line.skip()
 		}
@@ -145,8 +145,9 @@ func (l *oneLine) skip() error {
 	return nil
 }
 
-// add checks a resource and keeps it until flush. What cannot be taken in is refused, and no error.
-func (t *taking) add(ctx context.Context, line Line, from io.Reader) error {
+// add checks a resource and keeps it until flush. What cannot be taken in is refused, and no error. made is what its id is made of where
+// it has none; nil: the line says its type and id.
+func (t *taking) add(ctx context.Context, line Line, from io.Reader, made *madeIDSum) error {
 	before := t.bag.Len()
 	body, err := t.bag.ReadRecord(from)
 	var wrong *fhirjson.Error
@@ -159,11 +160,11 @@ func (t *taking) add(ctx context.Context, line Line, from io.Reader) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errLine, err)
 	}
-	if line.Type == "" { // a resource says itself what it is
+	if made != nil { // a resource says itself what it is
 		if len(bytes.TrimSpace(body)) == 0 {
 			return nil
 		}
-		if line.Type, line.ID, err = named(body); err != nil {
+		if line.Type, line.ID, err = named(body, made); err != nil {
 			t.refuse(line, err)
 			return nil
 		}
@@ -185,8 +186,8 @@ func (t *taking) add(ctx context.Context, line Line, from io.Reader) error {
 	return nil
 }
 
-// named is what a resource is stored under.
-func named(body []byte) (typ, id string, err error) {
+// named is what a resource is stored under. Its body has no contents in it any more, which made is of as well.
+func named(body []byte, made *madeIDSum) (typ, id string, err error) {
 	head, err := fhirjson.Check(body)
 	if err != nil {
 		return "", "", err
@@ -197,7 +198,7 @@ func named(body []byte) (typ, id string, err error) {
 		}
 	}
 	if !validID(head.ID) {
-		head.ID = madeID(body)
+		head.ID = made.id()
 	}
 	return head.ResourceType, head.ID, nil
 }
@@ -271,12 +272,15 @@ func (t *taking) many(ctx context.Context, list []coming) error {
 func (t *taking) withLetters(ctx context.Context, c coming) error {
 	var outcome agent.Outcome
 	_, err := t.desk.Transact(ctx, func(ctx context.Context) ([]agent.Draft, error) {
-		d := c.Draft
+		d, before := c.Draft, c.Draft
 		beside, _, err := t.bag.Apart(ctx, t.where(), &d)
+		if err == nil { // a letter that was deleted here gets another name, and would make the document a new one
+			_, _, err = t.bag.Apart(ctx, letters.Desk{Record: none, NameFor: t.desk.NameFor}, &before)
+		}
 		if err != nil {
 			return nil, &agent.DraftError{Err: err}
 		}
-		outcome, err = t.said(ctx, d)
+		outcome, err = t.said(ctx, d, before.Body)
 		if err != nil || outcome.Kept || outcome.Unchanged && len(beside) == 0 {
 			return nil, err
 		}
@@ -294,8 +298,13 @@ func (t *taking) withLetters(ctx context.Context, c coming) error {
 	return err
 }
 
-// said tells whether the record of a change says just this already, or said it before: see agent.Draft.Once.
-func (t *taking) said(ctx context.Context, d agent.Draft) (o agent.Outcome, err error) {
+// none finds no record, as a desk to which nothing came yet.
+func none(context.Context, events.Record) (projections.State, error) {
+	return projections.State{}, projections.ErrNotFound
+}
+
+// said tells whether the record of a change says just this already, or said it before, with the letters of then: see agent.Draft.Once.
+func (t *taking) said(ctx context.Context, d agent.Draft, before []byte) (o agent.Outcome, err error) {
 	state, err := t.standing.Record(ctx, d.Record)
 	switch {
 	case errors.Is(err, projections.ErrNotFound):
@@ -307,7 +316,7 @@ func (t *taking) said(ctx context.Context, d agent.Draft) (o agent.Outcome, err 
 		return o, nil
 	}
 	history, err := t.standing.History(ctx, d.Record)
-	o.Kept = wasHere(history, d.Body)
+	o.Kept = wasHere(history, d.Body) || wasHere(history, before)
 	return o, err
 }
 

@@ -132,7 +132,7 @@ func (b *Bag) Apart(ctx context.Context, desk Desk, d *agent.Draft) (beside []ag
 	d.Body, err = structure.MoveContents(d.Body, func(path string, a fhirjson.Element) (string, error) {
 		c := b.contents[a.Text("data")]
 		if c == nil {
-			if len(a.Member("data").Raw()) > structure.MaxInline+2 {
+			if !structure.Stays(a) {
 				return "", fault(path+".data", "it is too long to stay in the record: write its name without escapes")
 			}
 			return "", nil

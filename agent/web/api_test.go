@@ -12,6 +12,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // note is a resource with digits that a float would lose.
@@ -142,6 +143,7 @@ func TestResolve(t *testing.T) {
 		{"a content of another record", `{` + heads + `,"content":{"resourceType":"Condition","id":"c2","subject":{"reference":"Patient/p1"}}}`, 400},
 		{"a content of another type", `{` + heads + `,"content":{"resourceType":"Flag","id":"c1"}}`, 400},
 		{"a content with a name twice", `{` + heads + `,"content":{"resourceType":"Condition","id":"c1","id":"c1"}}`, 400},
+		{"a content with a letter in it", `{` + heads + `,"content":{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"extension":[{"url":"http://x","valueAttachment":{"d\u0061ta":"` + strings.Repeat("QUJD", structure.MaxInline/4+1) + `"}}]}}`, 422},
 		{"a content that is not R4", `{` + heads + `,"content":{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"onsetDateTime":"2023-02-30"}}`, 422},
 		{"an unknown word", `{` + heads + `,"keep":"` + a.String() + `","force":true}`, 400},
 		{"a broken id", `{"heads":["x"],"keep":"x"}`, 400},

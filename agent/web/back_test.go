@@ -85,6 +85,37 @@ func TestBackInADossier(t *testing.T) {
 	linked.see(".timeline .count", "2 registrations")
 }
 
+// Who looks at the timeline, chooses nothing and goes back finds nothing chosen there when they come again.
+func TestBackFromTheTimeline(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click(".views button", "Timeline")
+	b.see(".timeline", "Influenza")
+	all := b.text(`document.querySelector('.timeline .count').innerText`)
+	b.back()
+	b.reached("/patients/p7")
+	b.click(".views button", "Timeline")
+	b.reached("/patients/p7?view=timeline")
+	b.until(`[...document.querySelectorAll('.timeline .filters [name]')].every((field) => field.value === '')`, "no choice")
+	b.see(".timeline .count", all)
+}
+
+// A step back at a patient of whom nothing is here asks once more.
+func TestBackAtAPatientWhoIsNotHere(t *testing.T) {
+	d := newDesk(t)
+	b := openBrowser(t, d)
+	b.visit("/patients/p999")
+	b.until(alive, "the page to stand")
+	b.until(`document.querySelector('main .empty')`, "that nobody is here")
+	b.run(`document.querySelector('main .empty').dataset.old = 'yes'`)
+	b.run(`history.pushState(null, '', '/patients/p999?view=timeline')`)
+	b.back()
+	b.reached("/patients/p999")
+	b.until(`document.querySelector('main .empty:not([data-old])')`, "another answer")
+}
+
 // A search for patients is one step as well, also where the page is left by a link to itself.
 func TestBackInTheLists(t *testing.T) {
 	d := newDesk(t)

@@ -166,7 +166,9 @@ func (h *Handler) resolution(r *http.Request, record events.Record, c choice) (a
 	case choices != 1:
 		return resolution, badRequest(`want one of "keep", the version to keep, "content", a resource, and "take", a version for each field`)
 	case c.Content != nil:
-		resolution.Body, err = content(record, c.Content)
+		if resolution.Body, err = content(record, c.Content); err == nil {
+			err = withoutLetters(resolution.Body)
+		}
 		return resolution, err
 	case c.Keep != nil && slices.Contains(c.Heads, *c.Keep):
 		resolution.Keep = *c.Keep
@@ -215,6 +217,19 @@ func content(record events.Record, sent []byte) ([]byte, error) {
 		return nil, &apiError{http.StatusUnprocessableEntity, "structure", fmt.Sprintf(`"content": %v`, err), nil}
 	}
 	return kept, nil
+}
+
+// withoutLetters refuses what no version may bring into the log: the door of FHIR makes Binaries of it. What is taken from the
+// versions that there are stays as it is.
+func withoutLetters(body []byte) error {
+	_, err := structure.MoveContents(body, func(path string, a fhirjson.Element) (string, error) {
+		if !structure.Stays(a) {
+			return "", &apiError{http.StatusUnprocessableEntity, "structure",
+				fmt.Sprintf(`"content": %s.data: it is too long to stay in the record: send the merge to $resolve of /fhir, which makes a Binary of it`, path), nil}
+		}
+		return "", nil
+	})
+	return err
 }
 
 // stale reports whether the heads were no longer those that the person saw.

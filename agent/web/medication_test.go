@@ -96,6 +96,7 @@ func TestMedicationSaysItsEnd(t *testing.T) {
 	statement("open", `"effectivePeriod":{"start":"2019-01-01"}`)
 	w.write("MedicationStatement/stopped", `"status":"stopped","medicationCodeableConcept":{"text":"stopped"},"effectivePeriod":{"end":"2999"}`)
 	w.write("MedicationRequest/prescribed", `"status":"active","intent":"order","authoredOn":"2026-01-01","medicationCodeableConcept":{"text":"prescribed"},"dosageInstruction":[{"text":"1 a day","timing":{"repeat":{"boundsPeriod":{"end":"2026-02"}}}}]`)
+	w.write("MedicationRequest/tapered", `"status":"active","intent":"order","authoredOn":"2018-02-01","medicationCodeableConcept":{"text":"tapered"},"dosageInstruction":[{"text":"2 a day","timing":{"repeat":{"boundsPeriod":{"end":"2018-03-01"}}}},{"text":"then 1 a day"}]`)
 	w.write("MedicationRequest/may", `"status":"active","intent":"order","authoredOn":"2018-01-01","medicationCodeableConcept":{"text":"may"},"dispenseRequest":{"validityPeriod":{"end":"2018-06-01"}}`)
 	for language, words := range map[string][2]string{"en": {"Until 31 Dec 2999", "Ended: 1 Mar 2026"}, "nl": {"Tot en met 31 dec 2999", "Afgelopen: 1 mrt 2026"}, "fr": {"Jusqu’au 31 déc. 2999", "Terminé : 1 mars 2026"}, "de": {"Bis 31. Dez. 2999", "Beendet: 1. März 2026"}} {
 		list := strings.ReplaceAll(w.list(language, "MedicationStatement"), "\u00a0", " ")
@@ -115,6 +116,9 @@ func TestMedicationSaysItsEnd(t *testing.T) {
 	now, past, _ := strings.Cut(list, "no longer active")
 	if !strings.Contains(now, "may Prescription") || strings.Contains(now, "may Prescription Ended") {
 		t.Errorf("the list says %q; until when a prescription may be filled is no end of what is taken", now)
+	}
+	if _, tapered, _ := strings.Cut(now, "tapered Prescription"); tapered == "" || strings.HasPrefix(tapered, " Ended") {
+		t.Errorf("the list says %q; the dose that a medicine is tapered to has no end", now)
 	}
 	if strings.Contains(past, "Until") || !strings.Contains(past, "stopped") {
 		t.Errorf("the list says %q of what was stopped before its end", past)

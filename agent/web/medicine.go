@@ -17,7 +17,7 @@ func (s *spoken) describeMedication(r object) said {
 	d := said{
 		Title:  s.named(r, medicineOf(r), s.referred(r)),
 		Detail: joined(". ", s.doses(doses), notesOf(r)), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
-		Past:  slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses, end),
+		Past:  slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
 		Ended: sumehr.Ended(end, time.Now()),
 	}
 	if status != "active" {
@@ -36,20 +36,25 @@ func (s *spoken) describeMedication(r object) said {
 	return d
 }
 
-// endOf is until when a medicine is taken, as the Sumehr counts it: by the period of what is taken, and by the last of the doses of what is
+// endOf is until when a medicine is taken, as the Sumehr counts it: by the period of what is taken, and by the doses of what is
 // prescribed. Until when a prescription may be filled says nothing of it.
-func endOf(r object, doses []any) (end string) {
+func endOf(r object, doses []any) string {
 	if textAt(r, "resourceType") == "MedicationStatement" {
 		return textAt(r, "effectivePeriod", "end")
 	}
+	return sumehr.LastEnd(endsOf(doses))
+}
+
+// endsOf are the ends of doses; empty of one that has none.
+func endsOf(doses []any) (ends []string) {
 	for _, d := range doses {
-		end = max(end, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
+		ends = append(ends, textAt(d, "timing", "repeat", "boundsPeriod", "end"))
 	}
-	return end
+	return ends
 }
 
 // filled tells that a prescription is completed, and that what it gave is still taken.
-func filled(r object, doses []any, end string) bool {
+func filled(r object, doses []any) bool {
 	if textAt(r, "resourceType") != "MedicationRequest" || textAt(r, "status") != "completed" {
 		return false
 	}
@@ -57,7 +62,7 @@ func filled(r object, doses []any, end string) bool {
 	for _, d := range doses {
 		begun = firstOf(textAt(d, "timing", "repeat", "boundsPeriod", "start"), begun)
 	}
-	return sumehr.StillTaken(begun, end, time.Now())
+	return sumehr.StillTaken(begun, endsOf(doses), time.Now())
 }
 
 // medicineOf is the name of a medicine as its resource gives it; empty where it only refers to another.

@@ -41,13 +41,28 @@ func statement(c *candidate, body []byte) error {
 // recent is how many days after it was to begin, else was written, a prescription that is filled and says of no end counts as taken.
 const recent = 14
 
-// StillTaken reports whether what was prescribed, and is filled, is still taken at a time: until it says that it ends, else for
-// fourteen days after it began. Of begin and end, which are FHIR dates, either may be empty.
-func StillTaken(begin, end string, at time.Time) bool {
-	if end != "" {
-		return !over(end, at.Format(time.DateOnly))
+// StillTaken reports whether what was prescribed, and is filled, is still taken at a time: until the last of its doses says that it
+// ends, and where one says of no end, or there is none, for fourteen days after it began. All are FHIR dates, and may be empty.
+func StillTaken(begin string, ends []string, at time.Time) bool {
+	day := at.Format(time.DateOnly)
+	if slices.ContainsFunc(ends, func(end string) bool { return end != "" && !over(end, day) }) {
+		return true
 	}
-	return begin != "" && !over(begin, at.AddDate(0, 0, -recent).Format(time.DateOnly))
+	return LastEnd(ends) == "" && begin != "" && !over(begin, at.AddDate(0, 0, -recent).Format(time.DateOnly))
+}
+
+// LastEnd is until when a drug is taken, by the ends of its doses, which are FHIR dates: empty where one of them has none, as
+// the dose that stays behind one that is tapered off. A month or a year ends with its last day.
+func LastEnd(ends []string) (last string) {
+	for i, end := range ends {
+		if end == "" {
+			return ""
+		}
+		if i == 0 || over(last, end) || strings.HasPrefix(last, end) {
+			last = end
+		}
+	}
+	return last
 }
 
 // Ended reports whether what is taken until a FHIR date, or for ever where that is empty, is over at a time, as far as the date tells.
@@ -62,14 +77,16 @@ func request(c *candidate, body []byte) error {
 	if m.DoNotPerform || m.Intent == "proposal" || m.Intent == "option" {
 		return nil
 	}
-	begin, end := m.AuthoredOn, ""
-	for _, d := range m.Instruction {
-		begin, end = firstOf(d.Timing.Repeat.Bounds.Start, begin), max(end, d.Timing.Repeat.Bounds.End)
+	begin := m.AuthoredOn
+	ends := make([]string, len(m.Instruction))
+	for i, d := range m.Instruction {
+		begin, ends[i] = firstOf(d.Timing.Repeat.Bounds.Start, begin), d.Timing.Repeat.Bounds.End
 	}
+	end := LastEnd(ends)
 	switch m.Status {
 	case "active":
 	case "completed":
-		if !StillTaken(begin, end, c.in.At) {
+		if !StillTaken(begin, ends, c.in.At) {
 			return nil
 		}
 	default:

@@ -31,6 +31,11 @@ func TestWhichDrugs(t *testing.T) {
 		"request that ended":                   {"MedicationRequest", `"status":"active","intent":"order",` + drug + `,"dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2020-01-01"}}}}]`, false},
 		"request filled this week":             {"MedicationRequest", `"status":"completed","intent":"order",` + drug + `,"authoredOn":"2026-11-15"`, true},
 		"request filled a month ago":           {"MedicationRequest", `"status":"completed","intent":"order",` + drug + `,"authoredOn":"2026-10-15"`, false},
+		"request tapered to a dose that stays": {"MedicationRequest", `"status":"active","intent":"order",` + drug + `,"dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2020-01-01"}}}},{"text":"then 1 a day"}]`, true},
+		"request until a year after a day":     {"MedicationRequest", `"status":"active","intent":"order",` + drug + `,"dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2026"}}}},{"timing":{"repeat":{"boundsPeriod":{"end":"2026-01-01"}}}}]`, true},
+		"request whose doses all ended":        {"MedicationRequest", `"status":"active","intent":"order",` + drug + `,"dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2025"}}}},{"timing":{"repeat":{"boundsPeriod":{"end":"2026-01-01"}}}}]`, false},
+		"request filled, tapered, still taken": {"MedicationRequest", `"status":"completed","intent":"order",` + drug + `,"authoredOn":"2026-11-15","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2026-11-18"}}}},{"text":"then 1 a day"}]`, true},
+		"request filled, one dose runs":        {"MedicationRequest", `"status":"completed","intent":"order",` + drug + `,"authoredOn":"2020-11-15","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2027"}}}},{"text":"then 1 a day"}]`, true},
 		"request filled, taken until tomorrow": {"MedicationRequest", `"status":"completed","intent":"order",` + drug + `,"authoredOn":"2026-01-15","dosageInstruction":[{"timing":{"repeat":{"boundsPeriod":{"end":"2026-11-21"}}}}]`, true},
 		"request cancelled":                    {"MedicationRequest", `"status":"cancelled","intent":"order",` + drug, false},
 		"request not to take":                  {"MedicationRequest", `"status":"active","intent":"order","doNotPerform":true,` + drug, false},
@@ -120,7 +125,7 @@ func TestStillTaken(t *testing.T) {
 		{"2026-03-06", "", true}, {"2026-03-05", "", false}, {"2026-03-06T23:00:00+01:00", "", true}, {"2026-03", "", true}, {"2026-02", "", false},
 		{"2020-01-01", "2026-03-20", true}, {"2020-01-01", "2026-03-19", false}, {"", "2026-03", true}, {"", "2025", false}, {"2026-03-19", "2026-03-19", false}, {"", "", false},
 	} {
-		if got := sumehr.StillTaken(c.begin, c.end, at); got != c.want {
+		if got := sumehr.StillTaken(c.begin, []string{c.end}, at); got != c.want {
 			t.Errorf("from %q to %q: got %t, want %t", c.begin, c.end, got, c.want)
 		}
 		if c.end != "" && sumehr.Ended(c.end, at) == c.want {

@@ -32,6 +32,11 @@ func SplitRecord(r io.Reader, take func() (content io.Writer, ticket string, err
 	})
 }
 
+// Stays reports whether an Attachment has no more data than may stay in its record.
+func Stays(attachment fhirjson.Element) bool {
+	return len(attachment.Member("data").Raw()) <= MaxInline+len(`""`)
+}
+
 func isAttachment(name string) bool {
 	_, is := slices.BinarySearch(attachmentElements, name)
 	return is

@@ -79,9 +79,9 @@ class Dossier {
 
   /** follow shows what the address says by now. What is typed stays in its form. */
   follow() {
-    if (!this.root) return this.page.ask();
+    if (!this.root?.querySelector('.dossier-head')) return this.page.ask();
     this.readAddress();
-    for (const field of this.fields()) field.value = this.choice[field.name];
+    for (const field of this.fields()) field.value = this.choice[field.name] ?? '';
     const turned = this.turn(this.view, '');
     this.begin();
     return turned;
