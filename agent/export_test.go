@@ -58,6 +58,9 @@ func (a *Agent) NeedKey(ctx context.Context, patient string) error { return a.ne
 // RetryKeys is what a session does now and then. It must be live.
 func (a *Agent) RetryKeys(ctx context.Context) error { return a.retryKeys(ctx, a.live.log) }
 
+// PastFile has the last synchronisations.
+const PastFile = pastFile
+
 // ReserveFile is the room that a desk keeps on its disk.
 const ReserveFile = reserveFile
 
