@@ -363,7 +363,7 @@ func TestOfflineAndQueue(t *testing.T) {
 	b.see("[data-device=desk-3]", "nothing heard yet")
 	b.see("section", "Last synchronisations")
 	b.see("section", "1,284")
-	b.run(`(() => { window.saved = null; const real = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then((t) => { window.saved = t; }); return real(blob); }; })()`)
+	savesFiles(b)
 	b.click("button", "Export")
 	b.until(`window.saved?.includes('"data":"V2hhdCB3YXMgdG9vIGxhcmdl"')`, "what was set aside as a file")
 	b.click("button", "Discard")

@@ -32,6 +32,12 @@ func drafts(b *browser, n int) {
 	b.until(fmt.Sprintf(`Object.keys(localStorage).filter((k) => k.startsWith('carelog.draft.')).length === %d`, n), fmt.Sprintf("%d drafts", n))
 }
 
+// savesFiles keeps what the page gives its user as a file, as window.saved.
+func savesFiles(b *browser) {
+	b.t.Helper()
+	b.run(`(() => { window.saved = null; const real = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then((t) => { window.saved = t; }); return real(blob); }; })()`)
+}
+
 // holdWrites lets writes wait in the browser until letGo.
 func holdWrites(b *browser) {
 	b.t.Helper()
