@@ -44,6 +44,7 @@ type Agent struct {
 	replica     *replica.Replica
 	light       *light.Light
 	changed     *signal // light, store or outbox
+	lit         *signal // the light
 	choice      *signal // to work offline or online
 	work        *signal // something waits in the outbox, or somebody wants a proof
 	proved      *signal // the light was found green once more
@@ -74,6 +75,8 @@ type Agent struct {
 	explained []events.SignedPosition
 	makeAfter time.Time // when it is looked at again whether a snapshot is due
 
+	keptPast light.Episode // the newest in pastFile; of the goroutine of keepPast, and of Run when that has ended
+
 	mu       sync.Mutex
 	server   ServerStatus
 	meeting  *session // the session under way; nil: none
@@ -94,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		config: c, log: c.Logger.With("practice", c.Enrolment.Practice, "device", c.Enrolment.Device),
 		clock: events.NewClock(c.Now, nil), key: c.Enrolment.SigningKey(), light: light.New(c.Now, "starting"),
-		changed: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
+		changed: newSignal(), lit: newSignal(), choice: newSignal(), dossiers: newOpenDossiers(), work: newSignal(), proved: newSignal(),
 		writing: make(chan struct{}, 1), landed: landed, land: func() {}, warnings: make(map[string]Warning), spoilt: make(map[string]error), doubted: make(map[string]doubt), refused: make(map[string]string),
 		reserve: newReserve(c.Data, c.Reserve), owing: newSignal(),
 	}
@@ -116,6 +119,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.reserve.makeWay()
+	a.openPast()
 	if a.outbox, err = outbox.Open(ctx, filepath.Join(c.Data, OutboxFile), c.Enrolment.Practice, c.Enrolment.Device); err != nil {
 		return err
 	}

@@ -71,6 +71,9 @@ const (
 	AgendaFile    = agendaFile
 )
 
+// PastFile has the last synchronisations.
+const PastFile = pastFile
+
 // ReserveFile is the room that a desk keeps on its disk.
 const ReserveFile = reserveFile
 

@@ -54,22 +54,29 @@ func (a *Agent) tellLeftOut(ctx context.Context) (reason string, err error) {
 
 // tellUnreached says of which revoked PCs changes are left out that may have been sent before. It stops nothing: where no
 // PC has what is missing, it stays so, and a person decides.
-func (a *Agent) tellUnreached(byDevice map[string]int) {
-	a.warnOf(WarnUnreached, "", byDevice, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log`, and register anew what is right.")
+func (a *Agent) tellUnreached(out map[string][]events.ID) {
+	byDevice, fact := theseOf(out)
+	a.warnOf(WarnUnreached, fact, byDevice, "The log has %s of revoked PCs that are not shown here (%s), and may have been sent before the revocation: the server has lost a change of that PC which would tell. Start every PC of the practice and let it connect: it gives back what it has, and the changes are shown then by themselves. Where none has it, look at them with `carelog audit log --device ID`, register anew what is right, and acknowledge this (`carelog acknowledge events-unreached`, or at the page of the synchronisation).")
 }
 
 // tellLate says which revoked PCs sent something while the server did not know that they were revoked. It counts, since only a
 // person can tell whether it is to.
 func (a *Agent) tellLate(late map[string][]events.ID) {
-	byDevice := make(map[string]int, len(late))
+	byDevice, fact := theseOf(late)
+	a.warnOf(WarnRevocationLate, fact, byDevice, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log --device ID`, and correct what is not right: each record has the versions before them. Then acknowledge this (`carelog acknowledge revocation-late`, or at the page of the synchronisation).")
+}
+
+// theseOf counts events by their device, and names the fact that it is these.
+func theseOf(out map[string][]events.ID) (byDevice map[string]int, fact string) {
+	byDevice = make(map[string]int, len(out))
 	var lines []string
-	for _, device := range slices.Sorted(maps.Keys(late)) {
-		byDevice[device] = len(late[device])
-		for _, id := range late[device] {
+	for _, device := range slices.Sorted(maps.Keys(out)) {
+		byDevice[device] = len(out[device])
+		for _, id := range out[device] {
 			lines = append(lines, device+" "+id.String())
 		}
 	}
-	a.warnOf(WarnRevocationLate, factOf(lines), byDevice, "The log has %s of revoked PCs that count (%s), though they were sent after the revocation was made: the server had lost it, or did not have it yet. Look at them with `carelog audit log --device ID`, and correct what is not right: each record has the versions before them. Then acknowledge this (`carelog acknowledge revocation-late`, or at the page of the synchronisation).")
+	return byDevice, factOf(lines)
 }
 
 // warnOf warns of changes of some devices, as long as there are any. The text has a place for how many, and one for whose. A

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
 )
 
@@ -57,6 +56,3 @@ func (a *Agent) Positions(ctx context.Context) ([]DevicePosition, error) {
 	}
 	return list, nil
 }
-
-// Past returns the last synchronisations since the desk was started, the newest first.
-func (a *Agent) Past() []light.Episode { return a.light.Past() }

@@ -128,15 +128,26 @@ func TestARevokedDesksChainHasAHole(t *testing.T) {
 		keys()
 		w.put(lost[:2]...) // and not what vouches for them
 		three := w.desk("three")
-		w.await(t, "the warning", func() bool { return three.warned("events-unreached") })
+		w.await(t, "the warning", func() bool { return three.warned(agent.WarnUnreached) })
 		time.Sleep(time.Minute)
 		if s := three.Now(); s.Color != light.Online || s.Doubts[projections.DoubtRevoked] != 2 {
 			t.Errorf("the light is %s (%s), in doubt: %v", s.Color, s.Reason, s.Doubts)
 		}
-		w.put(lost[2:]...)
+		// It is acknowledged once, for every desk, and for as long as it is of these.
+		four := w.desk("four")
+		w.await(t, "the warning there", func() bool { return four.warned(agent.WarnUnreached) })
+		if _, err := three.Acknowledge(t.Context(), agent.WarnUnreached, three.warning(agent.WarnUnreached).Fact, "dr-jansen", "one is gone; registered anew"); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*machine{three, four} {
+			w.await(t, "that it is acknowledged at "+m.Name, func() bool { return !m.warned(agent.WarnUnreached) && len(m.Now().Acknowledged) > 0 })
+		}
+		w.put(lost[2])
+		w.await(t, "the warning of one more", func() bool { return three.warned(agent.WarnUnreached) && four.warned(agent.WarnUnreached) })
+		w.put(lost[3:]...)
 		w.settled()
 		three.trusts()
-		if three.warned("events-unreached") {
+		if three.warned(agent.WarnUnreached) {
 			t.Error("the warning stays")
 		}
 	})

@@ -72,6 +72,7 @@ func (a *Agent) chosenOffline() bool {
 
 func (a *Agent) setLight(c light.Color, reason string, activity *light.Activity) {
 	if a.light.Set(c, reason, activity) {
+		a.lit.fire()
 		a.changed.fire()
 	}
 }
@@ -79,11 +80,13 @@ func (a *Agent) setLight(c light.Color, reason string, activity *light.Activity)
 // Run keeps the desk and the server the same, until ctx ends; it then returns nil.
 // Reading and writing work before, during and after it.
 func (a *Agent) Run(ctx context.Context) error {
+	defer a.writePast()
 	defer a.setLight(light.Offline, "the agent has stopped", nil)
 	ctx, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { a.completeIndex(ctx) })
 	beside.Go(func() { a.keepReady(ctx) })
+	beside.Go(func() { a.keepPast(ctx) })
 	defer beside.Wait()
 	defer stop()
 	for ctx.Err() == nil {

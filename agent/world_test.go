@@ -197,6 +197,7 @@ func (m *machine) copyData() string {
 	m.world.copies++
 	dir := filepath.Join(m.world.dir, fmt.Sprintf("%s-%d", m.Name, m.world.copies))
 	copyFolder(m.world.t, m.Config.Data, dir)
+	copyFile(m.world.t, filepath.Join(m.Config.Data, agent.PastFile), filepath.Join(dir, agent.PastFile))
 	return dir
 }
 

@@ -140,29 +140,38 @@ const sentLate = "SELECT w.id FROM event w INDEXED BY event_chain WHERE " + ofCh
 // the end that this names: it sent them after that was made. Its cost is that of what has such a number.
 func (s *Store) Late(ctx context.Context, device string, shutAt, end uint64) (ids []events.ID, err error) {
 	err = s.view(ctx, fmt.Sprintf("find what device %s sent behind the end of its chain", device), func(v *view) error {
-		return v.each(sentLate, []any{device, int64(shutAt) - 1, int64(end)}, func(scan func(...any) error) error {
-			var id events.ID
-			var raw []byte
-			err := scan(&raw)
-			copy(id[:], raw)
-			ids = append(ids, id)
-			return err
-		})
+		ids, err = v.ids(sentLate, device, int64(shutAt)-1, int64(end))
+		return err
 	})
 	return ids, err
 }
 
-// Unreached counts the events of a device that are in doubt since it was revoked, though nothing tells that
-// it had not sent them before: they have a number below the end of its chain (of what counts, or the one that is given), and nothing that
-// counts has that number. Its cost is that of what is in doubt.
-func (s *Store) Unreached(ctx context.Context, device string, end uint64) (n int, err error) {
-	err = s.view(ctx, fmt.Sprintf("count what is missing in the chain of device %s", device), func(v *view) error {
-		_, err := v.one(`SELECT ifnull(sum(late.n), 0) FROM (SELECT e.counter, count(*) AS n FROM event e INDEXED BY event_doubt
-				WHERE e.doubt = 'revoked' AND e.doubt <> '' AND e.device = (SELECT key FROM device WHERE id = ?1) AND e.replaces = x'' GROUP BY e.counter) late
-			WHERE late.counter < max(?2, ifnull((SELECT w.counter FROM event w WHERE `+ofChain+` AND w.`+counts+` ORDER BY w.counter DESC LIMIT 1), 0))
-			AND NOT EXISTS (SELECT 1 FROM event w WHERE `+ofChain+` AND w.counter = late.counter AND w.`+counts+`)`,
-			[]any{device, int64(end)}, &n)
+// ids are what a query selects.
+func (v *view) ids(query string, args ...any) (ids []events.ID, err error) {
+	err = v.each(query, args, func(scan func(...any) error) error {
+		var id events.ID
+		var raw []byte
+		err := scan(&raw)
+		copy(id[:], raw)
+		ids = append(ids, id)
 		return err
 	})
-	return n, err
+	return ids, err
+}
+
+const unreached = `SELECT late.id FROM event late INDEXED BY event_doubt
+	WHERE late.doubt = 'revoked' AND late.doubt <> '' AND late.device = (SELECT key FROM device WHERE id = ?1) AND late.replaces = x''
+	AND late.counter < max(?2, ifnull((SELECT w.counter FROM event w WHERE ` + ofChain + ` AND w.` + counts + ` ORDER BY w.counter DESC LIMIT 1), 0))
+	AND NOT EXISTS (SELECT 1 FROM event w WHERE ` + ofChain + ` AND w.counter = late.counter AND w.` + counts + `)
+	ORDER BY late.counter, late.id`
+
+// Unreached are the events of a device that are in doubt since it was revoked, though nothing tells that
+// it had not sent them before, by number and id: they have a number below the end of its chain (of what counts, or the one that is given), and nothing that
+// counts has that number. Its cost is that of what is in doubt.
+func (s *Store) Unreached(ctx context.Context, device string, end uint64) (ids []events.ID, err error) {
+	err = s.view(ctx, fmt.Sprintf("look for what is missing in the chain of device %s", device), func(v *view) error {
+		ids, err = v.ids(unreached, device, int64(end))
+		return err
+	})
+	return ids, err
 }

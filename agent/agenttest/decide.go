@@ -2,7 +2,9 @@ package agenttest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/carelog/carelog/agent"
@@ -81,6 +83,29 @@ func Choice(ctx context.Context, records Versions, r agent.Resolution) (agent.Dr
 		return agent.Draft{}, agent.ErrNoChoice
 	}
 	return d, nil
+}
+
+// Writer writes one draft.
+type Writer interface {
+	Write(ctx context.Context, d agent.Draft) (agent.Written, error)
+}
+
+// OneByOne is what a door sees of agent.Agent.Transact: a plan's drafts, written one after the other. What comes before one that is refused stays.
+func OneByOne(ctx context.Context, w Writer, plan agent.Plan) (written []agent.Written, err error) {
+	drafts, err := plan(ctx)
+	for i, draft := range drafts {
+		one, err := w.Write(ctx, draft)
+		if err != nil {
+			return nil, &agent.DraftError{Index: i, Err: err}
+		}
+		written = append(written, one)
+	}
+	return written, err
+}
+
+// NameFor is agent.Agent.NameFor without its key.
+func NameFor(what string, number int) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, what, number)))[:24]
 }
 
 // HeadsOf are the ids of a record's heads.

@@ -3,10 +3,8 @@ package fhir_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -135,22 +133,12 @@ func (d *desk) Write(ctx context.Context, draft agent.Draft) (agent.Written, err
 }
 
 // Transact writes one after the other; see agent.Agent for what it does.
-func (d *desk) Transact(ctx context.Context, plan agent.Plan) (written []agent.Written, err error) {
-	drafts, err := plan(ctx)
-	for i, draft := range drafts {
-		w, err := d.Write(ctx, draft)
-		if err != nil {
-			return nil, &agent.DraftError{Index: i, Err: err}
-		}
-		written = append(written, w)
-	}
-	return written, err
+func (d *desk) Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error) {
+	return agenttest.OneByOne(ctx, d, plan)
 }
 
 // NameFor is not keyed here.
-func (d *desk) NameFor(what string, number int) string {
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, what, number)))[:24]
-}
+func (d *desk) NameFor(what string, number int) string { return agenttest.NameFor(what, number) }
 
 // Need fails for what a desk that has not read everything did not fetch.
 func (d *desk) Need(_ context.Context, patient string) error {

@@ -1,9 +1,12 @@
 package light
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// keptEpisodes is how many synchronisations are remembered.
-const keptEpisodes = 20
+// KeptEpisodes is how many synchronisations are remembered.
+const KeptEpisodes = 50
 
 // Episode is one synchronisation, from its beginning to its end or until now.
 type Episode struct {
@@ -14,7 +17,22 @@ type Episode struct {
 	Bytes uint64    `json:"bytes"`
 }
 
-// Past returns the last synchronisations since the light was made, the newest first.
+// Remember puts what was synchronised before the light was made, the newest first, before what it has seen itself. What has
+// no end is left out: nobody saw it end, and it does not go on.
+func (l *Light) Remember(past []Episode) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var ended []Episode
+	for _, e := range slices.Backward(past) {
+		if !e.Ended.IsZero() {
+			ended = append(ended, e)
+		}
+	}
+	l.past = append(ended, l.past...)
+	l.past = l.past[max(0, len(l.past)-KeptEpisodes):]
+}
+
+// Past returns the last synchronisations, the newest first.
 func (l *Light) Past() []Episode {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,7 +58,7 @@ func (l *Light) note(next State) {
 		return
 	}
 	if current == nil {
-		if len(l.past) == keptEpisodes {
+		if len(l.past) == KeptEpisodes {
 			l.past = append(l.past[:0], l.past[1:]...)
 		}
 		l.past = append(l.past, Episode{Kind: doing.Kind, Began: l.now()})

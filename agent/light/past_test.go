@@ -1,6 +1,7 @@
 package light_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -30,11 +31,24 @@ func TestPast(t *testing.T) {
 	if len(past) != 2 || past[0] != want[0] || past[1] != want[1] {
 		t.Errorf("got %+v, want %+v", past, want)
 	}
-	for range 30 {
+	for range 60 {
 		set(light.Synchronising, &light.Activity{Kind: light.Push, Done: 1})
 		set(light.Online, nil)
 	}
-	if past := l.Past(); len(past) != 20 || past[0].Done != 1 || past[19].Done != 1 {
-		t.Errorf("got %d, want the last twenty", len(past))
+	past = l.Past()
+	if len(past) != light.KeptEpisodes || past[0].Done != 1 || past[len(past)-1].Done != 1 {
+		t.Errorf("got %d, want the last %d", len(past), light.KeptEpisodes)
+	}
+
+	later := light.New(c.now, "starting")
+	later.Remember(append([]light.Episode{{Kind: light.Push, Began: c.at}}, past...))
+	if got := later.Past(); !slices.Equal(got, past) {
+		t.Errorf("got %+v, want %+v: what nobody saw end is left out", got, past)
+	}
+	c.at = c.at.Add(time.Minute)
+	later.Set(light.Synchronising, "x", &light.Activity{Kind: light.CatchUp, Done: 3})
+	want = append([]light.Episode{{Kind: light.CatchUp, Began: c.at, Done: 3}}, past[:light.KeptEpisodes-1]...)
+	if got := later.Past(); !slices.Equal(got, want) {
+		t.Errorf("got %+v, want what goes on before the newest of what was remembered", got)
 	}
 }

@@ -14,9 +14,9 @@ type LeftOut struct {
 	// Unvouched is how many events stand in the name of each device that nobody certified and that
 	// nobody revoked: they are no version of any record until the device's certificate comes.
 	Unvouched map[string]int
-	// Unreached is how many events of each revoked device are in doubt though nothing tells that they were not
+	// Unreached are the events of each revoked device that are in doubt though nothing tells that they were not
 	// sent before the revocation: something that would tell is missing in the device's chain.
-	Unreached map[string]int
+	Unreached map[string][]events.ID
 	// Late are the events of each revoked device that count, and stand before a revocation of it, though they
 	// were sent after that was made: the end of the chain that it names is before them.
 	Late map[string][]events.ID
@@ -61,7 +61,7 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 		}
 	}
 	unsigned, newer, doubted := byDoubt[0], byDoubt[1], byDoubt[2]
-	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string]int), Late: make(map[string][]events.ID)}
+	left = LeftOut{Unvouched: unsigned, Unreached: make(map[string][]events.ID), Late: make(map[string][]events.ID)}
 	r.trusting.Lock()
 	maps.DeleteFunc(unsigned, func(device string, _ int) bool { return r.trust.known[device] != nil || r.trust.revoked(device) })
 	for device, n := range newer {
@@ -72,12 +72,12 @@ func (r *Replica) countLeftOut(ctx context.Context) (left LeftOut, err error) {
 	revoked, ended := r.trust.shut, r.trust.ended // neither is ever changed, but replaced
 	r.trusting.Unlock()
 	for device := range doubted {
-		n, err := r.config.Store.Unreached(ctx, device, revoked[device].end())
+		ids, err := r.config.Store.Unreached(ctx, device, revoked[device].end())
 		if err != nil {
 			return LeftOut{}, err
 		}
-		if n > 0 {
-			left.Unreached[device] = n
+		if len(ids) > 0 {
+			left.Unreached[device] = ids
 		}
 	}
 	for device, list := range ended {

@@ -384,11 +384,11 @@ func TestWhatNothingVouchesForIsCounted(t *testing.T) {
 	defer c.stop()
 	for _, row := range []struct {
 		n       int
-		want    map[string]int
+		want    map[string][]events.ID
 		doubted []*events.Event
 	}{
-		{len(log) - 1, map[string]int{"one": 2}, []*events.Event{sent[0], sent[1], fork, beyond}},
-		{len(log), map[string]int{}, []*events.Event{fork, beyond}},
+		{len(log) - 1, map[string][]events.ID{"one": {sent[0].ID, sent[1].ID}}, []*events.Event{sent[0], sent[1], fork, beyond}},
+		{len(log), map[string][]events.ID{}, []*events.Event{fork, beyond}},
 	} {
 		c.follow(&roll{log: log[:row.n], keys: p.Keys}, func() {})
 		left, err := c.LeftOut(t.Context())

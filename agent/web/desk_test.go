@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -171,24 +170,13 @@ func (d *desk) serving(pages *web.Handler) {
 }
 
 // Transact writes one after the other; see agent.Agent for what it does.
-func (d *desk) Transact(ctx context.Context, plan agent.Plan) (written []agent.Written, err error) {
-	drafts, err := plan(ctx)
-	for i, draft := range drafts {
-		w, err := d.Write(ctx, draft)
-		if err != nil {
-			return nil, &agent.DraftError{Index: i, Err: err}
-		}
-		written = append(written, w)
-	}
-	return written, err
+func (d *desk) Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error) {
+	return agenttest.OneByOne(ctx, d, plan)
 }
 
 // NameFor is not keyed here.
-func (d *desk) NameFor(what string, number int) string {
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, what, number)))[:24]
-}
+func (d *desk) NameFor(what string, number int) string { return agenttest.NameFor(what, number) }
 
-// losing loses the answer to a write that was made.
 // Need fails as long as the status says that not everything is here.
 func (d *desk) Need(context.Context, string) error {
 	if err := d.Incomplete(context.Background()); err != nil {
@@ -213,6 +201,7 @@ func (d *desk) Prefetch(patients []string) error {
 	return nil
 }
 
+// losing loses the answer to a write that was made.
 func (d *desk) losing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()

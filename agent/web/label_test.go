@@ -38,6 +38,13 @@ func TestMembersHaveWords(t *testing.T) {
 			}
 		}
 	}
+	look(map[string]any{ // of which no sample has all
+		"dispenseRequest": map[string]any{
+			"initialFill": map[string]any{"quantity": nil, "duration": nil}, "dispenseInterval": nil, "validityPeriod": nil,
+			"numberOfRepeatsAllowed": nil, "quantity": nil, "expectedSupplyDuration": nil, "performer": nil,
+		},
+		"substitution": map[string]any{"allowedBoolean": nil, "allowedCodeableConcept": nil, "reason": nil},
+	})
 	for name, sample := range sampletest.All(t, 40) {
 		entries := []json.RawMessage{sample}
 		if all := sampletest.Entries(t, sample); len(all) > 0 {

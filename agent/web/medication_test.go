@@ -44,13 +44,18 @@ func TestPrescriptionsSayHowTheyStand(t *testing.T) {
 	write("unsure", `"status":"unknown","intent":"order"`)
 	write("old", `"status":"completed","intent":"order","authoredOn":"2020-01-02"`)
 	now, past, _ := strings.Cut(w.list("en", "MedicationStatement"), "no longer active")
-	for _, want := range []string{"forbidden Prescription Do not give", "proposed Prescription Proposed", "filled Prescription", "running Prescription", "begun Prescription", "unsure Prescription Not known"} {
+	for _, want := range []string{"forbidden Prescription Do not give", "proposed Prescription Proposed", "filled Prescription Dispensed", "running Prescription Dispensed, until 2999", "begun Prescription Dispensed", "unsure Prescription Not known"} {
 		if !strings.Contains(now, want) {
 			t.Errorf("the list says %q, want %q", now, want)
 		}
 	}
 	if strings.Contains(now, "old") || !strings.Contains(past, "old Prescription Finished") {
 		t.Errorf("the list says %q, and of what is over %q", now, past)
+	}
+	for language, want := range map[string]string{"nl": "Afgeleverd, tot en met 2999", "fr": "Délivré, jusqu’au 2999", "de": "Abgegeben, bis 2999"} {
+		if got := w.list(language, "MedicationStatement"); !strings.Contains(got, want) {
+			t.Errorf("%s: the list says %q, want %q", language, got, want)
+		}
 	}
 }
 

@@ -14,13 +14,17 @@ func (s *spoken) describeMedication(r object) said {
 		doses = listAt(r, "dosageInstruction")
 	}
 	end := endOf(r, doses)
+	taken := filled(r, doses)
 	d := said{
 		Title:  s.named(r, medicineOf(r), s.referred(r)),
 		Detail: joined(". ", s.doses(doses), notesOf(r)), When: firstOf(started(r, "effective"), textAt(r, "authoredOn"), textAt(r, "dateAsserted")),
-		Past:  slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !filled(r, doses),
+		Past:  slices.Contains([]string{"completed", "stopped", "not-taken", "entered-in-error", "cancelled"}, status) && !taken,
 		Ended: sumehr.Ended(end, time.Now()),
 	}
-	if status != "active" {
+	switch {
+	case taken: // "finished" would be read as if it were not taken any more
+		d.State = s.must("form.dispensed")
+	case status != "active":
 		d.State = firstOf(s.has("form.taking", status), s.sentence(s.wordIn("codes", status)), status)
 	}
 	if at(r, "doNotPerform") == true {
@@ -33,6 +37,7 @@ func (s *spoken) describeMedication(r object) said {
 	case end != "" && !d.Past:
 		d.State = joined(", ", d.State, s.must("form.endsOn", s.date(end)))
 	}
+	d.State = s.sentence(d.State)
 	return d
 }
 

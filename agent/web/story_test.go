@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,12 +32,12 @@ type realDesk struct {
 }
 
 // practice makes desks on one real broker.
-func practice(t *testing.T) (open func(name string) *realDesk) {
+func practice(t *testing.T) (b *brokertest.Broker, open func(name string) *realDesk) {
 	t.Helper()
-	b := brokertest.Start(t)
+	b = brokertest.Start(t)
 	sheet := enrolment.Sheet{Practice: b.Practice(), Account: b.Account(), URLs: []string{b.URL()}, Secret: enrolment.NewSecret()}
 	dir := t.TempDir()
-	return func(name string) *realDesk {
+	return b, func(name string) *realDesk {
 		t.Helper()
 		d := &realDesk{line: b.Device(name)}
 		d.Desk = agenttest.NewDesk(t, sheet, dir, name, func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
@@ -92,6 +94,7 @@ func (d *realDesk) write(t *testing.T, patient, record, body string, parents ...
 // story is a practice of two desks with a browser at each, and the patient whom it is about.
 type story struct {
 	t        *testing.T
+	broker   *brokertest.Broker
 	open     func(name string) *realDesk
 	one, two *realDesk
 	a, b     *browser // at one, at two
@@ -105,7 +108,8 @@ type story struct {
 // conflict of each kind; who settles it at one desk settles it at the other, where it is open.
 func TestStoryOfTwoDesks(t *testing.T) {
 	needChromium(t)
-	s := &story{t: t, open: practice(t)}
+	s := &story{t: t}
+	s.broker, s.open = practice(t)
 	s.one, s.two = s.open("one"), s.open("two")
 	for _, c := range [][2]string{{"one", "Claes"}, {"two", "Dubois"}} {
 		s.one.write(t, "", "Practitioner/dr-"+c[0], `{"resourceType":"Practitioner","id":"dr-`+c[0]+`","name":[{"family":"`+c[1]+`"}]}`)
@@ -116,6 +120,7 @@ func TestStoryOfTwoDesks(t *testing.T) {
 	s.seeEachOther()
 	s.workApart()
 	s.comeBack()
+	s.refused()
 	s.settle()
 	s.undo()
 	s.settleThree()
@@ -218,6 +223,84 @@ func (s *story) comeBack() {
 		tab.see("[data-record='Condition/d'] .badge", "Conflict: 2 versions")
 		tab.see("nav .attention", "2")
 	}
+}
+
+// refused: what the server refuses for good is set aside and says why; it is sent again once the server takes it, and
+// given up with a reason where nobody wants it.
+func (s *story) refused() {
+	a, b := s.a, s.b
+	s.broker.LimitEvents(4 << 10)
+	a.visit("/sync")
+	a.click("main button", "Work offline")
+	a.see("#light", "Offline")
+	a.visit(s.address)
+	for _, problem := range []string{"Wanted", "Unwanted"} {
+		a.click(".section-Condition .section-head button", "Add")
+		a.fill("problem", problem)
+		a.fill("remark", incompressible(12_000))
+		save(a)
+		a.see(".section-Condition .registrations", problem)
+	}
+	a.visit("/sync")
+	a.click("main button", "Work online")
+	a.until(`document.querySelectorAll('[data-do=retry]').length === 2`, "two problems that were set aside")
+	a.see("h2", "Set aside")
+	a.see("tbody", "A letter or scan belongs in an attachment")
+	wanted, unwanted := s.asideWith("Wanted"), s.asideWith("Unwanted")
+	savesFiles(a)
+	a.press(unwanted, "save")
+	a.until(`window.saved && JSON.parse(window.saved).code.text === 'Unwanted'`, "what was set aside as a file")
+	s.broker.LimitEvents(0)
+	a.press(wanted, "retry")
+	a.until(`!document.querySelector(`+quote(wanted)+`)`, "the first one sent")
+	a.press(unwanted, "discard")
+	a.run(`(() => { document.getElementById('dialog-field').value = 'typed for somebody else'; })()`)
+	a.click("dialog button[type=submit]", "Discard")
+	a.missing("h2", "Set aside")
+	a.see("#light", "Online")
+	for _, tab := range []*browser{a, b} {
+		tab.visit(s.address)
+		tab.see(".section-Condition .registrations", "Wanted")
+		tab.missing(".section-Condition .registrations", "Unwanted")
+	}
+}
+
+// asideWith names the row of what one has set aside that says a text.
+func (s *story) asideWith(text string) (row string) {
+	s.t.Helper()
+	queued, err := s.one.Outbox(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, q := range queued {
+		v, err := s.one.Store().ByID(s.t.Context(), q.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if q.SetAside && strings.Contains(string(v.Body), `"text":"`+text+`"`) {
+			return "[data-record='" + q.ID.String() + "']"
+		}
+	}
+	s.t.Fatalf("nothing that says %q is set aside", text)
+	return ""
+}
+
+// press presses a button of a row.
+func (b *browser) press(row, does string) {
+	b.t.Helper()
+	button := row + " [data-do=" + does + "]"
+	b.see(button, "")
+	b.run(`document.querySelector(` + quote(button) + `).click()`)
+}
+
+// incompressible is a text of so many letters of which no packing makes less than half.
+func incompressible(letters int) string {
+	var text strings.Builder
+	chance := rand.New(rand.NewPCG(5, 12))
+	for range letters {
+		text.WriteByte("0123456789abcdef"[chance.IntN(16)])
+	}
+	return text.String()
 }
 
 // settle: at one by its keyboard, and gone from the other while it is open there.

@@ -125,6 +125,16 @@ func (b *Broker) LimitObjects(bytes int64) { b.limit("OBJ_SNAPSHOTS", bytes) }
 // LimitAttachments lets the attachments have at most so many bytes; 0 is no limit.
 func (b *Broker) LimitAttachments(bytes int64) { b.limit("ATTACHMENTS", bytes) }
 
+// LimitEvents lets the server refuse, for good, every event that has more than so many bytes; 0 is no limit.
+func (b *Broker) LimitEvents(bytes int32) {
+	b.t.Helper()
+	b.update("RECORDS", func(c *jetstream.StreamConfig) {
+		if c.MaxMsgSize = bytes; bytes == 0 {
+			c.MaxMsgSize = -1
+		}
+	})
+}
+
 // CompressLog lets the log be compressed on the disk, as an operator can.
 func (b *Broker) CompressLog() {
 	b.t.Helper()

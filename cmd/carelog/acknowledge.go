@@ -10,7 +10,7 @@ import (
 // acknowledgeCommand answers for a warning that may stay for ever.
 type acknowledgeCommand struct {
 	deskFlags `embed:""`
-	Code      string `arg:"" help:"Code of the warning: events-missing or revocation-late."`
+	Code      string `arg:"" help:"Code of the warning: events-missing, events-unreached or revocation-late."`
 	Reason    string `help:"What was done about it." required:""`
 }
 
