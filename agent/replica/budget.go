@@ -8,10 +8,11 @@ import (
 )
 
 // Bounds of the pipeline in bytes, since a message can have up to 1 MiB: of what is read
-// ahead, and of what is opened together; of those, batchSize/partSize go into one transaction.
+// ahead, of what is opened together, and of what goes into one transaction.
 const (
 	readAheadBytes = 16 << 20
 	partBytes      = 2 << 20
+	batchBytes     = 8 * partBytes
 )
 
 // sizeOf is what a message takes in memory, roughly: bodies can be large, headers not.
@@ -46,13 +47,11 @@ func (b *budget) take(ctx context.Context, n int) error {
 	}
 }
 
-// give gives back what a batch took.
-func (b *budget) give(batch []events.Stored) {
+// give gives back what was taken for some messages.
+func (b *budget) give(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, m := range batch {
-		b.used -= sizeOf(m)
-	}
+	b.used -= n
 	close(b.freed)
 	b.freed = make(chan struct{})
 }

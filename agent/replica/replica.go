@@ -147,7 +147,7 @@ func (r *Replica) Follow(ctx context.Context, log Log, keys func() error) error 
 	defer cancel(nil)
 	start, stream, _ := r.Position()
 	read, ahead := make(chan events.Stored, readAhead), newBudget()
-	ready := make(chan []*prepared, batchSize/partSize-1)
+	ready := make(chan opened, 1) // see hand
 
 	var stages sync.WaitGroup
 	run := func(stage func() error) {
@@ -251,21 +251,19 @@ func (r *Replica) sameStart(ctx context.Context, log Log, start events.Position)
 }
 
 // prepare opens what has arrived, part by part: the first is applied while the others are opened.
-func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead *budget, in <-chan events.Stored, out chan<- []*prepared) error {
+func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead *budget, in <-chan events.Stored, out chan opened) error {
 	for first := range in {
-		messages := gather(first, in)
-		ahead.give(messages)
-		part := r.open(ctx, log, messages)
-		for _, m := range part {
+		messages, bytes := gather(first, in)
+		ahead.give(bytes)
+		part := opened{r.open(ctx, log, messages), bytes}
+		for _, m := range part.messages {
 			if m.failed != nil {
 				return m.failed
 			}
 			p = p.Next(m.entry.Sequence, m.print)
 			m.entry.Hash = p.Hash
 		}
-		select {
-		case out <- part:
-		case <-ctx.Done():
+		if !hand(ctx, out, part) {
 			return nil
 		}
 	}
@@ -273,29 +271,47 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead
 }
 
 // gather takes what has arrived already: one event when current, many when behind.
-func gather(first events.Stored, in <-chan events.Stored) []events.Stored {
-	part, bytes := append(make([]events.Stored, 0, min(1+len(in), partSize)), first), sizeOf(first)
+func gather(first events.Stored, in <-chan events.Stored) (part []events.Stored, bytes int) {
+	part, bytes = append(make([]events.Stored, 0, min(1+len(in), partSize)), first), sizeOf(first)
 	for len(part) < partSize && bytes < partBytes {
 		select {
 		case m, ok := <-in:
 			if !ok {
-				return part
+				return part, bytes
 			}
 			part, bytes = append(part, m), bytes+sizeOf(m)
 		default:
-			return part
+			return part, bytes
 		}
 	}
-	return part
+	return part, bytes
 }
 
-// join adds to a part what else is opened by now. With the bounds of a part, and as many as can
-// wait, it has those of a transaction.
-func join(batch []*prepared, in <-chan []*prepared) []*prepared {
-	for n := len(in); n > 0; n-- {
-		batch = append(batch, <-in...)
+// opened are messages that are open, in their order, and how large they were.
+type opened struct {
+	messages []*prepared
+	bytes    int
+}
+
+// hand gives a part to be applied, with what still waits there where one transaction may have both: messages
+// that came one by one meanwhile wait for one transaction, and keep nothing from being opened. Nobody else
+// puts something into out, which has room for one. It is false when ctx ends.
+func hand(ctx context.Context, out chan opened, part opened) bool {
+	select {
+	case waiting := <-out:
+		if len(waiting.messages)+len(part.messages) > batchSize || waiting.bytes+part.bytes > batchBytes {
+			out <- waiting
+			break
+		}
+		part = opened{append(waiting.messages, part.messages...), waiting.bytes + part.bytes}
+	default:
 	}
-	return batch
+	select {
+	case out <- part:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // open decodes and opens messages, on all cores where they are many.
@@ -418,18 +434,18 @@ func (r *Replica) weigh() {
 	}
 }
 
-func (r *Replica) apply(ctx context.Context, stream string, in <-chan []*prepared) error {
+func (r *Replica) apply(ctx context.Context, stream string, in <-chan opened) error {
 	for {
 		if err := r.rejudge(ctx); err != nil { // first what an earlier reading was cut off before
 			return err
 		}
 		select {
 		case <-r.stirs:
-		case part, ok := <-in:
+		case batch, ok := <-in:
 			if !ok {
 				return nil
 			}
-			position, err := r.take(ctx, stream, join(part, in))
+			position, err := r.take(ctx, stream, batch.messages)
 			if err != nil {
 				return err
 			}

@@ -67,3 +67,69 @@ func TestReadAheadIsBoundedInBytes(t *testing.T) {
 		}
 	})
 }
+
+// trickle is a log whose messages come one by one.
+type trickle struct {
+	replica.Log
+	coming chan events.Stored
+}
+
+func (l *trickle) Read(ctx context.Context, _ uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for {
+			select {
+			case m := <-l.coming:
+				if !yield(m, nil) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// What comes one by one while a transaction takes long goes into the next one together.
+func TestWhatComesMeanwhileIsOneTransaction(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		store, err := projections.Open(ctx, filepath.Join(dir, "record.db"), projections.Options{Practice: "p1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		transactions, goOn := 0, make(chan struct{})
+		r, err := replica.Open(ctx, replica.Config{
+			Practice: "p1", Store: store, Ring: events.NewKeyring(events.Key{}),
+			Applied: func(ctx context.Context, _ []*events.Event, _ []events.Record) error {
+				transactions++
+				<-goOn
+				return nil
+			},
+			Judged: func() {},
+			Warn:   func(string, string) {},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, ended := &trickle{coming: make(chan events.Stored)}, make(chan error, 1)
+		go func() { ended <- r.Follow(ctx, log, func() error { return nil }) }()
+		const messages = 50
+		for n := range uint64(messages) {
+			log.coming <- events.Stored{Sequence: n + 1, Message: events.Message{Subject: "carelog.p1.pat-1"}}
+			synctest.Wait()
+		}
+		close(goOn)
+		if err := r.Reach(ctx, messages); err != nil {
+			t.Error(err)
+		}
+		if transactions != 2 {
+			t.Errorf("the first and what came meanwhile are %d transactions, want 2", transactions)
+		}
+		cancel()
+		<-ended
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
