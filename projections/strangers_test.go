@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,7 +90,7 @@ func TestABatchSeesItsOwnEvents(t *testing.T) {
 	}
 }
 
-// Rows that were held back and find no room take the whole batch with them, and nothing of it comes later.
+// Rows that were held back go with their batch, where they find no room and where something else of it fails.
 func TestNoRoomForRowsThatWereHeld(t *testing.T) {
 	const usual = 1 << 30
 	ctx := context.Background()
@@ -101,6 +102,13 @@ func TestNoRoomForRowsThatWereHeld(t *testing.T) {
 	s := open(t)
 	apply(t, s, list[0])
 	before := dump(t, s)
+	if _, err := s.Apply(ctx, projections.Batch{Entries: append(slices.Clone(list[1:11]), projections.Entry{})}); err == nil {
+		t.Fatal("a message without a place was taken, and what was held before it")
+	}
+	apply(t, s)
+	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
+		t.Fatalf("of a batch that failed something comes later (-want +got):\n%s", diff)
+	}
 	pages, err := s.SetMaxPages(ctx, 1) // what it has
 	if err != nil {
 		t.Fatal(err)
