@@ -200,11 +200,11 @@ func TestScenario19_ADiskIsFullDuringAPush(t *testing.T) {
 func TestScenario19_ADiskIsFullDuringTheFirstSync(t *testing.T) {
 	p := newPractice(t)
 	p.interval = seldom
-	disk := newTightDisk(t, 16)
+	disk := newTightDisk(t, 10)
 	one := p.desk("one")
 	one.AwaitGreen()
 	var want []events.ID
-	for i := range 40 {
+	for i := range 25 {
 		want = append(want, one.MustNote(fmt.Sprint("c", i), incompressible(400<<10)).ID)
 	}
 	two := p.on(disk).desk("two")
