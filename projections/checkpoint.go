@@ -19,13 +19,16 @@ type checkpointer struct {
 const (
 	// walEnough is from how many bytes on the WAL is moved into the file.
 	walEnough = 80 << 20
+	// walEnoughOfMany is the same after a large batch, of which more follow: a page that many of
+	// them change is then moved once. *Measured*, a first read of a million events takes a tenth less.
+	walEnoughOfMany = 3 * walEnough
 	// walKept is how long the file of the WAL stays when all of it was moved: it must be
 	// below walEnough, since its length is what is looked at, and not by much, since what
 	// is cut off has to be made again.
 	walKept = walEnough - 1<<20
 	// walPages is the length at which the writer does it by itself, where the
-	// checkpointer cannot keep up, or fails: 320 MB. Its error is then the writer's.
-	walPages = 80_000
+	// checkpointer cannot keep up, or fails: 480 MB. Its error is then the writer's.
+	walPages = 120_000
 	// walPasses bounds how often it is tried in a row to catch up with the writer. Each
 	// time less is left; a question that still reads the WAL keeps it from the end.
 	walPasses = 8
@@ -43,9 +46,13 @@ func openCheckpointer(path string) (*checkpointer, error) {
 	return c, nil
 }
 
-// look is called after a change.
-func (c *checkpointer) look() {
-	if info, err := os.Stat(c.wal); err != nil || info.Size() < walEnough {
+// look is called after a change; many says that it was a large batch.
+func (c *checkpointer) look(many bool) {
+	enough := int64(walEnough)
+	if many {
+		enough = walEnoughOfMany
+	}
+	if info, err := os.Stat(c.wal); err != nil || info.Size() < enough {
 		return
 	}
 	select {

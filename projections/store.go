@@ -246,7 +246,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	if err == nil {
 		b.acquainted()
 		s.waits(b)
-		s.moving.look()
+		s.moving.look(b.later)
 	}
 	if err != nil {
 		_, undo := s.writer.exec(rollback)
