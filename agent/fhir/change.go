@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -105,7 +106,10 @@ func (h *Handler) asked(w http.ResponseWriter, r *http.Request, record events.Re
 	var err error
 	switch r.Method {
 	case http.MethodPost:
-		c.criteria, c.conditional = r.Header.Get("If-None-Exist"), r.Header.Get("If-None-Exist") != ""
+		c.criteria, c.conditional = r.Header.Get("If-None-Exist"), len(r.Header.Values("If-None-Exist")) > 0
+		if c.conditional && strings.TrimSpace(c.criteria) == "" {
+			return nil, saysNothing("If-None-Exist")
+		}
 	default:
 		c.criteria, c.conditional = r.URL.RawQuery, record.ID == ""
 		since, err := unmodifiedSince(r)

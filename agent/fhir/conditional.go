@@ -178,10 +178,10 @@ func (h *Handler) unmodified(ctx context.Context, state projections.State, since
 // If-Match (RFC 9110, 13.1.4). A date that cannot be read is refused: who sends one does not
 // want to write over what came since.
 func unmodifiedSince(r *http.Request) (time.Time, error) {
-	text := r.Header.Get("If-Unmodified-Since")
-	if text == "" || strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ",")) != "" {
+	if len(r.Header.Values("If-Unmodified-Since")) == 0 || len(r.Header.Values("If-Match")) > 0 {
 		return time.Time{}, nil
 	}
+	text := r.Header.Get("If-Unmodified-Since")
 	since, err := http.ParseTime(text)
 	if err != nil {
 		return since, badRequest("value", "If-Unmodified-Since is %q: want a date of HTTP, or the version in If-Match", text)
