@@ -49,7 +49,10 @@ func (a *kept) Header() http.Header {
 
 func (a *kept) WriteHeader(status int) { a.status = status }
 
-func (a *kept) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *kept) Write(b []byte) (int, error) {
+	a.status = cmp.Or(a.status, http.StatusOK) // as net/http has it
+	return a.body.Write(b)
+}
 
 // bundle answers POST to the root: a batch, or a transaction.
 func (h *Handler) bundle(w http.ResponseWriter, r *http.Request, _ events.Record) error {

@@ -309,3 +309,15 @@ func TestTransactionOffline(t *testing.T) {
 		two.awaitEvent(typ+"/"+idIn(t, list[i].Location), id)
 	}
 }
+
+// A dossier within a Bundle is an entry like any other, with its status.
+func TestEverythingWithinABundle(t *testing.T) {
+	d := newDesk(t)
+	fillDossier(d)
+	for _, kind := range []string{"batch", "transaction"} {
+		list, resources := d.do("POST", "/fhir", posted(kind, entryOf("", "", "GET", "Patient/p1/$everything", ""))).want(200).answered(kind + "-response")
+		if list[0].Status != "200 OK" || !bytes.Contains(resources[0], []byte(`"Patient"`)) {
+			t.Errorf("in a %s: %+v %s", kind, list[0], resources[0])
+		}
+	}
+}
