@@ -185,6 +185,11 @@ func (h *Handler) settleUpdate(c *change, t target) (settled, error) {
 	if err != nil {
 		return settled{}, err
 	}
+	if id := t.record.ID; state == nil && (id == "." || id == "..") {
+		p := problemf(http.StatusUnprocessableEntity, "value", "the id is %q: clients and proxies take it out of an address, and would read something else: choose another", id)
+		p.path = t.record.Type + ".id"
+		return settled{}, p
+	}
 	if t.fresh && state != nil && !state.Shown.Deleted() {
 		return settled{}, problemf(http.StatusConflict, "duplicate", "%s exists, and is not what %q matches: change it under its own address", t.record, c.criteria)
 	}
