@@ -66,7 +66,7 @@ const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdate
 	`searches, histories and answers to writes have a reference in its place. application/json is taken for the resource. ` +
 	`The header Carelog-Queued: true says that the server does not have a change yet. ` +
 	`A transaction is written as a whole or not at all, here and on the server; one that is queued is sent as a whole. It has at most 1000 entries; what it reads is answered after it was written, and does not undo it. ` +
-	`Of a conditional change the criteria must be understood in full; one that matches several records is refused, and so is a conditional delete: it never deletes more than one. ` +
+	`Of a conditional change the criteria must be understood in full; one that matches several records is refused, and so is a conditional delete: it never deletes more than one. Of a record in conflict it is 412 with the heads, unless If-Match names some. ` +
 	`What two desks create at the same time with the same criteria is one record; offline each desk makes a version of it. ` +
 	`A patch is for the version that If-Match names, or for the one shown. ` +
 	`A conditional read is answered 304 by If-None-Match and If-Modified-Since, but never of a record in conflict.`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
@@ -105,7 +106,10 @@ func (h *Handler) asked(w http.ResponseWriter, r *http.Request, record events.Re
 	var err error
 	switch r.Method {
 	case http.MethodPost:
-		c.criteria, c.conditional = r.Header.Get("If-None-Exist"), r.Header.Get("If-None-Exist") != ""
+		c.criteria, c.conditional = r.Header.Get("If-None-Exist"), len(r.Header.Values("If-None-Exist")) > 0
+		if c.conditional && strings.TrimSpace(c.criteria) == "" {
+			return nil, saysNothing("If-None-Exist")
+		}
 	default:
 		c.criteria, c.conditional = r.URL.RawQuery, record.ID == ""
 		since, err := unmodifiedSince(r)
@@ -180,6 +184,11 @@ func (h *Handler) settleUpdate(c *change, t target) (settled, error) {
 	state, err := h.parents(c.Request, &d.draft, h.desk.Need(c.Context(), d.draft.Patient) == nil)
 	if err != nil {
 		return settled{}, err
+	}
+	if id := t.record.ID; state == nil && (id == "." || id == "..") {
+		p := problemf(http.StatusUnprocessableEntity, "value", "the id is %q: clients and proxies take it out of an address, and would read something else: choose another", id)
+		p.path = t.record.Type + ".id"
+		return settled{}, p
 	}
 	if t.fresh && state != nil && !state.Shown.Deleted() {
 		return settled{}, problemf(http.StatusConflict, "duplicate", "%s exists, and is not what %q matches: change it under its own address", t.record, c.criteria)

@@ -81,7 +81,7 @@ func TestWhatClumsyClientsSend(t *testing.T) {
 		{"PATCH", "Patient/p1", `[{"op":"replace","path":"/resourceType","value":"Person"}]`, patch, 422}, {"PATCH", "Patient/p1", `[{"op":"add","op":"remove","path":"/gender"}]`, patch, 400}, {"PATCH", "Patient/p1", `{"gender":"male"}`, "Content-Type: application/merge-patch+json", 415},
 		// Bundles.
 		{"POST", "", `{"resourceType":"Bundle","type":"transaction","entry":[null]}`, "", 400}, {"POST", "", `{"resourceType":"Bundle","type":"transaction","entry":[],"entry":[]}`, "", 400}, {"POST", "", `{"resourceType":"Bundle","type":"collection"}`, "", 400},
-		{"POST", "", posted("transaction", entryOf("", `{"resourceType":"Bundle","type":"transaction"}`, "POST", "", "")), "", 400}, {"POST", "", posted("transaction", entryOf("", patient, "FOO", "Patient", "")), "", 400},
+		{"POST", "", posted("transaction", entryOf("", `{"resourceType":"Bundle","type":"transaction"}`, "POST", "", "")), "", 422}, {"POST", "", posted("transaction", entryOf("", patient, "FOO", "Patient", "")), "", 422},
 		{"POST", "", posted("transaction", entryOf("", patient, "POST", "Patient/_search", "")), "", 400}, {"POST", "", posted("transaction", entryOf("urn:uuid:1", patient, "POST", "Patient", ""), entryOf("urn:uuid:1", patient, "POST", "Patient", "")), "", 400},
 	} {
 		name := fmt.Sprintf("%s %.60s %.60q %s", c.method, c.path, c.body, c.header)

@@ -3,6 +3,7 @@ package fhir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,7 +33,7 @@ func (h *Handler) target(c *change) (target, error) {
 		return t, err
 	}
 	if found != nil {
-		return target{record: found.Record, found: found}, nil
+		return onto(c, found)
 	}
 	switch {
 	case c.Method == http.MethodPut && c.head.ID != "":
@@ -45,10 +46,27 @@ func (h *Handler) target(c *change) (target, error) {
 		}
 		// What has the first id may have come from another desk since it was looked for.
 		if found, _, err = h.match(c.Context(), c.record.Type, c.criteria); found != nil {
-			return target{record: found.Record, found: found}, nil
+			return onto(c, found)
 		}
 	}
 	return t, err
+}
+
+// onto is the record that the criteria of a change match. They match by any head and choose
+// none: to go on from the one shown might write over what was never looked for.
+func onto(c *change, found *projections.State) (target, error) {
+	t := target{record: found.Record, found: found}
+	if !found.Conflict || c.Method == http.MethodPost {
+		return t, nil
+	}
+	match, err := parseCondition(c.Request, "If-Match")
+	if err != nil || match.given && !match.any {
+		return t, err
+	}
+	p := staleProblem(&agent.StaleError{Record: found.Record, Heads: headsOf(*found)})
+	p.text = fmt.Sprintf("%s is in conflict, and %q does not say which of its versions is meant: nothing was written. Look at %s/%s/$conflicts, "+
+		"then settle it with $resolve, or send this again with If-Match and the ETag of the version meant, or of all of them", found.Record, c.criteria, Root, found.Record)
+	return t, p
 }
 
 // name finds an id for a record that is to exist once for what was asked. It reports whether
@@ -160,10 +178,10 @@ func (h *Handler) unmodified(ctx context.Context, state projections.State, since
 // If-Match (RFC 9110, 13.1.4). A date that cannot be read is refused: who sends one does not
 // want to write over what came since.
 func unmodifiedSince(r *http.Request) (time.Time, error) {
-	text := r.Header.Get("If-Unmodified-Since")
-	if text == "" || strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ",")) != "" {
+	if len(r.Header.Values("If-Unmodified-Since")) == 0 || len(r.Header.Values("If-Match")) > 0 {
 		return time.Time{}, nil
 	}
+	text := r.Header.Get("If-Unmodified-Since")
 	since, err := http.ParseTime(text)
 	if err != nil {
 		return since, badRequest("value", "If-Unmodified-Since is %q: want a date of HTTP, or the version in If-Match", text)

@@ -21,9 +21,13 @@ type condition struct {
 // parseCondition reads a list of ETags, or "*". Weak and strong ones are the same to
 // us, since a version's content never changes.
 func parseCondition(r *http.Request, name string) (condition, error) {
-	text := strings.TrimSpace(strings.Join(r.Header.Values(name), ","))
-	if text == "" {
+	values := r.Header.Values(name)
+	if len(values) == 0 {
 		return condition{}, nil
+	}
+	text := strings.TrimSpace(strings.Join(values, ","))
+	if text == "" {
+		return condition{}, saysNothing(name)
 	}
 	c := condition{given: true}
 	if text == "*" {
@@ -46,4 +50,24 @@ func parseCondition(r *http.Request, name string) (condition, error) {
 		return condition{}, badRequest("too-costly", "%s names %d versions: at most %d", name, len(c.ids), events.MaxParents)
 	}
 	return c, nil
+}
+
+// saysNothing refuses a condition that is there and empty: who sends one does not want the
+// change without it.
+func saysNothing(name string) *problem {
+	return badRequest("value", "%s is empty: say what it is to be, or leave it out", name)
+}
+
+// misplaced refuses a condition that has no meaning for the method of a request.
+func misplaced(r *http.Request) *problem {
+	for name, meant := range map[string]bool{
+		"If-None-Exist": r.Method == http.MethodPost,
+		"If-Match":      r.Method != http.MethodPost,
+		"If-None-Match": r.Method != http.MethodPatch && r.Method != http.MethodDelete,
+	} {
+		if len(r.Header.Values(name)) > 0 && !meant {
+			return badRequest("value", "%s is no condition of %s: leave it out", name, r.Method)
+		}
+	}
+	return nil
 }

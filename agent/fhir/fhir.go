@@ -222,6 +222,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return notAllowed(methods, r.Method)
 	}
+	if err := misplaced(r); err != nil {
+		return err
+	}
 	if err := acceptable(r); err != nil && !isStream(steps) && !h.isContent(record) {
 		return err
 	}

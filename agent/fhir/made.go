@@ -29,7 +29,7 @@ func (h *Handler) made(steps []string, record *events.Record) (map[string]answer
 		return nil, false
 	}
 	if len(steps) > 2 {
-		return h.lookVersions(steps, record)
+		return h.onlyVersion(steps, record)
 	}
 	record.ID = steps[1]
 	if _, err := events.ParseID(record.ID); err != nil && record.Type == "Provenance" {
@@ -38,18 +38,26 @@ func (h *Handler) made(steps []string, record *events.Record) (map[string]answer
 	return map[string]answer{http.MethodGet: read}, true
 }
 
-// lookVersions finds the history of an AuditEvent of the trail, and the one version in it.
-func (h *Handler) lookVersions(steps []string, record *events.Record) (map[string]answer, bool) {
+// onlyVersion finds the history of what this desk makes, and the one version in it: of a
+// Provenance that is the event.
+func (h *Handler) onlyVersion(steps []string, record *events.Record) (map[string]answer, bool) {
 	of := events.Record{Type: record.Type, ID: steps[1]}
-	if _, ours := lookID(of); !ours || record.Type != "AuditEvent" || steps[2] != "_history" {
+	history, read, version := h.provenanceHistory, h.provenanceRead, of.ID
+	_, err := events.ParseID(of.ID)
+	ours := err == nil
+	if record.Type == "AuditEvent" {
+		history, read, version = h.auditHistory, h.auditRead, lookVersion
+		_, ours = lookID(of)
+	}
+	if !ours || steps[2] != "_history" {
 		return nil, false
 	}
 	*record = of
 	switch {
 	case len(steps) == 3:
-		return map[string]answer{http.MethodGet: h.auditHistory}, true
-	case steps[3] == lookVersion:
-		return map[string]answer{http.MethodGet: h.auditRead}, true
+		return map[string]answer{http.MethodGet: history}, true
+	case steps[3] == version:
+		return map[string]answer{http.MethodGet: read}, true
 	}
 	return nil, false
 }

@@ -267,3 +267,53 @@ func TestMetadataOfLess(t *testing.T) {
 	d.do("GET", "/fhir/$export", "").want(404)
 	d.do("GET", "/fhir/Patient/$export", "").want(404)
 }
+
+// TestProvenanceHasOneVersion: what is made of the log has the version that its meta names, by
+// itself and in its history.
+func TestProvenanceHasOneVersion(t *testing.T) {
+	d, looks := watched(t)
+	id := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "one"), "Carelog-User: dr-1").want(201).version().String()
+	other := d.do("PUT", "/fhir/Basic/b1", basicOf("b1", "p1", "two"), "Carelog-User: dr-1").want(200).version().String()
+	at := "/fhir/Provenance/" + id
+	read := d.do("GET", at, "").want(200).Body.String()
+	version := d.do("GET", at+"/_history/"+id, "", "Carelog-User: dr-2").want(200)
+	if version.Body.String() != read || version.version().String() != id {
+		t.Errorf("the version is %s, and read is %s", version.Body, read)
+	}
+	history := d.do("GET", at+"/_history", "", "Carelog-User: dr-2").want(200)
+	past := history.bundle()
+	if past.Type != "history" || past.Total == nil || *past.Total != 1 || len(past.Entry) != 1 {
+		t.Fatalf("the history is %s", history.Body)
+	}
+	e := past.Entry[0]
+	if string(e.Resource) != read || e.FullURL != "http://127.0.0.1:7878"+at || e.Request.Method != "POST" || e.Response.Status != "201 Created" ||
+		e.Response.ETag != `W/"`+id+`"` || e.Response.Location != e.FullURL+"/_history/"+id {
+		t.Errorf("its entry is %+v", e)
+	}
+	for query, n := range map[string]int{"_since=2000-01-01T00:00:00Z": 1, "_since=2099-01-01T00:00:00Z": 0, "_count=1": 1} {
+		if got := d.do("GET", at+"/_history?"+query, "").want(200).bundle(); len(got.Entry) != n || *got.Total != n {
+			t.Errorf("%s: %d entries", query, len(got.Entry))
+		}
+	}
+	d.do("GET", at+"/_history?_at=2026", "").want(400)
+	for _, missing := range []string{at + "/_history/" + other, at + "/_history/1", "/fhir/Provenance/01J00000000000000000000000/_history", "/fhir/Provenance/01J00000000000000000000000/_history/01J00000000000000000000000"} {
+		d.do("GET", missing, "").want(404)
+	}
+	for _, method := range []string{"PUT", "DELETE", "POST"} {
+		d.do(method, at+"/_history", "{}").want(405)
+	}
+	want := []string{"dr-2 vread Provenance/" + id + "/_history/" + id + " [p1] []", "dr-2 history-instance Provenance/" + id + " [p1] []"}
+	var got []string
+	for _, line := range looked(t, looks, trail.Query{}) {
+		if strings.HasPrefix(line, "dr-2 ") {
+			got = append(got, line)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("looks are %q, want %q", got, want)
+	}
+	// One of a client has its own.
+	own := d.do("PUT", "/fhir/Provenance/own", least("Provenance", "own", "en")).want(201).version().String()
+	d.do("GET", "/fhir/Provenance/own/_history", "").want(200)
+	d.do("GET", "/fhir/Provenance/own/_history/"+own, "").want(200)
+}

@@ -23,7 +23,7 @@ func (c Config) offer(t *capability) {
 				"GET Patient/$export: as $export, of what is in a patient's dossier"})
 		}
 	case "Provenance":
-		t.Documentation = "Provenance/[version id] is made of the log for every version there is, and cannot be written; a search finds these first, newest first, and then what clients wrote. It is not counted (_summary=count, _total=accurate and _count=0 are refused), ordered, or answered with other records"
+		t.Documentation = "Provenance/[version id] is made of the log for every version there is, with one version of its own, and cannot be written; a search finds these first, newest first, and then what clients wrote. It is not counted (_summary=count, _total=accurate and _count=0 are refused), ordered, or answered with other records"
 		t.SearchInclude, t.SearchRevInclude = nil, nil
 		t.ConditionalUpdate, t.ConditionalDelete = false, "not-supported"
 		t.SearchParam = append(t.SearchParam,

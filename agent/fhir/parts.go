@@ -16,6 +16,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // maxAnswer bounds what the entries of a Bundle are answered with, in bytes.
@@ -48,7 +49,10 @@ func (a *kept) Header() http.Header {
 
 func (a *kept) WriteHeader(status int) { a.status = status }
 
-func (a *kept) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *kept) Write(b []byte) (int, error) {
+	a.status = cmp.Or(a.status, http.StatusOK) // as net/http has it
+	return a.body.Write(b)
+}
 
 // bundle answers POST to the root: a batch, or a transaction.
 func (h *Handler) bundle(w http.ResponseWriter, r *http.Request, _ events.Record) error {
@@ -67,6 +71,11 @@ func (h *Handler) bundle(w http.ResponseWriter, r *http.Request, _ events.Record
 	}
 	if len(entries) > events.MaxBatch {
 		return problemf(http.StatusRequestEntityTooLarge, "too-costly", "the Bundle has %d entries: at most %d", len(entries), events.MaxBatch)
+	}
+	if len(entries) > 0 { // where nothing is asked for, nothing is asked for wrongly
+		if err := structure.CheckBundle(body); err != nil {
+			return err
+		}
 	}
 	parts := make([]*part, len(entries))
 	for i, e := range entries {
@@ -188,6 +197,10 @@ func (p *part) open(r *http.Request) error {
 	}
 	if preference(r, "return") == "" {
 		sub.Header.Add("Prefer", "return=minimal") // the answer would else be as long as the Bundle
+	}
+	if err := misplaced(sub); err != nil {
+		err.path = p.path() + ".request"
+		return err
 	}
 	p.request = sub
 	return p.load()

@@ -91,21 +91,52 @@ func provenance(v projections.Version, author reference) []byte {
 
 // provenanceRead answers with who made the version that has the id of the Provenance.
 func (h *Handler) provenanceRead(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	return h.madeOf(w, r, record, h.read, func(v projections.Version, said []byte) {
+		setVersion(w, v)
+		send(w, http.StatusOK, said)
+	})
+}
+
+// provenanceHistory answers with the one version of a Provenance of the log.
+func (h *Handler) provenanceHistory(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	q, used, err := understandPast(r, record)
+	if err != nil {
+		return err
+	}
+	return h.madeOf(w, r, record, h.history, func(v projections.Version, said []byte) {
+		saw(w, v)
+		here := base(r) + "/" + record.String()
+		b := newBundle("history", 0)
+		b.meta = encode(map[string]string{"lastUpdated": v.Arrived.Format(instant)})
+		b.link("self", withQuery(here+"/_history", used))
+		if !v.Arrived.Before(q.Since) {
+			b.total = 1
+			b.add(entry{
+				FullURL: here, Resource: said, Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
+				Response: &entryResponse{Status: "201 Created", ETag: etag(v.Event.ID), LastModified: v.Arrived.UTC().Format(instant), Location: versionURL(r, record, v.Event.ID)},
+			})
+		}
+		send(w, http.StatusOK, b.bytes())
+	})
+}
+
+// madeOf tells of the version that has the id of a Provenance. Where there is none, a record
+// may have come in by another door under such an id: it is answered as any other.
+func (h *Handler) madeOf(w http.ResponseWriter, r *http.Request, record events.Record, other answer, tell func(v projections.Version, said []byte)) error {
 	id, err := events.ParseID(record.ID)
 	if err != nil {
 		return notFound("%v", err)
 	}
 	v, err := h.records.ByID(r.Context(), id)
 	if errors.Is(err, projections.ErrNotFound) {
-		if kept := h.read(w, r, record); !errors.Is(kept, projections.ErrNotFound) {
-			return kept // a record came in by another door under such an id
+		if kept := other(w, r, record); !errors.Is(kept, projections.ErrNotFound) {
+			return kept
 		}
 		err = errors.Join(err, h.desk.Incomplete(r.Context()))
 	}
 	if err != nil {
 		return err
 	}
-	setVersion(w, v)
-	send(w, http.StatusOK, provenance(v, h.people(r.Context()).who(v.Event.Author)))
+	tell(v, provenance(v, h.people(r.Context()).who(v.Event.Author)))
 	return nil
 }

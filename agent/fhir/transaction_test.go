@@ -158,8 +158,8 @@ func TestTransactionIsRefused(t *testing.T) {
 		"another id":               {entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n2", ""), 400, "value", "Bundle.entry[1].resource.id"},
 		"another type":             {entryOf("", fmt.Sprintf(note, "x"), "POST", "Condition", ""), 400, "value", "Bundle.entry[1].resource"},
 		"no resource":              {entryOf("", "", "POST", "Condition", ""), 400, "required", "Bundle.entry[1].resource"},
-		"no method":                {entryOf("", fmt.Sprintf(note, "x"), "", "Basic", ""), 400, "value", "Bundle.entry[1].request.method"},
-		"no address":               {entryOf("", fmt.Sprintf(note, "x"), "POST", "", ""), 400, "value", "Bundle.entry[1].request.url"},
+		"no method":                {entryOf("", fmt.Sprintf(note, "x"), "", "Basic", ""), 422, "value", "Bundle.entry[1].request.method"},
+		"no address":               {entryOf("", fmt.Sprintf(note, "x"), "POST", "", ""), 422, "value", "Bundle.entry[1].request.url"},
 		"the root":                 {entryOf("", posted("batch"), "POST", "/", ""), 400, "value", "Bundle.entry[1].request.url"},
 		"another server":           {entryOf("", fmt.Sprintf(note, "x"), "POST", "http://else.example/fhir/Basic", ""), 404, "not-found", "Bundle.entry[1]"},
 		"an unknown type":          {entryOf("", fmt.Sprintf(note, "x"), "POST", "Nonsense", ""), 404, "not-found", "Bundle.entry[1]"},
@@ -207,16 +207,16 @@ func TestBatch(t *testing.T) {
 		entryOf("", "", "GET", "Basic/n1", ""),
 		entryOf("", `{"resourceType":"Nonsense"}`, "POST", "Basic", ""),
 		entryOf("", fmt.Sprintf(note, "x"), "PUT", "Basic/n1", ""),
-		entryOf("", "", "FETCH", "Basic/n1", ""),
+		entryOf("", "", "GET", "Nonsense/n1", ""),
 		entryOf("", `{"resourceType":"Basic","code":{"text":"x"}}`, "POST", "http://127.0.0.1:7878/fhir/Basic", ""),
 		patchEntry("Basic/n1", `[{"op":"add","path":"/extension","value":[{"url":"http://x","valueDecimal":1.0}]}]`, ""),
 		entryOf("", "", "DELETE", "Basic/n2", `,"ifMatch":"W/\"1\""`),
 		entryOf("", "", "GET", "metadata", ""),
 		entryOf("", "", "GET", "Basic?_id=n1", ""),
-		`{}`,
+		`{"fullUrl":"urn:uuid:1"}`,
 	)).want(200)
 	list, resources := got.answered("batch-response")
-	for i, want := range []string{"200", "400", "201", "400", "201", "200", "412", "200", "200", "400"} {
+	for i, want := range []string{"200", "400", "201", "404", "201", "200", "412", "200", "200", "400"} {
 		if !strings.HasPrefix(list[i].Status, want+" ") {
 			t.Errorf("entry %d: %s, want %s: %s", i, list[i].Status, want, list[i].Outcome)
 		}
@@ -307,5 +307,17 @@ func TestTransactionOffline(t *testing.T) {
 			t.Fatal(err)
 		}
 		two.awaitEvent(typ+"/"+idIn(t, list[i].Location), id)
+	}
+}
+
+// A dossier within a Bundle is an entry like any other, with its status.
+func TestEverythingWithinABundle(t *testing.T) {
+	d := newDesk(t)
+	fillDossier(d)
+	for _, kind := range []string{"batch", "transaction"} {
+		list, resources := d.do("POST", "/fhir", posted(kind, entryOf("", "", "GET", "Patient/p1/$everything", ""))).want(200).answered(kind + "-response")
+		if list[0].Status != "200 OK" || !bytes.Contains(resources[0], []byte(`"Patient"`)) {
+			t.Errorf("in a %s: %+v %s", kind, list[0], resources[0])
+		}
 	}
 }

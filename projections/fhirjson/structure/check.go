@@ -10,14 +10,20 @@ import (
 
 // Check holds a resource against R4. The error is a *fhirjson.Error where the body
 // cannot be read, and an *Error where it is not what R4 says.
-func Check(body []byte) error {
+func Check(body []byte) error { return check(body, false) }
+
+// CheckBundle is Check of a Bundle but for the resources in it, each of which is a matter of
+// its own entry.
+func CheckBundle(body []byte) error { return check(body, true) }
+
+func check(body []byte, shell bool) error {
 	v, err := fhirjson.Look(body)
 	if err != nil {
 		return err
 	}
 	defer v.Close()
 	var room [24]step
-	c := checker{table: table(), steps: room[:0]}
+	c := checker{table: table(), steps: room[:0], shell: shell}
 	c.resource(v, outermost)
 	if len(c.issues) > 0 {
 		return &Error{Issues: c.issues, More: c.full}
@@ -47,6 +53,7 @@ type checker struct {
 	steps  []step // to where it stands
 	issues []Issue
 	full   bool    // there may be more than MaxIssues
+	shell  bool    // resources within the body are passed over
 	doubts []Issue // what Warnings returns; at most MaxIssues as well
 
 	attachment func(fhirjson.Element) // is called with each Attachment; nil: nobody asks
@@ -247,6 +254,7 @@ func (c *checker) value(n fhirjson.Element, p *property) {
 	switch {
 	case p.of.format != nil:
 		c.primitive(n, p)
+	case p.of.kind == abstractType && c.shell:
 	case p.of.kind == abstractType:
 		where := anywhere
 		if p.name == "contained" {

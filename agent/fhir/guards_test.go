@@ -1,0 +1,122 @@
+package fhir_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestAConditionIsNeverDropped: who sends a condition that says nothing, or where it has no
+// meaning, does not want the write without it.
+func TestAConditionIsNeverDropped(t *testing.T) {
+	const patch = "Content-Type: application/json-patch+json"
+	d := newDesk(t)
+	d.do("PUT", "/fhir/Basic/n1", noteOf("old")).want(201)
+	before := d.writes
+	for _, row := range []struct{ method, path, body, header, media string }{
+		{"PUT", "/fhir/Basic/n1", noteOf("x"), "If-Match: ", ""}, {"PUT", "/fhir/Basic/n1", noteOf("x"), "If-Match:  \t", ""},
+		{"DELETE", "/fhir/Basic/n1", "", "If-Match: ", ""}, {"DELETE", "/fhir/Basic/n1", "", "If-Match:   ", ""},
+		{"PATCH", "/fhir/Basic/n1", "[]", "If-Match: ", patch}, {"PUT", "/fhir/Basic?_id=n1", noteOf("x"), "If-Match: ", ""},
+		{"PUT", "/fhir/Basic/n1", noteOf("x"), "If-None-Match: ", ""}, {"PUT", "/fhir/Basic/n1", noteOf("x"), "If-Unmodified-Since: ", ""},
+		{"DELETE", "/fhir/Basic/n1", "", "If-None-Match: *", ""}, {"PATCH", "/fhir/Basic/n1", "[]", `If-None-Match: W/"1"`, patch},
+		{"POST", "/fhir/Basic", noteOf("x"), "If-None-Exist: ", ""}, {"POST", "/fhir/Basic", noteOf("x"), "If-None-Exist:   ", ""},
+		{"POST", "/fhir/Basic", noteOf("x"), `If-Match: W/"1"`, ""}, {"POST", "/fhir/Basic", noteOf("x"), "If-Match: ", ""},
+		{"PUT", "/fhir/Basic/n1", noteOf("x"), "If-None-Exist: _id=n1", ""}, {"PUT", "/fhir/Basic/n1", noteOf("x"), "If-None-Exist: ", ""},
+		{"PATCH", "/fhir/Basic/n1", "[]", "If-None-Exist: _id=n1", patch}, {"DELETE", "/fhir/Basic/n1", "", "If-None-Exist: _id=n1", ""},
+	} {
+		headers := []string{row.header}
+		if row.media != "" {
+			headers = append(headers, row.media)
+		}
+		name, _, _ := strings.Cut(row.header, ":")
+		if got := d.do(row.method, row.path, row.body, headers...).want(400); got.issueCode() != "value" || !strings.Contains(got.Body.String(), name) {
+			t.Errorf("%s %s with %q: %s", row.method, row.path, row.header, got.Body)
+		}
+	}
+	for _, row := range []struct{ method, url, body, more, name string }{
+		{"PUT", "Basic/n1", noteOf("x"), `,"ifMatch":"  "`, "If-Match"}, {"DELETE", "Basic/n1", "", `,"ifMatch":" "`, "If-Match"},
+		{"PUT", "Basic/n1", noteOf("x"), `,"ifNoneMatch":" "`, "If-None-Match"}, {"POST", "Basic", noteOf("x"), `,"ifNoneExist":" "`, "If-None-Exist"},
+		{"PUT", "Basic/n1", noteOf("x"), `,"ifNoneExist":"_id=n1"`, "If-None-Exist"}, {"DELETE", "Basic/n1", "", `,"ifNoneExist":"_id=n1"`, "If-None-Exist"},
+		{"GET", "Basic/n1", "", `,"ifNoneExist":"_id=n1"`, "If-None-Exist"}, {"POST", "Basic", noteOf("x"), `,"ifMatch":"W/\"1\""`, "If-Match"},
+		{"DELETE", "Basic/n1", "", `,"ifNoneMatch":"*"`, "If-None-Match"},
+	} {
+		good := entryOf("", `{"resourceType":"Basic","id":"good","code":{"text":"x"}}`, "PUT", "Basic/good", "")
+		got := d.do("POST", "/fhir", posted("transaction", good, entryOf("", row.body, row.method, row.url, row.more))).want(400)
+		if got.issueCode() != "value" || !strings.Contains(got.Body.String(), row.name) || !strings.Contains(got.Body.String(), `"Bundle.entry[1]`) {
+			t.Errorf("%s with %s in a transaction: %s", row.method, row.more, got.Body)
+		}
+		list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", row.body, row.method, row.url, row.more))).want(200).answered("batch-response")
+		if !strings.HasPrefix(list[0].Status, "400 ") || !strings.Contains(string(list[0].Outcome), row.name) {
+			t.Errorf("%s with %s in a batch: %+v", row.method, row.more, list[0])
+		}
+	}
+	if d.writes != before {
+		t.Errorf("%d were written", d.writes-before)
+	}
+}
+
+// TestABundleIsOfR4: what stands around the resources of a batch or transaction is held against
+// R4 as they are: a condition that is misspelt would else be none.
+func TestABundleIsOfR4(t *testing.T) {
+	d := newDesk(t)
+	d.do("PUT", "/fhir/Basic/n1", noteOf("old")).want(201)
+	before := d.writes
+	good := entryOf("", `{"resourceType":"Basic","id":"good","code":{"text":"x"}}`, "PUT", "Basic/good", "")
+	put := func(more string) string { return entryOf("", noteOf("x"), "PUT", "Basic/n1", more) }
+	for _, kind := range []string{"batch", "transaction"} {
+		for bundle, path := range map[string]string{
+			posted(kind, good, put(`,"ifmatch":"W/\"1\""`)):                               "Bundle.entry[1].request.ifmatch",
+			posted(kind, good, put(`,"IfMatch":"W/\"1\""`)):                               "Bundle.entry[1].request.IfMatch",
+			posted(kind, good, put(`,"ifMatch":""`)):                                      "Bundle.entry[1].request.ifMatch",
+			posted(kind, put(`,"ifNoneExist":""`)):                                        "Bundle.entry[0].request.ifNoneExist",
+			posted(kind, strings.Replace(good, `"request"`, `"bar":1,"request"`, 1)):      "Bundle.entry[0].bar",
+			strings.Replace(posted(kind, good), `"type"`, `"foo":1,"type"`, 1):            "Bundle.foo",
+			posted(kind, entryOf("", "", "FETCH", "Basic/n1", "")):                        "Bundle.entry[0].request.method",
+			posted(kind, good, `{"request":{"method":"DELETE"}}`):                         "Bundle.entry[1].request.url",
+			posted(kind, good, `{}`):                                                      "Bundle.entry[1]",
+			posted(kind, entryOf("", "", "GET", "Basic/n1", `,"ifModifiedSince":"soon"`)): "Bundle.entry[0].request.ifModifiedSince",
+		} {
+			got := d.do("POST", "/fhir", bundle).want(422)
+			var o struct {
+				Issue []struct{ Expression []string }
+			}
+			if err := json.Unmarshal(got.Body.Bytes(), &o); err != nil || fmt.Sprint(o.Issue[0].Expression) != "["+path+"]" {
+				t.Errorf("%s: got %s, want it at %s", bundle, got.Body, path)
+			}
+		}
+	}
+	if d.writes != before {
+		t.Errorf("%d were written", d.writes-before)
+	}
+	// The resources are each of its own entry.
+	list, _ := d.do("POST", "/fhir", posted("batch", good, entryOf("", `{"resourceType":"Basic","foo":1}`, "POST", "Basic", ""))).want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "201 ") || !strings.HasPrefix(list[1].Status, "422 ") {
+		t.Errorf("answered are %+v", list)
+	}
+	d.do("POST", "/fhir", posted("batch", strings.Replace(good, `"url"`, `"_ifMatch":{"extension":[{"url":"http://x","valueCode":"unknown"}]},"url"`, 1))).want(200)
+}
+
+// TestIDsThatAddressesLose: the ids . and .. are legal, and a client's library takes them out of
+// an address: none is made; one that came in by another door is read and written where it is asked for.
+func TestIDsThatAddressesLose(t *testing.T) {
+	d := newDesk(t)
+	of := func(id string) string {
+		return strings.Replace(noteOf("x"), `"n1"`, fmt.Sprintf("%q", id), 1)
+	}
+	for _, id := range []string{".", ".."} {
+		for _, got := range []reply{
+			d.do("PUT", "/fhir/Basic/"+id, of(id)), d.do("PUT", "/fhir/Basic?identifier=none", of(id)),
+			d.do("POST", "/fhir", posted("transaction", entryOf("", of(id), "PUT", "Basic/"+id, ""))),
+		} {
+			if got.want(422).issueCode() != "value" || !strings.Contains(got.Body.String(), "address") {
+				t.Errorf("%s: %s", id, got.Body)
+			}
+		}
+		d.elsewhere("Basic/"+id, "", of(id))
+		d.do("GET", "/fhir/Basic/"+id, "").want(200)
+		d.do("PUT", "/fhir/Basic/"+id, of(id)).want(200)
+	}
+	d.do("PUT", "/fhir/Basic/...", of("...")).want(201)
+	d.do("PUT", "/fhir/Basic/.a", of(".a")).want(201)
+}
