@@ -170,6 +170,9 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 	var doubts, left []structure.Issue
 	if made.version != nil {
 		doubts = structure.Warnings(made.version.Body)
+		if made.version.Event.Patient == "" {
+			doubts = append(doubts, structure.NoDossier(made.version.Body)...)
+		}
 	}
 	for _, m := range moved {
 		left = append(left, structure.Issue{Code: "informational", Path: m.Path + ".data", Text: m.Text()})
