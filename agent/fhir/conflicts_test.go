@@ -3,9 +3,12 @@ package fhir_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -212,4 +215,60 @@ func TestResolveDeletion(t *testing.T) {
 	}
 	d.do("POST", "/fhir/Basic/n1/$resolve", parameters([]events.ID{gone, edit}, `{"name":"keep","valueId":"`+gone.String()+`"}`)).want(200)
 	d.do("GET", "/fhir/Basic/n1", "").want(410)
+}
+
+// Whoever polls by lastUpdated hears of a conflict when it begins: the record is as new as the
+// last of its heads to come, whichever is shown, wherever a time is asked for or given.
+func TestAConflictIsNewToWhoPolls(t *testing.T) {
+	d := newDesk(t)
+	type stamped struct {
+		Meta struct{ LastUpdated string }
+	}
+	lastUpdated := func(body []byte) string {
+		t.Helper()
+		var r stamped
+		if err := json.Unmarshal(body, &r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Meta.LastUpdated
+	}
+	const at = "/fhir/Basic/n1"
+	zero := d.do("PUT", at, fmt.Sprintf(note, "0")).want(201).version()
+	ours := d.do("PUT", at, fmt.Sprintf(note, "ours")).want(200)
+	d.do("PUT", "/fhir/Basic/n2", strings.Replace(fmt.Sprintf(note, "calm"), `"n1"`, `"n2"`, 1)).want(201)
+	seen := lastUpdated(d.do("GET", "/fhir/Basic/n2", "").want(200).Body.Bytes())
+	if got := d.finds("Basic?_lastUpdated=gt" + seen); len(got) > 0 {
+		t.Fatalf("before it begins, %v is new", got)
+	}
+	d.elsewhere("Basic/n1", "", fmt.Sprintf(note, "theirs"), zero)
+
+	read := d.do("GET", at, "").want(200)
+	if read.version() != ours.version() || !strings.Contains(read.Body.String(), tag) {
+		t.Fatalf("shown is %s", read.Body)
+	}
+	now := lastUpdated(read.Body.Bytes())
+	if now <= seen {
+		t.Errorf("lastUpdated is %s, as if nothing had come since %s", now, seen)
+	}
+	if when, err := time.Parse(time.RFC3339, now); err != nil || read.Header().Get("Last-Modified") != when.UTC().Format(http.TimeFormat) {
+		t.Errorf("Last-Modified is %s, lastUpdated %s", read.Header().Get("Last-Modified"), now)
+	}
+	for _, query := range []string{"_lastUpdated=gt" + seen, "_lastUpdated=" + now, "_lastUpdated=ge" + now + "&_id=n1"} {
+		got := d.do("GET", "/fhir/Basic?"+query, "").want(200).bundle()
+		if ids := got.ids(t); !slices.Equal(ids, []string{"n1"}) {
+			t.Errorf("%s finds %v", query, ids)
+		} else if found := lastUpdated(got.Entry[0].Resource); found != now {
+			t.Errorf("%s gives lastUpdated %s, a read %s", query, found, now)
+		}
+	}
+	if got := d.finds("Basic?_sort=-_lastUpdated"); !slices.Equal(got, []string{"n1", "n2"}) {
+		t.Errorf("the newest first: %v", got)
+	}
+	if got := d.finds("Basic?_lastUpdated=le" + url.QueryEscape(seen)); !slices.Equal(got, []string{"n2"}) {
+		t.Errorf("what came until then: %v", got)
+	}
+	// Who saw only the one head does not write by its date, and who saw both does.
+	d.do("PUT", at, fmt.Sprintf(note, "blind"), "If-Unmodified-Since: "+ours.Header().Get("Last-Modified")).want(412)
+	d.do("GET", at, "", "If-Modified-Since: "+read.Header().Get("Last-Modified")).want(200)
+	d.do("PUT", at, fmt.Sprintf(note, "seen"), "If-Unmodified-Since: "+read.Header().Get("Last-Modified")).want(200)
 }

@@ -28,7 +28,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 	if err != nil {
 		return err
 	}
-	v := state.Shown
+	v := standing(state)
 	setVersion(w, v)
 	switch {
 	case v.Deleted():
@@ -120,6 +120,18 @@ func (h *Handler) vread(version string) answer {
 		send(w, http.StatusOK, stamp(v, conflict))
 		return nil
 	}
+}
+
+// standing is the version shown, with the time at which the record became as it stands: when
+// the last of its heads came here. Whoever polls by lastUpdated so hears of a conflict.
+func standing(state projections.State) projections.Version {
+	v := state.Shown
+	for _, head := range state.Heads {
+		if head.Arrived.After(v.Arrived) {
+			v.Arrived = head.Arrived
+		}
+	}
+	return v
 }
 
 // stamp is the version as it is read.

@@ -197,7 +197,7 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 
 // stands answers that the record is there already, as it stands.
 func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projections.State) error {
-	setVersion(w, state.Shown)
+	setVersion(w, standing(state))
 	w.Header().Set("Location", versionURL(r, state.Record, state.Shown.Event.ID))
 	prefer := preference(r, "return")
 	switch {
@@ -206,7 +206,7 @@ func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projectio
 	case prefer == "minimal" || unreadable(state.Shown):
 		w.WriteHeader(http.StatusOK)
 	default:
-		h.show(w, r, state.Record, state.Shown, state.Conflict, http.StatusOK)
+		h.show(w, r, state.Record, standing(state), state.Conflict, http.StatusOK)
 	}
 	return nil
 }
