@@ -24,6 +24,9 @@ type candidate struct {
 // that, whichever head is shown: a conflict begins when the second one comes.
 const newestHead = "iif(r.heads > 1, (SELECT max(h.event) FROM head h WHERE h.record = r.key), r.shown)"
 
+// newestCame is when that one came, in milliseconds, where the table e has a version of the record.
+const newestCame = "iif(r.heads = 1 AND r.shown = e.arrival, e.arrived, ifnull((SELECT n.arrived FROM event n WHERE n.arrival = " + newestHead + "), e.arrived))"
+
 // tables join no more than is asked for: a search may look at thousands of candidates.
 func (x *searching) tables() (columns, joins string) {
 	if x.lean { // a row less for each candidate; what there is of the record itself is read for those on the page

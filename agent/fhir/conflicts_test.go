@@ -272,3 +272,47 @@ func TestAConflictIsNewToWhoPolls(t *testing.T) {
 	d.do("GET", at, "", "If-Modified-Since: "+read.Header().Get("Last-Modified")).want(200)
 	d.do("PUT", at, fmt.Sprintf(note, "seen"), "If-Unmodified-Since: "+read.Header().Get("Last-Modified")).want(200)
 }
+
+// So does whoever asks for what is new in a dossier.
+func TestAConflictIsNewInItsDossier(t *testing.T) {
+	d := people(t)
+	const at, weight = "/fhir/Observation/w1", `{"resourceType":"Observation","id":"w1","status":"final","code":{"text":%q},"subject":{"reference":"Patient/p1"}}`
+	zero := d.do("PUT", at, fmt.Sprintf(weight, "0")).want(201).version()
+	d.do("PUT", at, fmt.Sprintf(weight, "ours")).want(200)
+	last := d.do("PUT", "/fhir/Observation/w2", strings.Replace(fmt.Sprintf(weight, "calm"), `"w1"`, `"w2"`, 1)).want(201)
+	when, err := http.ParseTime(last.Header().Get("Last-Modified"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := "/fhir/Patient/p1/$everything?_type=Observation&_since=" + url.QueryEscape(when.Add(time.Millisecond).Format(time.RFC3339Nano))
+	if got := d.do("GET", since, "").want(200).bundle().ids(t); len(got) > 0 {
+		t.Fatalf("before it begins, %v is new", got)
+	}
+	d.elsewhere("Observation/w1", "p1", fmt.Sprintf(weight, "theirs"), zero)
+	if got := d.do("GET", since, "").want(200).bundle().ids(t); !slices.Equal(got, []string{"w1"}) {
+		t.Errorf("of the dossier %v is new", got)
+	}
+}
+
+// One id that two desks gave to records of two patients is found in both dossiers, and who
+// looks at the conflict sees both heads.
+func TestOneIdInTwoDossiers(t *testing.T) {
+	d := people(t)
+	const weight = `{"resourceType":"Observation","id":"same","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/%s"}}`
+	d.do("PUT", "/fhir/Observation/same", fmt.Sprintf(weight, "p1")).want(201)
+	d.elsewhere("Observation/same", "p2", fmt.Sprintf(weight, "p2"))
+	for _, p := range []string{"p1", "p2"} {
+		if got := d.do("GET", "/fhir/Observation?patient="+p, "").want(200).bundle(); *got.Total != 1 {
+			t.Errorf("of %s %d are found", p, *got.Total)
+		}
+		if got := d.do("GET", "/fhir/Patient/"+p+"/$everything?_type=Observation", "").want(200).bundle().ids(t); !slices.Equal(got, []string{"same"}) {
+			t.Errorf("all of %s is %v", p, got)
+		}
+	}
+	heads := d.do("GET", "/fhir/Observation/same/$conflicts", "").want(200).Body.String()
+	for _, p := range []string{"Patient/p1", "Patient/p2"} {
+		if !strings.Contains(heads, p) {
+			t.Errorf("$conflicts does not show the head of %s: %s", p, heads)
+		}
+	}
+}

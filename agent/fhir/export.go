@@ -216,7 +216,7 @@ func (l lines) Shown(v projections.Listed) []byte {
 			return nil
 		}
 	}
-	return stamp(v.Version, v.Conflict)
+	return stampListed(v)
 }
 
 // Conflict is every head and who wrote it, as $conflicts has them.

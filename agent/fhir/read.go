@@ -142,6 +142,14 @@ func stamp(v projections.Version, conflict bool) []byte {
 	return fhirjson.Stamp(v.Body, v.Event.ID.String(), v.Arrived)
 }
 
+// stampListed is a record as it is read, of the version that is shown.
+func stampListed(v projections.Listed) []byte {
+	if v.Newest.After(v.Arrived) {
+		v.Arrived = v.Newest
+	}
+	return stamp(v.Version, v.Conflict)
+}
+
 // setVersion names the version in the header. Last-Modified is when it came here, so
 // that a caller who polls misses nothing that arrived late.
 func setVersion(w http.ResponseWriter, v projections.Version) {
