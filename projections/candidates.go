@@ -11,30 +11,38 @@ import (
 
 // candidate is a record that may be found.
 type candidate struct {
-	key, shown, updated int64
-	typ, id, label      string
-	heads               int
-	conflict            bool
-	packed              []byte // nil: it waits to be indexed
-	place               []byte // the key by which it was met, where that matters
+	key, shown     int64
+	newest, came   int64 // of its heads the last to come here: its arrival, and when in milliseconds; 0 where nobody asks
+	typ, id, label string
+	heads          int
+	conflict       bool
+	packed         []byte // nil: it waits to be indexed
+	place          []byte // the key by which it was met, where that matters
 }
+
+// newestHead is the arrival of the last head of a record to come here. A record is as new as
+// that, whichever head is shown: a conflict begins when the second one comes.
+const newestHead = "iif(r.heads > 1, (SELECT max(h.event) FROM head h WHERE h.record = r.key), r.shown)"
+
+// newestCame is when that one came, in milliseconds, where the table e has a version of the record.
+const newestCame = "iif(r.heads = 1 AND r.shown = e.arrival, e.arrived, ifnull((SELECT n.arrived FROM event n WHERE n.arrival = " + newestHead + "), e.arrived))"
 
 // tables join no more than is asked for: a search may look at thousands of candidates.
 func (x *searching) tables() (columns, joins string) {
 	if x.lean { // a row less for each candidate; what there is of the record itself is read for those on the page
-		return "v.record, 0, 0, ?2, '', v.label, 1, 0, v.packed", " JOIN value v ON v.record = c.record WHERE ?1 <> 0 "
+		return "v.record, 0, 0, 0, ?2, '', v.label, 1, 0, v.packed", " JOIN value v ON v.record = c.record WHERE ?1 <> 0 "
 	}
-	packed, updated := "v.packed", "0"
+	packed, newest, came := "v.packed", "0", "0"
 	joins = " JOIN record r ON r.key = c.record LEFT JOIN value v ON v.record = r.key "
 	if x.behind {
 		packed = "CASE WHEN r.key <= ?1 AND u.record IS NULL THEN v.packed END"
 		joins += "LEFT JOIN unindexed u ON u.record = r.key "
 	}
 	if x.needsTime() {
-		updated = "e.arrived"
-		joins += "JOIN event e ON e.arrival = r.shown "
+		newest, came = "e.arrival", "e.arrived"
+		joins += "JOIN event e ON e.arrival = " + newestHead + " "
 	}
-	return "r.key, r.shown, " + updated + ", r.type, r.id, r.label, r.heads, r.conflict, " + packed,
+	return "r.key, r.shown, " + newest + ", " + came + ", r.type, r.id, r.label, r.heads, r.conflict, " + packed,
 		joins + "WHERE r.heads > 0 AND r.deleted = 0 AND (?2 = '' OR r.type = ?2) "
 }
 
@@ -69,7 +77,7 @@ func (x *searching) look(from, rest string, args []any, f func(*candidate) error
 	return x.each("SELECT "+columns+", "+place+" FROM "+from+joins+rest, slices.Concat([]any{x.upTo, x.Type}, args), func(scan func(...any) error) error {
 		x.looked++
 		var c candidate
-		if err := scan(&c.key, &c.shown, &c.updated, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed, &c.place); err != nil {
+		if err := scan(&c.key, &c.shown, &c.newest, &c.came, &c.typ, &c.id, &c.label, &c.heads, &c.conflict, &c.packed, &c.place); err != nil {
 			return err
 		}
 		return f(&c)
@@ -83,7 +91,7 @@ func (x *searching) byValue() bool {
 
 // needsTime reports whether somebody asks when records came.
 func (x *searching) needsTime() bool {
-	return slices.ContainsFunc(x.Conditions, func(c fhirsearch.Condition) bool { return c.Name == fhirsearch.ParamLastUpdated })
+	return x.order.Name == fhirsearch.ParamLastUpdated || slices.ContainsFunc(x.Conditions, func(c fhirsearch.Condition) bool { return c.Name == fhirsearch.ParamLastUpdated })
 }
 
 // judge decides whether a candidate is a hit: one of its live heads must be all that is
@@ -118,7 +126,7 @@ func (x *searching) judge(c *candidate) (h hit, ok bool, err error) {
 }
 
 func (x *searching) matches(c *candidate, v fhirsearch.Values) bool {
-	head := fhirsearch.Head{ID: c.id, Updated: c.updated, Conflict: c.conflict, Values: v}
+	head := fhirsearch.Head{ID: c.id, Updated: c.came, Conflict: c.conflict, Values: v}
 	for i := range x.Conditions {
 		if !x.Conditions[i].Matches(&head) {
 			return false

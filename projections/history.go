@@ -26,7 +26,8 @@ type Past struct {
 // Listed is a version among those of many records.
 type Listed struct {
 	Version
-	Conflict bool // it is a head, and its record is in conflict
+	Conflict bool      // it is a head, and its record is in conflict
+	Newest   time.Time // when the last of its record's heads came here
 }
 
 // PastPage is a part of the versions asked for, the one that came here last first. A
@@ -238,13 +239,14 @@ func (v *view) listed(list []listing) (map[int64]Listed, error) {
 
 // eachListed reads versions of many records. where is of the tables e, r and d.
 func (v *view) eachListed(where string, args []any, f func(arrival int64, got Listed) error) error {
-	return v.each("SELECT "+eventColumns+", r.conflict, "+isHead+eventTables+where, args, func(scan func(...any) error) error {
+	return v.each("SELECT "+eventColumns+", r.conflict, "+newestCame+", "+isHead+eventTables+where, args, func(scan func(...any) error) error {
 		var r row
 		var conflict, head bool
-		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &head)...) }); err != nil {
+		var newest int64
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &newest, &head)...) }); err != nil {
 			return err
 		}
-		got := Listed{Version: v.version(&r), Conflict: conflict && head}
+		got := Listed{Version: v.version(&r), Conflict: conflict && head, Newest: v.moment(newest)}
 		got.Head = head
 		return f(r.arrival, got)
 	})

@@ -14,7 +14,7 @@ type Want struct {
 	Patient  string    // in whose dossier they are
 	Dossiers bool      // only what is in somebody's dossier
 	Types    []string  // of one of these types
-	Since    time.Time // the version that counts came here then or later
+	Since    time.Time // the version that counts, or a head beside it, came here then or later
 }
 
 // filter collects the conditions of a question.
@@ -47,7 +47,7 @@ func (w Want) filter(v *view) *filter {
 		}
 	}
 	if at := w.Since.UnixMilli(); !w.Since.IsZero() && at > v.began {
-		f.add("e.arrived >= ?", at)
+		f.add(newestCame+" >= ?", at)
 	}
 	return f
 }
@@ -113,13 +113,14 @@ func (s *Store) Listed(ctx context.Context, names []Named) ([]Listed, error) {
 // eachShown reads the version that is shown of each record, in the order in which the
 // records came here: an order that needs no index and no memory.
 func (v *view) eachShown(where string, args []any, f func(Listed) error) error {
-	return v.each("SELECT "+eventColumns+", r.conflict"+shownTables+"WHERE "+where+" ORDER BY r.key", args, func(scan func(...any) error) error {
+	return v.each("SELECT "+eventColumns+", r.conflict, "+newestCame+shownTables+"WHERE "+where+" ORDER BY r.key", args, func(scan func(...any) error) error {
 		var r row
 		var conflict bool
-		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict)...) }); err != nil {
+		var newest int64
+		if err := r.scan(v.practice, func(into ...any) error { return scan(append(into, &conflict, &newest)...) }); err != nil {
 			return err
 		}
-		got := Listed{Version: v.version(&r), Conflict: conflict}
+		got := Listed{Version: v.version(&r), Conflict: conflict, Newest: v.moment(newest)}
 		got.Head = true
 		return f(got)
 	})

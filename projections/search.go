@@ -227,7 +227,7 @@ func (x *searching) orderKey(c *candidate, shown fhirsearch.Values) []byte {
 	case x.order.Name == fhirsearch.ParamID:
 		return nil
 	case x.order.Name == fhirsearch.ParamLastUpdated:
-		return fhirsearch.KeyOfArrival(c.shown)
+		return fhirsearch.KeyOfArrival(c.newest)
 	case x.order.Name == fhirsearch.ParamName:
 		if c.label == "" {
 			return nil

@@ -240,8 +240,8 @@ func (w *walking) byID() error {
 	}
 }
 
-// byArrival walks along the order in which versions came: each record stands at the one
-// that is shown.
+// byArrival walks along the order in which versions came: each record stands at the
+// last of its heads to come.
 func (w *walking) byArrival() error {
 	direction, beyond, from := "ASC", ">", int64(0)
 	if w.order.Descending {
@@ -263,7 +263,7 @@ func (w *walking) byArrival() error {
 		w.read += len(arrivals)
 		low, high := min(arrivals[0], arrivals[len(arrivals)-1]), max(arrivals[0], arrivals[len(arrivals)-1])
 		var found []hit
-		if err := w.look("(SELECT record, arrival FROM event WHERE arrival >= ?3 AND arrival <= ?4) c CROSS", "AND r.shown = c.arrival", []any{low, high}, func(c *candidate) error {
+		if err := w.look("(SELECT record, arrival FROM event WHERE arrival >= ?3 AND arrival <= ?4) c CROSS", "AND e.arrival = c.arrival", []any{low, high}, func(c *candidate) error {
 			h, ok, err := w.judge(c)
 			if ok {
 				found = append(found, h)

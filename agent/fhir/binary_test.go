@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
@@ -29,6 +30,25 @@ func withoutMeta(t testing.TB, resource []byte, id string) string {
 		t.Fatalf("%v: %.200s", err, resource)
 	}
 	return string(kept)
+}
+
+// What is to name the patient of a content names one, or is refused.
+func TestTheSecurityContextOfAContent(t *testing.T) {
+	o := newClinic(t).open("one")
+	for _, of := range []string{"/Patient/p1", "patient/p1", "p1", "not a reference", "Patient?identifier=1", "http://127.0.0.1:1/Patient/p1"} {
+		_, text := o.want(http.StatusUnprocessableEntity, "POST", "Binary", strings.NewReader("x"), pdf, "X-Security-Context: "+of)
+		if !bytes.Contains(text, []byte(`"Binary.securityContext"`)) {
+			t.Errorf("%q: %s", of, text)
+		}
+	}
+	for _, of := range []string{"Patient/p1", "Practitioner/a"} {
+		if got, _ := o.want(http.StatusCreated, "POST", "Binary", strings.NewReader("x"), pdf, "X-Security-Context: "+of); got.Header.Get(fhir.WarningHeader) != "" {
+			t.Errorf("%s: warned of %s", of, got.Header.Get(fhir.WarningHeader))
+		}
+	}
+	if got, _ := o.want(http.StatusCreated, "POST", "Binary", strings.NewReader("x"), pdf, "X-Security-Context: https://other.example/fhir/Patient/p1"); !strings.HasPrefix(got.Header.Get(fhir.WarningHeader), "Binary.securityContext: ") {
+		t.Errorf("warned of %q", got.Header.Get(fhir.WarningHeader))
+	}
 }
 
 // However a Binary was written, it is read as a resource byte for byte, and as its content.

@@ -54,7 +54,7 @@ type capability struct {
 
 // notes says in the CapabilityStatement what a client would otherwise find out late.
 const notes = `Resources are kept byte for byte; meta.versionId, meta.lastUpdated and tags of https://carelog.eu/fhir/CodeSystem/sync belong to the server. ` +
-	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk. ` +
+	`A version id is the id of an event and the same on every desk of the practice; do not order by it. meta.lastUpdated is when the version came to this desk; where several stand, when the last of them came. ` +
 	`Checked are the JSON itself (400) and the structure of R4: elements, cardinalities, choices, primitive types, dates, required codes, and the reference to the patient (422, ` +
 	`with an issue and its expression for each thing that is wrong). Profiles, invariants, open bindings and the texts of narratives are not: what is unknown there is kept as it is. ` +
 	`Records of the other types of R4 are kept as well where they come, byte for byte with all their versions, but are found by their id alone: no more is promised of them than that they are not lost. ` +
@@ -93,7 +93,7 @@ const addedNote = "; an addition of this server: R4 does not define it for this 
 
 var nameNotes = map[string]string{
 	fhirsearch.ParamID:          "one or several ids",
-	fhirsearch.ParamLastUpdated: "when the version that is shown came to this desk; eq ne gt lt ge le sa eb ap",
+	fhirsearch.ParamLastUpdated: "when the version came to this desk, or the last of several that stand; eq ne gt lt ge le sa eb ap",
 	fhirsearch.ParamTag:         "https://carelog.eu/fhir/CodeSystem/sync|conflict: the records in conflict; :not, :missing",
 }
 

@@ -3,9 +3,12 @@ package fhir_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
@@ -212,4 +215,104 @@ func TestResolveDeletion(t *testing.T) {
 	}
 	d.do("POST", "/fhir/Basic/n1/$resolve", parameters([]events.ID{gone, edit}, `{"name":"keep","valueId":"`+gone.String()+`"}`)).want(200)
 	d.do("GET", "/fhir/Basic/n1", "").want(410)
+}
+
+// Whoever polls by lastUpdated hears of a conflict when it begins: the record is as new as the
+// last of its heads to come, whichever is shown, wherever a time is asked for or given.
+func TestAConflictIsNewToWhoPolls(t *testing.T) {
+	d := newDesk(t)
+	type stamped struct {
+		Meta struct{ LastUpdated string }
+	}
+	lastUpdated := func(body []byte) string {
+		t.Helper()
+		var r stamped
+		if err := json.Unmarshal(body, &r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Meta.LastUpdated
+	}
+	const at = "/fhir/Basic/n1"
+	zero := d.do("PUT", at, fmt.Sprintf(note, "0")).want(201).version()
+	ours := d.do("PUT", at, fmt.Sprintf(note, "ours")).want(200)
+	d.do("PUT", "/fhir/Basic/n2", strings.Replace(fmt.Sprintf(note, "calm"), `"n1"`, `"n2"`, 1)).want(201)
+	seen := lastUpdated(d.do("GET", "/fhir/Basic/n2", "").want(200).Body.Bytes())
+	if got := d.finds("Basic?_lastUpdated=gt" + seen); len(got) > 0 {
+		t.Fatalf("before it begins, %v is new", got)
+	}
+	d.elsewhere("Basic/n1", "", fmt.Sprintf(note, "theirs"), zero)
+
+	read := d.do("GET", at, "").want(200)
+	if read.version() != ours.version() || !strings.Contains(read.Body.String(), tag) {
+		t.Fatalf("shown is %s", read.Body)
+	}
+	now := lastUpdated(read.Body.Bytes())
+	if now <= seen {
+		t.Errorf("lastUpdated is %s, as if nothing had come since %s", now, seen)
+	}
+	if when, err := time.Parse(time.RFC3339, now); err != nil || read.Header().Get("Last-Modified") != when.UTC().Format(http.TimeFormat) {
+		t.Errorf("Last-Modified is %s, lastUpdated %s", read.Header().Get("Last-Modified"), now)
+	}
+	for _, query := range []string{"_lastUpdated=gt" + seen, "_lastUpdated=" + now, "_lastUpdated=ge" + now + "&_id=n1"} {
+		got := d.do("GET", "/fhir/Basic?"+query, "").want(200).bundle()
+		if ids := got.ids(t); !slices.Equal(ids, []string{"n1"}) {
+			t.Errorf("%s finds %v", query, ids)
+		} else if found := lastUpdated(got.Entry[0].Resource); found != now {
+			t.Errorf("%s gives lastUpdated %s, a read %s", query, found, now)
+		}
+	}
+	if got := d.finds("Basic?_sort=-_lastUpdated"); !slices.Equal(got, []string{"n1", "n2"}) {
+		t.Errorf("the newest first: %v", got)
+	}
+	if got := d.finds("Basic?_lastUpdated=le" + url.QueryEscape(seen)); !slices.Equal(got, []string{"n2"}) {
+		t.Errorf("what came until then: %v", got)
+	}
+	// Who saw only the one head does not write by its date, and who saw both does.
+	d.do("PUT", at, fmt.Sprintf(note, "blind"), "If-Unmodified-Since: "+ours.Header().Get("Last-Modified")).want(412)
+	d.do("GET", at, "", "If-Modified-Since: "+read.Header().Get("Last-Modified")).want(200)
+	d.do("PUT", at, fmt.Sprintf(note, "seen"), "If-Unmodified-Since: "+read.Header().Get("Last-Modified")).want(200)
+}
+
+// So does whoever asks for what is new in a dossier.
+func TestAConflictIsNewInItsDossier(t *testing.T) {
+	d := people(t)
+	const at, weight = "/fhir/Observation/w1", `{"resourceType":"Observation","id":"w1","status":"final","code":{"text":%q},"subject":{"reference":"Patient/p1"}}`
+	zero := d.do("PUT", at, fmt.Sprintf(weight, "0")).want(201).version()
+	d.do("PUT", at, fmt.Sprintf(weight, "ours")).want(200)
+	last := d.do("PUT", "/fhir/Observation/w2", strings.Replace(fmt.Sprintf(weight, "calm"), `"w1"`, `"w2"`, 1)).want(201)
+	when, err := http.ParseTime(last.Header().Get("Last-Modified"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := "/fhir/Patient/p1/$everything?_type=Observation&_since=" + url.QueryEscape(when.Add(time.Millisecond).Format(time.RFC3339Nano))
+	if got := d.do("GET", since, "").want(200).bundle().ids(t); len(got) > 0 {
+		t.Fatalf("before it begins, %v is new", got)
+	}
+	d.elsewhere("Observation/w1", "p1", fmt.Sprintf(weight, "theirs"), zero)
+	if got := d.do("GET", since, "").want(200).bundle().ids(t); !slices.Equal(got, []string{"w1"}) {
+		t.Errorf("of the dossier %v is new", got)
+	}
+}
+
+// One id that two desks gave to records of two patients is found in both dossiers, and who
+// looks at the conflict sees both heads.
+func TestOneIdInTwoDossiers(t *testing.T) {
+	d := people(t)
+	const weight = `{"resourceType":"Observation","id":"same","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/%s"}}`
+	d.do("PUT", "/fhir/Observation/same", fmt.Sprintf(weight, "p1")).want(201)
+	d.elsewhere("Observation/same", "p2", fmt.Sprintf(weight, "p2"))
+	for _, p := range []string{"p1", "p2"} {
+		if got := d.do("GET", "/fhir/Observation?patient="+p, "").want(200).bundle(); *got.Total != 1 {
+			t.Errorf("of %s %d are found", p, *got.Total)
+		}
+		if got := d.do("GET", "/fhir/Patient/"+p+"/$everything?_type=Observation", "").want(200).bundle().ids(t); !slices.Equal(got, []string{"same"}) {
+			t.Errorf("all of %s is %v", p, got)
+		}
+	}
+	heads := d.do("GET", "/fhir/Observation/same/$conflicts", "").want(200).Body.String()
+	for _, p := range []string{"Patient/p1", "Patient/p2"} {
+		if !strings.Contains(heads, p) {
+			t.Errorf("$conflicts does not show the head of %s: %s", p, heads)
+		}
+	}
 }

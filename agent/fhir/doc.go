@@ -22,6 +22,8 @@
 //     refused with 422 and an issue with its expression for each thing that is wrong (400
 //     where the JSON itself cannot be read). What is doubtful, an SSIN that was mistyped, is
 //     kept and named in Carelog-Warning. What the log brings is read whatever it is.
+//   - No record drops out of its dossier by a reference that is nearly right: it is refused with
+//     422, and what is kept in no dossier though it names a patient is warned of.
 //   - A letter or scan within its document becomes a Binary beside it, which is written with
 //     it or not at all; see package letters.
 //   - The content of a Binary passes through in pieces, is given out as it was written,

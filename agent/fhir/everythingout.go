@@ -112,7 +112,7 @@ func (e *everythingOut) writeReferred(ctx context.Context) error {
 		case state.Patient != "" || state.Shown.Deleted():
 			continue
 		}
-		if err := e.write(ctx, []projections.Listed{{Version: state.Shown, Conflict: state.Conflict}}, "include"); err != nil {
+		if err := e.write(ctx, []projections.Listed{{Version: standing(state), Conflict: state.Conflict}}, "include"); err != nil {
 			return err
 		}
 	}
@@ -127,7 +127,7 @@ func (e *everythingOut) write(ctx context.Context, list []projections.Listed, mo
 			continue
 		}
 		eachReference(v.Body, e.refer)
-		e.entry(&v.Event.Record, mode, stamp(v.Version, v.Conflict))
+		e.entry(&v.Event.Record, mode, stampListed(v))
 	}
 	return ctx.Err()
 }

@@ -65,6 +65,7 @@ func (h *Handler) export(want projections.Want) answer {
 			p.header = http.Header{"Retry-After": {"60"}}
 			return p
 		}
+		exported(w, want)
 		id, err := h.exports.Start(bulk.Request{URL: strings.TrimSuffix(base(r), Root) + r.URL.RequestURI(), Want: want, Format: lines{base(r), h.attachments}})
 		if errors.Is(err, bulk.ErrBusy) {
 			p := problemf(http.StatusTooManyRequests, "throttled", "%v", err)
@@ -190,6 +191,11 @@ func (h *Handler) exportFile(id, name string) answer {
 			return err
 		}
 		defer file.Close() // it was only read
+		job, err := h.exports.Status(id)
+		if err != nil {
+			return err
+		}
+		exported(w, job.Request.Want, "file "+name)
 		w.Header().Set("Content-Type", ndjson)
 		w.Header().Set("ETag", `"`+id+`"`) // the file never changes
 		serveContent(w, r, file)
@@ -210,7 +216,7 @@ func (l lines) Shown(v projections.Listed) []byte {
 			return nil
 		}
 	}
-	return stamp(v.Version, v.Conflict)
+	return stampListed(v)
 }
 
 // Conflict is every head and who wrote it, as $conflicts has them.

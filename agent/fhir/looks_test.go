@@ -96,14 +96,18 @@ func TestLooksAreKept(t *testing.T) {
 			t.Errorf("%s %s %q: %d, want %d; the trail has %q, want %q", c.method, c.path, c.headers, got.StatusCode, c.status, has, c.want)
 		}
 	}
-	m := d.await(d.begin("/fhir/$export"))
+	m := d.await(d.begin("/fhir/$export?_type=Patient,Basic&_since=2020-01-01T00:00:00Z"))
 	got := d.fresh()
+	const taken = " $export [] [_type=Patient,Basic _since=2020-01-01T00:00:00.000Z"
+	if len(got) != 1 || !strings.HasSuffix(got[0], taken+"]") {
+		t.Errorf("an export is in the trail as %q", got)
+	}
 	for _, file := range m.Output {
 		if w := d.raw("GET", file.URL); w.Code != 200 {
 			t.Fatalf("%s: %d %s", file.URL, w.Code, w.Body)
 		}
 	}
-	if files := d.fresh(); len(got) != 1 || !strings.HasPrefix(got[0], "export") || len(files) != len(m.Output) || !strings.HasPrefix(files[0], "export") {
+	if files := d.fresh(); len(got) != 1 || !strings.HasPrefix(got[0], "export") || len(files) != len(m.Output) || !strings.Contains(files[0], taken+" file ") {
 		t.Errorf("an export and its %d files are in the trail as %q and %q", len(m.Output), got, files)
 	}
 }
@@ -145,7 +149,12 @@ func waysOut(version string) []wayOut {
 		{"POST", "/fhir/Patient/_search", "family=peeters", []string{form}, 200, []string{"search-type Patient [p1] [family]"}},
 		{"GET", "/fhir/Basic?_id=b1&_include=Basic:author", "", nil, 200, []string{"search-type Basic [p1 p2] [_id _include]"}},
 		{"GET", "/fhir/Patient?_id=p2&_revinclude=Basic:author", "", nil, 200, []string{"search-type Patient [p1 p2] [_id _revinclude]"}},
-		{"GET", "/fhir/Patient?_id=p1&_summary=count", "", nil, 200, []string{"search-type Patient [] [_id _summary]"}},
+		{"GET", "/fhir/Patient?_id=p1&_summary=count", "", nil, 200, []string{"search-type Patient [p1] [_id _summary]"}},
+		{"GET", "/fhir/Basic?patient=p1&_count=0", "", nil, 200, []string{"search-type Basic [p1] [_count patient]"}},
+		{"GET", "/fhir/Basic?subject=p1&code=none", "", nil, 200, []string{"search-type Basic [p1] [code subject]"}},
+		{"GET", "/fhir/Basic?author=Patient/p2&_summary=count", "", nil, 200, []string{"search-type Basic [p2] [_summary author]"}},
+		{"GET", "/fhir/Patient?_id=none", "", nil, 200, []string{"search-type Patient [none] [_id]"}},
+		{"GET", "/fhir/Provenance?patient=none", "", nil, 200, []string{"search-type Provenance [none] [patient]"}},
 		{"GET", "/fhir/Provenance/" + version, "", nil, 200, []string{"read Provenance/" + version + " [p1] []"}},
 		{"GET", "/fhir/Provenance?target=Basic/b1", "", nil, 200, []string{"search-type Provenance [p1] [target]"}},
 		{"GET", "/fhir/Binary/c1", "", []string{"Accept: application/pdf"}, 200, []string{"read Binary/c1 [p1] []"}},

@@ -28,7 +28,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 	if err != nil {
 		return err
 	}
-	v := state.Shown
+	v := standing(state)
 	setVersion(w, v)
 	switch {
 	case v.Deleted():
@@ -122,12 +122,32 @@ func (h *Handler) vread(version string) answer {
 	}
 }
 
+// standing is the version shown, with the time at which the record became as it stands: when
+// the last of its heads came here. Whoever polls by lastUpdated so hears of a conflict.
+func standing(state projections.State) projections.Version {
+	v := state.Shown
+	for _, head := range state.Heads {
+		if head.Arrived.After(v.Arrived) {
+			v.Arrived = head.Arrived
+		}
+	}
+	return v
+}
+
 // stamp is the version as it is read.
 func stamp(v projections.Version, conflict bool) []byte {
 	if conflict {
 		return fhirjson.Stamp(v.Body, v.Event.ID.String(), v.Arrived, fhirjson.ConflictTag)
 	}
 	return fhirjson.Stamp(v.Body, v.Event.ID.String(), v.Arrived)
+}
+
+// stampListed is a record as it is read, of the version that is shown.
+func stampListed(v projections.Listed) []byte {
+	if v.Newest.After(v.Arrived) {
+		v.Arrived = v.Newest
+	}
+	return stamp(v.Version, v.Conflict)
 }
 
 // setVersion names the version in the header. Last-Modified is when it came here, so

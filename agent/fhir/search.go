@@ -28,6 +28,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		return err
 	}
 	searched(w, values)
+	named(w, a.query)
 	incomplete := h.incomplete(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
@@ -112,14 +113,15 @@ func (f *finding) add(state projections.State, mode string) {
 		return
 	}
 	f.seen[state.Record] = true
+	v := standing(state)
 	switch {
-	case unreadable(state.Shown):
-		f.notes = append(f.notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, state.Shown).text})
-	case !state.Shown.Deleted():
-		saw(f.answer, state.Shown)
+	case unreadable(v):
+		f.notes = append(f.notes, issue{Severity: "warning", Code: "incomplete", Diagnostics: sealed(state.Record, v).text})
+	case !v.Deleted():
+		saw(f.answer, v)
 		f.bundle.add(entry{
 			FullURL: f.base + "/" + state.Record.String(), Search: &entrySearch{Mode: mode},
-			Resource: stamp(state.Shown, state.Conflict),
+			Resource: stamp(v, state.Conflict),
 		})
 	}
 }

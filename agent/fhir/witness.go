@@ -114,6 +114,38 @@ func sawDossier(w http.ResponseWriter, patient string) {
 	}
 }
 
+// named notes the dossiers that a search names: whatever it finds, and if it only counts or
+// finds nothing, it tells of them.
+func named(w http.ResponseWriter, q projections.Query) {
+	for i := range q.Conditions {
+		for _, patient := range q.Conditions[i].Patients(q.Type) {
+			if events.ValidateID("patient", patient) == nil {
+				sawDossier(w, patient)
+			}
+		}
+	}
+}
+
+// exported notes what an export takes. Its parameters are types and a time, so their values stand in
+// the trail too.
+func exported(w http.ResponseWriter, want projections.Want, more ...string) {
+	x, ok := w.(*witness)
+	if !ok {
+		return
+	}
+	x.entry.What = "$export"
+	if want.Dossiers {
+		x.entry.Query = append(x.entry.Query, "dossiers alone")
+	}
+	if len(want.Types) > 0 {
+		x.entry.Query = append(x.entry.Query, "_type="+strings.Join(want.Types, ","))
+	}
+	if !want.Since.IsZero() {
+		x.entry.Query = append(x.entry.Query, "_since="+want.Since.UTC().Format(instant))
+	}
+	x.entry.Query = append(x.entry.Query, more...)
+}
+
 // searched notes the names of the parameters of a search. Their values are words of
 // patients, and stay out of the trail.
 func searched[T any](w http.ResponseWriter, values map[string]T) {

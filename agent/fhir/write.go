@@ -170,6 +170,9 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 	var doubts, left []structure.Issue
 	if made.version != nil {
 		doubts = structure.Warnings(made.version.Body)
+		if made.version.Event.Patient == "" {
+			doubts = append(doubts, structure.NoDossier(made.version.Body)...)
+		}
 	}
 	for _, m := range moved {
 		left = append(left, structure.Issue{Code: "informational", Path: m.Path + ".data", Text: m.Text()})
@@ -194,7 +197,7 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 
 // stands answers that the record is there already, as it stands.
 func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projections.State) error {
-	setVersion(w, state.Shown)
+	setVersion(w, standing(state))
 	w.Header().Set("Location", versionURL(r, state.Record, state.Shown.Event.ID))
 	prefer := preference(r, "return")
 	switch {
@@ -203,7 +206,7 @@ func (h *Handler) stands(w http.ResponseWriter, r *http.Request, state projectio
 	case prefer == "minimal" || unreadable(state.Shown):
 		w.WriteHeader(http.StatusOK)
 	default:
-		h.show(w, r, state.Record, state.Shown, state.Conflict, http.StatusOK)
+		h.show(w, r, state.Record, standing(state), state.Conflict, http.StatusOK)
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ func (k *keeper) NewContent() (*attachments.Spool, error) { return nil, attachme
 // others go in byte for byte, and what is doubtful goes in with a warning.
 func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 	doubtful := `{ "resourceType":"Patient", "id":"p3", "identifier":[{"system":"https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin","value":"85073003329"}] }`
+	const elsewhere = `{"resourceType":"AllergyIntolerance","id":"a2","patient":{"identifier":{"value":"1"}}}`
 	var request bytes.Buffer
 	for _, l := range []intake.Line{
 		{Source: "a, line 1", Type: "Patient", ID: "p1", Body: `{"resourceType":"Patient","id":"p1","birthDate":"2023-02-30"}`},
@@ -62,6 +63,8 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 		{Source: "a, line 4", Type: "Project", ID: "x", Body: `{"resourceType":"Project","id":"x"}`},
 		{Source: "a, line 5", Type: "Observation", ID: "o1", Body: `{"resourceType":"Observation","id":"o1","valueString":"x","valueInteger":1}`},
 		{Source: "a, line 6", Type: "Patient", ID: "p4", Body: `{"resourceType":"Patient","id":"p4","id":"p5"}`},
+		{Source: "a, line 7", Type: "AllergyIntolerance", ID: "a1", Body: `{"resourceType":"AllergyIntolerance","id":"a1","patient":{"reference":"/Patient/p1"}}`},
+		{Source: "a, line 8", Type: "AllergyIntolerance", ID: "a2", Body: elsewhere},
 	} {
 		text, err := json.Marshal(l)
 		if err != nil {
@@ -77,15 +80,17 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
 	}
 	want := intake.Result{
-		Written: 2,
+		Written: 3,
 		Refused: []intake.Refusal{
 			{Source: "a, line 1", Error: `Patient/p1: Patient.birthDate: "2023-02-30" is no date: want a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD`},
 			{Source: "a, line 4", Error: `Project/x: Resource.resourceType: "Project" is no resource type of FHIR R4`},
 			{Source: "a, line 5", Error: `Observation/o1: Observation.value: valueString and valueInteger stand both: only one of a choice can; Observation.code: it is required; Observation.status: it is required`},
 			{Source: "a, line 6", Error: `Patient/p4: resource, line 1, Patient.id: the name "id" stands twice`},
+			{Source: "a, line 7", Error: `AllergyIntolerance/a1: resource, line 1, AllergyIntolerance.patient: the reference "/Patient/p1" is not written as Type/id, and the record would be in no dossier: want Patient/<id>`},
 		},
 		Warnings: []intake.Warning{
 			{Source: "a, line 3", Text: "Patient/p3: Patient.identifier[0].value: the check digits of the SSIN do not fit: look at the card again; it was kept as it is"},
+			{Source: "a, line 8", Text: "AllergyIntolerance/a2: AllergyIntolerance.patient: it names no patient of this practice, so the record is in no dossier here: write Patient/<id> where it is one; it was kept as it is"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -95,7 +100,7 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 	for _, d := range k.drafts {
 		kept = append(kept, string(d.Body))
 	}
-	if diff := cmp.Diff([]string{strings.Replace(patient, "p1", "p2", 1), doubtful}, kept); diff != "" {
+	if diff := cmp.Diff([]string{strings.Replace(patient, "p1", "p2", 1), doubtful, elsewhere}, kept); diff != "" {
 		t.Errorf("-want +kept:\n%s", diff)
 	}
 }

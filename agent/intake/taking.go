@@ -335,7 +335,11 @@ func (t *taking) took(c coming, o agent.Outcome) {
 	default:
 		t.result.Written++
 	}
-	for _, doubt := range structure.Warnings(c.Body) {
+	doubts := structure.Warnings(c.Body)
+	if c.Patient == "" {
+		doubts = append(doubts, structure.NoDossier(c.Body)...)
+	}
+	for _, doubt := range doubts {
 		t.result.warn(Warning{c.source, fmt.Sprintf("%s: %v", c.Record, doubt)})
 	}
 }

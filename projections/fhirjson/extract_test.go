@@ -3,6 +3,7 @@ package fhirjson_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,10 +43,60 @@ func TestPatientOf(t *testing.T) {
 		"a device elsewhere": {`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Device/d"}}`, "", false},
 		"no id":              {`{"resourceType":"Observation","subject":{"reference":"Patient/a/b"}}`, "", true},
 		"no JSON":            {`{`, "", true},
+		"of a type by query": {`{"resourceType":"Appointment","participant":[{"actor":{"reference":"Practitioner?identifier=1"}}]}`, "", false},
 	} {
 		got, err := fhirjson.PatientOf([]byte(row.body))
 		if got != row.want || (err != nil) != row.wantErr {
 			t.Errorf("%s: got %q, %v; want %q, error %v", name, got, err, row.want, row.wantErr)
+		}
+	}
+}
+
+// What is nearly the reference to a patient is said to be wrong, and no other is.
+func TestPatientOfTakesNothingThatIsNearlyRight(t *testing.T) {
+	of := func(reference string) error {
+		_, err := fhirjson.PatientOf(fmt.Appendf(nil, `{"resourceType":"AllergyIntolerance","patient":{"reference":%q}}`, reference))
+		return err
+	}
+	for _, reference := range []string{
+		"/Patient/p1", "patient/p1", "PATIENT/p1", "p1", "fhir/Patient/p1", `Patient\p1`, "./Patient/p1", "../Patient/p1", "Patient", "Patient/", "",
+		" Patient/p1", "Patient/p1 ", "Patient/p1/", "Patient/p1#x", "Patient/p1?x=1", "Patient/p1/_history", "Patient?identifier=1", "patient?identifier=1",
+		"/Group/g", "Group/", "Group/a/b", "http://127.0.0.1:1/Patient/p1", "http://localhost/fhir/patient/p1", "Patient:p1", "http://localhost/", "http://127.0.0.1:1/fhir/Patient?identifier=1",
+	} {
+		var wrong *fhirjson.Error
+		if err := of(reference); !errors.As(err, &wrong) || wrong.Path != "AllergyIntolerance.patient" || !strings.Contains(wrong.Reason, "Patient/<id>") {
+			t.Errorf("%q: %v", reference, err)
+		}
+	}
+	for _, reference := range []string{"Patient/p1", "Patient/p1/_history/1", "Group/g", "#p", "https://other/fhir/Patient/p1", "HTTPS://other/Patient?x", "Group?identifier=1"} {
+		if err := of(reference); err != nil {
+			t.Errorf("%q: %v", reference, err)
+		}
+	}
+}
+
+func TestAstray(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Patient/p1"}}`:             "Observation.subject",
+		`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Patient/p1/_history/1"}}`:  "Observation.subject",
+		`{"resourceType":"Observation","subject":{"identifier":{"value":"1"}}}`:                              "Observation.subject",
+		`{"resourceType":"Observation","subject":{"type":"Patient","identifier":{"value":"1"}}}`:             "Observation.subject",
+		`{"resourceType":"Observation","subject":{"type":"Group","identifier":{"value":"1"}}}`:               "",
+		`{"resourceType":"Observation","subject":{"reference":"#p"}}`:                                        "Observation.subject",
+		`{"resourceType":"Observation","subject":{"reference":"Group/g"}}`:                                   "",
+		`{"resourceType":"Observation","subject":{"reference":"Group?identifier=1"}}`:                        "",
+		`{"resourceType":"Observation","subject":{"reference":"https://other/fhir/Group/g"}}`:                "",
+		`{"resourceType":"Observation","subject":"odd"}`:                                                     "",
+		`{"resourceType":"Observation"}`:                                                                     "",
+		`{"resourceType":"Patient","id":"p1"}`:                                                               "",
+		`{"resourceType":"Appointment","participant":[{"actor":{"identifier":{"value":"1"}}}]}`:              "",
+		`{"resourceType":"Appointment","participant":[{"actor":{"type":"Patient","display":"A"}}]}`:          "Appointment.participant.actor",
+		`{"resourceType":"Appointment","participant":[{"actor":{"reference":"https://o/fhir/Patient/p1"}}]}`: "Appointment.participant.actor",
+		`{"resourceType":"Schedule","actor":[{"reference":"https://o/fhir/Practitioner/a"}]}`:                "",
+		`{`: "",
+	} {
+		if got := fhirjson.Astray([]byte(body)); got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}
 }

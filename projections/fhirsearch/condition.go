@@ -274,6 +274,18 @@ func unescape(value string) string {
 	return b.String()
 }
 
+// Patients are the ids of those whom a condition names: by their own record, or by a
+// reference. Nobody has to be there.
+func (c *Condition) Patients(typ string) (list []string) {
+	for _, w := range c.wants {
+		dossier := w.anySystem && slices.Contains(c.places, placeDossier)
+		if typ == "Patient" && c.Name == ParamID || c.Kind == KindReference && (w.system == "Patient" || dossier) {
+			list = append(list, w.code)
+		}
+	}
+	return list
+}
+
 // Dossiers are those outside of which nothing is found; false where that is not known
 // without looking.
 func (c *Condition) Dossiers(typ string) (patients []string, ok bool) {

@@ -10,7 +10,7 @@ import (
 // Head is one live version of a record, as it is asked about.
 type Head struct {
 	ID       string // of the record
-	Updated  int64  // when the version shown came here, in milliseconds since 1970
+	Updated  int64  // when the last of the record's heads came here, in milliseconds since 1970
 	Conflict bool   // the record is in conflict
 	Values   Values
 }

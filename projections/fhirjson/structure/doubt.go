@@ -24,6 +24,16 @@ func Warnings(body []byte) []Issue {
 	return c.doubts
 }
 
+// NoDossier says, of a resource that is in no dossier, that it names a patient all the same:
+// one whom the practice does not know by what it says. None where it names nobody.
+func NoDossier(body []byte) []Issue {
+	path := fhirjson.Astray(body)
+	if path == "" {
+		return nil
+	}
+	return []Issue{{Code: CodeValue, Path: path, Text: "it names no patient of this practice, so the record is in no dossier here: write Patient/<id> where it is one; it was kept as it is"}}
+}
+
 // doubt notes what is doubtful in an element.
 func (c *checker) doubt(element, text string) {
 	if len(c.doubts) == MaxIssues {
