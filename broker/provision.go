@@ -104,7 +104,11 @@ func provision(ctx context.Context, a Access, practice string, replicas int) err
 	var absent []jetstream.StreamConfig
 	var drift DriftError
 	for _, want := range streams(practice, replicas) {
-		got, err := js.Stream(ctx, want.Name)
+		var got jetstream.Stream
+		err := insist(ctx, func() (err error) {
+			got, err = js.Stream(ctx, want.Name)
+			return err
+		})
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			absent = append(absent, want)
@@ -141,21 +145,35 @@ func unready(ctx context.Context, err error) error {
 	return err
 }
 
-// makeStream tries again where nats-server (2.15.2) finds no folder for it: when an account is used for the first time, it makes
-// that folder, sees whether it can write there, and removes it, while the first stream may be asked for already
-// (server/jetstream.go: EnableJetStream).
+// makeStream makes a stream.
 func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
-	const tries, noFolder = 5, 10049
-	for try := 0; ; try++ {
+	return insist(ctx, func() error {
 		_, err := js.CreateStream(ctx, want)
-		var refused *jetstream.APIError
-		if !errors.As(err, &refused) || refused.ErrorCode != noFolder || try == tries-1 {
+		return err
+	})
+}
+
+// insist makes a request, again where the error is one that passes.
+func insist(ctx context.Context, request func() error) error {
+	const tries = 5
+	for try := 0; ; try++ {
+		err := request()
+		if !passing(err) || try == tries-1 {
 			return err
 		}
 		if err := sleep(ctx, retryDelay(try)); err != nil {
 			return err
 		}
 	}
+}
+
+// passing reports whether nats-server (2.15.2) answers so for a moment only. When an account is used for the first
+// time, it makes the folder of its streams, sees whether it can write there, and removes it, while the first stream
+// may be asked for already (server/jetstream.go: EnableJetStream); and nobody hears requests of an account until then.
+func passing(err error) bool {
+	const noFolder = 10049
+	var refused *jetstream.APIError
+	return errors.Is(err, nats.ErrNoResponders) || errors.As(err, &refused) && refused.ErrorCode == noFolder
 }
 
 // ProvisionAll provisions every practice of this operator at the given broker, and lets its
