@@ -13,8 +13,9 @@ import (
 )
 
 // keepAfter is how long a part may be under way before what came of it is kept on the disk: so much is
-// lost by a kill, and a fast line, on which no part takes as long, writes nothing twice.
-const keepAfter = 100 * time.Millisecond
+// lost by a kill, and a fast line, on which no part takes as long, writes nothing twice: with a tenth of a second
+// a million events on loopback took a fifth longer.
+const keepAfter = 500 * time.Millisecond
 
 // begun is what came of a part that is not whole, in a file beside that of the snapshot. What is not
 // right there ends it: the disk is not waited for, and a power cut may have spoilt it.

@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -13,6 +15,11 @@ import (
 // However a demo ends, no part of it is left behind to hold its ports and files: where its
 // terminal is closed, which shell and system may both say, and where nobody can tell it.
 func TestNothingOfADemoOutlivesIt(t *testing.T) {
+	// Who started the tests may ignore SIGHUP, as nohup does, and a process ignores what its parent
+	// did, unless that hears it.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
 	for _, c := range []struct {
 		name string
 		ends syscall.Signal
@@ -47,7 +54,10 @@ func TestNothingOfADemoOutlivesIt(t *testing.T) {
 				t.Errorf("it ended with %v\n%s", s.err, s.lastWords())
 			}
 			for _, fd := range parts {
-				n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(stopPatience.Milliseconds()))
+				n, err := 0, error(unix.EINTR)
+				for errors.Is(err, unix.EINTR) { // Go's own signals as well
+					n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(stopPatience.Milliseconds()))
+				}
 				if err != nil || n != 1 {
 					t.Errorf("a part of it is left behind: %d, %v", n, err)
 				}
