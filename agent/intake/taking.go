@@ -112,12 +112,11 @@ func (l *oneLine) Read(p []byte) (int, error) {
 	if l.left <= 0 {
 		return 0, &fhirjson.Error{Reason: fmt.Sprintf("the line has more than %d MB", MaxLetter>>20), TooLarge: true}
 	}
-	next, err := l.r.Peek(1)
-	if err != nil {
+	if _, err := l.r.Peek(1); err != nil {
 		l.ended, l.last = true, err == io.EOF
 		return 0, err
 	}
-	next, _ = l.r.Peek(min(l.r.Buffered(), len(p), l.left))
+	next, _ := l.r.Peek(min(l.r.Buffered(), len(p), l.left))
 	n := len(next)
 	if end := bytes.IndexByte(next, '\n'); end >= 0 {
 		n, l.ended = end, true
