@@ -85,6 +85,17 @@ func (c clinic) small(limit int) {
 	}
 }
 
+// withLetters are resources with a content in them, each in another element.
+var withLetters = []struct{ typ, rest, path string }{
+	{"DocumentReference", `"status":"current","subject":{"reference":"Patient/p1"},"content":[{"attachment":{"title":"first"}},{"attachment":{"data":%q}}]`, "content[1].attachment"},
+	{"DiagnosticReport", `"status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"},"presentedForm":[{"contentType":"image/png","data":%q}]`, "presentedForm[0]"},
+	{"Patient", `"photo":[{"contentType":"image/png","data":%q}]`, "photo[0]"},
+	{"Communication", `"status":"completed","subject":{"reference":"Patient/p1"},"payload":[{"contentAttachment":{"data":%q}}]`, "payload[0].content"},
+	{"Media", `"status":"completed","subject":{"reference":"Patient/p1"},"content":{"data":%q}`, "content"},
+	{"Practitioner", `"photo":[{"data":%q}]`, "photo[0]"},
+	{"Basic", `"code":{"text":"x"},"extension":[{"url":"http://x","valueAttachment":{"data":%q}}]`, "extension[0].value"},
+}
+
 // Every way to write takes a letter within its document, whichever element it stands in, and gives it out by itself
 // at every desk.
 func TestALetterWithinItsDocument(t *testing.T) {
@@ -103,15 +114,7 @@ func TestALetterWithinItsDocument(t *testing.T) {
 			t.Errorf("the answer says %q, want what became of %s.data", warned, path)
 		}
 	}
-	for i, row := range []struct{ typ, rest, path string }{
-		{"DocumentReference", `"status":"current","subject":{"reference":"Patient/p1"},"content":[{"attachment":{"title":"first"}},{"attachment":{"data":%q}}]`, "content[1].attachment"},
-		{"DiagnosticReport", `"status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"},"presentedForm":[{"contentType":"image/png","data":%q}]`, "presentedForm[0]"},
-		{"Patient", `"photo":[{"contentType":"image/png","data":%q}]`, "photo[0]"},
-		{"Communication", `"status":"completed","subject":{"reference":"Patient/p1"},"payload":[{"contentAttachment":{"data":%q}}]`, "payload[0].content"},
-		{"Media", `"status":"completed","subject":{"reference":"Patient/p1"},"content":{"data":%q}`, "content"},
-		{"Practitioner", `"photo":[{"data":%q}]`, "photo[0]"},
-		{"Basic", `"code":{"text":"x"},"extension":[{"url":"http://x","valueAttachment":{"data":%q}}]`, "extension[0].value"},
-	} {
+	for i, row := range withLetters {
 		id := fmt.Sprint("t", i)
 		sent := `{"resourceType":"` + row.typ + `","id":"` + id + `",` + fmt.Sprintf(row.rest, inBase64(content(i))) + `}`
 		got, _ := one.want(201, "PUT", row.typ+"/"+id, strings.NewReader(sent), fhirJSON)

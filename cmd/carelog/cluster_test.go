@@ -47,18 +47,7 @@ func TestACluster(t *testing.T) {
 		begin(n)
 	}
 	provision := []string{"practice", "provision", "dr-peeters", "--data", data, "--url", "nats://127.0.0.1:" + clients[0]}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for range tick.C { // until the cluster has chosen who leads
-		out, err := exec.Command("carelog", append(provision, "--replicas", "3")...).CombinedOutput()
-		if err == nil {
-			break
-		}
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "try again in a minute") {
-			t.Fatalf("%v, want 3 and what to do\n%s", err, out)
-		}
-	}
+	provisioned(t, append(provision, "--replicas", "3"))
 	succeed(t, provision...) // more copies than asked for are no fault
 	leader := ""
 	streams(t, data, clients, func(info *jetstream.StreamInfo) {
@@ -117,6 +106,23 @@ func TestACluster(t *testing.T) {
 	for _, name := range []string{"one", "two"} {
 		if err := desks[name].stop(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// provisioned waits until the cluster has chosen who leads.
+func provisioned(t *testing.T, command []string) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		out, err := exec.Command("carelog", command...).CombinedOutput()
+		if err == nil {
+			return
+		}
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "try again in a minute") {
+			t.Fatalf("%v, want 3 and what to do\n%s", err, out)
 		}
 	}
 }
