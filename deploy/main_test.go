@@ -113,7 +113,7 @@ func read(t *testing.T, name string) string {
 // flag is a flag as --help shows it.
 type flag struct{ name, shown, variable string }
 
-var helpLine = regexp.MustCompile(`^\s+(?:-\w, |    )?--([a-z-]+)(?:\[?=(\S+))?`)
+var helpLine = regexp.MustCompile(`^  (?:-\w, |    )--([a-z-]+)(?:\[?=(\S+))?`)
 
 // flagsOf lists the flags of a command.
 func flagsOf(t *testing.T, command ...string) map[string]flag {
