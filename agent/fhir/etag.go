@@ -58,8 +58,18 @@ func saysNothing(name string) *problem {
 	return badRequest("value", "%s is empty: say what it is to be, or leave it out", name)
 }
 
-// misplaced refuses a condition that has no meaning for the method of a request.
+// once are the headers that say one thing: of two of a kind only one could be heeded, and the
+// other may be the one that was meant.
+var once = []string{"If-None-Exist", "If-Modified-Since", "If-Unmodified-Since", securityHeader}
+
+// misplaced refuses a condition that has no meaning for the method of a request, and one that
+// is given twice.
 func misplaced(r *http.Request) *problem {
+	for _, name := range once {
+		if n := len(r.Header.Values(name)); n > 1 {
+			return badRequest("value", "%s is given %d times: once is supported", name, n)
+		}
+	}
 	for name, meant := range map[string]bool{
 		"If-None-Exist": r.Method == http.MethodPost,
 		"If-Match":      r.Method != http.MethodPost,

@@ -3,6 +3,8 @@ package fhir_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -32,6 +34,24 @@ func TestAConditionIsNeverDropped(t *testing.T) {
 		name, _, _ := strings.Cut(row.header, ":")
 		if got := d.do(row.method, row.path, row.body, headers...).want(400); got.issueCode() != "value" || !strings.Contains(got.Body.String(), name) {
 			t.Errorf("%s %s with %q: %s", row.method, row.path, row.header, got.Body)
+		}
+	}
+	// Of two of a kind one would be dropped, and what it was to keep from happening happens.
+	for _, row := range []struct {
+		method, path, name string
+		values             []string
+	}{
+		{"POST", "/fhir/Basic", "If-None-Exist", []string{"_id=other", "_id=n1"}},
+		{"PUT", "/fhir/Basic/n1", "If-Unmodified-Since", []string{"Fri, 31 Dec 2100 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT"}},
+		{"GET", "/fhir/Basic/n1", "If-Modified-Since", []string{"Fri, 31 Dec 2100 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT"}},
+		{"POST", "/fhir/Binary", "X-Security-Context", []string{"Patient/p1", "Patient/p2"}},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), row.method, "http://127.0.0.1:7878"+row.path, strings.NewReader(noteOf("x")))
+		r.Header = http.Header{"Content-Type": {"application/fhir+json"}, row.name: row.values}
+		w := httptest.NewRecorder()
+		d.door.ServeHTTP(w, r)
+		if got := d.check(reply{w, t}).want(400); got.issueCode() != "value" || !strings.Contains(got.Body.String(), row.name) {
+			t.Errorf("%s %s with %s twice: %s", row.method, row.path, row.name, got.Body)
 		}
 	}
 	for _, row := range []struct{ method, url, body, more, name string }{
