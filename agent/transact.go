@@ -58,11 +58,17 @@ func (a *Agent) Transact(ctx context.Context, plan Plan) ([]Written, error) {
 		return nil, ErrRevoked
 	}
 	stood := bases{of: make(map[events.Record]*base)}
+	var last error
 	for range maxTries {
 		written, err := a.transact(ctx, plan, &stood)
 		if !errors.Is(err, errOvertaken) {
 			return written, err
 		}
+		last = err
+	}
+	var draft *DraftError
+	if errors.As(last, &draft) { // what is wrong with it stays so, whatever others do
+		return nil, draft
 	}
 	return nil, ErrBusy
 }
@@ -162,7 +168,7 @@ func (a *Agent) overtaken(ctx context.Context, read events.Position, cause error
 	}
 	now, _, err := a.store.Position(ctx)
 	if err == nil && now != read {
-		return errOvertaken
+		return errors.Join(errOvertaken, cause)
 	}
 	return cause
 }

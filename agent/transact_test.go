@@ -264,6 +264,35 @@ func TestATransactionGivesUp(t *testing.T) {
 	})
 }
 
+// Of one that is stale itself that is said, however much others write meanwhile: its caller has to
+// read again, and not to try again.
+func TestAStaleTransactionIsNotBusy(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		first := two.MustNote("a-0", "first")
+		second := two.MustNote("a-0", "second")
+		w.settled()
+		list, plans := drafts("a", 4), 0
+		list[0].Parents = []events.ID{first.ID}
+		_, err := one.Transact(t.Context(), func(context.Context) ([]agent.Draft, error) {
+			plans++
+			other := agent.Draft{Record: agenttest.Condition(fmt.Sprint("other-", plans)), Patient: "p9", Author: "dr-1"}
+			other.Body = fmt.Appendf(nil, `{"resourceType":"Condition","id":%q,"subject":{"reference":"Patient/p9"}}`, other.Record.ID)
+			if _, err := two.Write(t.Context(), other); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second) // until it has come in here
+			return list, nil
+		})
+		var stale *agent.StaleError
+		if !errors.As(err, &stale) || !slices.Equal(stale.Heads, []events.ID{second.ID}) || errors.Is(err, agent.ErrBusy) || plans != 20 {
+			t.Errorf("got %v after %d plans, want that it is stale, and what stands", err, plans)
+		}
+		w.settled()
+		w.nothing(list[1:])
+	})
+}
+
 // Whatever becomes of a transaction or of its acknowledgement, it is in the log once and
 // whole.
 func TestATransactionMeetsFaults(t *testing.T) {
