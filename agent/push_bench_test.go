@@ -18,6 +18,7 @@ import (
 	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // reconnected is how many events BenchmarkReconnect queues.
@@ -151,7 +152,7 @@ func fill(b *testing.B, a *agent.Agent) {
 	b.Helper()
 	var drafts []agent.Draft
 	for r := range synthetic.Generate(b.Context(), synthetic.Options{Patients: 1 << 20, Seed: 1}) {
-		patient, err := fhirjson.PatientOf(r.Body)
+		patient, err := fhirjson.PatientOf(r.Body, structure.IsType)
 		if err != nil {
 			b.Fatal(err)
 		}

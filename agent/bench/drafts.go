@@ -9,6 +9,7 @@ import (
 	"github.com/carelog/carelog/agent/synthetic"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // author is the Practitioner that every change names.
@@ -34,7 +35,7 @@ const unending = 1 << 30
 func drafts(ctx context.Context, seed uint64) iter.Seq2[agent.Draft, error] {
 	return func(yield func(agent.Draft, error) bool) {
 		for r := range synthetic.Generate(ctx, synthetic.Options{Patients: unending, Seed: seed}) {
-			patient, err := fhirjson.PatientOf(r.Body)
+			patient, err := fhirjson.PatientOf(r.Body, structure.IsType)
 			d := agent.Draft{Record: events.Record{Type: r.Type, ID: r.ID}, Patient: patient, Author: author, Body: r.Body}
 			if !yield(d, err) || err != nil {
 				return

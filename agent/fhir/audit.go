@@ -45,7 +45,8 @@ const lookVersion = "1"
 
 // auditHistory answers with the one version of an AuditEvent of the trail.
 func (h *Handler) auditHistory(w http.ResponseWriter, r *http.Request, record events.Record) error {
-	if _, _, err := understandPast(r, record); err != nil {
+	q, used, err := understandPast(r, record)
+	if err != nil {
 		return err
 	}
 	id, _ := lookID(record)
@@ -54,13 +55,16 @@ func (h *Handler) auditHistory(w http.ResponseWriter, r *http.Request, record ev
 		return err
 	}
 	sawEntry(w, e)
-	b := newBundle("history", 1)
+	b := newBundle("history", 0)
 	here := base(r) + "/" + record.String()
-	b.link("self", here+"/_history")
-	b.add(entry{
-		FullURL: here, Resource: auditEvent(e, h.people(r.Context()).who(e.Agent)), Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
-		Response: &entryResponse{Status: "201 Created", ETag: `W/"` + lookVersion + `"`, LastModified: e.At.UTC().Format(instant), Location: here + "/_history/" + lookVersion},
-	})
+	b.link("self", withQuery(here+"/_history", used))
+	if !e.At.Before(q.Since) {
+		b.total = 1
+		b.add(entry{
+			FullURL: here, Resource: auditEvent(e, h.people(r.Context()).who(e.Agent)), Request: &entryRequest{Method: http.MethodPost, URL: record.Type},
+			Response: &entryResponse{Status: "201 Created", ETag: `W/"` + lookVersion + `"`, LastModified: e.At.UTC().Format(instant), Location: here + "/_history/" + lookVersion},
+		})
+	}
 	send(w, http.StatusOK, b.bytes())
 	return nil
 }

@@ -79,6 +79,7 @@ var decisions = map[string]request{
 	"a Bundle of another type": {"POST", "/fhir", `{"resourceType":"Bundle","type":"collection"}`, nil, 400, "value"},
 	"an empty transaction":     {"POST", "/fhir", `{"resourceType":"Bundle","type":"transaction"}`, nil, 200, ""},
 	"an empty batch":           {"POST", "/fhir/", `{"resourceType":"Bundle","type":"batch","entry":[]}`, nil, 200, ""},
+	"a patch too large":        {"PATCH", "/fhir/Basic/n1", "[" + strings.Repeat(" ", events.MaxPlain) + "]", []string{jsonPatch}, 413, "too-long"},
 	"too many entries":         {"POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[{}` + strings.Repeat(",{}", events.MaxBatch) + `]}`, nil, 413, "too-costly"},
 	"get the root":             {"GET", "/fhir", "", nil, 405, "not-supported"},
 	"packed, and it is not":    {"POST", "/fhir/Basic", allergy, []string{"Content-Encoding: gzip"}, 400, "structure"},

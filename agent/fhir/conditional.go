@@ -144,6 +144,14 @@ func (h *Handler) lookup(ctx context.Context, typ string, criteria url.Values) (
 	return page.States, nil
 }
 
+// unlessKnown reads which versions a reader has already, or since when.
+func unlessKnown(r *http.Request) (unless condition, since time.Time, err error) {
+	if unless, err = parseCondition(r, "If-None-Match"); err == nil {
+		since, err = modifiedSince(r, unless)
+	}
+	return unless, since, err
+}
+
 // modifiedSince reads If-Modified-Since; zero where it does not count, as beside
 // If-None-Match.
 func modifiedSince(r *http.Request, unless condition) (time.Time, error) {

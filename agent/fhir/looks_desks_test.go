@@ -113,6 +113,9 @@ func (d *watchedDesk) readers(record string) (list, notes []string) {
 		if len(past.Entry) != 1 {
 			d.t.Errorf("%s has %d versions", id, len(past.Entry))
 		}
+		if past := d.ask("GET", "/fhir/AuditEvent/"+id+"/_history?_since=2999-01-01T00:00:00Z", "").want(200).bundle(); len(past.Entry) != 0 || !strings.Contains(past.link("self"), "_since=") {
+			d.t.Errorf("%s has %d versions since 2999", id, len(past.Entry))
+		}
 		d.ask("GET", "/fhir/AuditEvent/"+id+"/_history/1", "").want(200)
 		d.ask("GET", "/fhir/AuditEvent/"+id+"/_history/2", "").want(404)
 	}

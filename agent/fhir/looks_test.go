@@ -153,8 +153,11 @@ func waysOut(version string) []wayOut {
 		{"GET", "/fhir/Basic?patient=p1&_count=0", "", nil, 200, []string{"search-type Basic [p1] [_count patient]"}},
 		{"GET", "/fhir/Basic?subject=p1&code=none", "", nil, 200, []string{"search-type Basic [p1] [code subject]"}},
 		{"GET", "/fhir/Basic?author=Patient/p2&_summary=count", "", nil, 200, []string{"search-type Basic [p2] [_summary author]"}},
-		{"GET", "/fhir/Patient?_id=none", "", nil, 200, []string{"search-type Patient [none] [_id]"}},
-		{"GET", "/fhir/Provenance?patient=none", "", nil, 200, []string{"search-type Provenance [none] [patient]"}},
+		// What is nobody's dossier may be a name that was typed for an id.
+		{"GET", "/fhir/Patient?_id=Peeters", "", nil, 200, []string{"search-type Patient [] [_id]"}},
+		{"GET", "/fhir/Basic?patient=Peeters", "", nil, 200, []string{"search-type Basic [] [patient]"}},
+		{"GET", "/fhir/Basic?patient=Patient/Peeters&_summary=count", "", nil, 200, []string{"search-type Basic [] [_summary patient]"}},
+		{"GET", "/fhir/Provenance?patient=Peeters", "", nil, 200, []string{"search-type Provenance [] [patient]"}},
 		{"GET", "/fhir/Provenance/" + version, "", nil, 200, []string{"read Provenance/" + version + " [p1] []"}},
 		{"GET", "/fhir/Provenance?target=Basic/b1", "", nil, 200, []string{"search-type Provenance [p1] [target]"}},
 		{"GET", "/fhir/Binary/c1", "", []string{"Accept: application/pdf"}, 200, []string{"read Binary/c1 [p1] []"}},

@@ -62,6 +62,15 @@ func TestProvenanceOfEveryEvent(t *testing.T) {
 		d.do(method, "/fhir/Provenance/"+one.String(), `{"resourceType":"Provenance","id":"`+one.String()+`"}`).want(405)
 	}
 	d.do("GET", "/fhir/Provenance/01J00000000000000000000000", "").want(404)
+	// Who has it already is not given it again, as of every record.
+	for header, want := range map[string]int{
+		"If-None-Match: " + `W/"` + one.String() + `"`: 304, "If-None-Match: *": 304, "If-Modified-Since: Mon, 01 Jan 2085 00:00:00 GMT": 304,
+		"If-None-Match: " + `W/"` + two.String() + `"`: 200, "If-Modified-Since: Mon, 01 Jan 2001 00:00:00 GMT": 200, "If-None-Match: ": 400, "If-Modified-Since: soon": 400,
+	} {
+		if got := d.do("GET", "/fhir/Provenance/"+one.String(), "", header).want(want); want == 304 && (got.Body.Len() > 0 || got.version() != one) {
+			t.Errorf("%s: %v %s", header, got.Header(), got.Body)
+		}
+	}
 	// What clients make is a record like any other.
 	own := `{"resourceType":"Provenance","id":"own","target":[{"reference":"Patient/p1"}],"recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"reference":"Practitioner/dr-9"}}]}`
 	d.do("PUT", "/fhir/Provenance/own", own).want(201)

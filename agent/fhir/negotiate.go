@@ -101,7 +101,11 @@ func patchBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		p.header = http.Header{"Accept-Patch": {patchType}}
 		return nil, p
 	}
-	return readBody(w, r, events.MaxPlain, io.ReadAll)
+	body, err := readBody(w, r, events.MaxPlain, io.ReadAll)
+	if err != nil && problemOf(err).status == http.StatusRequestEntityTooLarge {
+		err = problemf(http.StatusRequestEntityTooLarge, "too-long", "the patch is over %d bytes: send a letter or scan of up to 50 MiB by itself (POST %s/Binary, and refer to it by attachment.url), or the whole resource with PUT", events.MaxPlain, Root)
+	}
+	return body, err
 }
 
 // readBody reads a body, of which read leaves no more than a record may have.

@@ -38,6 +38,7 @@ type kept struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	said   []issue // what is doubtful beside it
 }
 
 func (a *kept) Header() http.Header {
@@ -295,6 +296,9 @@ func (p *part) entry() entry {
 		e.Response.Outcome = body
 	default:
 		e.Resource = body
+	}
+	if e.Response.Outcome == nil && len(p.answer.said) > 0 {
+		e.Response.Outcome = outcome(p.answer.said...)
 	}
 	return e
 }

@@ -3,6 +3,8 @@ package fhir
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -91,8 +93,16 @@ func provenance(v projections.Version, author reference) []byte {
 
 // provenanceRead answers with who made the version that has the id of the Provenance.
 func (h *Handler) provenanceRead(w http.ResponseWriter, r *http.Request, record events.Record) error {
+	unless, since, err := unlessKnown(r)
+	if err != nil {
+		return err
+	}
 	return h.madeOf(w, r, record, h.read, func(v projections.Version, said []byte) {
 		setVersion(w, v)
+		if unless.any || slices.Contains(unless.ids, v.Event.ID) || !since.IsZero() && !v.Arrived.Truncate(time.Second).After(since) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		send(w, http.StatusOK, said)
 	})
 }

@@ -26,8 +26,8 @@ func (h *Handler) provenances(w http.ResponseWriter, r *http.Request, _ events.R
 		return err
 	}
 	searched(w, values)
-	named(w, a.records.query)
-	sawDossier(w, a.past.Patient)
+	h.named(r.Context(), w, a.records.query)
+	h.sawNamed(r.Context(), w, a.past.Patient)
 	b := newBundle("searchset", -1)
 	b.link("self", a.address(r, ""))
 	notes := ignoredNotes(a.ignored)

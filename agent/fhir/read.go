@@ -20,11 +20,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 	if err != nil {
 		return err
 	}
-	unless, err := parseCondition(r, "If-None-Match")
-	if err != nil {
-		return err
-	}
-	since, err := modifiedSince(r, unless)
+	unless, since, err := unlessKnown(r)
 	if err != nil {
 		return err
 	}
@@ -87,7 +83,7 @@ func whole(w http.ResponseWriter, r *http.Request) error {
 	if preference(r, "handling") == "strict" {
 		return badRequest("not-supported", "a read gives the whole resource and is not served with %s", text)
 	}
-	w.Header().Add(WarningHeader, "not supported, and the whole resource is given: "+text)
+	warn(w, issue{Severity: "warning", Code: "not-supported", Diagnostics: "not supported, and the whole resource is given: " + text})
 	return nil
 }
 

@@ -59,7 +59,7 @@ func TestAReferenceThatIsNearlyThatOfAPatient(t *testing.T) {
 		return fmt.Sprintf(`{"resourceType":"AllergyIntolerance","id":"near","code":{"text":"nuts"},"patient":{"reference":%q}}`, reference)
 	}
 	const sound = "Patient/p1"
-	for _, reference := range []string{"/Patient/p1", "patient/p1", "p1", "fhir/Patient/p1", `Patient\p1`, "http://127.0.0.1:17980/Patient/p1", "Patient?identifier=1"} {
+	for _, reference := range []string{"/Patient/p1", "Patients/p1", "patient/p1", "p1", "fhir/Patient/p1", `Patient\p1`, "http://127.0.0.1:17980/Patient/p1", "Patient?identifier=1"} {
 		for _, ask := range [][]string{{"PUT", "/fhir/AllergyIntolerance/near"}, {"POST", "/fhir/AllergyIntolerance"}} {
 			got := d.do(ask[0], ask[1], allergy(reference)).want(422)
 			if said := got.Body.String(); !strings.Contains(said, `"expression":["AllergyIntolerance.patient"]`) || !strings.Contains(said, "Patient/<id>") {

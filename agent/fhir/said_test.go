@@ -74,6 +74,10 @@ func TestReadsNameWhatTheyPassOver(t *testing.T) {
 			if said := got.Header().Get("Carelog-Warning"); got.Body.String() != plain.Body.String() || !strings.Contains(said, name) || strings.ContainsAny(said, "\r\n") {
 				t.Errorf("%s?%s: warning %q, and %s", path, query, said, got.Body)
 			}
+			list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", path[1:]+"?"+query, ""))).want(200).answered("batch-response")
+			if said := string(list[0].Outcome); !strings.Contains(said, `"warning"`) || !strings.Contains(said, name) {
+				t.Errorf("%s?%s in a batch says %q", path, query, said)
+			}
 			if got := d.do("GET", "/fhir"+path+"?"+query, "", "Prefer: handling=strict").want(400); got.issueCode() != "not-supported" || !strings.Contains(got.Body.String(), name) {
 				t.Errorf("%s?%s, strict: %s", path, query, got.Body)
 			}

@@ -28,7 +28,6 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request, record events.R
 		return err
 	}
 	searched(w, values)
-	named(w, a.query)
 	incomplete := h.incomplete(r.Context(), a.query)
 	page, err := h.records.Search(r.Context(), a.query)
 	if err != nil {
@@ -52,6 +51,7 @@ func (h *Handler) answerSearch(w http.ResponseWriter, r *http.Request, a asked, 
 	for _, state := range page.States {
 		f.add(state, "match")
 	}
+	h.named(r.Context(), w, a.query)
 	for _, state := range page.States {
 		f.elsewhere(state, page.Elsewhere[state.Record])
 	}

@@ -108,6 +108,17 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("kept %s: %v", v.Body, err)
 	}
 	warned(d.do("POST", "/fhir/Patient", patient("85073003329"), "Prefer: return=minimal").want(201))
+	// A Bundle has no headers for its entries: each says it in its outcome.
+	for _, kind := range []string{"transaction", "batch"} {
+		for prefer, lines := range map[string][]string{"": {"warning value Patient.identifier[0].value"}, "Prefer: return=representation": {"warning value Patient.identifier[0].value"},
+			"Prefer: return=OperationOutcome": {"information informational", "warning value Patient.identifier[0].value"}} {
+			list, _ := d.do("POST", "/fhir", posted(kind, entryOf("", patient("85073003329"), "PUT", "Patient/p1", ""), entryOf("", patient("85073003328"), "POST", "Patient", "")), prefer).want(200).answered(kind + "-response")
+			var said outcome
+			if err := json.Unmarshal(list[0].Outcome, &said); err != nil || !slices.Equal(said.lines(), lines) || strings.Contains(string(list[1].Outcome), "warning") {
+				t.Errorf("a %s with %q says %s and %s: %v", kind, prefer, list[0].Outcome, list[1].Outcome, err)
+			}
+		}
+	}
 	message := d.do("PUT", "/fhir/Patient/p1", patient("85073003320"), "Prefer: return=OperationOutcome").want(200)
 	warned(message)
 	if got := message.outcome().lines(); !slices.Equal(got, []string{"information informational", "warning value Patient.identifier[0].value"}) {

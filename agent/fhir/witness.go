@@ -1,10 +1,13 @@
 package fhir
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/trail"
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -116,14 +119,34 @@ func sawDossier(w http.ResponseWriter, patient string) {
 
 // named notes the dossiers that a search names: whatever it finds, and if it only counts or
 // finds nothing, it tells of them.
-func named(w http.ResponseWriter, q projections.Query) {
+func (h *Handler) named(ctx context.Context, w http.ResponseWriter, q projections.Query) {
 	for i := range q.Conditions {
-		for _, patient := range q.Conditions[i].Patients(q.Type) {
-			if events.ValidateID("patient", patient) == nil {
-				sawDossier(w, patient)
-			}
+		h.sawNamed(ctx, w, q.Conditions[i].Patients(q.Type)...)
+	}
+}
+
+// sawNamed notes those of the dossiers that are there, or may be. What is nobody's is no id, and may
+// be a word that was typed in its place, such as a name, which stays out of the trail.
+func (h *Handler) sawNamed(ctx context.Context, w http.ResponseWriter, patients ...string) {
+	x, ok := w.(*witness)
+	if !ok {
+		return
+	}
+	for _, patient := range patients {
+		if events.ValidateID("patient", patient) == nil && !x.patients[patient] && h.mayBeDossier(ctx, patient) {
+			sawDossier(w, patient)
 		}
 	}
+}
+
+// mayBeDossier reports whether something is of a patient, or is perhaps not here yet.
+func (h *Handler) mayBeDossier(ctx context.Context, patient string) bool {
+	_, err := h.records.Record(ctx, events.Record{Type: "Patient", ID: patient})
+	if !errors.Is(err, projections.ErrNotFound) || errors.Is(err, agent.ErrIncomplete) {
+		return true
+	}
+	names, err := h.records.Names(ctx, projections.Want{Patient: patient})
+	return err != nil || len(names) > 0
 }
 
 // exported notes what an export takes. Its parameters are types and a time, so their values stand in

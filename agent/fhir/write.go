@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/letters"
@@ -47,7 +48,7 @@ func (h *Handler) draft(r *http.Request, record events.Record, body []byte) (dra
 	if err := check(kept); err != nil {
 		return drafted{}, err
 	}
-	patient, err := fhirjson.PatientOf(kept)
+	patient, err := fhirjson.PatientOf(kept, structure.IsType)
 	if err != nil {
 		return drafted{}, invalid(err)
 	}
@@ -167,24 +168,21 @@ func setDone(w http.ResponseWriter, made done) {
 func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Record, made done, moved []letters.Moved, status int, sentAll bool) error {
 	setDone(w, made)
 	w.Header().Set("Location", versionURL(r, record, made.ID))
-	var doubts, left []structure.Issue
+	var said []issue
 	if made.version != nil {
-		doubts = structure.Warnings(made.version.Body)
+		said = issuesOf("warning", structure.Warnings(made.version.Body))
 		if made.version.Event.Patient == "" {
-			doubts = append(doubts, structure.NoDossier(made.version.Body)...)
+			said = append(said, issuesOf("warning", structure.NoDossier(made.version.Body))...)
 		}
 	}
 	for _, m := range moved {
-		left = append(left, structure.Issue{Code: "informational", Path: m.Path + ".data", Text: m.Text()})
+		said = append(said, issue{Severity: "information", Code: "informational", Expression: []string{m.Path + ".data"}, Diagnostics: m.Text()})
 	}
-	for _, said := range slices.Concat(doubts, left) {
-		w.Header().Add(WarningHeader, said.String())
-	}
+	warn(w, said...)
 	prefer := preference(r, "return")
 	switch {
 	case prefer == "OperationOutcome":
-		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(),
-			append(issuesOf("warning", doubts), issuesOf("information", left)...)...))
+		send(w, status, informational("written as version "+made.ID.String()+" of "+record.String(), said...))
 	case prefer == "minimal" || made.version == nil || made.version.Body == nil:
 		w.WriteHeader(status)
 	case sentAll:
@@ -193,6 +191,17 @@ func (h *Handler) wrote(w http.ResponseWriter, r *http.Request, record events.Re
 		h.show(w, r, record, made.version.Version, made.version.Conflict, status)
 	}
 	return nil
+}
+
+// warn says beside an answer what is doubtful: in its header and, of an entry of a Bundle, which
+// has none, in its outcome.
+func warn(w http.ResponseWriter, said ...issue) {
+	for _, s := range said {
+		w.Header().Add(WarningHeader, strings.Join(append(slices.Clone(s.Expression), s.Diagnostics), ": "))
+	}
+	if part, ok := w.(*kept); ok {
+		part.said = append(part.said, said...)
+	}
 }
 
 // stands answers that the record is there already, as it stands.

@@ -170,7 +170,7 @@ func draftWith(line Line, body []byte, content *attachments.Spool, author string
 	if err := check(body); err != nil {
 		return agent.Draft{}, err
 	}
-	patient, err := fhirjson.PatientOf(body)
+	patient, err := fhirjson.PatientOf(body, structure.IsType)
 	if err != nil {
 		return agent.Draft{}, err
 	}

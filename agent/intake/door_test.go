@@ -86,7 +86,7 @@ func TestDoorRefusesWhatIsNotR4(t *testing.T) {
 			{Source: "a, line 4", Error: `Project/x: Resource.resourceType: "Project" is no resource type of FHIR R4`},
 			{Source: "a, line 5", Error: `Observation/o1: Observation.value: valueString and valueInteger stand both: only one of a choice can; Observation.code: it is required; Observation.status: it is required`},
 			{Source: "a, line 6", Error: `Patient/p4: resource, line 1, Patient.id: the name "id" stands twice`},
-			{Source: "a, line 7", Error: `AllergyIntolerance/a1: resource, line 1, AllergyIntolerance.patient: the reference "/Patient/p1" is not written as Type/id, and the record would be in no dossier: want Patient/<id>`},
+			{Source: "a, line 7", Error: `AllergyIntolerance/a1: resource, line 1, AllergyIntolerance.patient: the reference "/Patient/p1" is not written as Type/id with a type of R4, and the record would be in no dossier: want Patient/<id>`},
 		},
 		Warnings: []intake.Warning{
 			{Source: "a, line 3", Text: "Patient/p3: Patient.identifier[0].value: the check digits of the SSIN do not fit: look at the card again; it was kept as it is"},

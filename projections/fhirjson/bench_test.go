@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // resource2KB is a Patient of about 2 KB, as a GP's system writes it.
@@ -34,7 +35,7 @@ func BenchmarkStamp(b *testing.B) {
 }
 
 func BenchmarkPatientOf(b *testing.B) {
-	bench(b, func() { fhirjson.PatientOf(resource2KB) })
+	bench(b, func() { fhirjson.PatientOf(resource2KB, structure.IsType) })
 }
 
 func BenchmarkDigest(b *testing.B) {

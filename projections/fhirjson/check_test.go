@@ -7,6 +7,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 func nested(depth int) string {
@@ -119,7 +120,7 @@ func FuzzCheck(f *testing.F) {
 		_, err := fhirjson.Check(body)
 		_, digestErr := fhirjson.Digest(body)
 		_, indexErr := fhirjson.IndexOf(body)
-		_, _ = fhirjson.PatientOf(body)
+		_, _ = fhirjson.PatientOf(body, structure.IsType)
 		_, _ = fhirjson.DeviceOf(body)
 		fhirjson.Compare(body, body, nil)
 		if err == nil && (digestErr != nil || indexErr != nil) {

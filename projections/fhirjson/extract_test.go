@@ -12,6 +12,7 @@ import (
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 func TestPatientOf(t *testing.T) {
@@ -45,7 +46,7 @@ func TestPatientOf(t *testing.T) {
 		"no JSON":            {`{`, "", true},
 		"of a type by query": {`{"resourceType":"Appointment","participant":[{"actor":{"reference":"Practitioner?identifier=1"}}]}`, "", false},
 	} {
-		got, err := fhirjson.PatientOf([]byte(row.body))
+		got, err := fhirjson.PatientOf([]byte(row.body), structure.IsType)
 		if got != row.want || (err != nil) != row.wantErr {
 			t.Errorf("%s: got %q, %v; want %q, error %v", name, got, err, row.want, row.wantErr)
 		}
@@ -55,13 +56,13 @@ func TestPatientOf(t *testing.T) {
 // What is nearly the reference to a patient is said to be wrong, and no other is.
 func TestPatientOfTakesNothingThatIsNearlyRight(t *testing.T) {
 	of := func(reference string) error {
-		_, err := fhirjson.PatientOf(fmt.Appendf(nil, `{"resourceType":"AllergyIntolerance","patient":{"reference":%q}}`, reference))
+		_, err := fhirjson.PatientOf(fmt.Appendf(nil, `{"resourceType":"AllergyIntolerance","patient":{"reference":%q}}`, reference), structure.IsType)
 		return err
 	}
 	for _, reference := range []string{
 		"/Patient/p1", "patient/p1", "PATIENT/p1", "p1", "fhir/Patient/p1", `Patient\p1`, "./Patient/p1", "../Patient/p1", "Patient", "Patient/", "",
 		" Patient/p1", "Patient/p1 ", "Patient/p1/", "Patient/p1#x", "Patient/p1?x=1", "Patient/p1/_history", "Patient?identifier=1", "patient?identifier=1",
-		"/Group/g", "Group/", "Group/a/b", "http://127.0.0.1:1/Patient/p1", "http://localhost/fhir/patient/p1", "Patient:p1", "http://localhost/", "http://127.0.0.1:1/fhir/Patient?identifier=1",
+		"/Group/g", "Patients/p1", "Patients/p1/_history/1", "Persoon?identifier=1", "Group/", "Group/a/b", "http://127.0.0.1:1/Patient/p1", "http://localhost/fhir/patient/p1", "Patient:p1", "http://localhost/", "http://127.0.0.1:1/fhir/Patient?identifier=1",
 	} {
 		var wrong *fhirjson.Error
 		if err := of(reference); !errors.As(err, &wrong) || wrong.Path != "AllergyIntolerance.patient" || !strings.Contains(wrong.Reason, "Patient/<id>") {

@@ -58,8 +58,9 @@ var usualElements = []string{"patient", "subject", "for", "individual", "benefic
 // record would be missing from a dossier without a word. What is relative is Type/id, maybe
 // of a version; a URL on loopback, where only desks of the practice serve FHIR, is that of a
 // record there; what a transaction would have resolved (urn:uuid:, Patient?identifier=) is not
-// there any more. Else it is an *Error, as it is for JSON that is none.
-func PatientOf(body []byte) (patient string, err error) {
+// there any more. Else it is an *Error, as it is for JSON that is none. isType knows the types
+// that can be named (structure.IsType): of another, such as Patients, nobody is found by it.
+func PatientOf(body []byte, isType func(name string) bool) (patient string, err error) {
 	t, err := parse(body)
 	if err != nil {
 		return "", err
@@ -76,7 +77,7 @@ func PatientOf(body []byte) (patient string, err error) {
 		return head.ID, nil
 	}
 	err = t.referents(head.ResourceType, func(c uint32, where string) (done bool, err error) {
-		patient, err = t.patientIn(c, where)
+		patient, err = t.patientIn(c, where, isType)
 		return patient != "", err
 	})
 	return patient, err
@@ -166,7 +167,7 @@ func (t *tree) along(i uint32, path, where string, f func(c uint32, where string
 }
 
 // patientIn reads one Reference.
-func (t *tree) patientIn(i uint32, where string) (string, error) {
+func (t *tree) patientIn(i uint32, where string, isType func(name string) bool) (string, error) {
 	c, ok := t.member(i, "reference")
 	if !ok || !t.is(c, text) {
 		return "", nil
@@ -191,7 +192,7 @@ func (t *tree) patientIn(i uint32, where string) (string, error) {
 	typ, id, _ := strings.Cut(relative, "/")
 	id, _, _ = strings.Cut(id, "/_history/")
 	if events.ValidateID("id", id) != nil || !isType(typ) || typ != "Patient" && strings.EqualFold(typ, "Patient") {
-		return "", fault("is not written as Type/id, and the record would be in no dossier: want Patient/<id>")
+		return "", fault("is not written as Type/id with a type of R4, and the record would be in no dossier: want Patient/<id>")
 	}
 	if typ != "Patient" {
 		return "", nil

@@ -16,6 +16,7 @@ import (
 	"github.com/carelog/carelog/internal/sharedtest"
 	"github.com/carelog/carelog/projections/fhirjson"
 	"github.com/carelog/carelog/projections/fhirjson/sampletest"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 	"github.com/carelog/carelog/projections/sumehr"
 	"github.com/carelog/carelog/projections/sumehr/kmehr"
 )
@@ -39,7 +40,7 @@ func practice(t testing.TB, n int) (dossiers []sumehr.Input) {
 	place := map[string]int{}
 	for r := range synthetic.Generate(t.Context(), synthetic.Options{Patients: n, Seed: 11}) {
 		one := sumehr.Record{Record: events.Record{Type: r.Type, ID: r.ID}, Heads: []sumehr.Head{{Body: r.Body}}}
-		patient, err := fhirjson.PatientOf(r.Body)
+		patient, err := fhirjson.PatientOf(r.Body, structure.IsType)
 		if err != nil {
 			t.Fatal(err)
 		}
