@@ -40,7 +40,7 @@ func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 // What a person copies into a shell is the word that was meant, and plain where that is enough.
 func TestAWordForAShell(t *testing.T) {
 	t.Parallel()
-	plain := "/home/dr.peeters/.local/share/carelog"
+	plain := "/srv/dr.peeters/a_b-2,c+d@e:f=100%"
 	if got := carelog.ShellWord(plain); got != plain {
 		t.Errorf("%s is written %s", plain, got)
 	}
