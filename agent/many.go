@@ -102,7 +102,7 @@ func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, mad
 		return nil, Outcome{Err: err}
 	}
 	if len(parents) > 0 && !d.Delete {
-		if said, err := a.said(ctx, d); err != nil || said.Unchanged || said.Kept {
+		if said, err := a.Said(ctx, d); err != nil || said.Unchanged || said.Kept {
 			said.Err = err
 			return nil, said
 		}
@@ -114,8 +114,9 @@ func (a *Agent) composeOne(ctx context.Context, d Draft, chain events.Chain, mad
 	return e, Outcome{Written: Written{ID: e.ID}}
 }
 
-// said tells whether the record of a draft says just this already, or said it before.
-func (a *Agent) said(ctx context.Context, d Draft) (o Outcome, err error) {
+// Said tells whether the record of a draft says just this already, or, where it is to be written once, said it before: the same, or one of those that are
+// as good. Within a Plan it is what stands when that is written.
+func (a *Agent) Said(ctx context.Context, d Draft, asGood ...[]byte) (o Outcome, err error) {
 	state, err := a.store.Record(ctx, d.Record)
 	if errors.Is(err, projections.ErrNotFound) {
 		return o, nil
@@ -127,6 +128,8 @@ func (a *Agent) said(ctx context.Context, d Draft) (o Outcome, err error) {
 		return o, nil
 	}
 	history, err := a.store.History(ctx, d.Record)
-	o.Kept = slices.ContainsFunc(history, func(v projections.Version) bool { return fhirjson.Equal(v.Body, d.Body) })
+	for _, body := range append(asGood, d.Body) {
+		o.Kept = o.Kept || slices.ContainsFunc(history, func(v projections.Version) bool { return fhirjson.Equal(v.Body, body) })
+	}
 	return o, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,13 +178,16 @@ func passing(err error) bool {
 }
 
 // ProvisionAll provisions every practice of this operator at the given broker, and lets its
-// devices do what they need for that: accounts of an earlier version are brought up to date.
-func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int) error {
+// devices do what they need for that: accounts of an earlier version are brought up to date. Some can be left out.
+func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int, but ...string) error {
 	practices, err := o.Practices()
 	if err != nil {
 		return err
 	}
 	for _, practice := range practices {
+		if slices.Contains(but, practice) {
+			continue
+		}
 		if err := o.UpdatePractice(ctx, practice); err != nil {
 			return err
 		}

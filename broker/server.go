@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -65,6 +66,7 @@ func (e *PortInUseError) Error() string {
 type Server struct {
 	operator *Operator
 	nats     *server.Server
+	out      []unrecovered // not changed once it runs
 	lock     *localdisk.Lock
 	stop     chan struct{}
 	enough   context.CancelFunc // of examine
@@ -78,7 +80,8 @@ const readyTimeout = 5 * time.Minute
 
 // Start starts the broker and returns when it answers. ctx bounds the start only;
 // the broker runs until Close. After a kill or a power cut it recovers by itself
-// what it had acknowledged.
+// what it had acknowledged. A practice with a stream that cannot be started is out of service, and said in the log; it is an
+// error where that is all of them.
 //
 // Errors: *FolderInUseError, *PortInUseError, and others that name the folder.
 func Start(ctx context.Context, c ServerConfig) (*Server, error) {
@@ -169,8 +172,8 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 		}
 	}
 	<-started
-	if err := s.healthy(); err != nil {
-		return fmt.Errorf("%w%s", err, s.unrecovered(c.Data))
+	if err := errors.Join(s.outOfService(c.Data, c.Logger), s.healthy()); err != nil {
+		return err
 	}
 	s.watching.Go(func() { accounts.watch(s.nats, s.stop) })
 	looking, enough := context.WithCancel(context.WithoutCancel(ctx))
@@ -220,17 +223,28 @@ func portFree(ctx context.Context, host string, port int) error {
 	return listener.Close()
 }
 
-// healthy asks the broker itself: a stream that cannot be recovered does not keep
-// nats-server from starting. It gives itself a millisecond to answer, which is too
-// short on a PC that is busy just then, so it is asked more than once.
+// healthy reports what ails the broker.
 func (s *Server) healthy() error {
-	var h *server.HealthStatus
+	ill := s.ills()
+	if len(ill) == 0 {
+		return nil
+	}
+	return fmt.Errorf("it is not healthy: %s", ill[0].Error)
+}
+
+// ills asks the broker itself, since a stream that cannot be recovered does not keep
+// nats-server from starting; those that are out of service are said already. It gives itself a millisecond to answer, which is too
+// short on a PC that is busy just then, so it is asked more than once.
+func (s *Server) ills() (list []server.HealthzError) {
 	for range healthTries {
-		if h = s.nats.Healthz(&server.HealthzOptions{}); h.StatusCode == 200 {
-			return nil
+		list = slices.DeleteFunc(s.nats.Healthz(&server.HealthzOptions{Details: true}).Errors, func(e server.HealthzError) bool {
+			return slices.ContainsFunc(s.out, func(x unrecovered) bool { return x.account == e.Account && x.stream == e.Stream })
+		})
+		if len(list) == 0 {
+			break
 		}
 	}
-	return fmt.Errorf("it is not healthy: %s %s", h.Status, h.Error)
+	return list
 }
 
 const healthTries = 20
@@ -245,9 +259,9 @@ func (s *Server) Operator() *Operator { return s.operator }
 // cannot be written; nil when all is well.
 func (s *Server) Healthy() error { return s.healthy() }
 
-// Provision provisions every practice that has an account on this broker.
+// Provision provisions every practice that has an account on this broker, but for those that are out of service.
 func (s *Server) Provision(ctx context.Context) error {
-	return s.operator.ProvisionAll(ctx, s.URL(), 1)
+	return s.operator.ProvisionAll(ctx, s.URL(), 1, s.OutOfService()...)
 }
 
 // Close stops the broker and waits until all is on disk and the folder is free.

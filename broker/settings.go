@@ -175,24 +175,47 @@ func putAside(folder string, files map[string][]byte) error {
 	return nil
 }
 
-// unrecovered names each stream that nats-server could not start, and says what to do; "" where
-// it is something else that ails it.
-func (s *Server) unrecovered(data string) (list string) {
+// unrecovered is a stream that nats-server could not start. What needs it waits, at the desks of that practice
+// alone: nobody makes it anew in a folder that still has what no desk may have.
+type unrecovered struct{ practice, account, stream, folder string }
+
+// outOfService finds those streams, and says of each what to do. It is an error where no practice is left to work for.
+func (s *Server) outOfService(data string, logger *slog.Logger) error {
 	practices, err := s.operator.Practices()
 	if err != nil {
-		return ""
+		return err
 	}
-	h := s.nats.Healthz(&server.HealthzOptions{Details: true})
+	ill, out, list := s.ills(), 0, ""
 	for _, practice := range practices {
 		account, err := s.operator.Account(practice)
 		if err != nil {
-			continue
+			continue // it is not let in either
 		}
-		for _, e := range h.Errors {
-			if e.Type == server.HealthzErrorStream && e.Account == account.Data {
-				list += fmt.Sprintf("\n  stream %s of practice %s, in the folder %s: %s", e.Stream, practice, streamFolder(data, account, e.Stream), howToMove)
+		before := len(s.out)
+		for _, e := range ill {
+			if e.Type != server.HealthzErrorStream || e.Account != account.Data {
+				continue
 			}
+			x := unrecovered{practice, account.Data, e.Stream, streamFolder(data, account, e.Stream)}
+			s.out = append(s.out, x)
+			logger.Error("a stream could not be started: its practice is out of service, and its desks keep what they write; the other practices go on. To mend it: "+howToMove,
+				slog.String("practice", practice), slog.String("stream", x.stream), slog.String("folder", x.folder))
+			list += fmt.Sprintf("\n  stream %s of practice %s, in the folder %s: %s", x.stream, practice, x.folder, howToMove)
+		}
+		if len(s.out) > before {
+			out++
 		}
 	}
-	return list
+	if out > 0 && out == len(practices) {
+		return fmt.Errorf("no practice can be served, since these streams could not be started:%s", list)
+	}
+	return nil
+}
+
+// OutOfService are the practices that this broker could not start a stream of. It has said so, and what to do.
+func (s *Server) OutOfService() (practices []string) {
+	for _, x := range s.out {
+		practices = append(practices, x.practice)
+	}
+	return practices
 }

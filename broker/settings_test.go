@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,22 +62,33 @@ func TestSettingsThatCanBeReadAreKept(t *testing.T) {
 	}
 }
 
-// What cannot be mended is named in the words of the practice, with what to do.
+// A practice with a stream that cannot be mended is out of service, with what to do in the words of the practice; the others go on, and the broker does not take
+// itself for ill. Where there is no other it does not start.
 func TestAStreamThatCannotBeMended(t *testing.T) {
 	data := t.TempDir()
-	config := broker.ServerConfig{Data: data, Port: broker.AnyPort}
-	server, err := broker.Start(t.Context(), config)
-	if err != nil {
+	said := make(logLines, 256)
+	config := broker.ServerConfig{Data: data, Port: broker.AnyPort, Logger: slog.New(said)}
+	start := func() *broker.Server {
+		t.Helper()
+		server, err := broker.Start(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server
+	}
+	server := start()
+	add := func(practice string) {
+		t.Helper()
+		_, public := newSigning(t)
+		if _, err := server.Operator().AddPractice(t.Context(), broker.AddPractice{ID: practice, SigningKey: public}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("dr")
+	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, public := newSigning(t)
-	_, err = server.Operator().AddPractice(t.Context(), broker.AddPractice{ID: "dr", SigningKey: public})
-	if err = errors.Join(err, server.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = broker.Start(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	server = start()
 	if err := errors.Join(server.Provision(t.Context()), server.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -84,22 +96,49 @@ func TestAStreamThatCannotBeMended(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
-	meta := filepath.Join(found[0], "meta.inf")
+	folder := found[0]
+	meta := filepath.Join(folder, "meta.inf")
 	if err := errors.Join(os.Remove(meta), os.Mkdir(meta, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = broker.Start(t.Context(), config)
-	for _, word := range []string{"TRAIL", "practice dr", found[0], "move this folder"} {
+	for _, word := range []string{"TRAIL", "practice dr", folder, "move this folder"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
-			t.Errorf("it starts with %v, want an error that says %s", err, word)
+			t.Errorf("alone it starts with %v, want an error that says %s", err, word)
 		}
 	}
-	if err := os.Rename(found[0], filepath.Join(t.TempDir(), "TRAIL")); err != nil {
+
+	add("other")
+	for len(said) > 0 {
+		<-said
+	}
+	server = start()
+	awaitLine(t, said, "move this folder").Attrs(func(a slog.Attr) bool {
+		if want := map[string]string{"practice": "dr", "stream": "TRAIL", "folder": folder}[a.Key]; want != "" && a.Value.String() != want {
+			t.Errorf("%s is said to be %s, want %s", a.Key, a.Value, want)
+		}
+		return true
+	})
+	if out := server.OutOfService(); !slices.Equal(out, []string{"dr"}) {
+		t.Errorf("out of service: %q, want dr", out)
+	}
+	if err := errors.Join(server.Provision(t.Context()), server.Healthy()); err != nil {
+		t.Errorf("the other practice: %v", err)
+	}
+	access, err := server.Operator().Access("other", server.URL())
+	if err == nil {
+		err = broker.Provision(t.Context(), access, "other", 1)
+	}
+	if err = errors.Join(err, server.Close()); err != nil {
+		t.Errorf("the other practice: %v", err)
+	}
+	if info, err := os.Stat(meta); err != nil || !info.IsDir() {
+		t.Errorf("the folder is not as it was: %v", err)
+	}
+	if err := os.Rename(folder, filepath.Join(t.TempDir(), "TRAIL")); err != nil {
 		t.Fatal(err)
 	}
-	if server, err = broker.Start(t.Context(), config); err != nil {
-		t.Fatalf("after what the error says: %v", err)
-	}
+	server = start() // after what the error says
 	if err := errors.Join(server.Provision(t.Context()), server.Close()); err != nil {
 		t.Error(err)
 	}

@@ -38,6 +38,12 @@ func settings(t *testing.T, file string) (set, shown map[string]string) {
 	return set, shown
 }
 
+// inProse is what a sample says of a flag that has no line there, since it has no default or no place in a file.
+var inProse = map[string]string{
+	"hub": "\n# With hub, the URL", "hub-author": "\n# hub-author, the numbers",
+	"enrolment": "\n# Not here: enrolment (", "broker": " broker (the enrolment names", "user": " user (nobody writes",
+}
+
 func TestSamplesNameTheFlagsOfTheirCommand(t *testing.T) {
 	for _, sample := range samples {
 		t.Run(sample.command, func(t *testing.T) {
@@ -61,8 +67,8 @@ func TestSamplesNameTheFlagsOfTheirCommand(t *testing.T) {
 				switch name {
 				case "help", "version", "config": // not for a file
 				default:
-					if !regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
-						t.Errorf("%s does not mention the flag %s", sample.file, name)
+					if prose := inProse[name]; set[name] == "" && shown[name] == "" && (prose == "" || !strings.Contains(text, prose)) {
+						t.Errorf("%s has no line for the flag %s", sample.file, name)
 					}
 				}
 			}

@@ -113,21 +113,24 @@ func read(t *testing.T, name string) string {
 // flag is a flag as --help shows it.
 type flag struct{ name, shown, variable string }
 
-var helpLine = regexp.MustCompile(`^  (?:-\w, |    )--([a-z-]+)(?:\[?=(\S+))?`)
+var (
+	helpLine      = regexp.MustCompile(`^  (?:-\w, |    )--([a-z-]+)(?:\[?=(\S+))?`)
+	variableAtEnd = regexp.MustCompile(`\(\$(CARELOG_[A-Z_]+)\)\.?$`) // of what is said of a flag, which may take several lines
+)
 
 // flagsOf lists the flags of a command.
 func flagsOf(t *testing.T, command ...string) map[string]flag {
 	t.Helper()
 	flags := make(map[string]flag)
 	var last string
-	for line := range strings.Lines(mustCarelog(t, append(command, "--help")...)) {
+	for line := range strings.SplitSeq(mustCarelog(t, append(command, "--help")...), "\n") {
 		if m := helpLine.FindStringSubmatch(line); m != nil {
 			last = m[1]
 			flags[last] = flag{name: last, shown: strings.Trim(m[2], `"`)}
 		}
-		if _, after, ok := strings.Cut(line, "($"); ok && last != "" {
+		if m := variableAtEnd.FindStringSubmatch(line); m != nil && last != "" {
 			f := flags[last]
-			f.variable, _, _ = strings.Cut(after, ")")
+			f.variable = m[1]
 			flags[last] = f
 		}
 	}

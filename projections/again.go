@@ -13,20 +13,21 @@ var (
 )
 
 // again takes in an entry whose id stands already: the same event once more, or
-// another one that claims its id.
+// another one that claims its id. What stands beats all others, and what is known of one gets better only: whether that one stands
+// hangs on the two alone, however many have the id.
 func (b *batch) again(e *Entry) error {
 	var held row
 	if err := b.loadRow(&held, selectByID, e.Event.ID[:]); err != nil {
 		return err
 	}
 	if held.event.Fingerprint() == e.Event.Fingerprint() {
-		if err := b.merge(&held, e); err != nil {
-			return err
-		}
-	} else if err := b.takeTwin(e); err != nil {
+		return b.merge(&held, e)
+	}
+	twin, err := b.takeTwin(e)
+	if err != nil {
 		return err
 	}
-	return b.chooseTwin(e.Event.ID)
+	return b.choose(&held, twin)
 }
 
 // merge brings together what two entries say of one event: the better verdict, and
@@ -136,6 +137,14 @@ func (b *batch) readHead(r *record, v *version) error {
 }
 
 var selectHead = &statement{"SELECT 1 FROM head WHERE record = ? AND id = ?"}
+
+// choose lets a twin stand where it beats the event that does.
+func (b *batch) choose(held *row, twin *stray) error {
+	if !twin.beats(&stray{place: held.place, fingerprint: held.event.Fingerprint(), doubt: held.doubt}) {
+		return nil
+	}
+	return b.swap(held, twin)
+}
 
 // swap puts a twin in the place of the event that stood under its id, because every
 // device must come to the same one. Both records are made anew.

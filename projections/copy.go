@@ -214,17 +214,8 @@ func (b *batch) takeOutAll() error {
 
 // promote lets the best of the twins under an id stand, now that none does.
 func (b *batch) promote(id events.ID) error {
-	var best *stray
-	if err := b.each(selectTwins, []any{id[:]}, func(scan func(...any) error) error {
-		x := &stray{}
-		if err := x.scan(scan); err != nil {
-			return err
-		}
-		if best == nil || x.beats(best) {
-			best = x
-		}
-		return nil
-	}); err != nil || best == nil {
+	best, err := b.bestTwin(id)
+	if err != nil || best == nil {
 		return err
 	}
 	return b.stand(best)

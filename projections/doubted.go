@@ -199,5 +199,15 @@ func (b *batch) rejudge(e Entry) error {
 		return err
 	}
 	e.Sequence, e.Stored, e.Hash = confirmed(held.sequence), held.broker(), held.hash
-	return b.take(&e, alone)
+	if err := b.take(&e, alone); err != nil {
+		return err
+	}
+	twin, err := b.bestTwin(e.Event.ID)
+	if err != nil || twin == nil {
+		return err
+	}
+	if err := b.loadRow(&held, selectByID, e.Event.ID[:]); err != nil {
+		return err
+	}
+	return b.choose(&held, twin)
 }

@@ -134,3 +134,23 @@ func TestBehindIsBoundedInBytes(t *testing.T) {
 		t.Errorf("%d events stand behind it, want %d", seen, len(list)-2)
 	}
 }
+
+// What stands under an id falls into doubt, and another event that claims the id does not: that one stands then, as on a desk that
+// judged so at once.
+func TestATwinOfWhatFallsOut(t *testing.T) {
+	first := newDesk("a").write(note, note1("first"))
+	second := newDesk("b").write(events.Record{Type: "Condition", ID: "con-2"}, note1("second"))
+	second.Event.ID = first.Event.ID
+	first, second = at(1, first), at(2, second)
+	fallen := first
+	fallen.Doubt, fallen.Reason, fallen.Body = projections.DoubtRevoked, "why", nil
+	again, atOnce := open(t), open(t)
+	apply(t, again, first, second)
+	if _, err := again.Rejudge(t.Context(), []projections.Entry{fallen}); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, atOnce, fallen, second)
+	if diff := cmp.Diff(dump(t, atOnce), dump(t, again)); diff != "" {
+		t.Errorf("(-judged at once +judged again):\n%s", diff)
+	}
+}

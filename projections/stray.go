@@ -55,40 +55,41 @@ func (b *batch) takeBroken(e *Entry, m events.Message) error {
 		}
 		d.reach(int64(e.Sequence))
 	}
-	return b.keep(&stray{place: placeOf(e), fingerprint: m.Fingerprint(), kind: DoubtBroken, reason: e.Reason, message: m})
+	_, err := b.keep(&stray{place: placeOf(e), fingerprint: m.Fingerprint(), kind: DoubtBroken, reason: e.Reason, message: m})
+	return err
 }
 
-// takeTwin keeps an event whose id another one has.
-func (b *batch) takeTwin(e *Entry) error {
+// takeTwin keeps an event whose id another one has, and returns what is known of it now.
+func (b *batch) takeTwin(e *Entry) (*stray, error) {
 	m, err := events.Encode(e.Event)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := b.dossier(e.Event.Patient)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d.reach(int64(e.Sequence))
 	return b.keep(&stray{place: placeOf(e), fingerprint: e.Event.Fingerprint(), kind: DoubtTwin, id: e.Event.ID[:],
 		doubt: e.Doubt, reason: e.Reason, message: m})
 }
 
-// keep writes a stray, or brings it together with what is known of it.
-func (b *batch) keep(x *stray) error {
-	var held stray
+// keep writes a stray, or brings it together with what is known of it, which it returns.
+func (b *batch) keep(x *stray) (*stray, error) {
+	held := &stray{}
 	found, err := b.first(selectStray, []any{x.fingerprint[:]}, held.scan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !found {
-		return b.insertStray(x)
+		return x, b.insertStray(x)
 	}
 	if err := b.mergePlace(&held.place, x.place, x.fingerprint, x.id); err != nil {
-		return err
+		return nil, err
 	}
 	mergeVerdict(&held.doubt, &held.reason, x.doubt, x.reason)
 	_, err = b.exec(updateStray, held.sequence, held.stored, bytesOf(held.hash), string(held.doubt), held.reason, held.fingerprint[:])
-	return err
+	return held, err
 }
 
 func (b *batch) insertStray(x *stray) error {
@@ -106,12 +107,9 @@ func (b *batch) deleteStray(x *stray) error {
 	return err
 }
 
-// chooseTwin sees to it that of all events under one id the same one stands on every
-// device, whichever came first: the best verdict, then the best place, then the
-// smallest fingerprint.
-func (b *batch) chooseTwin(id events.ID) error {
-	var best *stray
-	err := b.each(selectTwins, []any{id[:]}, func(scan func(...any) error) error {
+// bestTwin is the one of those whose id another event has that would stand first in its place; nil where there is none.
+func (b *batch) bestTwin(id events.ID) (best *stray, err error) {
+	err = b.each(selectTwins, []any{id[:]}, func(scan func(...any) error) error {
 		x := &stray{}
 		if err := x.scan(scan); err != nil {
 			return err
@@ -121,19 +119,12 @@ func (b *batch) chooseTwin(id events.ID) error {
 		}
 		return nil
 	})
-	if err != nil || best == nil {
-		return err
-	}
-	var held row
-	if err := b.loadRow(&held, selectByID, id[:]); err != nil {
-		return err
-	}
-	if !best.beats(&stray{place: held.place, fingerprint: held.event.Fingerprint(), doubt: held.doubt}) {
-		return nil
-	}
-	return b.swap(&held, best)
+	return best, err
 }
 
+// beats sees to it that of all events under one id the same one stands on every
+// device, whichever came first: the best verdict, then the best place, then the
+// smallest fingerprint.
 func (x *stray) beats(y *stray) bool {
 	if c := x.doubt.rank() - y.doubt.rank(); c != 0 {
 		return c < 0

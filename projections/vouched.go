@@ -57,9 +57,15 @@ func (s *Store) Seams(ctx context.Context, device string, shutAt uint64, doubted
 			return err
 		}
 		twins, err := v.twinsBehind(device, shutAt)
+		asked := make(map[uint64]bool)
 		for _, twin := range twins {
+			number := twin.Event.Chain.Counter + 1
+			if asked[number] {
+				continue
+			}
+			asked[number] = true
 			more, err := v.chains("SELECT DISTINCT w.counter, w.previous FROM event w WHERE "+ofChain+" AND w.counter = ?3 AND "+who,
-				device, int64(shutAt), int64(twin.Event.Chain.Counter+1))
+				device, int64(shutAt), int64(number))
 			if err != nil {
 				return err
 			}
@@ -91,47 +97,6 @@ func (v *view) twinsBehind(device string, shutAt uint64) (list []Version, err er
 		}
 	})
 	return list, err
-}
-
-// Descend goes down the chain of a device from the event that a chain names as its previous one: each names the next. It ends
-// where that is not here, is a SetAside, stands at or before the place where the device was shut out, or where a page is full. Their bodies are not
-// opened.
-func (s *Store) Descend(ctx context.Context, device string, shutAt uint64, from events.Chain) (page []Version, err error) {
-	err = s.view(ctx, fmt.Sprintf("go down the chain of device %s", device), func(v *view) error {
-		twins, err := v.twinsBehind(device, shutAt)
-		if err != nil {
-			return err
-		}
-		for size := 0; len(page) < misjudgedMost && size <= misjudgedBytes; {
-			got, ok, err := v.before(from, device, shutAt)
-			for i := 0; !ok && i < len(twins); i++ {
-				got, ok = twins[i], from.Before(twins[i].Event)
-			}
-			if err != nil || !ok {
-				return err
-			}
-			page = append(page, got)
-			size += len(got.Event.Sealed)
-			from = got.Event.Chain
-		}
-		return nil
-	})
-	return page, err
-}
-
-// before finds the event that a chain names as its previous one.
-func (v *view) before(c events.Chain, device string, shutAt uint64) (found Version, ok bool, err error) {
-	err = v.each("SELECT "+eventColumns+eventTables+
-		"WHERE e.device = (SELECT key FROM device WHERE id = ?1) AND e.counter = ?3 AND e.replaces = x'' AND NOT e.sequence BETWEEN 1 AND ?2",
-		[]any{device, int64(shutAt), int64(c.Counter - 1)}, func(scan func(...any) error) error {
-			var r row
-			err := r.scan(v.practice, scan)
-			if err == nil && !ok && c.Before(r.event) {
-				found, ok = r.toJudge(), true
-			}
-			return err
-		})
-	return found, ok, err
 }
 
 const sentLate = "SELECT w.id FROM event w INDEXED BY event_chain WHERE " + ofChain + " AND w.counter >= ?3 AND w.sequence BETWEEN 1 AND ?2 AND w." + counts + " AND w.replaces = x'' ORDER BY w.id"

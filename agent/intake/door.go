@@ -61,14 +61,13 @@ type Desk interface {
 	Writer
 	NewContent() (*attachments.Spool, error)
 	Transact(ctx context.Context, plan agent.Plan) ([]agent.Written, error)
+	Said(ctx context.Context, d agent.Draft, asGood ...[]byte) (agent.Outcome, error)
 	NameFor(what string, number int) string
 }
 
 // Standing is what is asked of the records that stand: errors wrap projections.ErrNotFound where there is none.
 type Standing interface {
 	Record(ctx context.Context, r events.Record) (projections.State, error)
-	// History is every version of a record, deletions included.
-	History(ctx context.Context, r events.Record) ([]projections.Version, error)
 }
 
 // Bounds of one request of lines, in bytes; a client splits what is more.

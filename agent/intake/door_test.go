@@ -42,9 +42,9 @@ func (k *keeper) Record(context.Context, events.Record) (projections.State, erro
 	return projections.State{}, projections.ErrNotFound
 }
 
-// History finds nothing.
-func (k *keeper) History(context.Context, events.Record) ([]projections.Version, error) {
-	return nil, projections.ErrNotFound
+// Said finds nothing.
+func (k *keeper) Said(context.Context, agent.Draft, ...[]byte) (agent.Outcome, error) {
+	return agent.Outcome{}, nil
 }
 
 // NewContent is for what is too large for this keeper.

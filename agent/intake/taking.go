@@ -279,7 +279,8 @@ func (t *taking) withLetters(ctx context.Context, c coming) error {
 		if err != nil {
 			return nil, &agent.DraftError{Err: err}
 		}
-		outcome, err = t.said(ctx, d, before.Body)
+		d.Once = true
+		outcome, err = t.desk.Said(ctx, d, before.Body) // or with the letters of then
 		if err != nil || outcome.Kept || outcome.Unchanged && len(beside) == 0 {
 			return nil, err
 		}
@@ -300,23 +301,6 @@ func (t *taking) withLetters(ctx context.Context, c coming) error {
 // none finds no record, as a desk to which nothing came yet.
 func none(context.Context, events.Record) (projections.State, error) {
 	return projections.State{}, projections.ErrNotFound
-}
-
-// said tells whether the record of a change says just this already, or said it before, with the letters of then: see agent.Draft.Once.
-func (t *taking) said(ctx context.Context, d agent.Draft, before []byte) (o agent.Outcome, err error) {
-	state, err := t.standing.Record(ctx, d.Record)
-	switch {
-	case errors.Is(err, projections.ErrNotFound):
-		return o, nil
-	case err != nil:
-		return o, err
-	case !state.Shown.Deleted() && fhirjson.Equal(state.Shown.Body, d.Body):
-		o.Unchanged = true
-		return o, nil
-	}
-	history, err := t.standing.History(ctx, d.Record)
-	o.Kept = wasHere(history, d.Body) || wasHere(history, before)
-	return o, err
 }
 
 // took notes what became of a change.

@@ -73,10 +73,8 @@ type descent struct {
 // where it comes to what counts already; else what it does not come to, and that came after the revocation, falls out.
 func (r *Replica) vouch(ctx context.Context, s stirred, from []events.Chain) error {
 	d := descent{r, s, make(map[events.Digest]bool)}
-	for _, chain := range from {
-		if err := d.down(ctx, chain); err != nil {
-			return err
-		}
+	if err := d.down(ctx, from); err != nil {
+		return err
 	}
 	if !s.calm {
 		if err := d.fallOut(ctx); err != nil {
@@ -107,42 +105,48 @@ func (d *descent) fallOut(ctx context.Context) error {
 	})
 }
 
-func (d *descent) down(ctx context.Context, chain events.Chain) error {
-	for first, ends := true, false; !ends; {
-		page, err := d.config.Store.Descend(ctx, d.device, d.shut.at, chain)
+// down goes down from chains, which vouch.
+func (d *descent) down(ctx context.Context, from []events.Chain) error {
+	vouching := make(map[events.Chain]bool) // true: it began with it
+	for _, chain := range from {
+		vouching[chain] = true
+	}
+	for way := projections.NewDescent(from, d.calm); ; {
+		page, err := d.config.Store.Descend(ctx, d.device, d.shut.at, way)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		var other []*prepared
 		for _, v := range page {
-			p, goesOn, err := d.take(v, first)
+			first, vouched := vouching[v.Event.Follows()]
+			if !vouched {
+				continue
+			}
+			p, vouches, err := d.take(v, first)
 			if err != nil {
 				return err
-			}
-			if ends = !goesOn; ends {
-				break
 			}
 			if p != nil {
 				other = append(other, p)
 			}
-			chain, first = v.Event.Chain, false
+			if vouches && !vouching[v.Event.Chain] {
+				vouching[v.Event.Chain] = false
+			}
 		}
 		if err := d.takeAgain(ctx, other); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // take judges an event that is vouched for, and reports whether it vouches for the one before it. It returns nil for what
 // counts already.
-func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn bool, err error) {
-	counts := v.Doubt != projections.DoubtRevoked && v.Doubt != projections.DoubtSignature
-	print := v.Event.Fingerprint()
-	if d.stays[print] || d.calm && counts && !first {
-		return nil, false, nil
-	}
-	if !counts {
+func (d *descent) take(v projections.Version, first bool) (p *prepared, vouches bool, err error) {
+	if counts := v.Doubt != projections.DoubtRevoked && v.Doubt != projections.DoubtSignature; counts {
+		if d.calm && !first {
+			return nil, false, nil
+		}
+	} else {
 		if p = d.again(v); p.failed != nil {
 			return nil, false, p.failed
 		}
@@ -154,7 +158,7 @@ func (d *descent) take(v projections.Version, first bool) (p *prepared, goesOn b
 			return nil, false, nil
 		}
 	}
-	d.stays[print] = true
+	d.stays[v.Event.Fingerprint()] = true
 	return p, true, nil
 }
 

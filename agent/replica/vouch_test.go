@@ -552,3 +552,40 @@ func (d *damaged) check(t *rapid.T, verdicts map[events.ID]projections.Doubt) {
 		t.Fatalf("sent after a revocation (-the replica +the audit):\n%s", diff)
 	}
 }
+
+// A thief floods the log with one number and one id, and lets as many events before the revocation name what he sends behind it: what the
+// chain vouches for is found all the same, and the reading ends. With each of them looked for on its own it did not in any time.
+func TestAFloodOfOneNumber(t *testing.T) {
+	const many = 500
+	for name, sameID := range map[string]bool{"one number": false, "one id as well": true} {
+		t.Run(name, func(t *testing.T) {
+			p := eventstest.New(t, deviceBody)
+			one, two := p.Enrol("one"), p.Enrol("two")
+			number := one.Next
+			var before, behind []*events.Event
+			for i := range many {
+				one.Next = number
+				e := note(one, fmt.Sprint("behind", i))
+				if sameID && i > 0 {
+					e.ID = behind[0].ID
+					e.Sign(one.Key)
+				}
+				one.Next = e.Follows()
+				behind, before = append(behind, e), append(before, note(one, fmt.Sprint("before", i)))
+			}
+			one.Next = number
+			last := note(one, "last") // nobody names it
+			log := arrange(slices.Concat(p.Log[:2], stored(t, slices.Concat(before, []*events.Event{revokes(p, two, one)}, behind, []*events.Event{last})...)))
+			c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
+			defer c.stop()
+			c.follow(&roll{log: log, keys: p.Keys}, func() {})
+			want := doubted([]*events.Event{last})
+			if sameID {
+				want[behind[0].ID] = projections.DoubtTwin
+			}
+			if diff := cmp.Diff(want, inDoubt(c.verdicts())); diff != "" {
+				t.Errorf("in doubt (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

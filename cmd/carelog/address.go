@@ -34,6 +34,9 @@ func checkWeb(address string) error {
 	return nil
 }
 
+// otherPort is the advice where an address is in use; a demo gives its own.
+const otherPort = "choose another port with --listen"
+
 // listen listens at the address that --listen gives, for what is named. What is no address
 // is wrong usage; one that is in use may be free the next time.
 func listen(what, address string) (net.Listener, error) {
@@ -46,7 +49,7 @@ func listen(what, address string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, codedError{exitForeign, fmt.Errorf("%w: is another %s running? choose another port with --listen", err, what)}
+		return nil, codedError{exitForeign, fmt.Errorf("%w: is another %s running? %s", err, what, otherPort)}
 	}
 	return l, nil
 }

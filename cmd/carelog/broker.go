@@ -51,7 +51,7 @@ func (c *brokerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := operator.ProvisionAll(env.ctx, server.URL(), c.Replicas); err != nil {
+	if err := operator.ProvisionAll(env.ctx, server.URL(), c.Replicas, server.OutOfService()...); err != nil {
 		return err
 	}
 	if c.JSON {

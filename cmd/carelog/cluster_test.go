@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -197,19 +198,26 @@ func streams(t *testing.T, data string, clients []string, look func(*jetstream.S
 	}
 }
 
-// freePorts are ports that were free a moment ago: the nodes of a cluster must know each other's.
+// freePorts are ports that are free: the nodes of a cluster must know each other's before they have them. They are of
+// those that no system gives out by itself, so that nobody has one by chance when a node comes, or comes back, to it.
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	const lowest, number = 10_000, 20_000 // Linux gives out those from 32,768 on, others from 49,152
+	for _, offset := range rand.Perm(number) {
+		port := strconv.Itoa(lowest + offset)
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		ports = append(ports, port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatalf("%d of %d ports are free", len(ports), n)
+	return nil
 }
 
 // node is one node of such a cluster, a process of its own: NAME FOLDER OPERATOR PORT ROUTE-PORT ROUTE-PORTS.

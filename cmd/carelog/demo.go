@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -325,7 +326,7 @@ func lastWords(logFile string, ended error) string {
 	text = bytes.TrimSpace(text)
 	last := text[bytes.LastIndexByte(text, '\n')+1:]
 	if words, ok := bytes.CutPrefix(last, []byte("carelog: ")); ok {
-		return string(words)
+		return strings.Replace(string(words), otherPort, "choose other ports with --port", 1)
 	}
 	if ended == nil {
 		return "it was told to"

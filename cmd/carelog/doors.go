@@ -48,7 +48,7 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.E
 	}
 	if d.guard, err = guard.Open(guard.Config{
 		Token: token, Author: c.User, Sessions: filepath.Join(c.Data, sessionsFile), Logger: env.log,
-		LinkCommand: "carelog link --data " + c.Data,
+		LinkCommand: "carelog link --data " + shellWord(c.Data),
 		LoggedIn:    func() { d.trail.Add(trail.Entry{Agent: c.User, Door: "pages", Did: trail.LogIn}) },
 	}); err != nil {
 		return d, err

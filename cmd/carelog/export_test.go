@@ -9,6 +9,7 @@ var (
 	WhileHealthy = whileHealthy
 	ServeUntil   = serveUntil
 	HeardOut     = heardOut
+	ShellWord    = shellWord
 	Tame         = tame
 	NewServer    = newServer
 )

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,4 +42,14 @@ func (t *tamed) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
+
+// shellWord is a word as a person types it into a POSIX shell.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

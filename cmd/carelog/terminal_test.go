@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"io"
+	"os/exec"
 	"testing"
 
 	carelog "github.com/carelog/carelog/cmd/carelog"
@@ -35,3 +36,18 @@ func TestWhatIsShownDrivesNoTerminal(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// What a person copies into a shell is the word that was meant, and plain where that is enough.
+func TestAWordForAShell(t *testing.T) {
+	t.Parallel()
+	plain := "/srv/dr.peeters/a_b-2,c+d@e:f=100%"
+	if got := carelog.ShellWord(plain); got != plain {
+		t.Errorf("%s is written %s", plain, got)
+	}
+	for _, word := range []string{"/srv/the practice", "it's", "$HOME/`x`", "", "a\nb", `C:\carelog`, "*", "~", "Zoé"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+carelog.ShellWord(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q is %q to a shell, %v", word, out, err)
+		}
+	}
+}
