@@ -75,7 +75,7 @@ pictures: ## Make a picture of every page in every state, from canned data; need
 VISITS ?= 15
 
 paint: ## Say how long a page takes until it is painted, and a search until it finds; needs Chromium.
-	CARELOG_VISITS=$(VISITS) $(GO) test -count 1 -timeout 10m -v -run '^TestFirst(Paint|Options)$$' ./agent/web
+	CARELOG_VISITS=$(VISITS) $(GO) test -count 1 -timeout 20m -v -run '^TestFirst(Paint|Options)$$' ./agent/web
 
 vuln: ## Look for known vulnerabilities; needs the network.
 	$(GO) run $(GOVULNCHECK) ./...

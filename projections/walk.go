@@ -39,7 +39,6 @@ func (x *searching) walk() error {
 type walking struct {
 	*searching
 	read int  // rows
-	met  int  // keys
 	bare bool // only what has nothing to be ordered by
 }
 
@@ -83,7 +82,6 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.met += len(keys)
 		if done, err := w.groups(keys); done || err != nil || !more {
 			return done, err
 		}
@@ -92,7 +90,7 @@ func (w *walking) byKeys(all fhirsearch.Reach) (done bool, err error) {
 	}
 }
 
-// pace is how many keys to look at next: as many as fill the page where hits go on coming as
+// pace is how many rows to look at next: as many as fill the page where hits go on coming as
 // they did. A period stands at its beginning and at its end, so that is often twice the page.
 func (w *walking) pace(step int) int {
 	found := len(w.hits)
@@ -100,7 +98,7 @@ func (w *walking) pace(step int) int {
 		return min(2*step, w.step)
 	}
 	missing := w.limit + 1 - found
-	return min(missing*w.met/found+missing/8+2, w.step)
+	return min(missing*w.read/found+missing/8+2, w.step)
 }
 
 // station is a key along which records are walked, and how many rows have it.
@@ -109,7 +107,7 @@ type station struct {
 	rows int
 }
 
-// next reads where a walk goes on: at so many keys at most, and at no more rows than the page
+// next reads where a walk goes on: at the keys that have so many rows together, and at no more rows than the page
 // may still be made of. A key of which not all rows were met is left for later, but for the
 // first: it must be passed, however many it has.
 func (w *walking) next(question string, in fhirsearch.Reach, step int) (list []station, more bool, err error) {
@@ -125,7 +123,7 @@ func (w *walking) next(question string, in fhirsearch.Reach, step int) (list []s
 			list[n-1].rows++
 			return nil
 		}
-		if len(list) == step {
+		if rows > step {
 			return errEnough
 		}
 		list = append(list, station{bytes.Clone(key), 1})

@@ -10,6 +10,25 @@ import (
 	"github.com/carelog/carelog/projections/fhirsearch"
 )
 
+// A page of people looks at those on it and at the namesakes of the last one, and not at as many names
+// as the page has people.
+func TestAPageOfNamesakesLooksAtLittleMore(t *testing.T) {
+	s, desk := open(t), newDesk("a")
+	const namesakes = 5
+	var entries []projections.Entry
+	for i := range 400 {
+		r := events.Record{Type: "Patient", ID: fmt.Sprintf("p%03d", i)}
+		entries = append(entries, at(uint64(i+1), desk.write(r, fmt.Sprintf(`{"resourceType":"Patient","name":[{"family":"Family%02d"}]}`, i/namesakes))))
+	}
+	apply(t, s, entries...)
+	complete(t, s)
+	s.SetBounds(3, 20_000, 500)
+	page, looked, err := s.Looked(t.Context(), ask(t, "Patient"))
+	if err != nil || len(page.States) != projections.DefaultLimit || page.Next == "" || looked > projections.DefaultLimit+1+namesakes {
+		t.Errorf("a page of %d looks at %d, %v", len(page.States), looked, err)
+	}
+}
+
 // However many records have one date, a page looks at no more than it may, and at what has
 // one date more: and yet the pages pass a date that has more than that.
 func TestAPageLooksAtNoMoreThanItMay(t *testing.T) {
