@@ -17,6 +17,10 @@ SUMS := crypto/internal/fips140/edwards25519/... encoding/base64 regexp/...
 # reported as a race where it meets the standard library, which is watched.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race $(patsubst %,-gcflags=%=-race=false,$(C_MADE_GO) $(SUMS)))
 
+# The tests of what is large, whose time goes over bytes one by one, are passed over by the
+# detector and run without it (internal/largetest).
+LARGE = CGO_ENABLED=0 $(GO) test -vet=off -run Large -timeout 10m $(sort $(dir $(shell grep -rl --include='*_test.go' 'largetest\.Unwatched' .)))
+
 # Without cgo, as the binary is built: so what tests build to run it is built once.
 VET := CGO_ENABLED=0 $(GO) vet ./...
 
@@ -48,14 +52,15 @@ test: ## Vet and test everything, with the race detector where there is a C comp
 	$(VET)
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
 	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -vet=off -timeout 25m ./...
-	$(if $(RACE),CGO_ENABLED=0 $(GO) test -vet=off -run '^TestTheBrokersDisk' -timeout 10m ./agent,@:) # with large messages, which the detector takes minutes for
+	$(if $(RACE),$(LARGE),@:)
 
-samples: ## Load every bundle of the samples at one desk and read all of it back at another.
-	CGO_ENABLED=0 CARELOG_SAMPLES=all $(GO) test -vet=off -count 1 -timeout 20m -run '^TestBundlesAreTheSameAtAnotherDesk$$' ./agent/fhir
+samples: ## Load every bundle of the samples at one desk, read all of it back at another, and hear what public validators say.
+	CGO_ENABLED=0 CARELOG_SAMPLES=all $(GO) test -vet=off -count 1 -timeout 20m -run '^Test(BundlesAreTheSameAtAnotherDesk|VerdictsOfOthers)$$' ./agent/fhir
 
 search: CHECKS = 1000
 search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.
 	CARELOG_SAMPLES=all CARELOG_KILL9_ROUNDS=$(KILLS) RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -vet=off -count 1 -timeout 0 ./...
+	$(if $(RACE),$(LARGE) -count 1,@:)
 
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }

@@ -11,6 +11,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -194,7 +195,8 @@ func TestACertificateComesLater(t *testing.T) {
 
 // On the broker's disk, as it happens: the noise is in the first file, where the certificates
 // stand, and a desk that was enrolled later reads a log in which they come last.
-func TestTheBrokersDiskLosesTheCertificates(t *testing.T) {
+func TestTheBrokersDiskLosesTheCertificatesOfALargeLog(t *testing.T) {
+	largetest.Unwatched(t)
 	p := newPractice(t)
 	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")

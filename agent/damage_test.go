@@ -14,6 +14,7 @@ import (
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/brokertest"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections/audit"
 )
 
@@ -24,7 +25,7 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 	for name, part := range map[string][2]float64{"beginning": {0, .05}, "middle": {.3, .4}, "end": {.97, 1}} {
 		for _, again := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, started again %t", name, again), func(t *testing.T) {
-				const notes = 60
+				const notes = 20
 				p := newPractice(t)
 				one, two := p.desk("one"), p.desk("two")
 				one.AwaitGreen()
@@ -41,9 +42,10 @@ func TestTheBrokersDiskIsDamaged(t *testing.T) {
 					p.lines[d.Name].Cut()
 					d.AwaitOffline()
 				}
+				written := len(p.broker.Stored())
 				p.broker.DamageLog(part[0], part[1])
 				if again {
-					if n := len(p.broker.Stored()); n >= len(want) {
+					if n := len(p.broker.Stored()); n >= written {
 						t.Fatalf("the broker has lost nothing of %d messages", n)
 					}
 					p.broker.Restart()
@@ -85,7 +87,8 @@ func TestTheBrokersDiskFlipsABit(t *testing.T) {
 // The damage is in the first of the files in which the broker has the log, far behind where the
 // desks have read to: their last message is there, and the log ends where they have read it to.
 // They find it out all the same, give back what is gone, and are done with it: the gap stays.
-func TestTheBrokersDiskIsDamagedLongAgo(t *testing.T) {
+func TestTheBrokersDiskIsDamagedLongAgoInALargeLog(t *testing.T) {
+	largetest.Unwatched(t)
 	p := newPractice(t)
 	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")
@@ -115,9 +118,6 @@ const seldom = 500 * time.Millisecond
 // each has it all.
 func (p *practice) large(one, two *agenttest.Desk) (written []events.ID) {
 	p.t.Helper()
-	if raceDetector {
-		p.t.Skip("with the race detector this takes minutes: make test runs it without")
-	}
 	const notes, size = 35, 124 << 10 // more than a file of 8 MiB, once sealed
 	one.AwaitGreen()
 	two.AwaitGreen()

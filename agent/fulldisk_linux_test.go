@@ -17,6 +17,7 @@ import (
 	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -197,7 +198,8 @@ func TestScenario19_ADiskIsFullDuringAPush(t *testing.T) {
 
 // The practice's log is larger than the disk of a new desk: it says so, that it has not read
 // everything, and reads on when there is room.
-func TestScenario19_ADiskIsFullDuringTheFirstSync(t *testing.T) {
+func TestScenario19_ADiskIsFullDuringALargeFirstSync(t *testing.T) {
+	largetest.Unwatched(t)
 	p := newPractice(t)
 	p.interval = seldom
 	disk := newTightDisk(t, 10)

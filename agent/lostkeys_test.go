@@ -17,6 +17,7 @@ import (
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 )
 
 // write registers a patient at a desk.
@@ -184,7 +185,8 @@ func TestAnErasedKeyIsNotGivenBack(t *testing.T) {
 }
 
 // The bucket of a large practice has several files, and the first of them is damaged.
-func TestTheBrokerLosesKeysOfAnEarlierFile(t *testing.T) {
+func TestTheBrokerLosesKeysOfALargePractice(t *testing.T) {
+	largetest.Unwatched(t)
 	const patients = 20_000
 	p := newPractice(t)
 	one := p.desk("one")

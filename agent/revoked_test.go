@@ -16,6 +16,7 @@ import (
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections"
 	"github.com/carelog/carelog/projections/audit"
 )
@@ -97,7 +98,8 @@ func (w *world) keys() audit.Keys {
 }
 
 // On the broker's disk, as it happens.
-func TestTheBrokersDiskLosesWhatARevokedDeskSent(t *testing.T) {
+func TestTheBrokersDiskLosesWhatARevokedDeskSentToALargeLog(t *testing.T) {
+	largetest.Unwatched(t)
 	p := newPractice(t)
 	p.interval = seldom
 	one, two := p.desk("one"), p.desk("two")

@@ -29,6 +29,7 @@ func TestTheFirstReadOverABadLine(t *testing.T) {
 			t.Parallel()
 			chance := rand.New(rand.NewPCG(1, 1))
 			p := newPractice(t)
+			p.interval = seldom
 			one := p.desk("one")
 			one.AwaitGreen()
 			drafts := make([]agent.Draft, 0, 1000)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 )
 
 // folder is a server whose pieces are files, so that it has none of them in memory.
@@ -69,7 +70,8 @@ func peak(f func()) int64 {
 }
 
 // The largest content goes all the way with a few pieces in memory at a time.
-func TestMemoryIsBounded(t *testing.T) {
+func TestALargeContentTakesBoundedMemory(t *testing.T) {
+	largetest.Unwatched(t)
 	const bound = 12 << 20
 	p := newPractice(t)
 	server := folder(t.TempDir())

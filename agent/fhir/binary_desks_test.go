@@ -19,6 +19,7 @@ import (
 	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections/fhirjson"
 )
 
@@ -204,6 +205,7 @@ func TestAContentThatWasWrittenOffline(t *testing.T) {
 // TestTheLargestContentIsWrittenOfflineAndReadElsewhere: the largest content there can be goes
 // over HTTP into a desk that is offline, from there to the server, and out of another desk.
 func TestTheLargestContentIsWrittenOfflineAndReadElsewhere(t *testing.T) {
+	largetest.Unwatched(t)
 	c := newClinic(t)
 	one, two := c.open("one"), c.open("two")
 	one.line.Cut()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/carelog/carelog/events/eventstest"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections"
 )
 
@@ -175,8 +176,9 @@ func largeDossier(t testing.TB, d *desk, n int) {
 	}
 }
 
-// TestEverythingIsStreamed: the memory that a large dossier needs is not that of its size.
-func TestEverythingIsStreamed(t *testing.T) {
+// TestEverythingOfALargeDossierIsStreamed: the memory that a large dossier needs is not that of its size.
+func TestEverythingOfALargeDossierIsStreamed(t *testing.T) {
+	largetest.Unwatched(t)
 	d := newDesk(t)
 	largeDossier(t, d, 8000)
 	r := httptest.NewRequest("GET", "http://127.0.0.1:7878/fhir/Patient/p1/$everything", nil)

@@ -23,6 +23,7 @@ import (
 	"github.com/carelog/carelog/agent/guard"
 	"github.com/carelog/carelog/agent/intake"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 )
 
 // export runs $export at a desk and returns its files, by name. each is called with every
@@ -404,7 +405,8 @@ func TestLinesThatBreakOff(t *testing.T) {
 }
 
 // The largest letters come in lines, in little memory.
-func TestLinesHoldNoContent(t *testing.T) {
+func TestLinesHoldNoLargeContent(t *testing.T) {
+	largetest.Unwatched(t)
 	o := newClinic(t).open("one")
 	o.line.Cut()
 	o.AwaitOffline()

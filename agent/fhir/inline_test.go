@@ -19,6 +19,7 @@ import (
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
@@ -452,6 +453,7 @@ func (o *clinicDesk) headIDs(record string) (ids []string) {
 
 // The largest letter there can be comes in its document, in little memory; what is larger is refused with what to do.
 func TestTheLargestLetterWithinItsDocument(t *testing.T) {
+	largetest.Unwatched(t)
 	o := newClinic(t).open("one")
 	o.line.Cut() // the broker of the test has its memory here too
 	o.AwaitOffline()

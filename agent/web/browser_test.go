@@ -81,7 +81,7 @@ func (c *chromium) start(path string) error {
 // startChromium starts one with its profile in a folder; stop closes it and waits for it.
 func startChromium(path, folder string) (ctx context.Context, stop func(), err error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.WSURLReadTimeout(patience), chromedp.UserDataDir(folder), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-dev-shm-usage", !roomInMemory()), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.WindowSize(1280, 900), chromedp.Env("TZ=Europe/Brussels", "TMPDIR="+folder))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
@@ -195,11 +195,15 @@ func (b *browser) missing(selector, text string) {
 		selector+" without "+text)
 }
 
+// patience is how long a test waits for Chromium. Nothing depends on it but the time that a
+// failing test takes.
+const patience = time.Minute
+
 // until waits until the script is true. It asks again and again from here, since a
 // script that waits within the page does not survive a navigation.
 func (b *browser) until(script, what string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carelog/carelog/internal/largetest"
 	"github.com/carelog/carelog/projections/sumehr"
 )
 
@@ -163,6 +164,7 @@ func TestOddInputFits(t *testing.T) {
 
 // A dossier of three thousand records opens, and follows a change, before anybody has to wait.
 func TestLargeDossier(t *testing.T) {
+	largetest.Unwatched(t)
 	d := newDesk(t)
 	morning(d)
 	large(d, 3000)

@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -178,7 +179,12 @@ func TestTwoTabsWithTheSameForm(t *testing.T) {
 func TestDraftsSurviveTheDeathOfTheBrowser(t *testing.T) {
 	d := newDesk(t)
 	morning(d)
-	path, profile := needChromium(t), t.TempDir()
+	path := needChromium(t)
+	profile, err := os.MkdirTemp("", "carelog-chromium-") // of a short path: Chromium has a socket in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) }) // what a killed one's processes still write is in the folder of temporary files
 	start := func() (*browser, func()) {
 		ctx, stop, err := startChromium(path, profile)
 		t.Cleanup(stop)

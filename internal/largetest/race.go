@@ -1,0 +1,5 @@
+//go:build race
+
+package largetest
+
+const watched = true
