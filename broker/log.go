@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -62,6 +63,7 @@ type Log struct {
 	announced        announced
 	pace             pace
 	opened           openedWord
+	sweepAfter       atomic.Int64 // by the server's clock, ns: no upload that was left behind is old enough before
 
 	close sync.Once
 }

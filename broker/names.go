@@ -21,6 +21,7 @@ const (
 
 	objectChunks      = "$O." + bucketSnapshots + ".C." // of one upload
 	objectNames       = "$O." + bucketSnapshots + ".M."
+	objectAny         = "$O." + bucketSnapshots + ".*.*"
 	keySubject        = "$KV." + bucketKeys + "."
 	trailSubject      = "carelogtrail."
 	attachmentSubject = "carelogattachment."

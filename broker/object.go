@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -246,17 +247,31 @@ func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.Obj
 	}
 }
 
-// Objects lists what there is, as the leader knows it, in the order it was stored.
-func (l *Log) Objects(ctx context.Context) ([]events.Object, error) {
-	infos, err := l.objectInfos(ctx)
+// ObjectNames lists the names of what there is, in their order. No content is read for it,
+// nor what announces it: the server would bring in its whole store, since one stands beside each object.
+func (l *Log) ObjectNames(ctx context.Context) ([]string, error) {
+	subjects, _, err := l.objectSubjects(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the objects: %w", err)
 	}
-	var list []events.Object
-	for _, info := range infos {
-		list = append(list, events.Object{Name: info.Name, Size: info.Size, Stored: info.stored})
+	var names []string
+	for subject := range subjects {
+		name, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(subject, objectNames))
+		if strings.HasPrefix(subject, objectNames) && err == nil {
+			names = append(names, string(name))
+		}
 	}
-	return list, nil
+	slices.Sort(names)
+	return names, nil
+}
+
+// ObjectInfo says what is known of an object without reading it; events.ErrNoMessage where there is none.
+func (l *Log) ObjectInfo(ctx context.Context, name string) (events.Object, error) {
+	info, err := l.objectInfo(ctx, name)
+	if err != nil {
+		return events.Object{}, fmt.Errorf("ask for object %s: %w", name, err)
+	}
+	return events.Object{Name: info.Name, Size: info.Size, Stored: info.stored}, nil
 }
 
 // DeleteObject removes an object; none there is no error. After an error it may be

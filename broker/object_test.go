@@ -2,6 +2,8 @@ package broker_test
 
 import (
 	"bytes"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -54,4 +56,49 @@ func TestObjectForm(t *testing.T) {
 	if got, err := l.Object(t.Context(), "theirs"); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes, %v; want %d", len(got), err, len(data))
 	}
+}
+
+// What there is, and that one is removed, is told without the contents of the others: nats-server brings in each
+// file of 8 MiB that it looks into, whole. Also beside an upload that never ended, which is looked for once.
+func TestFewObjectsAreLookedInto(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	const objects, size = 24, 4 << 20
+	for i := range objects {
+		if err := l.PutObject(t.Context(), fmt.Sprintf("a.%02d", i), bytes.Repeat([]byte{byte(i)}, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := admin(t, b.Access()).Publish(t.Context(), "$O.SNAPSHOTS.C.leftbehind", []byte("a piece")); err != nil {
+		t.Fatal(err)
+	}
+	remove := func(i int) func() error {
+		return func() error { return l.DeleteObject(t.Context(), fmt.Sprintf("a.%02d", i)) }
+	}
+	if err := remove(0)(); err != nil { // it looks for what was left behind
+		t.Fatal(err)
+	}
+	for what, do := range map[string]func() error{
+		"listed":  func() error { _, err := l.ObjectNames(t.Context()); return err },
+		"removed": remove(objects / 2),
+	} {
+		if got := taken(t, do); got > objects*size/3 {
+			t.Errorf("%s: %d MB of memory for a store of %d", what, got>>20, objects*size>>20)
+		}
+	}
+}
+
+// taken is how many bytes are taken while do runs, and nothing is left over from before.
+func taken(t *testing.T, do func() error) uint64 {
+	t.Helper()
+	var before, after runtime.MemStats
+	for range 3 { // what sync.Pool keeps outlives two
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&before)
+	if err := do(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -112,38 +113,72 @@ func (l *Log) sweepObjects(ctx context.Context) {
 }
 
 func (l *Log) sweep(ctx context.Context) error {
-	var info struct {
-		Now   time.Time `json:"ts"`
-		State struct {
-			Subjects map[string]uint64 `json:"subjects"`
-		} `json:"state"`
-	}
-	filter := struct {
-		Subjects string `json:"subjects_filter"`
-	}{objectChunks + "*"}
-	if err := l.request(ctx, "STREAM.INFO."+streamSnapshots, filter, &info); err != nil {
+	subjects, now, err := l.objectSubjects(ctx)
+	if err != nil {
 		return err
+	}
+	uploads := make(map[string]uint64)
+	for subject, pieces := range subjects {
+		if strings.HasPrefix(subject, objectChunks) {
+			uploads[subject] = pieces
+		}
+	}
+	// To see whose they are would bring in the whole store.
+	if len(uploads) <= len(subjects)-len(uploads) || now.UnixNano() < l.sweepAfter.Load() {
+		return nil
 	}
 	announced, err := l.objectInfos(ctx) // after the pieces: what was announced meanwhile is here
 	if err != nil {
 		return err
 	}
 	for _, object := range announced {
-		delete(info.State.Subjects, objectChunks+object.ID)
+		delete(uploads, objectChunks+object.ID)
 	}
-	for subject := range info.State.Subjects {
+	due := int64(0)
+	for subject := range uploads {
 		last, err := l.get(ctx, streamSnapshots, getRequest{LastFor: subject})
 		switch {
 		case errors.Is(err, events.ErrNoMessage):
 			continue
 		case err != nil:
 			return err
-		case info.Now.Sub(last.Time) < unannounced:
+		case now.Sub(last.Time) < unannounced:
+			if at := last.Time.Add(unannounced).UnixNano(); due == 0 || at < due {
+				due = at
+			}
 			continue
 		}
 		if err := l.purge(ctx, subject); err != nil {
 			return err
 		}
 	}
+	l.sweepAfter.Store(due)
 	return nil
+}
+
+// objectSubjects are the subjects of all uploads and announcements, with how many messages each has, and the
+// server's time. The server knows them by heart.
+func (l *Log) objectSubjects(ctx context.Context) (subjects map[string]uint64, now time.Time, err error) {
+	subjects = make(map[string]uint64)
+	for {
+		var info struct {
+			Now   time.Time `json:"ts"`
+			Total int       `json:"total"` // of a list that comes in pages
+			State struct {
+				Subjects map[string]uint64 `json:"subjects"`
+			} `json:"state"`
+		}
+		filter := struct {
+			Subjects string `json:"subjects_filter"`
+			Offset   int    `json:"offset,omitempty"`
+		}{objectAny, len(subjects)}
+		if err := l.request(ctx, "STREAM.INFO."+streamSnapshots, filter, &info); err != nil {
+			return nil, now, err
+		}
+		before := len(subjects)
+		maps.Copy(subjects, info.State.Subjects)
+		if now = info.Now; len(subjects) >= info.Total || len(subjects) == before {
+			return subjects, now, nil
+		}
+	}
 }

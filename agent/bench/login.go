@@ -76,7 +76,7 @@ func (d *desk) settle(ctx context.Context) error {
 // login clocks a desk from its start to its connection, and from there to the green light.
 func (g *ground) login(ctx context.Context, e enrolment.Enrolment, start, took *series) error {
 	began := time.Now()
-	up, green, err := g.visit(ctx, e)
+	up, green, err := g.visit(ctx, e, nil)
 	*start = append(*start, up.Sub(began))
 	*took = append(*took, green.Sub(up))
 	return err
@@ -94,10 +94,10 @@ func (g *ground) connectBare(took *series) error {
 }
 
 // visit runs a desk until its light is green, and tells when that was and when the
-// connection stood.
-func (g *ground) visit(ctx context.Context, e enrolment.Enrolment) (up, green time.Time, err error) {
+// connection stood. around may put something between the desk and its log; nil: nothing.
+func (g *ground) visit(ctx context.Context, e enrolment.Enrolment, around func(agent.Log) agent.Log) (up, green time.Time, err error) {
 	stood := make(chan time.Time, 1)
-	d, err := g.open(ctx, agent.Config{Enrolment: e, SnapshotEvery: -1, Connect: connecting(e, stood)})
+	d, err := g.open(ctx, agent.Config{Enrolment: e, SnapshotEvery: -1, Connect: connecting(e, stood, around)})
 	if err != nil {
 		return up, green, err
 	}
@@ -110,7 +110,7 @@ func (g *ground) visit(ctx context.Context, e enrolment.Enrolment) (up, green ti
 
 // connecting connects a desk as it does by itself, and tells when the connection first
 // stood.
-func connecting(e enrolment.Enrolment, up chan<- time.Time) func(context.Context, func(bool, error)) (agent.Log, error) {
+func connecting(e enrolment.Enrolment, up chan<- time.Time, around func(agent.Log) agent.Log) func(context.Context, func(bool, error)) (agent.Log, error) {
 	return func(ctx context.Context, report func(bool, error)) (agent.Log, error) {
 		log, err := broker.Connect(ctx, broker.Config{
 			Practice: e.Practice, Device: e.Device, URLs: e.URLs, JWT: e.JWT, Seed: e.Seed,
@@ -126,6 +126,9 @@ func connecting(e enrolment.Enrolment, up chan<- time.Time) func(context.Context
 		})
 		if err != nil {
 			return nil, err
+		}
+		if around != nil {
+			return around(log), nil
 		}
 		return log, nil
 	}

@@ -70,9 +70,15 @@ func (p *process) end() error {
 // endPatience is how long a process may take to end: a broker puts its index on the disk.
 const endPatience = 2 * time.Minute
 
-// highWater is the most memory that the process has had, in bytes; 0 where the system
-// does not tell.
-func (p *process) highWater() (int64, error) { return HighWater(p.cmd.Process.Pid) }
+// highWater is the most memory that the process has had, in bytes. It must run: of one that has ended
+// nothing is known, and a figure of 0 would be the best-looking one.
+func (p *process) highWater() (int64, error) {
+	high, err := HighWater(p.cmd.Process.Pid)
+	if err == nil && high == 0 {
+		err = fmt.Errorf("the memory of process %d cannot be known: it has ended", p.cmd.Process.Pid)
+	}
+	return high, err
+}
 
 // HighWater is the most memory that a process has had so far, in bytes, shared pages
 // included; 0 where the system does not tell.

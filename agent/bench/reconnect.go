@@ -147,20 +147,18 @@ func (r *reconnect) push(ctx context.Context, queued []events.Message) error {
 	if err != nil {
 		return err
 	}
-	seeing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	arrived := make(chan arrival, 1)
-	go func() { arrived <- r.arrival(seeing, before+uint64(len(queued))) }()
-	up, green, err := r.ground.visit(ctx, r.desk)
+	var stored clockedLog
+	up, green, err := r.ground.visit(ctx, r.desk, func(l agent.Log) agent.Log {
+		stored.Log = l
+		return &stored
+	})
 	if err != nil {
-		cancel()
-		return errors.Join(err, (<-arrived).err)
+		return err
 	}
-	there := <-arrived
-	if there.err != nil {
-		return there.err
+	if stored.events != len(queued) {
+		return fmt.Errorf("the server said of %d events that it has them, want the %d that were queued", stored.events, len(queued))
 	}
-	r.ours, r.green = append(r.ours, there.at.Sub(up)), append(r.green, green.Sub(up))
+	r.ours, r.green = append(r.ours, stored.last.Sub(up)), append(r.green, green.Sub(up))
 	found, err := r.ground.ids(ctx, r.own, before)
 	if err != nil {
 		return err
@@ -176,25 +174,21 @@ func (r *reconnect) push(ctx context.Context, queued []events.Message) error {
 	return nil
 }
 
-// lookForEnd is how often the server is asked for the end of its log: often enough to
-// matter little, and seldom enough to cost little.
-const lookForEnd = 5 * time.Millisecond
+// clockedLog tells when the server last said that it has a batch on its disk, which is what the
+// limit waits for as well. It is read when the desk is closed.
+type clockedLog struct {
+	agent.Log
+	events int
+	last   time.Time
+}
 
-// arrival tells when the server's log first reached a place.
-func (r *reconnect) arrival(ctx context.Context, last uint64) arrival {
-	tick := time.NewTicker(lookForEnd)
-	defer tick.Stop()
-	for {
-		end, err := r.ground.end(ctx, r.own)
-		if err != nil || end >= last {
-			return arrival{time.Now(), err}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return arrival{err: context.Cause(ctx)}
-		}
+// AppendBatch is that of the log.
+func (l *clockedLog) AppendBatch(ctx context.Context, list []events.Appending) (uint64, error) {
+	first, err := l.Log.AppendBatch(ctx, list)
+	if err == nil {
+		l.events, l.last = l.events+len(list), time.Now()
 	}
+	return first, err
 }
 
 // bare clocks the raw limits: the batches, and their reading.

@@ -107,13 +107,20 @@ func (s *shelf) Sealed(ctx context.Context, name string, after events.ObjectPlac
 	}
 }
 
-func (s *shelf) Objects(context.Context) (list []events.Object, err error) {
+func (s *shelf) ObjectNames(context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(s.content)) {
-		list = append(list, events.Object{Name: name, Size: int64(len(s.content[name])), Stored: s.stored[name]})
+	return slices.Sorted(maps.Keys(s.content)), nil
+}
+
+func (s *shelf) ObjectInfo(_ context.Context, name string) (events.Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, there := s.content[name]
+	if !there {
+		return events.Object{}, events.ErrNoMessage
 	}
-	return list, nil
+	return events.Object{Name: name, Size: int64(len(data)), Stored: s.stored[name]}, nil
 }
 
 func (s *shelf) DeleteObject(_ context.Context, name string) error {

@@ -27,18 +27,14 @@ func idOf(name string) string {
 // that has read furthest first, and those that cannot be taken, with the reason. It fetches
 // manifests only: a part that was damaged is found by Check.
 func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejected, error) {
-	list, err := store.Objects(ctx)
+	names, err := store.ObjectNames(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the snapshots: %w", err)
 	}
-	sizes := make(map[string]int64, len(list))
-	for _, o := range list {
-		sizes[o.Name] = o.Size
-	}
 	var good []Manifest
 	var rejected []Rejected
-	for _, o := range list {
-		id, is := strings.CutSuffix(o.Name, manifestSuffix)
+	for _, name := range names {
+		id, is := strings.CutSuffix(name, manifestSuffix)
 		if !is {
 			continue
 		}
@@ -54,7 +50,7 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 			return nil, nil, fmt.Errorf("list the snapshots: %w", err)
 		}
 		if err == nil {
-			err = usable(c, m, sizes)
+			err = usable(c, m, names)
 		}
 		if err == nil && c.InLog != nil {
 			if err = c.InLog(ctx, m); err != nil && !errors.As(err, new(*UnfitError)) {
@@ -65,7 +61,6 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 			rejected = append(rejected, Rejected{ID: id, Reason: err})
 			continue
 		}
-		m.Stored = o.Stored
 		good = append(good, m)
 	}
 	slices.SortFunc(good, func(a, b Manifest) int {
@@ -79,22 +74,29 @@ func open(ctx context.Context, c Config, store Objects, id string) (Manifest, er
 	if err != nil {
 		return Manifest{}, err
 	}
+	info, err := store.ObjectInfo(ctx, manifestName(id))
+	if err != nil {
+		return Manifest{}, err
+	}
 	s, err := newSeal(c, id)
 	if err != nil {
 		return Manifest{}, err
 	}
-	return s.unboxManifest(c, sealed)
+	m, err := s.unboxManifest(c, sealed)
+	m.Stored = info.Stored
+	return m, err
 }
 
-func usable(c Config, m Manifest, sizes map[string]int64) error {
+// usable tells what can be told without reading a part; names are those of all objects, in their order.
+func usable(c Config, m Manifest, names []string) error {
 	if m.Stream != c.Stream {
 		return ErrForeign
 	}
 	if m.Schema > projections.Schema() {
 		return ErrNewer
 	}
-	for i, p := range m.Parts {
-		if size, there := sizes[partName(m.ID, i)]; !there || size != p.Sealed {
+	for i := range m.Parts {
+		if _, there := slices.BinarySearch(names, partName(m.ID, i)); !there {
 			return ErrIncomplete
 		}
 	}
@@ -121,13 +123,13 @@ func prune(ctx context.Context, c Config, store Objects, making string, keep int
 		}
 		good, rejected = good[1:], append(rejected, Rejected{ID: good[0].ID, Reason: err})
 	}
-	list, err := store.Objects(ctx)
+	names, err := store.ObjectNames(ctx)
 	if err != nil {
 		return err
 	}
 	drop, whole := make(map[string]bool), make(map[string]bool)
-	for _, o := range list {
-		if id, is := strings.CutSuffix(o.Name, manifestSuffix); is {
+	for _, name := range names {
+		if id, is := strings.CutSuffix(name, manifestSuffix); is {
 			whole[id] = true
 		}
 	}
@@ -138,15 +140,13 @@ func prune(ctx context.Context, c Config, store Objects, making string, keep int
 		drop[r.ID] = len(good) > 0 && !errors.Is(r.Reason, ErrNewer)
 	}
 	// Manifests first: what is removed by half exists no more.
-	slices.SortStableFunc(list, func(a, b events.Object) int {
-		return cmp.Compare(order(a.Name), order(b.Name))
-	})
-	for _, o := range list {
-		id := idOf(o.Name)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(order(a), order(b)) })
+	for _, name := range names {
+		id := idOf(name)
 		if id == making || whole[id] && !drop[id] {
 			continue
 		}
-		if err := store.DeleteObject(ctx, o.Name); err != nil {
+		if err := store.DeleteObject(ctx, name); err != nil {
 			return fmt.Errorf("remove an old snapshot: %w", err)
 		}
 	}

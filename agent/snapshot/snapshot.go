@@ -18,7 +18,8 @@ type Objects interface {
 	PutObject(ctx context.Context, name string, data []byte) error
 	Object(ctx context.Context, name string) ([]byte, error)
 	Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error]
-	Objects(ctx context.Context) ([]events.Object, error)
+	ObjectNames(ctx context.Context) ([]string, error)
+	ObjectInfo(ctx context.Context, name string) (events.Object, error)
 	DeleteObject(ctx context.Context, name string) error
 }
 

@@ -3,6 +3,7 @@ package logtest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/carelog/carelog/events"
@@ -51,17 +52,17 @@ func wantObject(t testing.TB, l Log, name string, want []byte) {
 
 func wantObjects(t testing.TB, l Log, want ...string) {
 	t.Helper()
-	list, err := l.Objects(t.Context())
+	names, err := l.ObjectNames(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, o := range list {
-		if i < len(want) && o.Name != want[i] || o.Stored.IsZero() {
-			t.Errorf("object %d is %+v, want %v", i, o, want)
-		}
+	if !slices.Equal(names, want) {
+		t.Errorf("there are the objects %q, want %q", names, want)
 	}
-	if len(list) != len(want) {
-		t.Errorf("%d objects, want %v", len(list), want)
+	for _, name := range names {
+		if o, err := l.ObjectInfo(t.Context(), name); err != nil || o.Name != name || o.Stored.IsZero() {
+			t.Errorf("of object %q is known %+v, %v", name, o, err)
+		}
 	}
 }
 
@@ -83,16 +84,18 @@ func testObjects(t *testing.T, w World) {
 		}
 		wantObject(t, theirs, put.name, put.data)
 	}
-	wantObjects(t, theirs, "c", "a.b/c *>", "b")
-	if list, err := theirs.Objects(t.Context()); err == nil && list[2].Size != int64(len(large)) {
-		t.Errorf("b has %d bytes, want %d", list[2].Size, len(large))
+	wantObjects(t, theirs, "a.b/c *>", "b", "c")
+	if o, err := theirs.ObjectInfo(t.Context(), "b"); err == nil && o.Size != int64(len(large)) {
+		t.Errorf("b has %d bytes, want %d", o.Size, len(large))
 	}
+	_, err = theirs.ObjectInfo(t.Context(), "none")
+	wantError(t, err, events.ErrNoMessage)
 	if err := theirs.DeleteObject(t.Context(), "b"); err != nil {
 		t.Error(err)
 	}
 	_, err = mine.Object(t.Context(), "b")
 	wantError(t, err, events.ErrNoMessage)
-	wantObjects(t, mine, "c", "a.b/c *>")
+	wantObjects(t, mine, "a.b/c *>", "c")
 	var refused *events.RefusedError
 	for name, data := range map[string][]byte{"": small, "large": make([]byte, events.MaxObject+1)} {
 		if err := mine.PutObject(t.Context(), name, data); !errors.As(err, &refused) {
@@ -164,7 +167,7 @@ func testObjectOffline(t *testing.T, w World) {
 		wantError(t, d.PutObject(t.Context(), "a", noise(1000, 2)), events.ErrOffline)
 		_, err := d.Object(t.Context(), "a")
 		wantError(t, err, events.ErrOffline)
-		_, err = d.Objects(t.Context())
+		_, err = d.ObjectNames(t.Context())
 		wantError(t, err, events.ErrOffline)
 		wantError(t, d.DeleteObject(t.Context(), "a"), events.ErrOffline)
 		d.Mend()

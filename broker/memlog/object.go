@@ -1,7 +1,6 @@
 package memlog
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -115,21 +114,32 @@ func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace)
 	}
 }
 
-// Objects is broker.Log.Objects.
-func (l *Log) Objects(ctx context.Context) ([]events.Object, error) {
-	var list []events.Object
-	err := l.request(ctx, func() error {
-		for _, name := range slices.Sorted(maps.Keys(l.server.objects)) {
-			o := l.server.objects[name]
-			list = append(list, events.Object{Name: name, Size: int64(len(o.data)), Stored: o.stored})
-		}
+// ObjectNames is broker.Log.ObjectNames.
+func (l *Log) ObjectNames(ctx context.Context) (names []string, err error) {
+	err = l.request(ctx, func() error {
+		names = slices.Sorted(maps.Keys(l.server.objects))
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the objects: %w", err)
 	}
-	slices.SortStableFunc(list, func(a, b events.Object) int { return cmp.Compare(a.Stored.UnixNano(), b.Stored.UnixNano()) })
-	return list, nil
+	return names, nil
+}
+
+// ObjectInfo is broker.Log.ObjectInfo.
+func (l *Log) ObjectInfo(ctx context.Context, name string) (info events.Object, err error) {
+	err = l.request(ctx, func() error {
+		o, ok := l.server.objects[name]
+		if !ok {
+			return events.ErrNoMessage
+		}
+		info = events.Object{Name: name, Size: int64(len(o.data)), Stored: o.stored}
+		return nil
+	})
+	if err != nil {
+		return events.Object{}, fmt.Errorf("ask for object %s: %w", name, err)
+	}
+	return info, nil
 }
 
 // DeleteObject is broker.Log.DeleteObject.
