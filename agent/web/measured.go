@@ -63,15 +63,16 @@ func (p *page) measuredOf(rows []*registration) (groups []measured) {
 
 // plotOf draws the values of the newest one's unit over time; nil where there is no line to draw.
 func (p *page) plotOf(name string, rows []*registration) *plot {
-	unit := textAt(rows[0].content, "valueQuantity", "unit")
+	unit := unitOf(at(rows[0].content, "valueQuantity"))
 	var points []point
 	for _, r := range rows {
-		text := textAt(r.content, "valueQuantity", "value")
+		quantity := at(r.content, "valueQuantity")
+		text := textAt(quantity, "value")
 		value, err := strconv.ParseFloat(text, 64)
-		at, ok := dayOf(r.When)
-		text = p.said.figures(r.content, "valueQuantity", "value")
-		if err == nil && ok && !math.IsInf(value, 0) && textAt(r.content, "valueQuantity", "unit") == unit {
-			points = append(points, point{at: at, value: value, when: r.When, text: text, Label: p.said.must("named", p.Date(r.When), text)})
+		day, ok := dayOf(r.When)
+		text = textAt(quantity, "comparator") + p.said.figures(quantity, "value")
+		if err == nil && ok && !math.IsInf(value, 0) && unitOf(quantity) == unit {
+			points = append(points, point{at: day, value: value, when: r.When, text: text, Label: p.said.must("named", p.Date(r.When), text)})
 		}
 	}
 	if len(points) < leastPoints {

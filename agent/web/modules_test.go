@@ -138,5 +138,16 @@ const moduleTests = `(async () => {
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');
+	want('a number is one word', marks('5 mg', '2.5 mg'), '<mark>5</mark> mg');
+	want('its fraction too', marks('2,5 mg, 1/2 tablet, 2-0-1.', '7,5 mg, 1/4 tablet, 2-0-2.'), '<mark>2,5</mark> mg, <mark>1/2</mark> tablet, <mark>2-0-1</mark>.');
+	want('what any other has not', marked('5 mg in the morning', '5 mg at night', '7.5 mg in the morning').map((n) => n.outerHTML ?? n).join(''), '<mark>5</mark> mg <mark>in the morning</mark>');
+	const lab = '{"resourceType":"Observation","status":"final","code":{"text":"CRP"},"valueQuantity":{"value":5,"comparator":"<","unit":"mg/L"}}';
+	const found = readValues('Observation', parse(lab));
+	want('less than', found.value, '<5');
+	want('a value that is no bound any more', writeValues('Observation', lab, { ...found, value: '12' }), lab.replace('5,"comparator":"<"', '12'));
+	want('another bound', writeValues('Observation', lab, { ...found, value: '>= 200' }), lab.replace('5,"comparator":"<"', '200,"comparator":">="'));
+	want('a beginning that was taken out', JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '' })).effectiveDateTime, undefined);
+	const called = '{"resourceType":"Patient","name":[{"family":"Y","given":["A"],"text":"A Y"}]}';
+	want('a name in one piece that is none any more', JSON.parse(writeValues('Patient', called, { ...readValues('Patient', JSON.parse(called)), family: 'Z' })).name, [{ family: 'Z', given: ['A'] }]);
 	return wrong.join('\n');
 })()`

@@ -5,8 +5,8 @@ import { validSSIN } from './resource.js';
 import { looksLikeDay, readDate, typedDate } from './typeddate.js';
 import { words } from './words.js';
 
-// As JSON and FHIR write a decimal, but for the comma that a hand may type.
-const decimalForm = /^-?(0|[1-9]\d*)([.,]\d+)?$/;
+// As JSON and FHIR write a decimal, but for the comma that a hand may type, perhaps as a bound.
+const decimalForm = /^([<>]=?\s*)?-?(0|[1-9]\d*)([.,]\d+)?$/;
 
 /**
  * field makes one field: {element, get value, set value, check()}. check returns whether the
