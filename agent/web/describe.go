@@ -288,23 +288,27 @@ func unitOf(q any) string { return firstOf(textAt(q, "unit"), textAt(q, "code"))
 
 // bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.
 func (s *spoken) bloodPressure(parts []any) string {
-	if len(parts) != 2 {
+	values := pressureOf(parts)
+	for _, v := range values {
+		if textAt(v, "value") == "" || textAt(v, "comparator") != "" {
+			return ""
+		}
+	}
+	unit := textAt(values[0], "unit")
+	if len(parts) != len(values) || unit != textAt(values[1], "unit") {
 		return ""
 	}
-	var values [2]any
+	return strings.TrimSpace(s.figures(values[0], "value") + "/" + s.figures(values[1], "value") + " " + unit)
+}
+
+// pressureOf are the upper and the lower value among the parts of an Observation; nil where there is none.
+func pressureOf(parts []any) (values [2]any) {
 	for i, code := range []string{"8480-6", "8462-4"} {
 		for _, c := range parts {
 			if coded([]any{at(c, "code")}, loinc, code) {
 				values[i] = at(c, "valueQuantity")
 			}
 		}
-		if textAt(values[i], "value") == "" || textAt(values[i], "comparator") != "" {
-			return ""
-		}
 	}
-	unit := textAt(values[0], "unit")
-	if unit != textAt(values[1], "unit") {
-		return ""
-	}
-	return strings.TrimSpace(s.figures(values[0], "value") + "/" + s.figures(values[1], "value") + " " + unit)
+	return values
 }

@@ -311,3 +311,28 @@ func TestALineIsOfOneUnit(t *testing.T) {
 		t.Errorf("got %d lines, want one: two values of a unit are no line", strings.Count(page, "<figure"))
 	}
 }
+
+// A blood pressure can be changed like any other measurement, and two lines are drawn of it.
+func TestBloodPressureHasItsLinesAndItsForm(t *testing.T) {
+	w := newWard(t)
+	for day, values := range [][2]int{{152, 94}, {148, 92}, {131, 80}} {
+		part := func(code string, value int) string {
+			return fmt.Sprintf(`{"code":{"coding":[{"system":"http://loinc.org","code":%q}]},"valueQuantity":{"value":%d,"unit":"mmHg"}}`, code, value)
+		}
+		w.write(fmt.Sprintf("Observation/bp%d", day), fmt.Sprintf(`"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"effectiveDateTime":"2026-03-%02d","component":[%s,%s]`,
+			day+1, part("8462-4", values[1]), part("8480-6", values[0])))
+	}
+	if got, want := w.part("en", `<figure`, `</figure>`), "Blood pressure 131/80 mmHg 131 – 152 / 80 – 94"; !strings.HasSuffix(got, want) {
+		t.Errorf("the lines say %q, want %q at their end", got, want)
+	}
+	if got := w.part("en", `<figure`, `</figure>`); !strings.Contains(got, "1 Mar 2026: 152/94") {
+		t.Errorf("the lines say %q, want both figures of a day together", got)
+	}
+	_, page := w.ask("GET", "/patients/p1", "", "Accept-Language: en")
+	if lines := strings.Count(page, "<polyline"); lines != 2 {
+		t.Errorf("got %d lines, want 2", lines)
+	}
+	if !strings.Contains(page, `aria-label="Edit: Blood pressure"`) {
+		t.Error("a blood pressure cannot be changed")
+	}
+}

@@ -3,6 +3,7 @@
 
 import { parse } from './api.js';
 import { codingOf, newConsent, tableOf } from './consents.js';
+import { fits, typedPressure, unitOfPressure, writePressure, writeUnitOfPressure } from './pressure.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
@@ -183,8 +184,10 @@ const measurement = {
     {
       // A number is written with the digits that were typed; one that is only a bound, such as <5, stays one for as long as it says so.
       name: 'value', input: 'decimal', required: true,
-      read: (r) => `${r.valueQuantity?.comparator ?? ''}${r.valueQuantity?.value ?? ''}`,
-      write: (text, _, value) => {
+      fits, read: (r) => typedPressure(r) ?? `${r.valueQuantity?.comparator ?? ''}${r.valueQuantity?.value ?? ''}`,
+      write: (text, r, value) => {
+        const pressure = writePressure(text, r, value);
+        if (pressure !== null) return pressure;
         const [, bound, figures] = /^([<>]=?)?\s*(.*)$/.exec(value);
         const exact = setTextAt(text, ['valueQuantity', 'value'], figures.replace(',', '.'));
         const comparator = ['valueQuantity', 'comparator'];
@@ -194,7 +197,10 @@ const measurement = {
     {
       // The code of the old unit beside another one would be a lie.
       ...plain('unit', ['valueQuantity', 'unit']),
-      write: (text, _, value) => {
+      read: (r) => r.valueQuantity?.unit ?? unitOfPressure(r),
+      write: (text, r, value) => {
+        const pressure = writeUnitOfPressure(text, r, value);
+        if (pressure !== null) return pressure;
         const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), text);
         return value ? setAt(bare, ['valueQuantity', 'unit'], value) : removeAt(bare, ['valueQuantity', 'unit']);
       },
