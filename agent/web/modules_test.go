@@ -148,7 +148,11 @@ const moduleTests = `(async () => {
 	const arm = JSON.stringify({ ...taken, bodySite: { text: 'left arm' } });
 	want('as it is typed', readValues('Observation', JSON.parse(arm)).value, '138/84');
 	want('another blood pressure, and nothing else', writeValues('Observation', arm, { ...readValues('Observation', JSON.parse(arm)), value: '126/80' }), arm.replace('138', '126').replace('84}', '80}').replace('"value":84', '"value":80'));
+	const shock = arm.replace('138', '38.0');
+	want('another unit of a blood pressure, digit for digit', writeValues('Observation', shock, { ...readValues('Observation', parse(shock)), unit: 'kPa' }), shock.replaceAll(',"system":"http://unitsofmeasure.org","code":"mm[Hg]"', '').replaceAll('mmHg', 'kPa'));
 	const { fits } = await import('/assets/js/pressure.js');
+	want('what stands already', fits('38.0/84', parse(shock)), true);
+	want('a blood pressure with a fraction', JSON.parse(writeValues('Observation', arm, { ...readValues('Observation', parse(arm)), value: '126,5/80' })).component[0].valueQuantity.value, 126.5);
 	for (const [name, body, typed, expected] of [['a new one', {}, '138/84', true], ['a new number', {}, '7,2', true], ['sight', {}, '10/10', false], ['turned round', {}, '84/138', false], ['half of one', taken, '138', false], ['no pressure', JSON.parse(lab0()), '138/84', false], ['a bound', {}, '<= 5', true], ['a word', {}, 'high', false]]) want('a value: ' + name, fits(typed, body), expected);
 	function lab0() { return '{"code":{"text":"CRP"},"valueQuantity":{"value":5}}'; }
 	const lab = '{"resourceType":"Observation","status":"final","code":{"text":"CRP"},"valueQuantity":{"value":5,"comparator":"<","unit":"mg/L"}}';

@@ -1,6 +1,6 @@
 // A blood pressure, which is typed as one value and stands in a record as two.
 
-import { setAt, setTextAt } from './splice.js';
+import { removeAt, setAt, setTextAt } from './splice.js';
 
 const loinc = 'http://loinc.org';
 const panel = { system: loinc, code: '85354-9', display: 'Blood pressure' };
@@ -8,7 +8,7 @@ const parts = [{ system: loinc, code: '8480-6', display: 'Systolic blood pressur
 
 // As JSON and FHIR write a decimal, but for the comma that a hand may type, perhaps as a bound.
 const decimal = /^([<>]=?\s*)?-?(0|[1-9]\d*)([.,]\d+)?$/;
-const both = /^([1-9]\d{1,2})\s*\/\s*([1-9]\d{1,2})$/;
+const both = /^([1-9]\d{1,2}(?:[.,]\d+)?)\s*\/\s*([1-9]\d{1,2}(?:[.,]\d+)?)$/;
 const lowest = 40; // mmHg of the upper value: 10/10 is how well somebody sees
 
 /** placesOf are the upper and the lower value among the parts of an Observation; null where it is no blood pressure. */
@@ -29,15 +29,19 @@ export function unitOfPressure(r) {
 
 /** fits tells whether what was typed can be the value of a record: a number, or a blood pressure where it is one, or is new. */
 export function fits(typed, r) {
-  const [, upper, lower] = both.exec(typed) ?? [];
-  const pressure = Number(upper) >= lowest && Number(lower) < Number(upper);
-  if (placesOf(r)) return pressure;
+  const [upper, lower] = valuesOf(typed)?.map(Number) ?? [];
+  const pressure = upper >= lowest && lower < upper;
+  if (placesOf(r)) return pressure || typed === typedPressure(r);
   return decimal.test(typed) || (pressure && !r.code && !r.valueQuantity);
+}
+
+function valuesOf(typed) {
+  return both.exec(typed)?.slice(1).map((value) => value.replace(',', '.'));
 }
 
 /** writePressure puts a blood pressure into the text of an Observation; null where none was typed. */
 export function writePressure(text, r, typed) {
-  const values = both.exec(typed)?.slice(1);
+  const values = valuesOf(typed);
   if (!values) return null;
   const places = placesOf(r) ?? [0, 1];
   const t = placesOf(r) ? text : begun(text, r);
@@ -52,5 +56,9 @@ function begun(text, r) {
 
 /** writeUnitOfPressure gives both values another unit; null where it is no blood pressure. The code of the old one would be a lie. */
 export function writeUnitOfPressure(text, r, unit) {
-  return placesOf(r)?.reduce((t, place) => setAt(t, ['component', place, 'valueQuantity'], { value: r.component[place].valueQuantity.value, ...(unit ? { unit } : {}) }), text) ?? null;
+  return placesOf(r)?.reduce((t, place) => {
+    const quantity = ['component', place, 'valueQuantity'];
+    const bare = ['code', 'system'].reduce((rest, name) => removeAt(rest, [...quantity, name]), t);
+    return unit ? setAt(bare, [...quantity, 'unit'], unit) : removeAt(bare, [...quantity, 'unit']);
+  }, text) ?? null;
 }
