@@ -63,7 +63,7 @@ func (s *spoken) about(r object) said {
 	case "Condition":
 		state := codeOf(at(r, "clinicalStatus"))
 		return said{
-			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: s.unlessActive(state),
+			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: joined(", ", s.unlessActive(state), s.unsure(r)),
 			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: slices.Contains([]string{"inactive", "resolved", "remission"}, state),
 		}
 	case "AllergyIntolerance":
@@ -73,7 +73,7 @@ func (s *spoken) about(r object) said {
 	case "Immunization":
 		return said{Title: s.named(r, concept(at(r, "vaccineCode")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), When: textAt(r, "occurrenceDateTime")}
 	case "Observation":
-		return said{Title: s.measure(at(r, "code")), Detail: s.measured(r), When: started(r, "effective")}
+		return said{Title: s.measure(at(r, "code")), Detail: joined(". ", s.measured(r), notesOf(r)), When: started(r, "effective")}
 	}
 	d := describeOther(r)
 	d.Past = textAt(r, "resourceType") == "Flag" && textAt(r, "status") == "inactive"
@@ -92,13 +92,32 @@ func (s *spoken) describeAllergy(r object) said {
 		}
 		reactions = append(reactions, textAt(reaction, "description"))
 	}
-	reacted := joined(", ", reactions...)
+	reacted, severe := joined(", ", reactions...), ""
+	if wasSevere(r) {
+		severe = s.must("dossier.severe")
+	}
 	return said{
 		Title:  s.named(r, concept(at(r, "code")), joined(", ", substances...), cut(notesOf(r), mostTitle), reacted),
 		Detail: joined(". ", reacted, notesOf(r)),
-		State:  joined(", ", s.has("form.criticality", criticality), s.unlessActive(state)),
-		When:   firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: state == "inactive" || state == "resolved", High: criticality == "high",
+		State:  joined(", ", s.has("form.criticality", criticality), severe, s.unlessActive(state), s.unsure(r)),
+		When:   firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: state == "inactive" || state == "resolved", High: isHigh(r),
 	}
+}
+
+// isHigh tells that an allergy is dangerous: somebody said so, or it was once.
+func isHigh(r object) bool { return textAt(r, "criticality") == "high" || wasSevere(r) }
+
+func wasSevere(r object) bool {
+	return slices.Contains(texts(listAt(r, "reaction"), "severity"), "severe")
+}
+
+// unsure says that nobody is sure of a problem or an allergy; empty where that is not said.
+func (s *spoken) unsure(r object) string {
+	switch code := codeOf(at(r, "verificationStatus")); code {
+	case "unconfirmed", "provisional", "differential":
+		return s.sentence(s.wordIn("codes", code))
+	}
+	return ""
 }
 
 func (s *spoken) unlessActive(state string) string {
@@ -154,10 +173,10 @@ func (s *spoken) describeNote(r object) said {
 	return d
 }
 
-// noteText is the plain text of a note; not where its content is of another kind.
+// noteText is the plain text of a note; not where its content is of another kind, or stands elsewhere.
 func noteText(r object) (text string, ok bool) {
 	attachment := at(r, "content", 0, "attachment")
-	if !strings.HasPrefix(textAt(attachment, "contentType"), "text/plain") {
+	if !strings.HasPrefix(textAt(attachment, "contentType"), "text/plain") || (at(attachment, "data") == nil && at(attachment, "url") != nil) {
 		return "", false
 	}
 	return fromBase64(textAt(attachment, "data"))
@@ -234,45 +253,62 @@ func (s *spoken) measure(v any) string {
 	return concept(v)
 }
 
+// measured is what an Observation found, in itself or in its parts; why not, where it found nothing.
 func (s *spoken) measured(r object) string {
-	if q := at(r, "valueQuantity"); q != nil {
-		return s.quantity(q)
-	}
 	parts := listAt(r, "component")
 	said := s.bloodPressure(parts)
 	if said == "" {
 		each := make([]string, len(parts))
 		for i, c := range parts {
-			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + s.quantity(at(c, "valueQuantity")))
+			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + s.found(c))
 		}
 		said = strings.Join(each, ", ")
 	}
-	return firstOf(textAt(r, "valueString"), concept(at(r, "valueCodeableConcept")), said)
+	return firstOf(s.found(r), said)
+}
+
+// found is the value of an Observation or of a part of one, in whichever form it has.
+func (s *spoken) found(v any) string {
+	if flag, ok := at(v, "valueBoolean").(bool); ok {
+		return s.has(map[bool]string{true: "yes", false: "no"}[flag], "")
+	}
+	joint := func(separator, choice, first, second string) string {
+		return joined(separator, s.quantity(at(v, choice, first)), s.quantity(at(v, choice, second)))
+	}
+	return firstOf(s.quantity(at(v, "valueQuantity")), textAt(v, "valueString"), concept(at(v, "valueCodeableConcept")), s.figures(v, "valueInteger"),
+		joint(" – ", "valueRange", "low", "high"), joint(" / ", "valueRatio", "numerator", "denominator"), s.date(textAt(v, "valueDateTime")), textAt(v, "valueTime"),
+		joined(" – ", s.date(textAt(v, "valuePeriod", "start")), s.date(textAt(v, "valuePeriod", "end"))), concept(at(v, "dataAbsentReason")))
 }
 
 func (s *spoken) quantity(q any) string {
-	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + firstOf(textAt(q, "unit"), textAt(q, "code")))
+	return strings.TrimSpace(textAt(q, "comparator") + s.figures(q, "value") + " " + unitOf(q))
 }
+
+func unitOf(q any) string { return firstOf(textAt(q, "unit"), textAt(q, "code")) }
 
 // bloodPressure writes 138/84 mmHg where there is that and nothing else; empty where there is not.
 func (s *spoken) bloodPressure(parts []any) string {
-	if len(parts) != 2 {
+	values := pressureOf(parts)
+	for _, v := range values {
+		if textAt(v, "value") == "" || textAt(v, "comparator") != "" {
+			return ""
+		}
+	}
+	unit := textAt(values[0], "unit")
+	if len(parts) != len(values) || unit != textAt(values[1], "unit") {
 		return ""
 	}
-	var values [2]any
+	return strings.TrimSpace(s.figures(values[0], "value") + "/" + s.figures(values[1], "value") + " " + unit)
+}
+
+// pressureOf are the upper and the lower value among the parts of an Observation; nil where there is none.
+func pressureOf(parts []any) (values [2]any) {
 	for i, code := range []string{"8480-6", "8462-4"} {
 		for _, c := range parts {
 			if coded([]any{at(c, "code")}, loinc, code) {
 				values[i] = at(c, "valueQuantity")
 			}
 		}
-		if textAt(values[i], "value") == "" || textAt(values[i], "comparator") != "" {
-			return ""
-		}
 	}
-	unit := textAt(values[0], "unit")
-	if unit != textAt(values[1], "unit") {
-		return ""
-	}
-	return strings.TrimSpace(s.figures(values[0], "value") + "/" + s.figures(values[1], "value") + " " + unit)
+	return values
 }

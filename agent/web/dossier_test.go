@@ -212,3 +212,24 @@ func brussels(t *testing.T) *time.Location {
 	}
 	return zone
 }
+
+// A blood pressure is typed as people write it, stands as two values with their codes, and is changed the same way.
+func TestABloodPressureIsTypedAsOneValue(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click(".section-Observation .section-head button", "Add")
+	b.fill("measured", "Blood pressure")
+	b.fill("value", "10/10")
+	save(b)
+	b.see(".form .field-error", "138/84")
+	b.fill("value", "138/84")
+	save(b)
+	b.see(".section-Observation", "138/84 mmHg")
+	b.click(".measured[aria-label='Blood pressure'] button", "Edit")
+	b.until(`document.querySelector('.form [name=value]')?.value === '138/84' && document.querySelector('.form [name=unit]').value === 'mmHg'`, "the values as they were typed")
+	b.fill("value", "126/80")
+	save(b)
+	b.see(".section-Observation", "126/80 mmHg")
+}

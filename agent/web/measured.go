@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -28,17 +29,21 @@ type measured struct {
 type plot struct {
 	Width, Height int
 	Name          string
-	Label         string // all of it in words
-	Line          string
-	Points        []point
+	Label         string   // all of it in words
+	Lines         []string // two of a blood pressure
+	Points        []dot
 	Last, Range   string
 }
 
+// dot is a point as it is drawn.
+type dot struct{ X, Y, Label string }
+
+// point is what was measured at one moment, in each line.
 type point struct {
-	X, Y, Label string
-	at          time.Time
-	value       float64 // where it stands in the picture; what is said of it has its own digits
-	when, text  string
+	at     time.Time
+	when   string
+	values []float64 // where it stands in the picture; what is said of it has its own digits
+	texts  []string
 }
 
 // measuredOf groups the measurements, which come newest first, by what is measured.
@@ -63,43 +68,70 @@ func (p *page) measuredOf(rows []*registration) (groups []measured) {
 
 // plotOf draws the values of the newest one's unit over time; nil where there is no line to draw.
 func (p *page) plotOf(name string, rows []*registration) *plot {
-	unit := textAt(rows[0].content, "valueQuantity", "unit")
+	unit := unitOf(at(p.said.linesOf(rows[0].content), 0))
 	var points []point
+	lines := len(p.said.linesOf(rows[0].content))
 	for _, r := range rows {
-		text := textAt(r.content, "valueQuantity", "value")
-		value, err := strconv.ParseFloat(text, 64)
-		at, ok := dayOf(r.When)
-		text = p.said.figures(r.content, "valueQuantity", "value")
-		if err == nil && ok && !math.IsInf(value, 0) && textAt(r.content, "valueQuantity", "unit") == unit {
-			points = append(points, point{at: at, value: value, when: r.When, text: text, Label: p.said.must("named", p.Date(r.When), text)})
+		quantities := p.said.linesOf(r.content)
+		day, ok := dayOf(r.When)
+		if !ok || len(quantities) != lines {
+			continue
+		}
+		q := point{at: day, when: r.When}
+		for _, quantity := range quantities {
+			value, err := strconv.ParseFloat(textAt(quantity, "value"), 64)
+			ok = ok && err == nil && !math.IsInf(value, 0) && unitOf(quantity) == unit
+			q.values = append(q.values, value)
+			q.texts = append(q.texts, textAt(quantity, "comparator")+p.said.figures(quantity, "value"))
+		}
+		if ok {
+			points = append(points, q)
 		}
 	}
-	if len(points) < leastPoints {
+	if len(points) < leastPoints || lines == 0 {
 		return nil
 	}
 	slices.SortStableFunc(points, func(a, b point) int { return a.at.Compare(b.at) })
-	low, high := points[0], points[0]
-	for _, q := range points {
-		if q.value < low.value {
-			low = q
+	low, high := math.Inf(1), math.Inf(-1)
+	ranges := make([]string, lines)
+	for i := range lines {
+		by := func(a, b point) int { return cmp.Compare(a.values[i], b.values[i]) }
+		least, most := slices.MinFunc(points, by), slices.MaxFunc(points, by)
+		ranges[i] = least.texts[i] + " – " + most.texts[i]
+		low, high = min(low, least.values[i]), max(high, most.values[i])
+	}
+	first, last := points[0], points[len(points)-1]
+	said := strings.TrimSpace(strings.Join(last.texts, "/") + " " + unit)
+	drawn := &plot{Name: name,
+		Width: plotWidth, Height: plotHeight, Lines: make([]string, lines), Last: said, Range: strings.Join(ranges, " / "),
+		Label: p.said.must("dossier.plot", name, p.N(len(points)), p.Date(first.when), p.Date(last.when), said),
+	}
+	for i := range lines {
+		line := make([]string, len(points))
+		for j, q := range points {
+			dot := dot{
+				X:     between(float64(q.at.Unix()), float64(first.at.Unix()), float64(last.at.Unix()), plotEdge, plotWidth-plotEdge),
+				Y:     between(q.values[i], low, high, plotHeight-plotEdge, plotEdge),
+				Label: p.said.must("named", p.Date(q.when), strings.Join(q.texts, "/")),
+			}
+			line[j] = dot.X + "," + dot.Y
+			drawn.Points = append(drawn.Points, dot)
 		}
-		if q.value > high.value {
-			high = q
-		}
+		drawn.Lines[i] = strings.Join(line, " ")
 	}
-	last := points[len(points)-1]
-	line := make([]string, len(points))
-	for i := range points {
-		q := &points[i]
-		q.X = between(float64(q.at.Unix()), float64(points[0].at.Unix()), float64(last.at.Unix()), plotEdge, plotWidth-plotEdge)
-		q.Y = between(q.value, low.value, high.value, plotHeight-plotEdge, plotEdge)
-		line[i] = q.X + "," + q.Y
+	return drawn
+}
+
+// linesOf are the quantities of which a line each is drawn: the one that was measured, or the two of a blood pressure.
+func (s *spoken) linesOf(r object) []any {
+	if q := at(r, "valueQuantity"); q != nil {
+		return []any{q}
 	}
-	said := strings.TrimSpace(last.text + " " + unit)
-	return &plot{Name: name,
-		Width: plotWidth, Height: plotHeight, Points: points, Line: strings.Join(line, " "), Last: said, Range: low.text + " – " + high.text,
-		Label: p.said.must("dossier.plot", name, p.N(len(points)), p.Date(points[0].when), p.Date(last.when), said),
+	if s.bloodPressure(listAt(r, "component")) == "" {
+		return nil
 	}
+	pressure := pressureOf(listAt(r, "component"))
+	return pressure[:]
 }
 
 // dayOf is when a FHIR date or dateTime begins.

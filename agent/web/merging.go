@@ -89,8 +89,12 @@ func has(items []item, content string) bool {
 }
 
 // items is a list of the items of all versions, each once by its content, but for those of the shared ancestor
-// that a version took out. It is nil where a version has no list there, and where it would be the same as one of them.
+// that a version took out. It is nil where a version has no list there, and where it would be the same as one of them;
+// and for doses: two of them side by side are taken one on top of the other.
 func (c *candidates) items(member string) json.RawMessage {
+	if doseMembers[member] {
+		return nil
+	}
 	_, living := c.living()
 	var lists [][]item
 	filled := 0
@@ -134,8 +138,7 @@ func (c *candidates) itemsBefore(member string) []item {
 }
 
 // proposal is what nobody would choose otherwise: what one version alone changed, or a union of what several added.
-// Where all of them replaced the same item, such as a dose, there is none: two doses side by side are no answer, and a
-// person must choose.
+// Where all of them replaced the same item there is none: a person must choose.
 func (c *candidates) proposal(member string) (choice int, ok bool) {
 	places, living := c.living()
 	before := c.shared[member]

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,22 +17,24 @@ const (
 
 func of(body string) *string { return &body }
 
-// A union has each item once, by its content and never by its place, and none that a version took out.
+// A union has each item once, by its content and never by its place, and none that a version took out. Of doses there is none.
 func TestUnionOfLists(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		ancestor *string
-		versions []string
-		want     string
+		name, member string
+		ancestor     *string
+		versions     []string
+		want         string
 	}{
-		{"by content", of(root), []string{one, two}, `[{"x":1},{"y":2.50},{"z":3}]`},
-		{"names in another order", nil, []string{`{"l":[{"p":1,"q":2},{"r":1}]}`, `{"l":[{"q":2,"p":1},{"s":1}]}`}, `[{"p":1,"q":2},{"r":1},{"s":1}]`},
-		{"other digits are another item", nil, []string{`{"l":[{"p":1.0}]}`, `{"l":[{"p":1.00}]}`}, `[{"p":1.0},{"p":1.00}]`},
-		{"what one removed is gone", of(`{"l":[{"x":1},{"k":1}]}`), []string{`{"l":[{"x":1},{"k":1}]}`, `{"l":[{"x":1},{"n":1}]}`}, ""},
-		{"of what is no list", nil, []string{`{"l":1}`, `{"l":[1]}`}, ""},
-		{"beside a deletion", nil, []string{"", `{"l":[{"x":1}]}`, `{"l":[{"y":1}]}`}, `[{"x":1},{"y":1}]`},
+		{"by content", "", of(root), []string{one, two}, `[{"x":1},{"y":2.50},{"z":3}]`},
+		{"names in another order", "", nil, []string{`{"l":[{"p":1,"q":2},{"r":1}]}`, `{"l":[{"q":2,"p":1},{"s":1}]}`}, `[{"p":1,"q":2},{"r":1},{"s":1}]`},
+		{"other digits are another item", "", nil, []string{`{"l":[{"p":1.0}]}`, `{"l":[{"p":1.00}]}`}, `[{"p":1.0},{"p":1.00}]`},
+		{"what one removed is gone", "", of(`{"l":[{"x":1},{"k":1}]}`), []string{`{"l":[{"x":1},{"k":1}]}`, `{"l":[{"x":1},{"n":1}]}`}, ""},
+		{"of what is no list", "", nil, []string{`{"l":1}`, `{"l":[1]}`}, ""},
+		{"two doses", "dosage", of(`{"dosage":[{"d":1}]}`), []string{`{"dosage":[{"d":2}]}`, `{"dosage":[{"d":3}]}`}, ""},
+		{"a dose beside what was none", "dosageInstruction", nil, []string{`{"dosageInstruction":[{"d":2}]}`, `{"dosageInstruction":[{"d":3}]}`}, ""},
+		{"beside a deletion", "", nil, []string{"", `{"l":[{"x":1}]}`, `{"l":[{"y":1}]}`}, `[{"x":1},{"y":1}]`},
 	} {
-		if got := web.NewCandidates(c.ancestor, c.versions...).Union("l"); got != c.want {
+		if got := web.NewCandidates(c.ancestor, c.versions...).Union(cmp.Or(c.member, "l")); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -138,5 +138,30 @@ const moduleTests = `(async () => {
 	const marks = (a, b) => marked(a, b).map((n) => n.outerHTML ?? n).join('');
 	want('words that differ', marks('1 tablet in the evening', '2 tablets in the evening'), '<mark>1 tablet</mark> in the evening');
 	want('words that are the same', marks('same', 'same'), 'same');
+	want('a number is one word', marks('5 mg', '2.5 mg'), '<mark>5</mark> mg');
+	want('its fraction too', marks('2,5 mg, 1/2 tablet, 2-0-1.', '7,5 mg, 1/4 tablet, 2-0-2.'), '<mark>2,5</mark> mg, <mark>1/2</mark> tablet, <mark>2-0-1</mark>.');
+	want('what any other has not', marked('5 mg in the morning', '5 mg at night', '7.5 mg in the morning').map((n) => n.outerHTML ?? n).join(''), '<mark>5</mark> mg <mark>in the morning</mark>');
+	const named = (value) => JSON.parse(writeValues('Observation', newText('Observation', 'o', 'p'), { ...readValues('Observation', JSON.parse(newText('Observation', 'o', 'p'))), measured: value, value: '138 / 84' }));
+	const taken = named('Blood pressure');
+	want('a blood pressure', [taken.code, taken.component.map((c) => [c.code.coding[0].code, c.valueQuantity.value, c.valueQuantity.code]), taken.valueQuantity],
+		[{ coding: [{ system: 'http://loinc.org', code: '85354-9', display: 'Blood pressure' }], text: 'Blood pressure' }, [['8480-6', 138, 'mm[Hg]'], ['8462-4', 84, 'mm[Hg]']], undefined]);
+	const arm = JSON.stringify({ ...taken, bodySite: { text: 'left arm' } });
+	want('as it is typed', readValues('Observation', JSON.parse(arm)).value, '138/84');
+	want('another blood pressure, and nothing else', writeValues('Observation', arm, { ...readValues('Observation', JSON.parse(arm)), value: '126/80' }), arm.replace('138', '126').replace('84}', '80}').replace('"value":84', '"value":80'));
+	const shock = arm.replace('138', '38.0');
+	want('another unit of a blood pressure, digit for digit', writeValues('Observation', shock, { ...readValues('Observation', parse(shock)), unit: 'kPa' }), shock.replaceAll(',"system":"http://unitsofmeasure.org","code":"mm[Hg]"', '').replaceAll('mmHg', 'kPa'));
+	const { fits } = await import('/assets/js/pressure.js');
+	want('what stands already', fits('38.0/84', parse(shock)), true);
+	want('a blood pressure with a fraction', JSON.parse(writeValues('Observation', arm, { ...readValues('Observation', parse(arm)), value: '126,5/80' })).component[0].valueQuantity.value, 126.5);
+	for (const [name, body, typed, expected] of [['a new one', {}, '138/84', true], ['a new number', {}, '7,2', true], ['sight', {}, '10/10', false], ['turned round', {}, '84/138', false], ['half of one', taken, '138', false], ['no pressure', JSON.parse(lab0()), '138/84', false], ['a bound', {}, '<= 5', true], ['a word', {}, 'high', false]]) want('a value: ' + name, fits(typed, body), expected);
+	function lab0() { return '{"code":{"text":"CRP"},"valueQuantity":{"value":5}}'; }
+	const lab = '{"resourceType":"Observation","status":"final","code":{"text":"CRP"},"valueQuantity":{"value":5,"comparator":"<","unit":"mg/L"}}';
+	const found = readValues('Observation', parse(lab));
+	want('less than', found.value, '<5');
+	want('a value that is no bound any more', writeValues('Observation', lab, { ...found, value: '12' }), lab.replace('5,"comparator":"<"', '12'));
+	want('another bound', writeValues('Observation', lab, { ...found, value: '>= 200' }), lab.replace('5,"comparator":"<"', '200,"comparator":">="'));
+	want('a beginning that was taken out', JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '' })).effectiveDateTime, undefined);
+	const called = '{"resourceType":"Patient","name":[{"family":"Y","given":["A"],"text":"A Y"}]}';
+	want('a name in one piece that is none any more', JSON.parse(writeValues('Patient', called, { ...readValues('Patient', JSON.parse(called)), family: 'Z' })).name, [{ family: 'Z', given: ['A'] }]);
 	return wrong.join('\n');
 })()`

@@ -79,8 +79,8 @@ func (r *registration) Editable() bool {
 	switch {
 	case r.content == nil, r.Marked():
 		return false
-	case r.Type == "Observation": // one of another form, such as one of two parts, is the EHR's
-		return at(r.content, "valueQuantity") != nil && at(r.content, "component") == nil
+	case r.Type == "Observation": // one of another form, such as one of three parts, is the EHR's
+		return (at(r.content, "valueQuantity") == nil) != (at(r.content, "component") == nil) && len(r.page.said.linesOf(r.content)) > 0
 	case r.Type == "DocumentReference":
 		_, ok := noteText(r.content)
 		return ok

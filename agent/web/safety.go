@@ -89,5 +89,8 @@ func (s *safety) add(r *registration) {
 
 // dangerOf orders allergies: one of which nobody said how dangerous it is comes before one that is not.
 func dangerOf(r object) int {
-	return 1 + slices.Index([]string{"low", "", "unable-to-assess", "high"}, textAt(r, "criticality"))
+	if isHigh(r) {
+		return 4
+	}
+	return 1 + slices.Index([]string{"low", "", "unable-to-assess"}, textAt(r, "criticality"))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carelog/carelog/agent/web"
 	"github.com/carelog/carelog/events"
 )
 
@@ -260,5 +261,78 @@ func TestNamesTurnNoText(t *testing.T) {
 		if _, page := d.ask("GET", path, ""); strings.ContainsAny(page, "\u202e\u2067") || !strings.Contains(page, "Peeters") {
 			t.Errorf("%s: got %q", path, page)
 		}
+	}
+}
+
+// What makes a registration graver or less sure, and what was found, is said where it stands in a list: nobody opens each.
+func TestWhatIsGraveOrUnsureIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		name, body, want string
+		high             bool
+	}{
+		{"a severe reaction", `{"resourceType":"AllergyIntolerance","code":{"text":"Latex"},"reaction":[{"manifestation":[{"text":"Rash"}],"severity":"severe"}]}`, "Rash Severe reaction", true},
+		{"a severe reaction beside a low risk", `{"resourceType":"AllergyIntolerance","code":{"text":"Latex"},"criticality":"low","reaction":[{},{"severity":"severe"}]}`, "Low risk, Severe reaction", true},
+		{"a mild reaction", `{"resourceType":"AllergyIntolerance","code":{"text":"Latex"},"criticality":"low","reaction":[{"severity":"mild"}]}`, "Low risk", false},
+		{"an allergy that is not sure", `{"resourceType":"AllergyIntolerance","code":{"text":"Latex"},"verificationStatus":{"coding":[{"code":"unconfirmed"}]}}`, "Not confirmed", false},
+		{"a problem that is not sure", `{"resourceType":"Condition","code":{"text":"Angina"},"verificationStatus":{"coding":[{"code":"differential"}]}}`, "One of several possible", false},
+		{"a problem that is sure", `{"resourceType":"Condition","code":{"text":"Angina"},"clinicalStatus":{"coding":[{"code":"recurrence"}]},"verificationStatus":{"coding":[{"code":"confirmed"}]}}`, "Returned", false},
+		{"a remark", `{"resourceType":"Observation","code":{"text":"Pulse"},"valueQuantity":{"value":140,"unit":"/min"},"note":[{"text":"after running"}]}`, "140 /min. after running", false},
+		{"a whole number", `{"resourceType":"Observation","code":{"text":"Pain"},"valueInteger":7}`, "7", false},
+		{"yes", `{"resourceType":"Observation","code":{"text":"Pregnant"},"valueBoolean":true}`, "yes", false},
+		{"from to", `{"resourceType":"Observation","code":{"text":"Dip"},"valueRange":{"low":{"value":1.50,"unit":"g"},"high":{"value":2,"unit":"g"}}}`, "1.50 g – 2 g", false},
+		{"a titre", `{"resourceType":"Observation","code":{"text":"Titre"},"valueRatio":{"numerator":{"value":1},"denominator":{"value":128}}}`, "1 / 128", false},
+		{"a day", `{"resourceType":"Observation","code":{"text":"Last period"},"valueDateTime":"2026-10-02"}`, "2 Oct 2026", false},
+		{"nothing was found", `{"resourceType":"Observation","code":{"text":"Pulse"},"dataAbsentReason":{"text":"refused"}}`, "refused", false},
+		{"a part of another form", `{"resourceType":"Observation","code":{"text":"Score"},"component":[{"code":{"text":"Eyes"},"valueInteger":4}]}`, "Eyes 4", false},
+	} {
+		about, _, high, _ := web.Described("en", []byte(c.body))
+		if got := strings.TrimSpace(about[1] + " " + about[2]); got != c.want || high != c.high {
+			t.Errorf("%s: got %q, high %t; want %q, high %t", c.name, got, high, c.want, c.high)
+		}
+	}
+}
+
+// A line is drawn of what has one unit, and a value that is only a bound is said to be one.
+func TestALineIsOfOneUnit(t *testing.T) {
+	w := newWard(t)
+	measured := func(name, quantity string, days ...int) {
+		for _, day := range days {
+			w.write(fmt.Sprintf("Observation/%s-%d", name, day), fmt.Sprintf(`"status":"final","code":{"text":%q},"effectiveDateTime":"2026-03-%02d","valueQuantity":{%s}`, name, day, quantity))
+		}
+	}
+	measured("CRP", `"value":40,"unit":"mg/L"`, 1, 2)
+	measured("CRP", `"value":5,"comparator":"<","unit":"mg/L"`, 3)
+	measured("Glucose", `"value":110,"code":"mg/dL"`, 1, 2)
+	measured("Glucose", `"value":6.1,"code":"mmol/L"`, 3, 4)
+	if got, want := w.part("en", `<figure`, `</figure>`), "CRP <5 mg/L <5 – 40"; !strings.HasSuffix(got, want) {
+		t.Errorf("the line says %q, want %q at its end", got, want)
+	}
+	if _, page := w.ask("GET", "/patients/p1", "", "Accept-Language: en"); strings.Count(page, "<figure") != 1 {
+		t.Errorf("got %d lines, want one: two values of a unit are no line", strings.Count(page, "<figure"))
+	}
+}
+
+// A blood pressure can be changed like any other measurement, and two lines are drawn of it.
+func TestBloodPressureHasItsLinesAndItsForm(t *testing.T) {
+	w := newWard(t)
+	for day, values := range [][2]int{{152, 94}, {148, 92}, {131, 80}} {
+		part := func(code string, value int) string {
+			return fmt.Sprintf(`{"code":{"coding":[{"system":"http://loinc.org","code":%q}]},"valueQuantity":{"value":%d,"unit":"mmHg"}}`, code, value)
+		}
+		w.write(fmt.Sprintf("Observation/bp%d", day), fmt.Sprintf(`"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"effectiveDateTime":"2026-03-%02d","component":[%s,%s]`,
+			day+1, part("8462-4", values[1]), part("8480-6", values[0])))
+	}
+	if got, want := w.part("en", `<figure`, `</figure>`), "Blood pressure 131/80 mmHg 131 – 152 / 80 – 94"; !strings.HasSuffix(got, want) {
+		t.Errorf("the lines say %q, want %q at their end", got, want)
+	}
+	if got := w.part("en", `<figure`, `</figure>`); !strings.Contains(got, "1 Mar 2026: 152/94") {
+		t.Errorf("the lines say %q, want both figures of a day together", got)
+	}
+	_, page := w.ask("GET", "/patients/p1", "", "Accept-Language: en")
+	if lines := strings.Count(page, "<polyline"); lines != 2 {
+		t.Errorf("got %d lines, want 2", lines)
+	}
+	if !strings.Contains(page, `aria-label="Edit: Blood pressure"`) {
+		t.Error("a blood pressure cannot be changed")
 	}
 }

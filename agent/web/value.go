@@ -162,7 +162,7 @@ func (n *names) textValue(v, name string) string {
 		return firstOf(n.said.has("gender", v), v)
 	case "criticality":
 		return firstOf(n.said.has("form.criticality", v), v)
-	case "status", "intent", "priority":
+	case "status", "intent", "priority", "severity":
 		return firstOf(n.said.wordIn("codes", v), v)
 	}
 	if fhirTime.MatchString(v) {

@@ -5,9 +5,6 @@ import { validSSIN } from './resource.js';
 import { looksLikeDay, readDate, typedDate } from './typeddate.js';
 import { words } from './words.js';
 
-// As JSON and FHIR write a decimal, but for the comma that a hand may type.
-const decimalForm = /^-?(0|[1-9]\d*)([.,]\d+)?$/;
-
 /**
  * field makes one field: {element, get value, set value, check()}. check returns whether the
  * value can be saved, and says why where it cannot. A date is typed as people write it and has
@@ -44,7 +41,7 @@ export function field(definition, resource, id, changed) {
     check() {
       const text = input.value.trim();
       if (definition.required && !text) say(words.form.required);
-      else if (definition.input === 'decimal' && text && !decimalForm.test(text)) say(words.form.decimal);
+      else if (definition.fits && text && !definition.fits(text, resource)) say(words.form.decimal);
       else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(looksLikeDay(text) ? words.form.noDay : words.form.date);
       else {
         say('');
@@ -67,7 +64,7 @@ function make(definition, id, changed) {
       return h('select', common, !definition.required && h('option', { value: '' }, words.form.choose),
         Object.entries(definition.options).map(([value, text]) => h('option', { value }, text)));
     default:
-      return h('input', { ...common, type: 'text', inputmode: { ssin: 'numeric', decimal: 'decimal' }[definition.input] ?? null, placeholder: definition.input === 'date' ? words.form.dateForm : null });
+      return h('input', { ...common, type: 'text', inputmode: definition.input === 'ssin' ? 'numeric' : null, placeholder: definition.input === 'date' ? words.form.dateForm : null });
   }
 }
 
@@ -75,6 +72,6 @@ function hintOf(definition, resource) {
   const code = definition.coded?.(resource);
   if (code) return words.form.coded(code);
   if (definition.figures?.(resource)) return words.form.figures;
-  return definition.input === 'date' ? words.form.dateHint : '';
+  return { date: words.form.dateHint, decimal: words.form.pressureHint }[definition.input] ?? '';
 }
 

@@ -3,6 +3,7 @@
 
 import { parse } from './api.js';
 import { codingOf, newConsent, tableOf } from './consents.js';
+import { fits, typedPressure, unitOfPressure, writePressure, writeUnitOfPressure } from './pressure.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
@@ -142,6 +143,8 @@ const dose = {
   },
 };
 
+const start = when('start', ['effectivePeriod', 'start'], 'effective');
+
 const medication = {
   type: 'MedicationStatement',
   patient: 'subject',
@@ -150,7 +153,9 @@ const medication = {
     dose,
     picked('taking', ['status'], words.form.taking, { required: true }),
     {
-      ...when('start', ['effectivePeriod', 'start'], 'effective'),
+      ...start,
+      // What is read here as the beginning goes with it.
+      write: (text, r, value) => (value ? start.write(text, r, value) : removeAt(start.write(text, r, ''), ['effectiveDateTime'])),
       read: (r) => r.effectivePeriod?.start ?? r.effectiveDateTime ?? '',
     },
     remark,
@@ -177,15 +182,25 @@ const measurement = {
   fields: [
     inWords('measured', ['code'], { required: true }),
     {
-      // A number is written with the digits that were typed.
+      // A number is written with the digits that were typed; one that is only a bound, such as <5, stays one for as long as it says so.
       name: 'value', input: 'decimal', required: true,
-      read: (r) => String(r.valueQuantity?.value ?? ''),
-      write: (text, _, value) => setTextAt(text, ['valueQuantity', 'value'], value.replace(',', '.')),
+      fits, read: (r) => typedPressure(r) ?? `${r.valueQuantity?.comparator ?? ''}${r.valueQuantity?.value ?? ''}`,
+      write: (text, r, value) => {
+        const pressure = writePressure(text, r, value);
+        if (pressure !== null) return pressure;
+        const [, bound, figures] = /^([<>]=?)?\s*(.*)$/.exec(value);
+        const exact = setTextAt(text, ['valueQuantity', 'value'], figures.replace(',', '.'));
+        const comparator = ['valueQuantity', 'comparator'];
+        return bound ? setAt(exact, comparator, bound) : removeAt(exact, comparator);
+      },
     },
     {
       // The code of the old unit beside another one would be a lie.
       ...plain('unit', ['valueQuantity', 'unit']),
-      write: (text, _, value) => {
+      read: (r) => r.valueQuantity?.unit ?? unitOfPressure(r),
+      write: (text, r, value) => {
+        const pressure = writeUnitOfPressure(text, r, value);
+        if (pressure !== null) return pressure;
         const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), text);
         return value ? setAt(bare, ['valueQuantity', 'unit'], value) : removeAt(bare, ['valueQuantity', 'unit']);
       },
@@ -203,14 +218,14 @@ const patient = {
     {
       name: 'family', input: 'line', required: true,
       read: (r) => nameOf(r).family,
-      write: (text, r, value) => setAt(text, ['name', nameIndex(r), 'family'], value),
+      write: (text, r, value) => setAt(inParts(text, r), ['name', nameIndex(r), 'family'], value),
     },
     {
       name: 'given', input: 'line',
       read: (r) => nameOf(r).given,
       write: (text, r, value) => {
         const path = ['name', nameIndex(r)];
-        const bare = removeAt(text, [...path, '_given']); // belongs to the old names, one by one
+        const bare = removeAt(inParts(text, r), [...path, '_given']); // belongs to the old names, one by one
         return value ? setAt(bare, [...path, 'given'], value.split(/\s+/)) : removeAt(bare, [...path, 'given']);
       },
     },
@@ -279,6 +294,13 @@ function nameIndex(person) {
   const names = Array.isArray(person.name) ? person.name : [];
   const official = names.findIndex((n) => n.use === 'official');
   return Math.max(0, official >= 0 ? official : names.findIndex((n) => n.use !== 'old'));
+}
+
+// inParts is the text of a person without the name in one piece, which would go on saying the old one.
+function inParts(text, r) {
+  const path = ['name', nameIndex(r)];
+  const rest = namesAt(text, path)?.some((name) => name !== 'text');
+  return rest ? removeAt(text, [...path, 'text']) : text;
 }
 
 function status(type, value) {

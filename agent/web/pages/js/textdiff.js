@@ -5,26 +5,33 @@ import { h, show } from './dom.js';
 // A longer stretch is marked as a whole: the table below grows with the square.
 const mostWords = 1500;
 
+// Held against more, each of a thousand versions would be read a thousand times.
+const mostOthers = 8;
+
+// A number is one word with its fraction, and so is 1/2, 2-0-1 or a date: of 2,5 and 7,5 no half is marked, and 5 is not found in 2.5.
+const word = /\s+|[\p{L}\p{N}]+(?:(?<=\p{N})[.,/-](?=\p{N})[\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
+
 /**
- * markDifferences marks, in the rows of a comparison as carelog wrote them, the words of each version that the
- * next other one does not have. A cell is marked once.
+ * markDifferences marks, in the rows of a comparison as carelog wrote them, the words of each version that some
+ * other one does not have. A cell is marked once.
  */
 export function markDifferences(root) {
   for (const row of root.querySelectorAll('.compare tbody tr')) {
     const cells = [...row.querySelectorAll('td:not(.ancestor) > .text')];
     const texts = cells.map((cell) => cell.textContent);
+    const different = [...new Set(texts)];
     cells.forEach((cell, i) => {
-      const other = texts.find((text) => text !== texts[i]);
-      if (other !== undefined && !cell.querySelector('mark')) show(cell, marked(texts[i], other));
+      if (!cell.querySelector('mark')) show(cell, marked(texts[i], ...different));
     });
   }
 }
 
-/** marked returns the nodes of text, with <mark> around the words that other does not have there. */
-export function marked(text, other) {
-  if (text === other || !other) return [text];
+/** marked returns the nodes of text, with <mark> around the words that one of the others does not have there. */
+export function marked(text, ...others) {
   const a = pieces(text);
-  const common = alike(a, pieces(other));
+  const against = others.filter((other) => other && other !== text).slice(0, mostOthers).map((other) => alike(a, pieces(other)));
+  if (against.length === 0) return [text];
+  const common = new Set([...against[0]].filter((i) => against.every((places) => places.has(i))));
   const nodes = [];
   let run = { text: '', differs: false };
   const close = () => run.text && nodes.push(run.differs ? h('mark', {}, run.text) : run.text);
@@ -54,7 +61,7 @@ function alike(a, b) {
 }
 
 function pieces(text) {
-  return text.match(/\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
+  return text.match(word) ?? [];
 }
 
 // shared are the places in a of a longest common subsequence with b.
