@@ -136,7 +136,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err := a.openExplained(ctx); err != nil {
 		return err
 	}
-	if err := a.openAhead(); err != nil {
+	if err := a.openAhead(ctx); err != nil {
 		return err
 	}
 	if err := a.openAttachments(); err != nil {

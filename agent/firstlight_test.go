@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -160,7 +162,7 @@ func TestTheAgendaGoesFirstAndIsKept(t *testing.T) {
 		two.start()
 		began := time.Now()
 		time.Sleep(100 * time.Millisecond)
-		if s := two.Now(); s.Prefetch == nil || s.Prefetch.Total != len(patients) {
+		if s := two.Now(); was.Prefetch.Done == 0 || s.Prefetch == nil || s.Prefetch.Total != len(patients) || s.Prefetch.Done < was.Prefetch.Done {
 			t.Fatalf("after a kill the agenda is %+v; it was %+v", s.Prefetch, was.Prefetch)
 		}
 		for two.Now().Prefetch.Done < len(patients) {
@@ -171,6 +173,46 @@ func TestTheAgendaGoesFirstAndIsKept(t *testing.T) {
 		}
 		if s := two.Now(); s.Position.Sequence > was.Position.Sequence+10 || !s.Incomplete {
 			t.Errorf("the read went from %d to %d beside the agenda", was.Position.Sequence, s.Position.Sequence)
+		}
+		w.settled()
+		w.agreed()
+	})
+}
+
+// unanswered is a line on which no dossier comes.
+type unanswered struct{ *memlog.Log }
+
+func (l unanswered) Dossier(ctx context.Context, _ string, _ uint64) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		<-ctx.Done()
+		yield(events.Stored{}, context.Cause(ctx))
+	}
+}
+
+// An agenda of which nothing comes holds the rest up once, and not at each message.
+func TestAnAgendaThatStandsHoldsNothingUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one := w.desk("one")
+		w.settled()
+		var patients []string
+		for i := range 60 {
+			id := fmt.Sprintf("x%d", i)
+			one.register(id)
+			patients = append(patients, id)
+		}
+		two := w.machine("two").snapshots(-1)
+		two.wrap = func(l *memlog.Log) agent.Log { return unanswered{l} }
+		if err := os.MkdirAll(two.Config.Data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(two.Config.Data, agent.AgendaFile), []byte(strings.Join(patients, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		two.start()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if s := two.Now(); s.Incomplete {
+			t.Errorf("the read is at %d of %d, and the agenda at %+v", s.Position.Sequence, s.Server.Sequence, s.Prefetch)
 		}
 		w.settled()
 		w.agreed()

@@ -39,8 +39,8 @@ type ahead struct {
 }
 
 // openAhead learns whether the first read was ever finished.
-func (a *Agent) openAhead() error {
-	if err := a.ahead.agenda.open(); err != nil {
+func (a *Agent) openAhead(ctx context.Context) error {
+	if err := a.ahead.agenda.open(ctx, a.store.DossierSequence); err != nil {
 		return err
 	}
 	position, _, _ := a.replica.Position()

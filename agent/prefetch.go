@@ -24,8 +24,12 @@ type Prefetch struct {
 	Total int `json:"total"`
 }
 
-// agendaFile has the agenda that is not done, one patient a line: who gave it is not told of a kill.
-const agendaFile = "agenda"
+// agendaFile has the agenda that is not done, one patient a line: who gave it is not told of a kill. Behind them stands,
+// with a mark before it, who is done.
+const (
+	agendaFile = "agenda"
+	agendaDone = "+" // in no name of a patient
+)
 
 // agendaAtOnce is how many dossiers of the agenda are fetched at a time: each is a few questions, and waits for the line.
 const agendaAtOnce = 4
@@ -37,9 +41,10 @@ type agenda struct {
 	left    []string // not yet begun
 	total   int
 	done    int
-	working int     // sessions that work on it: one or none
-	made    uint64  // which agenda this is
-	changed *signal // there is another one, or all of it is done
+	working int       // sessions that work on it: one or none
+	made    uint64    // which agenda this is
+	moved   time.Time // when the last of its dossiers came, or work began
+	changed *signal   // there is another one, or all of it is done
 }
 
 // Prefetch lets the dossiers of patients be here before the others, in the order given:
@@ -101,7 +106,8 @@ func (a *Agent) fetchAgenda(ctx context.Context) {
 			}
 			continue
 		}
-		if err := a.Need(ctx, patient); err != nil {
+		err := a.Need(ctx, patient)
+		if err != nil {
 			if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
 				g.giveBack(patient, made) // it is next, also in the next session
 				wait(ctx, changed, lastPause)
@@ -110,13 +116,16 @@ func (a *Agent) fetchAgenda(ctx context.Context) {
 			// The read brings it too, only later: it must not hold up those behind it.
 			a.log.Warn("a dossier of the agenda was not fetched ahead", "err", err)
 		}
-		g.did(made)
+		if err := g.did(patient, made, err == nil); err != nil {
+			a.log.Warn("how far the agenda is, is not kept over a restart", "err", err)
+		}
 		a.changed.fire()
 	}
 }
 
-// open goes on with an agenda that was not done when the desk was closed or killed.
-func (g *agenda) open() error {
+// open goes on with an agenda that was not done when the desk was closed or killed. Of whom nothing is here, as after the
+// loss of the projection, is not done.
+func (g *agenda) open(ctx context.Context, reached func(ctx context.Context, patient string) (uint64, error)) error {
 	text, err := os.ReadFile(g.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -124,12 +133,25 @@ func (g *agenda) open() error {
 	if err != nil {
 		return err
 	}
-	list := strings.Fields(string(text))
-	list = list[:min(len(list), MaxPrefetch)]
+	var list []string
+	done := make(map[string]bool)
+	for _, p := range strings.Fields(string(text)) {
+		if p, is := strings.CutPrefix(p, agendaDone); is {
+			at, err := reached(ctx, p)
+			if err != nil {
+				return err
+			}
+			done[p] = at > 0
+		} else if len(list) < MaxPrefetch {
+			list = append(list, p)
+		}
+	}
 	if slices.ContainsFunc(list, func(p string) bool { return events.ValidateID("patient", p) != nil }) {
 		return g.keep(nil) // a file that cannot be read costs no more than the order of fetching
 	}
 	g.set(list)
+	g.left = slices.DeleteFunc(g.left, func(p string) bool { return done[p] })
+	g.done = g.total - len(g.left)
 	return nil
 }
 
@@ -150,7 +172,7 @@ func (g *agenda) keep(list []string) error {
 func (g *agenda) set(list []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.left, g.total, g.done, g.made = slices.Clone(list), len(list), 0, g.made+1
+	g.left, g.total, g.done, g.made, g.moved = slices.Clone(list), len(list), 0, g.made+1, time.Now()
 	g.changed.fire()
 }
 
@@ -159,6 +181,7 @@ func (g *agenda) work(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.working += n
+	g.moved = time.Now()
 	g.changed.fire()
 }
 
@@ -181,16 +204,36 @@ func (g *agenda) giveBack(patient string, made uint64) {
 	}
 }
 
-// did notes that a patient of an agenda is done, if it is still that agenda.
-func (g *agenda) did(made uint64) {
+// did notes that a patient of an agenda is done, if it is still that agenda, and whether the dossier came.
+func (g *agenda) did(patient string, made uint64, came bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.made == made && g.done < g.total {
-		g.done++
+	if g.made != made || g.done == g.total {
+		return nil
 	}
-	if g.done == g.total {
+	if g.done++; g.done == g.total {
 		g.changed.fire()
 	}
+	if !came {
+		return nil
+	}
+	g.moved = time.Now()
+	return g.keepDone(patient)
+}
+
+// keepDone writes behind the agenda that a patient of it is done. The disk is not waited for: after a power cut it is
+// asked for again.
+func (g *agenda) keepDone(patient string) (err error) {
+	f, err := os.OpenFile(g.path, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is not kept
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = f.WriteString(agendaDone + patient + "\n")
+	return err
 }
 
 // finish notes that everything is here.
@@ -209,15 +252,16 @@ func (g *agenda) busy() bool {
 }
 
 // agendaFirst is for how long, at a time, the rest waits for the agenda: what is under way on the line does not come
-// too late for that.
+// too late for that. Where no dossier of it came for as long, the rest does not wait until one does: it comes faster than that.
 const agendaFirst = 10 * time.Second
 
 // goFirst waits while dossiers of the agenda are being fetched.
 func (g *agenda) goFirst(ctx context.Context) {
-	if !g.busy() {
+	moving := g.moving()
+	if moving <= 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, agendaFirst)
+	ctx, cancel := context.WithTimeout(ctx, moving)
 	defer cancel()
 	for {
 		changed := g.changed.wait()
@@ -230,6 +274,16 @@ func (g *agenda) goFirst(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// moving is for how long the rest waits for it now; 0 or less where it is done, or stands.
+func (g *agenda) moving() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.working == 0 || g.done == g.total {
+		return 0
+	}
+	return agendaFirst - time.Since(g.moved)
 }
 
 // state is nil where there is no agenda.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -128,8 +129,12 @@ func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
 	return k, err == nil
 }
 
-// keysAtOnce is how many keys are handed over at once while more are on their way.
-const keysAtOnce = 1000
+// Keys are handed over while more are on their way once there are keysAtOnce of them that came in keysEvery: whoever keeps
+// them writes into the same pages of a table each time, so a fast line hands over nearly all at once.
+const (
+	keysAtOnce = 1000
+	keysEvery  = 500 * time.Millisecond
+)
 
 // KeysAfter reads the wrapped keys that came after read, and hands them over in their order, with how far they are read
 // then: what take has kept need not be read again after a cut. Where the bucket does not have the entry that read is of, all are
@@ -148,15 +153,16 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys
 		now = events.KeyMark{Anew: true}
 	}
 	var keys []events.WrappedKey
+	began := time.Now()
 	for s, err := range l.all(ctx, streamKeys, keySubject+"*.*", now.Sequence) {
 		if err != nil {
 			return fmt.Errorf("read the new keys: %w", err)
 		}
-		if len(keys) == keysAtOnce {
+		if len(keys) >= keysAtOnce && time.Since(began) >= keysEvery {
 			if err := take(keys, now); err != nil {
 				return err
 			}
-			keys, now.Anew = nil, false
+			keys, now.Anew, began = nil, false, time.Now()
 		}
 		now.Sequence, now.Stored = s.Sequence, s.Time
 		if k, ok := l.readKey(s); ok {

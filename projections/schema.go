@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync"
 )
 
 // applicationID marks the file as ours: "clrs" in the header of the SQLite file.
@@ -203,22 +204,8 @@ func (w *writer) migrate(ctx context.Context, version int, text string) (err err
 }
 
 // checkSchema refuses a file whose tables are not those of its version of the schema.
-func (w *writer) checkSchema(ctx context.Context, path string, version int) (err error) {
-	texts, err := migrations()
-	if err != nil {
-		return err
-	}
-	plain, err := openWriter(ctx, ":memory:")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plain.close()) }()
-	for _, text := range texts[:max(version, 0)] {
-		if _, err := plain.conn.ExecContext(ctx, text); err != nil {
-			return err
-		}
-	}
-	want, err := plain.schema()
+func (w *writer) checkSchema(ctx context.Context, path string, version int) error {
+	want, err := plainSchema(ctx, max(version, 0))
 	if err != nil {
 		return err
 	}
@@ -233,6 +220,35 @@ func (w *writer) checkSchema(ctx context.Context, path string, version int) (err
 		return &NotOursError{Path: path, Reason: "it lacks the " + want[i]}
 	}
 	return nil
+}
+
+// plainSchemas are those of versions that were asked for: making one takes some milliseconds, and a snapshot
+// is looked into twice.
+var plainSchemas sync.Map // of int to []string
+
+// plainSchema is what a file of a version has.
+func plainSchema(ctx context.Context, version int) (list []string, err error) {
+	if known, ok := plainSchemas.Load(version); ok {
+		return known.([]string), nil
+	}
+	texts, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := openWriter(ctx, ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, plain.close()) }()
+	for _, text := range texts[:version] {
+		if _, err := plain.conn.ExecContext(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	if list, err = plain.schema(); err == nil {
+		plainSchemas.Store(version, list)
+	}
+	return list, err
 }
 
 var selectSchema = &statement{"SELECT type || ' ' || name || ': ' || ifnull(sql, '') FROM sqlite_schema ORDER BY type, name"}
