@@ -44,10 +44,10 @@ func recordsByName(n int) string {
 
 // record finds a record, or makes ready for a new one.
 func (b *batch) record(name events.Record) (*record, error) {
-	if b.records[name] == nil && b.strangers.is(name) {
-		b.create(name)
+	if r := b.records[name]; r != nil {
+		return r, nil
 	}
-	if b.records[name] == nil {
+	if !b.strangers.is(name) {
 		if err := b.fetch([]shortNamed{{shortName(name), name}}, selectRecord); err != nil {
 			return nil, err
 		}
@@ -175,18 +175,16 @@ func (d *dossier) reach(sequence int64) {
 
 // dossier finds the dossier of a patient, or makes it.
 func (b *batch) dossier(patient string) (*dossier, error) {
-	if b.dossiers[patient] == nil {
-		var err error
-		if b.strangers.is(dossierName(patient)) {
-			err = b.createDossier(patient)
-		} else {
-			err = b.fetchDossiers([]string{patient}, selectDossier)
-		}
-		if err != nil {
-			return nil, err
-		}
+	if d := b.dossiers[patient]; d != nil {
+		return d, nil
 	}
-	return b.dossiers[patient], nil
+	var err error
+	if b.strangers.is(dossierName(patient)) {
+		err = b.createDossier(patient)
+	} else {
+		err = b.fetchDossiers([]string{patient}, selectDossier)
+	}
+	return b.dossiers[patient], err
 }
 
 func (b *batch) fetchDossiers(patients []string, st *statement) error {

@@ -18,8 +18,9 @@ type strangers struct {
 }
 
 const (
-	strangerBits   = 1 << 26 // 8 MB; with 5 million names, 1 in 70 strangers is asked for
+	strangerBits   = 1 << 26 // 8 MB; with 5 million names, 1 in 118 strangers is asked for
 	strangerProbes = 3
+	lineBits       = 1 << 9  // which the processor reads together: all probes of a name are there
 	chunkBits      = 1 << 15 // made when somebody is met there: most stores stay small
 )
 
@@ -68,12 +69,13 @@ func (s *strangers) note(sum uint64) {
 
 func probes(sum uint64) func(func(uint64) bool) {
 	return func(yield func(uint64) bool) {
-		step := sum>>32 | 1
+		line := sum % (strangerBits / lineBits) * lineBits
+		sum >>= 32
 		for range strangerProbes {
-			if !yield(sum % strangerBits) {
+			if !yield(line + sum%lineBits) {
 				return
 			}
-			sum += step
+			sum /= lineBits
 		}
 	}
 }
