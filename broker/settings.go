@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/minio/highwayhash"
@@ -217,5 +218,5 @@ func (s *Server) OutOfService() (practices []string) {
 	for _, x := range s.out {
 		practices = append(practices, x.practice)
 	}
-	return practices
+	return slices.Compact(practices)
 }
