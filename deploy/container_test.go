@@ -21,7 +21,7 @@ func TestImage(t *testing.T) {
 	}
 	for what, line := range map[string]string{
 		"the Go of go.mod":   "FROM golang:" + version[1] + " AS build",
-		"a static binary":    "RUN CGO_ENABLED=0 go build -trimpath -ldflags=\"-s -w\" -o /out/carelog ./cmd/carelog",
+		"a static binary":    "RUN CGO_ENABLED=0 go build -trimpath -pgo=cmd/carelog/carelog.pgo -ldflags=\"-s -w\" -o /out/carelog ./cmd/carelog",
 		"folders for a user": "RUN mkdir -p -m 0700 /out/var/broker /out/var/agent",
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
