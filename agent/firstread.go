@@ -91,7 +91,7 @@ func (a *Agent) refuseSnapshot(id string, reason error) {
 	for _, id := range slices.Sorted(maps.Keys(a.refused)) {
 		list = append(list, fmt.Sprintf("%s (%s)", id, a.refused[id]))
 	}
-	a.warn(warnSnapshot, "The log and the records are whole, but a copy of the records, by which a new PC begins faster, cannot be used: snapshot %s. This PC reads the log instead, which takes longer and gives the same. Have a new copy made at a desk that is level: `carelog snapshot make`.", strings.Join(list, "; snapshot "))
+	a.warn(warnSnapshot, "The log and the records are whole, but a copy of the records, by which a new PC begins faster, cannot be used: snapshot %s. This PC takes an older one or reads the log, which takes longer and gives the same. Have a new copy made at a desk that is level: `carelog snapshot make`.", strings.Join(list, "; snapshot "))
 }
 
 // lookAgain is how often a desk that has refused a snapshot looks whether there is a good one now.
