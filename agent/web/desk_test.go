@@ -20,6 +20,7 @@ import (
 
 	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/agenttest"
+	"github.com/carelog/carelog/agent/attachments"
 	"github.com/carelog/carelog/agent/behind"
 	"github.com/carelog/carelog/agent/fhir"
 	"github.com/carelog/carelog/agent/guard"
@@ -58,6 +59,7 @@ type desk struct {
 	doors   http.Handler
 	fhir    http.Handler
 	sumehrs *behind.Table
+	letters *attachments.Store
 
 	mu       sync.Mutex // of all below
 	pages    *web.Handler
@@ -86,6 +88,15 @@ func (d *desk) Add(e trail.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks = append(d.looks, e)
+}
+
+// OpenAttachment opens what is on this desk; there is no server.
+func (d *desk) OpenAttachment(ctx context.Context, patient string, of events.Attachment) (*attachments.Content, error) {
+	seal, err := d.practice.Ring.PieceSeal(patient, of)
+	if err != nil {
+		return nil, err
+	}
+	return d.letters.Open(ctx, seal)
 }
 
 // asked keeps in whose name the FHIR door is asked for patients.
@@ -134,7 +145,10 @@ func newDesk(t testing.TB) *desk {
 	d.sumehrs = behind.New(behind.Config{Desk: d, Records: d.store})
 	door := fhir.New(fhir.Config{Desk: d, Records: d.store, Author: guard.Author, Version: "test", Started: eventstest.Epoch, Trail: asked{d: d}})
 	d.fhir = door
-	d.serving(web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Heartbeat: 50 * time.Millisecond}))
+	if d.letters, err = attachments.Open(attachments.Config{Dir: filepath.Join(t.TempDir(), "letters"), Room: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	d.serving(web.New(web.Config{Desk: d, Records: d.store, Trail: d, Sumehrs: d.sumehrs, FHIR: door, Attachments: d, Heartbeat: 50 * time.Millisecond}))
 	mux := http.NewServeMux()
 	mux.Handle("/fhir/", door)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,8 @@
 // another host, no code or style inside the HTML, under a Content-Security-Policy that
 // holds them to it. Everything that the pages do goes through /api or /fhir, so nothing
 // that a person can do is closed to a script; /fragments has the parts of a page that the
-// desk writes itself, which are read over the same doors. A list, a light or a dossier that changes
+// desk writes itself, which are read over the same doors, and /letters the letters and scans
+// of a dossier as a browser may show them. A list, a light or a dossier that changes
 // on the desk changes on the page, through one stream that resumes where it broke off.
 //
 // It promises that nothing typed is lost between key and log: a draft stays in the

@@ -50,9 +50,19 @@ func TestAChangeTouchesNothingElse(t *testing.T) {
 			map[string]string{"start": "02/01/2020", "remark": "from the hospital"},
 			[]string{`"start":"2020-01-01"`, `"start":"2020-01-02"`, `"text":"from hospital"`, `"text":"from the hospital"`},
 		},
+		"MedicationStatement/stopped": {
+			`"status":"active","medicationCodeableConcept":{"text":"Prednisolone 5 mg"},"subject":{"reference":"Patient/p7"},"effectivePeriod":{"start":"2020-01-01T10:00:00.00+01:00"},"dosage":[{"text":"1 a day","doseAndRate":[{"doseQuantity":{"value":1.00}}]}]`,
+			map[string]string{"taking": "stopped", "end": "03/2026"},
+			[]string{`"status":"active"`, `"status":"stopped"`, `+01:00"}`, `+01:00","end":"2026-03"}`},
+		},
+		"MedicationStatement/goeson": {
+			`"status":"active","medicationCodeableConcept":{"text":"Prednisolone 10 mg"},"subject":{"reference":"Patient/p7"},"effectivePeriod":{"start":"2020-01-01", "end":"2026-03-04"}`,
+			map[string]string{"end": ""},
+			[]string{`, "end":"2026-03-04"`, ``},
+		},
 	} {
-		typ, _, _ := strings.Cut(record, "/")
-		was := `{"resourceType":"` + typ + `","id":"e", ` + odd + `,` + c.body + `}`
+		typ, id, _ := strings.Cut(record, "/")
+		was := `{"resourceType":"` + typ + `","id":"` + id + `", ` + odd + `,` + c.body + `}`
 		d.arrives(record, "p7", "dr-2", was)
 		b.visit("/patients/p7")
 		b.click("[data-record='"+record+"'] button", "Edit")

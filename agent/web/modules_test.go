@@ -78,6 +78,16 @@ const moduleTests = `(async () => {
 	want('words for a dose of figures', JSON.stringify(JSON.parse(writeValues('MedicationStatement', '{"status":"active","dosage":[{"timing":{"repeat":{"frequency":2}}},{"text":"z"}]}', { taking: 'active', dose: '2/d' })).dosage), '[{"text":"2/d"},{"text":"z"}]');
 	want('other words drop the code', writeValues('MedicationStatement', statement, { ...values, medicine: 'B' }), statement.replace('{"coding":[{"code":"1"}],"text":"A"}', '{"text":"B"}'));
 	want('one form of a date', JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '2021' })).effectiveDateTime, undefined);
+	const until = JSON.parse(writeValues('MedicationStatement', statement, { ...values, end: '2026-03-01' }));
+	want('an end beside a beginning that stood alone', [until.effectivePeriod, until.effectiveDateTime], [{ start: '2020', end: '2026-03-01' }, undefined]);
+	const both = JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '2021', end: '2026' }));
+	want('another beginning, and an end', [both.effectivePeriod, both.effectiveDateTime], [{ start: '2021', end: '2026' }, undefined]);
+	want('an end alone', JSON.parse(writeValues('MedicationStatement', statement, { ...values, start: '', end: '2026' })).effectivePeriod, { end: '2026' });
+	want('no end, and no period', writeValues('MedicationStatement', '{"status":"active","effectivePeriod":{"end":"2026"}}', { taking: 'active', end: '' }), '{"status":"active"}');
+	const { endsBefore } = await import('/assets/js/typeddate.js');
+	for (const [last, first, expected] of [['2026-03-01', '2026-03-02', true], ['2026-03-02', '2026-03-02', false], ['2026-03', '2026-03-12', false], ['2026-02', '2026-03-12', true], ['2025', '2026-01', true], ['2026-03-12', '2026-03', false],
+		['2026-03-12', '2026-03-12T23:00:00', false], ['2026-03-11', '2026-03-12T01:00:00', true], ['2026-03-12T08:00:00Z', '2026-03-12T09:30:00+02:00', false], ['2026-03-12T07:00:00Z', '2026-03-12T09:30:00+02:00', true],
+		['', '2026', false], ['2026', '', false], ['soon', '2026', false]]) want('ends before: ' + last + ' and ' + first, endsBefore(last, first), expected);
 	const person = '{"resourceType":"Patient","name":[{"use":"old","family":"X"},{"use":"official","family":"Y","given":["A"],"_given":[null]}],"identifier":[{"system":"s","value":"1"}]}';
 	const changed = JSON.parse(writeValues('Patient', person, { ...readValues('Patient', JSON.parse(person)), given: 'A  B', ssin: '85.07.30-033.28' }));
 	want('the name in use', changed.name[1], { use: 'official', family: 'Y', given: ['A', 'B'] });

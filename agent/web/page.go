@@ -40,6 +40,7 @@ type page struct {
 	Sync         *syncPage
 	Sumehrs      *sumehrsPage
 	Standing     *standingPage // of one patient, on its own
+	Letter       *letterPage   // why one cannot be opened, on its own
 	Panel        *lightView    // what is behind the light, on its own
 }
 

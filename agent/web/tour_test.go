@@ -109,6 +109,10 @@ func (v *visitor) patients() {
 
 func (v *visitor) dossier() {
 	v.stop("dossier", "/patients/p7", "h1", "Jan Janssens")
+	v.do(chromedp.Navigate(v.url + "/letters/nobody/0"))
+	v.see("h1", "cannot be opened")
+	v.look("letter-none")
+	v.stop("dossier-again", "/patients/p7", "h1", "Jan Janssens")
 	v.click(".section-AllergyIntolerance .section-head button", "Add")
 	v.fill("substance", "Latex")
 	v.look("dossier-form")

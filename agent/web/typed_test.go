@@ -419,6 +419,79 @@ func TestDatesAsPeopleWriteThem(t *testing.T) {
 	field("since", "29.02.2016")
 }
 
+// A medicine does not end before it begins, and a consent neither; the form says so. Where it stands so already, something else can be changed.
+func TestAnEndBeforeItsBeginningIsRefused(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	const medicine = `{"resourceType":"MedicationStatement","id":"%s","status":"active","subject":{"reference":"Patient/p7"},"medicationCodeableConcept":{"text":"Doxycycline %[1]s"},%s}`
+	d.arrives("MedicationStatement/t1", "p7", "dr-1", fmt.Sprintf(medicine, "t1", `"effectiveDateTime":"2026-03-12"`))
+	d.arrives("MedicationStatement/t2", "p7", "dr-1", fmt.Sprintf(medicine, "t2", `"effectivePeriod":{"start":"2026-03-12","end":"2026-03-01"}`))
+	d.arrives("Consent/k1", "p7", "dr-1", `{"resourceType":"Consent","id":"k1","status":"active","patient":{"reference":"Patient/p7"},"scope":{"text":"x"},"category":[{"coding":[{"system":"https://carelog.eu/fhir/CodeSystem/cd-therapeuticlinktype","code":"gmd"}]}],"provision":{"period":{"start":"2026-03-12"}}}`)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	for language, words := range map[string][3]string{
+		"NL": {"Wijzigen", "Tot en met", "Het einde ligt voor het begin"}, "FR": {"Modifier", "Jusqu’au", "La fin précède le début"}, "DE": {"Ändern", "Bis einschließlich", "Das Ende liegt vor dem Beginn"}, "EN": {"Edit", "Until", "The end is before the beginning"},
+	} {
+		b.click(".languages button", language)
+		b.click("[data-record='MedicationStatement/t1'] button", words[0])
+		b.see(".form .label", words[1])
+		b.fill("end", "11/03/2026")
+		b.run(`document.querySelector(".form button[type=submit]").click()`)
+		b.see(".field-error", words[2])
+		b.until(`document.activeElement.name === 'end'`, "the focus where it is wrong")
+		b.run(`document.querySelector(".form button:not([type=submit])").click()`)
+		b.run(`document.querySelector("dialog .danger").click()`)
+		b.missing(".form", "")
+	}
+	b.click(".languages button", "EN")
+	b.click("[data-record='MedicationStatement/t1'] button", "Edit")
+	b.fill("end", "12/03/2026")
+	save(b)
+	b.missing(".form", "")
+	if body := shown(t, d, "MedicationStatement/t1"); !strings.Contains(body, `"effectivePeriod":{"start":"2026-03-12","end":"2026-03-12"}`) || strings.Contains(body, "effectiveDateTime") {
+		t.Errorf("got %s, want a period of one day", body)
+	}
+	b.click("[data-record='MedicationStatement/t2'] button", "Edit")
+	b.fill("remark", "from the hospital")
+	save(b)
+	b.missing(".form", "")
+	if body := shown(t, d, "MedicationStatement/t2"); !strings.Contains(body, `"end":"2026-03-01"`) || !strings.Contains(body, "from the hospital") {
+		t.Errorf("got %s, want the remark, and the end as it stood", body)
+	}
+	b.visit("/patients/p7?view=privacy")
+	b.click("[data-record='Consent/k1'] button", "Edit")
+	b.fill("until", "2025")
+	save(b)
+	b.see(".field-error", "The end is before the beginning")
+}
+
+// A draft that an older desk kept lacks the fields that are new; they are not emptied by it.
+func TestADraftOfAnOlderDeskEmptiesNothing(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	d.arrives("MedicationStatement/t1", "p7", "dr-1", `{"resourceType":"MedicationStatement","id":"t1","status":"active","subject":{"reference":"Patient/p7"},"medicationCodeableConcept":{"text":"Doxycycline"},"effectivePeriod":{"start":"2026-03-12","end":"2026-03-19"}}`)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.click("[data-record='MedicationStatement/t1'] button", "Edit")
+	b.fill("remark", "from the hospital")
+	kept(b)
+	b.run(`(() => {
+		const [name, text] = Object.entries(localStorage).find(([name]) => name.startsWith('carelog.draft.'));
+		const older = JSON.parse(text);
+		delete older.values.end;
+		localStorage.setItem(name, JSON.stringify(older));
+	})()`)
+	b.visit("/patients/p7")
+
+	b.see(".form .note", "has not been saved yet")
+	b.until(`document.querySelector('.form [name=end]').value === '19/03/2026'`, "the end as it stands")
+	save(b)
+	b.missing(".form", "")
+	if body := shown(t, d, "MedicationStatement/t1"); !strings.Contains(body, `"end":"2026-03-19"`) || !strings.Contains(body, "from the hospital") {
+		t.Errorf("got %s, want the remark, and the end as it stood", body)
+	}
+}
+
 // No address leads nowhere.
 func TestEveryPageHasAWayOn(t *testing.T) {
 	d := newDesk(t)

@@ -125,32 +125,35 @@ type Config struct {
 	// FHIR is the door that the pages search patients by, in the name of who asks. Nil: a page
 	// with patients is filled by its script alone.
 	FHIR http.Handler
+	// Attachments opens letters and scans. Nil: those that stand beside their records cannot be opened.
+	Attachments Attachments
 	// Logger hears of errors that are ours and not the caller's. Nil: nobody does.
 	Logger *slog.Logger
 }
 
 // Handler answers /api and the pages.
 type Handler struct {
-	desk      Desk
-	records   Records
-	heartbeat time.Duration
-	trail     Trail
-	sumehrs   Sumehrs
-	publisher Publisher
-	intake    Intake
-	fhir      http.Handler
-	log       *slog.Logger
-	site      *site
-	mux       *http.ServeMux
-	closed    chan struct{}
-	closeOnce sync.Once
+	desk        Desk
+	records     Records
+	heartbeat   time.Duration
+	trail       Trail
+	sumehrs     Sumehrs
+	publisher   Publisher
+	intake      Intake
+	fhir        http.Handler
+	attachments Attachments
+	log         *slog.Logger
+	site        *site
+	mux         *http.ServeMux
+	closed      chan struct{}
+	closeOnce   sync.Once
 }
 
 // New returns the handler. It starts nothing.
 func New(c Config) *Handler {
 	h := &Handler{
 		desk: c.Desk, records: c.Records, heartbeat: c.Heartbeat, trail: c.Trail, sumehrs: c.Sumehrs, publisher: c.Publisher,
-		intake: c.Intake, fhir: c.FHIR, log: c.Logger, site: builtSite(), mux: http.NewServeMux(), closed: make(chan struct{}),
+		intake: c.Intake, fhir: c.FHIR, attachments: c.Attachments, log: c.Logger, site: builtSite(), mux: http.NewServeMux(), closed: make(chan struct{}),
 	}
 	if h.heartbeat == 0 {
 		h.heartbeat = 15 * time.Second
@@ -198,6 +201,7 @@ func New(c Config) *Handler {
 	h.route("/fragments/conflicts/{type}/{id}", methods{"GET": h.conflictFragment})
 	h.route("/fragments/conflicts/{type}/{id}/preview", methods{"GET": h.previewFragment})
 	h.route("/fragments/history/{type}/{id}", methods{"GET": h.historyFragment})
+	h.mux.HandleFunc("/letters/{id}/{place}", h.letter)
 	h.mux.HandleFunc("/", h.servePage)
 	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h

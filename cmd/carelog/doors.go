@@ -54,7 +54,7 @@ func (c *agentCommand) openDoors(env *environment, a *agent.Agent, e enrolment.E
 		return d, err
 	}
 	table := behind.Config{Desk: a, Records: a.Store(), Logger: env.log}
-	pages := web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Intake: intake.NewDossiers(a, a.Records()), Logger: env.log}
+	pages := web.Config{Desk: a, Records: a.Records(), Trail: d.trail, Intake: intake.NewDossiers(a, a.Records()), Attachments: a, Logger: env.log}
 	if c.Hub.URL != "" {
 		d.hub = c.Hub.publisher(a, e.PracticeKey, env.log)
 		table.Hub, pages.Publisher = d.hub, d.hub

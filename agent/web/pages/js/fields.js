@@ -2,12 +2,12 @@
 
 import { h } from './dom.js';
 import { validSSIN } from './resource.js';
-import { looksLikeDay, readDate, typedDate } from './typeddate.js';
+import { endsBefore, looksLikeDay, readDate, typedDate } from './typeddate.js';
 import { words } from './words.js';
 
 /**
- * field makes one field: {element, get value, set value, check()}. check returns whether the
- * value can be saved, and says why where it cannot. A date is typed as people write it and has
+ * field makes one field: {element, get value, set value, check(values)}. check returns whether the
+ * value can be saved beside those of the other fields, and says why where it cannot. A date is typed as people write it and has
  * the value that FHIR gives it; one that nobody touched keeps its seconds.
  */
 export function field(definition, resource, id, changed) {
@@ -38,11 +38,12 @@ export function field(definition, resource, id, changed) {
       if (definition.input === 'choice' && text && ![...input.options].some((o) => o.value === text)) input.append(h('option', { value: text }, text));
       input.value = isDate ? typedDate(text) : text;
     },
-    check() {
+    check(values) {
       const text = input.value.trim();
       if (definition.required && !text) say(words.form.required);
       else if (definition.fits && text && !definition.fits(text, resource)) say(words.form.decimal);
       else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(looksLikeDay(text) ? words.form.noDay : words.form.date);
+      else if (turned(definition, resource, values)) say(words.form.endsBefore);
       else {
         say('');
         if (definition.input === 'ssin' && text && !validSSIN(text.replace(/\D/g, ''))) message.textContent = words.form.number;
@@ -51,6 +52,13 @@ export function field(definition, resource, id, changed) {
       return false;
     },
   };
+}
+
+// turned tells whether what is typed ends before it begins. What stands so already may stay: who changes something else is not held up.
+function turned({ name, notBefore, read }, resource, values) {
+  if (!notBefore) return false;
+  const began = values[notBefore.name];
+  return endsBefore(values[name], began) && (values[name] !== read(resource) || began !== notBefore.read(resource));
 }
 
 function make(definition, id, changed) {

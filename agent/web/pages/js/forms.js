@@ -48,6 +48,7 @@ function called({ type, isNew, values }) {
  */
 export function form(draft, { done, closed, restored = false, conflict = false }) {
   const resource = parse(draft.text);
+  draft.values = { ...readValues(draft.type, resource), ...draft.values }; // a draft of an older desk may lack a field, which is then as it was
   const prefix = `f${++count}`;
   const fields = kinds[draft.type].fields.map((definition) => {
     const made = field(definition, resource, `${prefix}-${definition.name}`, () => {
@@ -55,7 +56,7 @@ export function form(draft, { done, closed, restored = false, conflict = false }
       element.dataset.kept = 'not yet';
       keepSoon(draft, (kept) => { if (kept) element.dataset.kept = 'yes'; });
     });
-    made.value = draft.values[definition.name] ?? '';
+    made.value = draft.values[definition.name];
     return [definition.name, made];
   });
 
@@ -85,7 +86,7 @@ export function form(draft, { done, closed, restored = false, conflict = false }
   }
 
   async function submit() {
-    const wrong = fields.map(([, f]) => f).filter((f) => !f.check());
+    const wrong = fields.map(([, f]) => f).filter((f) => !f.check(draft.values));
     if (wrong.length > 0) {
       wrong[0].input.focus();
       return;

@@ -15,7 +15,8 @@ const clinicalSystem = {
   AllergyIntolerance: 'http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical',
 };
 
-// A field is {name, input, options, required, check, read(resource) -> text, write(text, resource, value) -> text}.
+// A field is {name, input, options, required, fits, notBefore, read(resource) -> text, write(text, resource, value) -> text}; a date
+// is notBefore that of another field.
 
 /** A field that is one string at a path. */
 function plain(name, path, more = {}) {
@@ -145,6 +146,23 @@ const dose = {
 
 const start = when('start', ['effectivePeriod', 'start'], 'effective');
 
+const begun = {
+  ...start,
+  // What is read here as the beginning goes with it.
+  write: (text, r, value) => (value ? start.write(text, r, value) : removeAt(start.write(text, r, ''), ['effectiveDateTime'])),
+  read: (r) => r.effectivePeriod?.start ?? r.effectiveDateTime ?? '',
+};
+
+/** Until when a medicine is taken. A beginning that stands alone becomes that of the period. */
+const end = {
+  ...plain('end', ['effectivePeriod', 'end'], { input: 'date', notBefore: begun }),
+  write: (text, r, value) => {
+    if (!value) return removeAt(text, ['effectivePeriod', 'end']);
+    const period = r.effectiveDateTime ? start.write(text, r, begun.read(r)) : text;
+    return setAt(period, ['effectivePeriod', 'end'], value);
+  },
+};
+
 const medication = {
   type: 'MedicationStatement',
   patient: 'subject',
@@ -152,12 +170,8 @@ const medication = {
     inWords('medicine', ['medicationCodeableConcept'], { required: true }),
     dose,
     picked('taking', ['status'], words.form.taking, { required: true }),
-    {
-      ...start,
-      // What is read here as the beginning goes with it.
-      write: (text, r, value) => (value ? start.write(text, r, value) : removeAt(start.write(text, r, ''), ['effectiveDateTime'])),
-      read: (r) => r.effectivePeriod?.start ?? r.effectiveDateTime ?? '',
-    },
+    begun,
+    end,
     remark,
   ],
   make: (subject) => ({ resourceType: 'MedicationStatement', status: 'active', subject, dateAsserted: now() }),
@@ -246,6 +260,8 @@ const patient = {
   make: () => ({ resourceType: 'Patient', name: [{ use: 'official' }] }),
 };
 
+const from = plain('from', ['provision', 'period', 'start'], { input: 'date' });
+
 const consent = {
   type: 'Consent',
   patient: 'patient',
@@ -257,8 +273,8 @@ const consent = {
       write: (text, r, value) => setAt(text, tableOf(r)?.path ?? ['category', 0, 'coding', 0], codingOf(value)),
     },
     picked('holds', ['status'], words.form.holds, { required: true }),
-    plain('from', ['provision', 'period', 'start'], { input: 'date' }),
-    plain('until', ['provision', 'period', 'end'], { input: 'date' }),
+    from,
+    plain('until', ['provision', 'period', 'end'], { input: 'date', notBefore: from }),
   ],
   make: (patient) => ({ ...newConsent(patient, codingOf('retrospective')), dateTime: now() }),
 };

@@ -35,6 +35,22 @@ export function looksLikeDay(text) {
   return /^(\d{4}[-/.](0?[1-9]|1[0-2])[-/.]\d{1,2}|\d{1,2}[-/.](0?[1-9]|1[0-2])[-/.]\d{4})$/.test(withMonths(text.trim()));
 }
 
+/**
+ * endsBefore tells whether all of one FHIR date or dateTime is before another begins: 2026-03 is not before 2026-03-12, which is in it.
+ * Two times are compared as moments, a time and a date as days at this PC; of what is no date nothing is told.
+ */
+export function endsBefore(end, start) {
+  if (isTime(end) && isTime(start)) return Date.parse(end) < Date.parse(start);
+  const [last, first] = [end, start].map((date) => (isTime(date) ? moment(new Date(date)).slice(0, 10) : date));
+  if (![last, first].every((date) => /^\d{4}(-\d\d){0,2}$/.test(date))) return false;
+  const shared = Math.min(last.length, first.length);
+  return last.slice(0, shared) < first.slice(0, shared);
+}
+
+function isTime(value) {
+  return /T/.test(value) && !Number.isNaN(Date.parse(value));
+}
+
 // real is a date that there is; a time before 1 or after 9999 is none.
 function real(year, month, day) {
   if (month === undefined) return +year > 0 ? year : null;
