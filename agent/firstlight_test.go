@@ -135,17 +135,22 @@ func TestTheWarningOfASnapshotGoes(t *testing.T) {
 	})
 }
 
+// registerMany registers n patients, for an agenda.
+func (m *machine) registerMany(n int) (patients []string) {
+	for i := range n {
+		id := fmt.Sprintf("x%d", i)
+		m.register(id)
+		patients = append(patients, id)
+	}
+	return patients
+}
+
 // The rest waits for the agenda, of which several are fetched at once; and a kill does not lose it.
 func TestTheAgendaGoesFirstAndIsKept(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one := w.desk("one")
 		w.settled()
-		var patients []string
-		for i := range 12 {
-			id := fmt.Sprintf("x%d", i)
-			one.register(id)
-			patients = append(patients, id)
-		}
+		patients := one.registerMany(12)
 		for i := range 150 { // few enough for one line: what waits for a lock stands in the way of virtual time
 			one.MustNote(fmt.Sprintf("c%d", i%10), fmt.Sprint("text ", i))
 		}
@@ -194,12 +199,7 @@ func TestAnAgendaThatStandsHoldsNothingUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		one := w.desk("one")
 		w.settled()
-		var patients []string
-		for i := range 60 {
-			id := fmt.Sprintf("x%d", i)
-			one.register(id)
-			patients = append(patients, id)
-		}
+		patients := one.registerMany(60)
 		two := w.machine("two").snapshots(-1)
 		two.wrap = func(l *memlog.Log) agent.Log { return unanswered{l} }
 		if err := os.MkdirAll(two.Config.Data, 0o700); err != nil {
