@@ -35,7 +35,7 @@ func TestAChangeThatComesWhileTheLogIsCompared(t *testing.T) {
 
 	ctx, enough := context.WithCancel(t.Context())
 	came, compared, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	c.applied = func() error {
+	c.applied = func([]*events.Event) error {
 		close(came)
 		<-compared
 		return nil

@@ -114,7 +114,7 @@ func TestAStartGoesOnWithARevocation(t *testing.T) {
 		c := openCopy(t, p, filepath.Join(t.TempDir(), "record.db"))
 		c.follow(&roll{log: log[:len(log)-1], keys: p.Keys}, func() {})
 		killed := errors.New("killed")
-		c.applied = func() error {
+		c.applied = func([]*events.Event) error {
 			if commits--; commits == 0 {
 				return killed
 			}

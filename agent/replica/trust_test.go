@@ -93,9 +93,9 @@ type copyOf struct {
 	store *projections.Store
 	ring  *events.Keyring
 	*replica.Replica
-	applied func() error    // nil: nothing
-	judged  atomic.Int32    // how often it was told that all is judged
-	wait    <-chan struct{} // nothing is opened before; nil: at once
+	applied func([]*events.Event) error // nil: nothing
+	judged  atomic.Int32                // how often it was told that all is judged
+	wait    <-chan struct{}             // nothing is opened before; nil: at once
 }
 
 func (c *copyOf) keysCome() error {
@@ -128,11 +128,11 @@ func (c *copyOf) start() {
 	c.store = store
 	c.Replica, err = replica.Open(context.Background(), replica.Config{
 		Practice: c.p.ID, Root: c.p.RootKey(), Store: store, Ring: ring,
-		Applied: func(context.Context, []*events.Event, []events.Record) error {
+		Applied: func(_ context.Context, batch []*events.Event, _ []events.Record) error {
 			if c.applied == nil {
 				return nil
 			}
-			return c.applied()
+			return c.applied(batch)
 		},
 		Judged: func() { c.judged.Add(1) },
 		Warn:   func(string, string) {},
