@@ -136,3 +136,41 @@ func joinIDs(ids []events.ID) string {
 	}
 	return strings.Join(texts, `","`)
 }
+
+// What was preselected says so once more before it is decided on; of an allergy nothing is.
+func TestPreviewSaysWhatWasProposed(t *testing.T) {
+	d := newDesk(t)
+	fork := func(record, of string) (a, b events.ID) {
+		body := func(says, since string) string {
+			kind, id, _ := strings.Cut(record, "/")
+			return `{"resourceType":"` + kind + `","id":"` + id + `","` + of + `":{"reference":"Patient/p1"},"code":{"text":"` + says + `"},"onsetDateTime":"` + since + `"}`
+		}
+		parent := d.arrives(record, "p1", "dr-1", body("Asthma", "1998"))
+		return d.arrives(record, "p1", "dr-1", body("Asthma, severe", "1998"), parent), d.arrives(record, "p1", "dr-2", body("Asthma", "1999"), parent)
+	}
+	chosen := func(record string) int {
+		_, page := d.ask("GET", "/fragments/conflicts/"+record+"?by=field", "")
+		return strings.Count(page, " checked>")
+	}
+	proposed := func(record string, code, onset events.ID) int {
+		answer, page := d.ask("GET", "/fragments/conflicts/"+record+"/preview?take=code:"+code.String()+"&take=onsetDateTime:"+onset.String(), "", "Accept-Language: en")
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: got %s %s", record, answer.Status, page)
+		}
+		return strings.Count(page, ">proposed<")
+	}
+	a, b := fork("Condition/c1", "subject")
+	if got := chosen("Condition/c1"); got != 2 {
+		t.Errorf("%d fields of a problem are proposed, want both", got)
+	}
+	if both, one, none := proposed("Condition/c1", a, b), proposed("Condition/c1", a, a), proposed("Condition/c1", b, a); both != 2 || one != 1 || none != 0 {
+		t.Errorf("%d, %d and %d fields are said to be proposed, want 2, 1 and 0", both, one, none)
+	}
+	a, b = fork("AllergyIntolerance/a1", "patient")
+	if got := chosen("AllergyIntolerance/a1"); got != 0 {
+		t.Errorf("%d fields of an allergy are chosen by nobody", got)
+	}
+	if got := proposed("AllergyIntolerance/a1", a, b); got != 0 {
+		t.Errorf("%d fields of an allergy are said to be proposed", got)
+	}
+}
