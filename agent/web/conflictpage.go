@@ -40,12 +40,13 @@ type conflictPage struct {
 	Same     []field // in all versions; empty where none can be read
 }
 
-// versionHead is what stands above a version; for the ancestor When alone, or nothing.
+// versionHead is what stands above a version; for the ancestor When and Letters alone, or nothing.
 type versionHead struct {
 	Event, Number, Who, Where, When string
 	Shown, Deleted, Queued          bool
 	Clock                           string // what was wrong with it
 	Said                            said   // what it is about, where no field differs
+	Letters                         []letter
 	Unread                          bool
 }
 
@@ -188,7 +189,7 @@ func (c *conflictPage) fill(from *candidates, known *names, byField bool) {
 	}
 	c.Over = strings.Join(ids, ",")
 	if from.ancestor != nil {
-		c.Ancestor.When = s.moment(from.ancestor.Event.Time)
+		c.Ancestor.When, c.Ancestor.Letters = s.moment(from.ancestor.Event.Time), known.lettersOf(from.record, *from.ancestor, from.before)
 	}
 	readable := -1
 	for i, v := range from.versions {
@@ -231,7 +232,7 @@ func (n *names) versionHead(from *candidates, i int) versionHead {
 		Shown: i == from.stands, Deleted: v.Deleted(), Queued: v.Sequence == 0, Unread: v.content == nil && !v.Deleted(),
 	}
 	if v.content != nil {
-		head.Said = n.about(v.content)
+		head.Said, head.Letters = n.about(v.content), n.lettersOf(from.record, v.Version, v.content)
 	}
 	switch {
 	case !v.Stored.IsZero() && v.Event.Time.Sub(v.Stored) > clockError:
@@ -240,6 +241,12 @@ func (n *names) versionHead(from *candidates, i int) versionHead {
 		head.Clock = n.said.must("conflicts.clockBefore", n.said.moment(madeAt(*from.ancestor)))
 	}
 	return head
+}
+
+// lettersOf are all letters of one version, also of one whose text stands beside: what it looks like may be what differs.
+func (n *names) lettersOf(record events.Record, v projections.Version, content object) []letter {
+	said := n.about(content)
+	return n.said.letters(record, v.Event.ID.String(), content, firstOf(said.Title, n.said.kind(record.Type)), false)
 }
 
 // madeAt is when a version was there at the latest: a PC whose clock was ahead wrote a time that had not come when the server had it.
