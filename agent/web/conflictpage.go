@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -20,6 +21,7 @@ type conflictPage struct {
 	Record   string // Type/id
 	Title    string
 	Settled  string // why there is nothing to choose; empty: there is
+	Never    bool   // nothing under this address was ever in conflict
 	By       string // whose doing that is, or what stands since it was looked at
 	Changed  string // what became of it since
 	Left     int
@@ -93,32 +95,44 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 	if err != nil {
 		return nil, err
 	}
-	state, err := h.records.Record(r.Context(), record)
-	if err != nil {
-		return nil, err
-	}
+	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type]}
 	all, err := h.records.Conflicts(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	known := h.newNames(r, p.said)
-	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type], Patient: state.Patient}
 	c.among(all, record, query)
+	state, err := h.records.Record(r.Context(), record)
+	if errors.Is(err, projections.ErrNotFound) {
+		c.never(p.said, record)
+		if h.desk.Incomplete(r.Context()) != nil {
+			c.By = p.said.must("errors.codes.incomplete")
+		}
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	known := h.newNames(r, p.said)
+	c.Patient = state.Patient
 	from, ok, err := h.candidatesOf(r.Context(), state, undo)
 	if err != nil {
 		return nil, err
 	}
 	h.saw(r, record.String(), state.Patient)
 	if !ok {
+		history, err := h.records.History(r.Context(), record)
+		if err != nil {
+			return nil, err
+		}
+		if !everTorn(history) {
+			c.never(p.said, record)
+			return c, nil
+		}
 		c.Title = p.said.kind(record.Type)
 		if c.Settled = p.said.must("conflicts.solvedElsewhere"); undo != (events.ID{}) {
 			c.Settled = p.said.must("conflicts.undoGone")
 		}
 		c.By = known.madeBy(state.Heads[0])
-		history, err := h.records.History(r.Context(), record)
-		if err != nil {
-			return nil, err
-		}
 		if event, ok := undoable(state, history); ok {
 			c.Undo = event.String()
 		}
@@ -137,6 +151,28 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 		}
 	}
 	return c, nil
+}
+
+// never says that there is nothing to choose, nor ever was.
+func (c *conflictPage) never(s *spoken, record events.Record) {
+	c.Never, c.Title, c.Settled = true, s.kind(record.Type), s.must("conflicts.never")
+}
+
+// everTorn reports whether two versions of a history were ever written on one, or beside each other.
+func everTorn(history []projections.Version) bool {
+	builtOn := make(map[events.ID]bool)
+	begun := false
+	for _, v := range history {
+		switch parents := v.Event.Parents; {
+		case len(parents) > 1, len(parents) == 0 && begun, len(parents) == 1 && builtOn[parents[0]]:
+			return true
+		case len(parents) == 0:
+			begun = true
+		default:
+			builtOn[parents[0]] = true
+		}
+	}
+	return false
 }
 
 func undoOf(query url.Values) (undo events.ID, err error) {

@@ -174,3 +174,26 @@ func TestPreviewSaysWhatWasProposed(t *testing.T) {
 		t.Errorf("%d fields of an allergy are said to be proposed", got)
 	}
 }
+
+// An address under which nothing was ever in conflict says so, in each language, and is not found; one that is settled says that it is.
+func TestThereIsNoSuchConflict(t *testing.T) {
+	d := newDesk(t)
+	root, a, b := twoHeads(d)
+	d.arrives("Condition/c1", "p1", "dr-1", note("Asthma, mild"), a, b)
+	changed := d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma"), "c1", "c2", 1))
+	d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma, mild"), "c1", "c2", 1), changed)
+	for language, words := range map[string][2]string{
+		"en": {"There is no such conflict.", "already settled"}, "nl": {"Dit conflict bestaat niet.", "al elders opgelost"},
+		"fr": {"Ce conflit n’existe pas.", "déjà été résolu"}, "de": {"Diesen Konflikt gibt es nicht.", "schon anderswo gelöst"},
+	} {
+		for address, want := range map[string]int{"Condition/c2": 404, "Condition/none": 404, "Condition/c2?undo=" + root.String(): 404, "Condition/c1": 200} {
+			answer, page := d.ask("GET", "/conflicts/"+address, "", "Accept-Language: "+language)
+			if answer.StatusCode != want || strings.Contains(page, words[0]) != (want == 404) || strings.Contains(page, words[1]) != (want == 200) {
+				t.Errorf("%s in %s: got %s %s", address, language, answer.Status, page)
+			}
+			if answer, part := d.ask("GET", "/fragments/conflicts/"+address, "", "Accept-Language: "+language); answer.StatusCode != http.StatusOK || strings.Contains(part, words[0]) != (want == 404) {
+				t.Errorf("the inside of %s in %s: got %s %s", address, language, answer.Status, part)
+			}
+		}
+	}
+}
