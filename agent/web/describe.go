@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/carelog/carelog/projections/sumehr"
 )
 
 // said is what a resource is about. Past marks what is over, so that it does not stand between what
@@ -62,9 +64,10 @@ func (s *spoken) about(r object) said {
 		return s.describeNote(r)
 	case "Condition":
 		state := codeOf(at(r, "clinicalStatus"))
+		past := slices.Contains([]string{"inactive", "resolved", "remission"}, state)
 		return said{
-			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: joined(", ", s.unlessActive(state), s.unsure(r)),
-			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: slices.Contains([]string{"inactive", "resolved", "remission"}, state),
+			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: s.sentence(joined(", ", s.unlessActive(state), s.unsure(r), s.abated(r, past))),
+			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: past,
 		}
 	case "AllergyIntolerance":
 		return s.describeAllergy(r)
@@ -78,6 +81,19 @@ func (s *spoken) about(r object) said {
 	d := describeOther(r)
 	d.Past = textAt(r, "resourceType") == "Flag" && textAt(r, "status") == "inactive"
 	return d
+}
+
+// abated says until when there was a problem, in whichever form that stands; empty where nobody says.
+func (s *spoken) abated(r object, past bool) string {
+	end := firstOf(textAt(r, "abatementDateTime"), textAt(r, "abatementPeriod", "end"))
+	said := firstOf(s.date(end), s.quantity(at(r, "abatementAge")), joined(" – ", s.quantity(at(r, "abatementRange", "low")), s.quantity(at(r, "abatementRange", "high"))), textAt(r, "abatementString"))
+	switch {
+	case said == "":
+		return ""
+	case end != "" && (past || !sumehr.Ended(end, time.Now())):
+		return s.must("form.endsOn", said)
+	}
+	return s.must("form.ended", said)
 }
 
 // describeAllergy names what somebody is allergic to: by its code, else by what a reaction was to, else by

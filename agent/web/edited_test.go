@@ -45,6 +45,16 @@ func TestAChangeTouchesNothingElse(t *testing.T) {
 			map[string]string{"since": "03/2018"},
 			[]string{`"onsetDateTime":"2019-01"`, `"onsetDateTime":"2018-03"`},
 		},
+		"Condition/over": {
+			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Shingles"},"subject":{"reference":"Patient/p7"},"onsetDateTime":"2025-11","abatementString":"in spring"`,
+			map[string]string{"clinical": "resolved", "end": "03/2026"},
+			[]string{`"code":"active"`, `"code":"resolved"`, `,"abatementString":"in spring"`, `,"abatementDateTime":"2026-03"`},
+		},
+		"Condition/back": {
+			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Sciatica"},"subject":{"reference":"Patient/p7"}, "abatementDateTime":"2024","severity":{"text":"mild"}`,
+			map[string]string{"clinical": "recurrence", "end": ""},
+			[]string{`"code":"active"`, `"code":"recurrence"`, `, "abatementDateTime":"2024"`, ``},
+		},
 		"MedicationStatement/e": {
 			`"status":"active","medicationCodeableConcept":{"text":"Allopurinol 100 mg"},"subject":{"reference":"Patient/p7"},"effectivePeriod":{"start":"2020-01-01","end":"2030-01-01"},"dosage":[{"text":"1 a day","doseAndRate":[{"doseQuantity":{"value":1.00}}]}],"note":[{"text":"from hospital"}]`,
 			map[string]string{"start": "02/01/2020", "remark": "from the hospital"},
