@@ -3,7 +3,7 @@
 
 import { parse } from './api.js';
 import { codingOf, newConsent, tableOf } from './consents.js';
-import { fits, typedPressure, unitOfPressure, writePressure, writeUnitOfPressure } from './pressure.js';
+import { fits, typedPressure, unitOfPressure, unread, writePressure, writeUnitOfPressure } from './pressure.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
@@ -207,7 +207,7 @@ const measurement = {
         const pressure = writePressure(text, r, value);
         if (pressure !== null) return pressure;
         const [, bound, figures] = /^([<>]=?)?\s*(.*)$/.exec(value);
-        const exact = setTextAt(text, ['valueQuantity', 'value'], figures.replace(',', '.'));
+        const exact = setTextAt(unread(text, []), ['valueQuantity', 'value'], figures.replace(',', '.'));
         const comparator = ['valueQuantity', 'comparator'];
         return bound ? setAt(exact, comparator, bound) : removeAt(exact, comparator);
       },
@@ -219,7 +219,7 @@ const measurement = {
       write: (text, r, value) => {
         const pressure = writeUnitOfPressure(text, r, value);
         if (pressure !== null) return pressure;
-        const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), text);
+        const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), unread(text, []));
         return value ? setAt(bare, ['valueQuantity', 'unit'], value) : removeAt(bare, ['valueQuantity', 'unit']);
       },
     },
