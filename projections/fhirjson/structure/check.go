@@ -268,5 +268,8 @@ func (c *checker) value(n fhirjson.Element, p *property) {
 		if p.codes != nil {
 			c.concept(n, p.codes)
 		}
+		if p.targets != nil && p.of.name == "Reference" {
+			c.target(n, p.targets)
+		}
 	}
 }
