@@ -225,6 +225,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := misplaced(r); err != nil {
 		return err
 	}
+	if err := repeated(r.URL.Query()); err != nil {
+		return err
+	}
 	if err := acceptable(r); err != nil && !isStream(steps) && !h.isContent(record) {
 		return err
 	}

@@ -140,3 +140,29 @@ func TestIDsThatAddressesLose(t *testing.T) {
 	d.do("PUT", "/fhir/Basic/...", of("...")).want(201)
 	d.do("PUT", "/fhir/Basic/.a", of(".a")).want(201)
 }
+
+// TestAParameterIsHeededOrRefused: of one that says one thing and is given twice only one could be heeded.
+func TestAParameterIsHeededOrRefused(t *testing.T) {
+	d, _ := watched(t)
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	for query, name := range map[string]string{
+		"Patient?_count=1&_count=100": "_count", "Patient?_count=5&_count=5": "_count", "Patient?_sort=_id&_sort=-_id": "_sort", "Patient?_summary=count&_summary=false": "_summary",
+		"Patient?_total=none&_total=accurate": "_total", "Patient?_format=json&_format=xml": "_format", "Patient?_pretty=true&_pretty=false": "_pretty", "Patient?_cursor=a&_cursor=b": "_cursor",
+		"Patient/p1?_format=json&_format=json": "_format", "Patient/p1?_summary=false&_summary=true": "_summary", "_history?_count=1&_count=2": "_count",
+		"Patient/_history?_since=2026-01-01T00:00:00Z&_since=2027-01-01T00:00:00Z": "_since", "Patient/p1/$everything?_count=1&_count=2": "_count",
+		"Provenance?_id=a&_count=1&_count=2": "_count", "AuditEvent?_count=1&_count=2": "_count", "metadata?_format=json&_format=xml": "_format",
+	} {
+		if got := d.do("GET", "/fhir/"+query, "").want(400); got.issueCode() != "value" || !strings.Contains(got.Body.String(), name+" is given 2 times") {
+			t.Errorf("%s: %s", query, got.Body)
+		}
+	}
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	d.do("POST", "/fhir/Patient/_search", "_count=1&_count=2", form).want(400)
+	d.do("POST", "/fhir/Patient/_search?_count=1", "_count=2", form).want(400)
+	d.do("PUT", "/fhir/Patient/p1?_format=json&_format=xml", `{"resourceType":"Patient","id":"p1"}`).want(400)
+	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Patient?_count=1&_count=2", ""))).want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "400 ") {
+		t.Errorf("in a batch: %+v", list[0])
+	}
+	d.do("GET", "/fhir/Patient?identifier=a&identifier=b&_count=1&_format=json", "").want(200) // all of the conditions of a search count
+}
