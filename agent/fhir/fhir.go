@@ -235,6 +235,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		if err := whole(w, r); err != nil {
 			return err
 		}
+	} else if method == http.MethodGet {
+		if err := unversioned(r); err != nil {
+			return err
+		}
 	}
 	return serve(h.watch(w, r, steps, record), r, record)
 }

@@ -166,3 +166,40 @@ func TestAParameterIsHeededOrRefused(t *testing.T) {
 	}
 	d.do("GET", "/fhir/Patient?identifier=a&identifier=b&_count=1&_format=json", "").want(200) // all of the conditions of a search count
 }
+
+// TestAReadOfAnotherVersion: If-Match counts for a read as well (RFC 9110, 13.1.1), of whatever has a version; the version that is
+// named is read, or none is.
+func TestAReadOfAnotherVersion(t *testing.T) {
+	d, _ := watched(t)
+	first := d.do("PUT", "/fhir/Basic/n1", noteOf("old")).want(201)
+	second := d.do("PUT", "/fhir/Basic/n1", noteOf("new")).want(200)
+	old, now := "If-Match: "+first.Header().Get("ETag"), "If-Match: "+second.Header().Get("ETag")
+	old1, now1 := "/fhir/Basic/n1/_history/"+first.version().String(), "/fhir/Basic/n1/_history/"+second.version().String()
+	for _, row := range []struct {
+		path, header string
+		want         int
+	}{
+		{"/fhir/Basic/n1", old, 412}, {"/fhir/Basic/n1", now, 200}, {"/fhir/Basic/n1", "If-Match: *", 200}, {"/fhir/Basic/n1", `If-Match: W/"1"`, 412},
+		{"/fhir/Basic/n1", old + ", " + second.Header().Get("ETag"), 200}, {"/fhir/Basic/n1", "If-Match: n1", 400},
+		{old1, old, 200}, {old1, now, 412}, {now1, now, 200}, {"/fhir/Basic/n1/$conflicts", old, 412}, {"/fhir/Basic/n1/$conflicts", now, 200},
+		{"/fhir/Provenance/" + first.version().String(), old, 200}, {"/fhir/Provenance/" + first.version().String(), now, 412},
+		{"/fhir/Basic", now, 412}, {"/fhir/Basic", "If-Match: *", 200}, {"/fhir/Basic/n1/_history", now, 412}, {"/fhir/metadata", now, 412},
+		{"/fhir/Basic/none", now, 404},
+	} {
+		got := d.do("GET", row.path, "", row.header).want(row.want)
+		if row.want == 412 && (got.issueCode() != "conflict" || strings.Contains(got.Body.String(), `"text":"new"`)) {
+			t.Errorf("%s with %s: %s", row.path, row.header, got.Body)
+		}
+	}
+	if got := d.do("GET", "/fhir/Basic/n1", "", old).want(412); got.Header().Get("ETag") != second.Header().Get("ETag") || !strings.Contains(got.Body.String(), second.version().String()) {
+		t.Errorf("what stands is not named: %v %s", got.Header(), got.Body)
+	}
+	d.do("HEAD", "/fhir/Basic/n1", "", old).want(412)
+	d.do("GET", "/fhir/Basic/n1", "", now, "If-None-Match: "+second.Header().Get("ETag")).want(304)
+	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Basic/n1", `,"ifMatch":"`+strings.ReplaceAll(first.Header().Get("ETag"), `"`, `\"`)+`"`))).want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "412 ") {
+		t.Errorf("in a batch: %+v", list[0])
+	}
+	d.do("DELETE", "/fhir/Basic/n1", "").want(204)
+	d.do("GET", "/fhir/Basic/n1", "", old).want(410)
+}
