@@ -203,3 +203,22 @@ func TestAReadOfAnotherVersion(t *testing.T) {
 	d.do("DELETE", "/fhir/Basic/n1", "").want(204)
 	d.do("GET", "/fhir/Basic/n1", "", old).want(410)
 }
+
+// TestNoTotalOfWhatNobodyCounts: the history of a type that this desk makes more of than is in it has no total.
+func TestNoTotalOfWhatNobodyCounts(t *testing.T) {
+	d, _ := watched(t)
+	d.do("PUT", "/fhir/Basic/n1", noteOf("x")).want(201)
+	d.do("GET", "/fhir/Basic/n1", "").want(200) // which makes an AuditEvent
+	for _, typ := range []string{"AuditEvent", "Provenance"} {
+		if b := d.do("GET", "/fhir/"+typ+"/_history", "").want(200).bundle(); b.Total != nil || len(b.Entry) > 0 {
+			t.Errorf("the history of %s has the total %d and %d entries, want none", typ, *b.Total, len(b.Entry))
+		}
+	}
+	if b := d.do("GET", "/fhir/Basic/_history", "").want(200).bundle(); b.Total == nil || *b.Total != 1 {
+		t.Errorf("the history of another type has the total %v, want 1", b.Total)
+	}
+	alone := newDesk(t) // a desk without a trail has AuditEvents of clients alone
+	if b := alone.do("GET", "/fhir/AuditEvent/_history", "").want(200).bundle(); b.Total == nil || *b.Total != 0 {
+		t.Errorf("without a trail the total is %v, want 0", b.Total)
+	}
+}
