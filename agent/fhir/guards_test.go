@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 // TestAConditionIsNeverDropped: who sends a condition that says nothing, or where it has no
@@ -220,5 +222,25 @@ func TestNoTotalOfWhatNobodyCounts(t *testing.T) {
 	alone := newDesk(t) // a desk without a trail has AuditEvents of clients alone
 	if b := alone.do("GET", "/fhir/AuditEvent/_history", "").want(200).bundle(); b.Total == nil || *b.Total != 0 {
 		t.Errorf("without a trail the total is %v, want 0", b.Total)
+	}
+}
+
+// TestTheDepthOfAResourceIsItsOwn: what is as deep as a resource may be is so within a Bundle too, and what is deeper is refused by either way.
+func TestTheDepthOfAResourceIsItsOwn(t *testing.T) {
+	deep := func(id string, more string) string {
+		const each = 2 // levels of an extension: the list, and what is in it
+		n := (fhirjson.MaxDepth - 2) / each
+		return `{"resourceType":"Basic","id":"` + id + `","code":{"text":"x"},"extension":` + strings.Repeat(`[{"url":"u","extension":`, n-1) + `[{"url":"u",` + more + `}]` + strings.Repeat(`}]`, n-1) + `}`
+	}
+	const last, further = `"valueCoding":{"code":"x"}`, `"valueCodeableConcept":{"coding":[{"code":"x"}]}`
+	d := newDesk(t)
+	d.do("PUT", "/fhir/Basic/a", deep("a", last)).want(201)
+	d.do("PUT", "/fhir/Basic/b", deep("b", further)).want(400)
+	for _, kind := range []string{"batch", "transaction"} {
+		list, _ := d.do("POST", "/fhir", posted(kind, entryOf("", deep(kind, last), "PUT", "Basic/"+kind, ""))).want(200).answered(kind + "-response")
+		if !strings.HasPrefix(list[0].Status, "201 ") {
+			t.Errorf("a %s: %s %s", kind, list[0].Status, list[0].Outcome)
+		}
+		d.do("POST", "/fhir", posted(kind, entryOf("", deep("c", further), "PUT", "Basic/c", ""))).want(400)
 	}
 }
