@@ -179,11 +179,14 @@ func passing(err error) bool {
 
 // ProvisionAll provisions every practice of this operator at the given broker, and lets its
 // devices do what they need for that: accounts of an earlier version are brought up to date. Some can be left out.
+// A practice whose streams somebody changed keeps no other from its own: the error has a *DriftError then, and names each
+// such practice; all others are provisioned.
 func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int, but ...string) error {
 	practices, err := o.Practices()
 	if err != nil {
 		return err
 	}
+	var drifts []error
 	for _, practice := range practices {
 		if slices.Contains(but, practice) {
 			continue
@@ -195,11 +198,14 @@ func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int, b
 		if err != nil {
 			return err
 		}
-		if err := Provision(ctx, access, practice, replicas); err != nil {
+		err = Provision(ctx, access, practice, replicas)
+		if drift := (*DriftError)(nil); errors.As(err, &drift) {
+			drifts = append(drifts, err)
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(drifts...)
 }
 
 // duplicateWindow is how long the broker knows the id of an event it has stored.

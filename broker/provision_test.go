@@ -56,6 +56,42 @@ func TestProvisionAgain(t *testing.T) {
 	}
 }
 
+// What somebody changed in one practice's streams is said, and keeps no other practice from its own.
+func TestProvisionAllPastDrift(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	stream, err := js.Stream(t.Context(), "RECORDS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := stream.CachedInfo().Config
+	changed.MaxAge = 24 * time.Hour
+	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	others := []string{"a-before", "z-behind"}
+	for _, practice := range others {
+		_, public := newSigning(t)
+		if _, err := b.Server().Operator().AddPractice(t.Context(), broker.AddPractice{ID: practice, SigningKey: public}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = b.Server().Provision(t.Context())
+	var drift *broker.DriftError
+	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") {
+		t.Errorf("error %v, want the practice and what differs", err)
+	}
+	for _, practice := range others {
+		access, err := b.Server().Operator().Access(practice, b.Server().URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin(t, access).Stream(t.Context(), "RECORDS"); err != nil {
+			t.Errorf("%s: %v", practice, err)
+		}
+	}
+}
+
 // What somebody changed is named, setting by setting, and left as it is.
 func TestProvisionDrift(t *testing.T) {
 	b := brokertest.Start(t)

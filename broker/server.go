@@ -259,7 +259,8 @@ func (s *Server) Operator() *Operator { return s.operator }
 // cannot be written; nil when all is well.
 func (s *Server) Healthy() error { return s.healthy() }
 
-// Provision provisions every practice that has an account on this broker, but for those that are out of service.
+// Provision provisions every practice that has an account on this broker, but for those that are out of service; see
+// Operator.ProvisionAll.
 func (s *Server) Provision(ctx context.Context) error {
 	return s.operator.ProvisionAll(ctx, s.URL(), 1, s.OutOfService()...)
 }

@@ -35,6 +35,11 @@ func (h *Handler) auditRead(w http.ResponseWriter, r *http.Request, record event
 	if err != nil {
 		return err
 	}
+	if !strings.Contains(r.Header.Get("If-Match"), `"`+lookVersion+`"`) {
+		if err := unversioned(r); err != nil {
+			return err
+		}
+	}
 	sawEntry(w, e)
 	send(w, http.StatusOK, auditEvent(e, h.people(r.Context()).who(e.Agent)))
 	return nil

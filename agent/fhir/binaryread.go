@@ -52,6 +52,9 @@ func (h *Handler) vreadBinary(version string) answer {
 
 // sendBinary sends one version as it is asked for.
 func (h *Handler) sendBinary(w http.ResponseWriter, r *http.Request, v projections.Version, conflict bool) error {
+	if err := another(r, v.Event.Record, v.Event.ID, v.Event.ID); err != nil {
+		return err
+	}
 	b, err := fhirjson.BinaryOf(v.Body)
 	if err != nil {
 		return err

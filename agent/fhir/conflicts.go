@@ -17,6 +17,9 @@ func (h *Handler) conflicts(w http.ResponseWriter, r *http.Request, record event
 	if err != nil {
 		return err
 	}
+	if err := another(r, record, state.Shown.Event.ID, headsOf(state)...); err != nil {
+		return err
+	}
 	b := newBundle("collection", -1)
 	b.link("self", base(r)+"/"+record.String()+"/$conflicts")
 	if state.Conflict {

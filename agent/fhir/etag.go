@@ -1,9 +1,12 @@
 package fhir
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/events"
 )
 
@@ -50,6 +53,26 @@ func parseCondition(r *http.Request, name string) (condition, error) {
 		return condition{}, badRequest("too-costly", "%s names %d versions: at most %d", name, len(c.ids), events.MaxParents)
 	}
 	return c, nil
+}
+
+// another refuses a read of one version where If-Match names others (RFC 9110, 13.1.1); heads are what stands.
+func another(r *http.Request, record events.Record, read events.ID, heads ...events.ID) error {
+	match, err := parseCondition(r, "If-Match")
+	if err != nil || !match.given || match.any || slices.Contains(match.ids, read) {
+		return err
+	}
+	p := staleProblem(&agent.StaleError{Record: record, Heads: heads})
+	p.text = fmt.Sprintf("%s is read in its version %s, and If-Match names another: leave If-Match out, or read that version in %s/_history", record, read, record)
+	return p
+}
+
+// unversioned refuses a read of what is no record and has no ETag where If-Match names one.
+func unversioned(r *http.Request) error {
+	match, err := parseCondition(r, "If-Match")
+	if err != nil || !match.given || match.any {
+		return err
+	}
+	return problemf(http.StatusPreconditionFailed, "conflict", "If-Match names a version, and what is read here has none: leave If-Match out")
 }
 
 // saysNothing refuses a condition that is there and empty: who sends one does not want the

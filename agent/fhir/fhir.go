@@ -225,11 +225,18 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := misplaced(r); err != nil {
 		return err
 	}
+	if err := repeated(r.URL.Query()); err != nil {
+		return err
+	}
 	if err := acceptable(r); err != nil && !isStream(steps) && !h.isContent(record) {
 		return err
 	}
 	if isRead(method, steps) {
 		if err := whole(w, r); err != nil {
+			return err
+		}
+	} else if method == http.MethodGet {
+		if err := unversioned(r); err != nil {
 			return err
 		}
 	}

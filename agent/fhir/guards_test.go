@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/carelog/carelog/projections/fhirjson"
 )
 
 // TestAConditionIsNeverDropped: who sends a condition that says nothing, or where it has no
@@ -139,4 +141,106 @@ func TestIDsThatAddressesLose(t *testing.T) {
 	}
 	d.do("PUT", "/fhir/Basic/...", of("...")).want(201)
 	d.do("PUT", "/fhir/Basic/.a", of(".a")).want(201)
+}
+
+// TestAParameterIsHeededOrRefused: of one that says one thing and is given twice only one could be heeded.
+func TestAParameterIsHeededOrRefused(t *testing.T) {
+	d, _ := watched(t)
+	d.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`).want(201)
+	for query, name := range map[string]string{
+		"Patient?_count=1&_count=100": "_count", "Patient?_count=5&_count=5": "_count", "Patient?_sort=_id&_sort=-_id": "_sort", "Patient?_summary=count&_summary=false": "_summary",
+		"Patient?_total=none&_total=accurate": "_total", "Patient?_format=json&_format=xml": "_format", "Patient?_pretty=true&_pretty=false": "_pretty", "Patient?_cursor=a&_cursor=b": "_cursor",
+		"Patient/p1?_format=json&_format=json": "_format", "Patient/p1?_summary=false&_summary=true": "_summary", "_history?_count=1&_count=2": "_count",
+		"Patient/_history?_since=2026-01-01T00:00:00Z&_since=2027-01-01T00:00:00Z": "_since", "Patient/p1/$everything?_count=1&_count=2": "_count",
+		"Provenance?_id=a&_count=1&_count=2": "_count", "AuditEvent?_count=1&_count=2": "_count", "metadata?_format=json&_format=xml": "_format",
+	} {
+		if got := d.do("GET", "/fhir/"+query, "").want(400); got.issueCode() != "value" || !strings.Contains(got.Body.String(), name+" is given 2 times") {
+			t.Errorf("%s: %s", query, got.Body)
+		}
+	}
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	d.do("POST", "/fhir/Patient/_search", "_count=1&_count=2", form).want(400)
+	d.do("POST", "/fhir/Patient/_search?_count=1", "_count=2", form).want(400)
+	d.do("PUT", "/fhir/Patient/p1?_format=json&_format=xml", `{"resourceType":"Patient","id":"p1"}`).want(400)
+	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Patient?_count=1&_count=2", ""))).want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "400 ") {
+		t.Errorf("in a batch: %+v", list[0])
+	}
+	d.do("GET", "/fhir/Patient?identifier=a&identifier=b&_count=1&_format=json", "").want(200) // all of the conditions of a search count
+}
+
+// TestAReadOfAnotherVersion: If-Match counts for a read as well (RFC 9110, 13.1.1), of whatever has a version; the version that is
+// named is read, or none is.
+func TestAReadOfAnotherVersion(t *testing.T) {
+	d, _ := watched(t)
+	first := d.do("PUT", "/fhir/Basic/n1", noteOf("old")).want(201)
+	second := d.do("PUT", "/fhir/Basic/n1", noteOf("new")).want(200)
+	old, now := "If-Match: "+first.Header().Get("ETag"), "If-Match: "+second.Header().Get("ETag")
+	old1, now1 := "/fhir/Basic/n1/_history/"+first.version().String(), "/fhir/Basic/n1/_history/"+second.version().String()
+	for _, row := range []struct {
+		path, header string
+		want         int
+	}{
+		{"/fhir/Basic/n1", old, 412}, {"/fhir/Basic/n1", now, 200}, {"/fhir/Basic/n1", "If-Match: *", 200}, {"/fhir/Basic/n1", `If-Match: W/"1"`, 412},
+		{"/fhir/Basic/n1", old + ", " + second.Header().Get("ETag"), 200}, {"/fhir/Basic/n1", "If-Match: n1", 400},
+		{old1, old, 200}, {old1, now, 412}, {now1, now, 200}, {"/fhir/Basic/n1/$conflicts", old, 412}, {"/fhir/Basic/n1/$conflicts", now, 200},
+		{"/fhir/Provenance/" + first.version().String(), old, 200}, {"/fhir/Provenance/" + first.version().String(), now, 412},
+		{"/fhir/Basic", now, 412}, {"/fhir/Basic", "If-Match: *", 200}, {"/fhir/Basic/n1/_history", now, 412}, {"/fhir/metadata", now, 412},
+		{"/fhir/Basic/none", now, 404},
+	} {
+		got := d.do("GET", row.path, "", row.header).want(row.want)
+		if row.want == 412 && (got.issueCode() != "conflict" || strings.Contains(got.Body.String(), `"text":"new"`)) {
+			t.Errorf("%s with %s: %s", row.path, row.header, got.Body)
+		}
+	}
+	if got := d.do("GET", "/fhir/Basic/n1", "", old).want(412); got.Header().Get("ETag") != second.Header().Get("ETag") || !strings.Contains(got.Body.String(), second.version().String()) {
+		t.Errorf("what stands is not named: %v %s", got.Header(), got.Body)
+	}
+	d.do("HEAD", "/fhir/Basic/n1", "", old).want(412)
+	d.do("GET", "/fhir/Basic/n1", "", now, "If-None-Match: "+second.Header().Get("ETag")).want(304)
+	list, _ := d.do("POST", "/fhir", posted("batch", entryOf("", "", "GET", "Basic/n1", `,"ifMatch":"`+strings.ReplaceAll(first.Header().Get("ETag"), `"`, `\"`)+`"`))).want(200).answered("batch-response")
+	if !strings.HasPrefix(list[0].Status, "412 ") {
+		t.Errorf("in a batch: %+v", list[0])
+	}
+	d.do("DELETE", "/fhir/Basic/n1", "").want(204)
+	d.do("GET", "/fhir/Basic/n1", "", old).want(410)
+}
+
+// TestNoTotalOfWhatNobodyCounts: the history of a type that this desk makes more of than is in it has no total.
+func TestNoTotalOfWhatNobodyCounts(t *testing.T) {
+	d, _ := watched(t)
+	d.do("PUT", "/fhir/Basic/n1", noteOf("x")).want(201)
+	d.do("GET", "/fhir/Basic/n1", "").want(200) // which makes an AuditEvent
+	for _, typ := range []string{"AuditEvent", "Provenance"} {
+		if b := d.do("GET", "/fhir/"+typ+"/_history", "").want(200).bundle(); b.Total != nil || len(b.Entry) > 0 {
+			t.Errorf("the history of %s has the total %d and %d entries, want none", typ, *b.Total, len(b.Entry))
+		}
+	}
+	if b := d.do("GET", "/fhir/Basic/_history", "").want(200).bundle(); b.Total == nil || *b.Total != 1 {
+		t.Errorf("the history of another type has the total %v, want 1", b.Total)
+	}
+	alone := newDesk(t) // a desk without a trail has AuditEvents of clients alone
+	if b := alone.do("GET", "/fhir/AuditEvent/_history", "").want(200).bundle(); b.Total == nil || *b.Total != 0 {
+		t.Errorf("without a trail the total is %v, want 0", b.Total)
+	}
+}
+
+// TestTheDepthOfAResourceIsItsOwn: what is as deep as a resource may be is so within a Bundle too, and what is deeper is refused by either way.
+func TestTheDepthOfAResourceIsItsOwn(t *testing.T) {
+	deep := func(id string, more string) string {
+		const each = 2 // levels of an extension: the list, and what is in it
+		n := (fhirjson.MaxDepth - 2) / each
+		return `{"resourceType":"Basic","id":"` + id + `","code":{"text":"x"},"extension":` + strings.Repeat(`[{"url":"u","extension":`, n-1) + `[{"url":"u",` + more + `}]` + strings.Repeat(`}]`, n-1) + `}`
+	}
+	const last, further = `"valueCoding":{"code":"x"}`, `"valueCodeableConcept":{"coding":[{"code":"x"}]}`
+	d := newDesk(t)
+	d.do("PUT", "/fhir/Basic/a", deep("a", last)).want(201)
+	d.do("PUT", "/fhir/Basic/b", deep("b", further)).want(400)
+	for _, kind := range []string{"batch", "transaction"} {
+		list, _ := d.do("POST", "/fhir", posted(kind, entryOf("", deep(kind, last), "PUT", "Basic/"+kind, ""))).want(200).answered(kind + "-response")
+		if !strings.HasPrefix(list[0].Status, "201 ") {
+			t.Errorf("a %s: %s %s", kind, list[0].Status, list[0].Outcome)
+		}
+		d.do("POST", "/fhir", posted(kind, entryOf("", deep("c", further), "PUT", "Basic/c", ""))).want(400)
+	}
 }

@@ -34,7 +34,7 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, record events.
 		return err
 	}
 	total := -1
-	if q.After == "" && page.Next == "" {
+	if q.After == "" && page.Next == "" && (record.ID != "" || !h.makes(record.Type)) {
 		total = len(page.Versions)
 	}
 	b := newBundle("history", total)

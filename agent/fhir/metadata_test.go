@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ func TestAdditionsAreNamed(t *testing.T) {
 	}
 }
 
-// needs are the members that R4 requires of a type, beside its name; P is a reference, T a
+// needs are the members that R4 requires of a type, beside its name; P is a reference to a patient, @ one to a type, T a
 // text, D a day.
 const needs = `
 Account "status":"active"
@@ -85,8 +86,8 @@ Binary "contentType":"text/plain"
 BodyStructure "patient":P
 CarePlan "status":"active","intent":"plan","subject":P
 ChargeItem "status":"billable","code":T,"subject":P
-Claim "status":"active","type":T,"use":"claim","patient":P,"created":D,"provider":P,"priority":T,"insurance":[{"sequence":1,"focal":true,"coverage":P}]
-ClaimResponse "status":"active","type":T,"use":"claim","patient":P,"created":D,"insurer":P,"outcome":"complete"
+Claim "status":"active","type":T,"use":"claim","patient":P,"created":D,"provider":@Practitioner,"priority":T,"insurance":[{"sequence":1,"focal":true,"coverage":@Coverage}]
+ClaimResponse "status":"active","type":T,"use":"claim","patient":P,"created":D,"insurer":@Organization,"outcome":"complete"
 ClinicalImpression "status":"completed","subject":P
 Communication "status":"completed"
 CommunicationRequest "status":"active"
@@ -94,24 +95,24 @@ Composition "status":"final","type":T,"date":D,"author":[P],"title":"x"
 Condition "subject":P
 Consent "status":"active","scope":T,"category":[T]
 Coverage "status":"active","beneficiary":P,"payor":[P]
-CoverageEligibilityRequest "status":"active","purpose":["benefits"],"patient":P,"created":D,"insurer":P
-CoverageEligibilityResponse "status":"active","purpose":["benefits"],"patient":P,"created":D,"request":P,"outcome":"complete","insurer":P
+CoverageEligibilityRequest "status":"active","purpose":["benefits"],"patient":P,"created":D,"insurer":@Organization
+CoverageEligibilityResponse "status":"active","purpose":["benefits"],"patient":P,"created":D,"request":@CoverageEligibilityRequest,"outcome":"complete","insurer":@Organization
 DetectedIssue "status":"final"
 DeviceRequest "intent":"order","codeCodeableConcept":T,"subject":P
-DeviceUseStatement "status":"active","subject":P,"device":P
+DeviceUseStatement "status":"active","subject":P,"device":@Device
 DiagnosticReport "status":"final","code":T
 DocumentManifest "status":"current","content":[P]
 DocumentReference "status":"current","content":[{"attachment":{"title":"x"}}]
 Encounter "status":"finished","class":{"code":"AMB"}
 EpisodeOfCare "status":"active","patient":P
-ExplanationOfBenefit "status":"active","type":T,"use":"claim","patient":P,"created":D,"insurer":P,"provider":P,"outcome":"complete","insurance":[{"focal":true,"coverage":P}]
+ExplanationOfBenefit "status":"active","type":T,"use":"claim","patient":P,"created":D,"insurer":@Organization,"provider":@Practitioner,"outcome":"complete","insurance":[{"focal":true,"coverage":@Coverage}]
 FamilyMemberHistory "status":"completed","patient":P,"relationship":T
 Flag "status":"active","code":T,"subject":P
 Goal "lifecycleStatus":"active","description":T,"subject":P
 GuidanceResponse "moduleUri":"http://x","status":"success"
 ImagingStudy "status":"available","subject":P
 Immunization "status":"completed","vaccineCode":T,"patient":P,"occurrenceDateTime":D
-ImmunizationEvaluation "status":"completed","patient":P,"targetDisease":T,"immunizationEvent":P,"doseStatus":T
+ImmunizationEvaluation "status":"completed","patient":P,"targetDisease":T,"immunizationEvent":@Immunization,"doseStatus":T
 ImmunizationRecommendation "patient":P,"date":D,"recommendation":[{"forecastStatus":T}]
 Invoice "status":"draft"
 List "status":"current","mode":"working"
@@ -129,14 +130,17 @@ Provenance "target":[P],"recorded":"2026-01-01T00:00:00Z","agent":[{"who":P}]
 QuestionnaireResponse "status":"completed"
 RelatedPerson "patient":P
 RequestGroup "status":"active","intent":"order"
-ResearchSubject "status":"candidate","study":P,"individual":P
+ResearchSubject "status":"candidate","study":@ResearchStudy,"individual":P
 RiskAssessment "status":"final","subject":P
 Schedule "actor":[P]
 ServiceRequest "status":"active","intent":"order","subject":P
 SupplyRequest "itemCodeableConcept":T,"quantity":{"value":1}
 Task "status":"requested","intent":"order"
-VisionPrescription "status":"active","created":D,"patient":P,"dateWritten":D,"prescriber":P,"lensSpecification":[{"product":T,"eye":"left"}]
+VisionPrescription "status":"active","created":D,"patient":P,"dateWritten":D,"prescriber":@Practitioner,"lensSpecification":[{"product":T,"eye":"left"}]
 `
+
+// referring is a reference to a type in needs.
+var referring = regexp.MustCompile(`@(\w+)`)
 
 // least is the smallest resource of a type, in a language.
 func least(typ, id, language string) string {
@@ -144,7 +148,7 @@ func least(typ, id, language string) string {
 	for line := range strings.Lines(needs) {
 		if name, members, _ := strings.Cut(strings.TrimSpace(line), " "); name == typ {
 			more = "," + strings.NewReplacer(":P", `:{"reference":"Patient/p1"}`, "[P]", `[{"reference":"Patient/p1"}]`,
-				":T", `:{"text":"x"}`, "[T]", `[{"text":"x"}]`, ":D", `:"2026-01-01"`).Replace(members)
+				":T", `:{"text":"x"}`, "[T]", `[{"text":"x"}]`, ":D", `:"2026-01-01"`).Replace(referring.ReplaceAllString(members, `{"reference":"$1/1"}`))
 		}
 	}
 	return fmt.Sprintf(`{"resourceType":%q,"id":%q,"language":%q%s}`, typ, id, language, more)

@@ -27,6 +27,20 @@ var controls = map[string]func(a *asked, value string) error{
 // cursorParameter carries the place in a search from one page to the next.
 const cursorParameter = "_cursor"
 
+// single are the parameters that say one thing, of whatever request.
+var single = []string{"_count", cursorParameter, "_format", "_pretty", "_since", "_sort", "_summary", "_total"}
+
+// repeated refuses a parameter that says one thing and is given twice: only one of the two could be heeded, and the other may be
+// the one that was meant.
+func repeated(values url.Values) error {
+	for _, name := range single {
+		if n := len(values[name]); n > 1 {
+			return badRequest("value", "%s is given %d times: once is supported", name, n)
+		}
+	}
+	return nil
+}
+
 // asked is a search as it was understood.
 type asked struct {
 	query     projections.Query

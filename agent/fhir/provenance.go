@@ -97,6 +97,11 @@ func (h *Handler) provenanceRead(w http.ResponseWriter, r *http.Request, record 
 	if err != nil {
 		return err
 	}
+	if id, err := events.ParseID(record.ID); err == nil {
+		if err := another(r, record, id, id); err != nil {
+			return err
+		}
+	}
 	return h.madeOf(w, r, record, h.read, func(v projections.Version, said []byte) {
 		setVersion(w, v)
 		if unless.any || slices.Contains(unless.ids, v.Event.ID) || !since.IsZero() && !v.Arrived.Truncate(time.Second).After(since) {

@@ -25,12 +25,15 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, record events.Rec
 		return err
 	}
 	v := standing(state)
+	other := another(r, record, v.Event.ID, headsOf(state)...)
 	setVersion(w, v)
 	switch {
 	case v.Deleted():
 		return deleted(record)
 	case unreadable(v):
 		return sealed(record, v)
+	case other != nil:
+		return other
 	case state.Conflict:
 		// Never 304: what the caller has kept may not have the conflict's tag, and the
 		// version's ETag does not tell.
@@ -104,6 +107,9 @@ func (h *Handler) vread(version string) answer {
 			return deleted(record)
 		case unreadable(v):
 			return sealed(record, v)
+		}
+		if err := another(r, record, id, id); err != nil {
+			return err
 		}
 		conflict := false
 		if v.Head {

@@ -27,7 +27,7 @@ func (h *Handler) readings(steps []string) (methods map[string]answer, record ev
 	switch {
 	case len(steps) == 2 && last == "_history":
 		return get(h.history), record, true
-	case record.Type == "AuditEvent" && h.looks != nil, record.Type == "Provenance":
+	case h.makes(record.Type):
 		if methods, ok := h.made(steps, &record); ok {
 			return methods, record, true
 		}

@@ -179,7 +179,7 @@ func searchValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	for name, list := range posted {
 		values[name] = slices.Concat(values[name], list)
 	}
-	return values, nil
+	return values, repeated(values)
 }
 
 func withQuery(address string, values url.Values) string {

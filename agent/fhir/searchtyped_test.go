@@ -286,7 +286,7 @@ func TestSamplesAreFound(t *testing.T) {
 	d := newDesk(t)
 	count, asked := 0, 0
 	resources(t, 100, func(body []byte) {
-		body = urns.ReplaceAll(body, []byte("Patient/$1"))
+		body = urns.ReplaceAll(body, []byte("${1}Patient/$2"))
 		head, err := fhirjson.Check(body)
 		if err != nil || head.ResourceType == "Parameters" || head.ResourceType == "OperationOutcome" || head.ResourceType == "Bundle" {
 			return

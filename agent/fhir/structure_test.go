@@ -49,14 +49,20 @@ func TestRefusesWhatIsNotR4(t *testing.T) {
 			[]string{"error code-invalid Patient.gender", "error value Patient.name[0].given[1]", "error structure Patient.naam"}},
 		"something missing": {`{"resourceType":"Patient","id":"p1","communication":[{"preferred":true}]}`, 422, []string{"error required Patient.communication[0].language"}},
 		"in another":        {`{"resourceType":"Patient","id":"p1","contained":[{"resourceType":"Organization","id":"o","name":1}]}`, 422, []string{"error value Patient.contained[0].name"}},
-		"an invariant":      {`{"resourceType":"Patient","id":"p1","extension":[{"url":"u"}]}`, 422, []string{"error invariant Patient.extension[0]"}},
-		"very much":         {`{"resourceType":"Patient","id":"p1","name":[` + strings.TrimSuffix(strings.Repeat(`{"x":1},`, structure.MaxIssues+1), ",") + `]}`, 422, nil},
+		"a reference to another type": {`{"resourceType":"Condition","subject":{"reference":"Practitioner/x"},"encounter":{"reference":"Patient/1"}}`, 422,
+			[]string{"error value Condition.subject.reference", "error value Condition.encounter.reference"}},
+		"an invariant": {`{"resourceType":"Patient","id":"p1","extension":[{"url":"u"}]}`, 422, []string{"error invariant Patient.extension[0]"}},
+		"very much":    {`{"resourceType":"Patient","id":"p1","name":[` + strings.TrimSuffix(strings.Repeat(`{"x":1},`, structure.MaxIssues+1), ",") + `]}`, 422, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
+			typ := "Patient"
+			if strings.Contains(row.body, `"Condition"`) {
+				typ = "Condition"
+			}
 			for _, got := range []reply{
-				d.do("PUT", "/fhir/Patient/p1", row.body).want(row.status),
-				d.do("POST", "/fhir/Patient", row.body).want(row.status),
+				d.do("PUT", "/fhir/"+typ+"/p1", strings.Replace(row.body, `"Condition"`, `"Condition","id":"p1"`, 1)).want(row.status),
+				d.do("POST", "/fhir/"+typ, row.body).want(row.status),
 			} {
 				if got := got.outcome().lines(); row.want != nil && !slices.Equal(got, row.want) {
 					t.Errorf("got %q, want %q", got, row.want)

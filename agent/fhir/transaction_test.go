@@ -67,9 +67,9 @@ func TestTransaction(t *testing.T) {
 	d := newDesk(t)
 	d.do("PUT", "/fhir/Basic/old", `{"resourceType":"Basic","id":"old","code":{"text":"old"}}`).want(201)
 	patched := d.do("PUT", "/fhir/Basic/patched", `{"resourceType":"Basic","id":"patched","code":{"text":"x"},"extension":[{"url":"http://x","valueDecimal":1.00}]}`).want(201)
-	d.do("PUT", "/fhir/Organization/o1", `{"resourceType":"Organization","id":"o1","identifier":[{"value":"nihdi"}]}`).want(201)
+	d.do("PUT", "/fhir/Practitioner/o1", `{"resourceType":"Practitioner","id":"o1","identifier":[{"value":"nihdi"}]}`).want(201)
 	condition := `{ "resourceType":"Condition","id":"mine", "subject" : {"reference" : "urn:uuid:0a","display":"urn:uuid:0a"},
-  "recorder":{"reference":"Organization?identifier=nihdi"},"asserter":{"reference":"http://else.example/fhir/Patient/9"},
+  "recorder":{"reference":"Practitioner?identifier=nihdi"},"asserter":{"reference":"http://else.example/fhir/Patient/9"},
   "note":[{"text":"see urn:uuid:0a"}],"identifier":[{"system":"urn:uuid:0a","value":"urn:uuid:0a"}],"extension":[{"url":"http://x","valueUri":"urn:oid:1.2"},{"url":"http://d","valueDecimal":1.00}] }`
 	got := d.do("POST", "/fhir", posted("transaction",
 		entryOf("", "", "GET", "Condition?patient=p9", ""),
@@ -100,7 +100,7 @@ func TestTransaction(t *testing.T) {
 		t.Error("the id of a client was taken for a create")
 	}
 	want := strings.NewReplacer(`"mine"`, `"`+id+`"`, `{"reference" : "urn:uuid:0a",`, `{"reference" : "Patient/p9",`,
-		"Organization?identifier=nihdi", "Organization/o1", `"valueUri":"urn:oid:1.2"`, `"valueUri":"Basic/`+basic+`"`).Replace(condition)
+		"Practitioner?identifier=nihdi", "Practitioner/o1", `"valueUri":"urn:oid:1.2"`, `"valueUri":"Basic/`+basic+`"`).Replace(condition)
 	body, err := fhirjson.Prepare(d.do("GET", "/fhir/Condition/"+id, "").want(200).Body.Bytes(), id)
 	if err != nil || string(body) != want {
 		t.Errorf("%v, kept is\n%s, want\n%s", err, body, want)

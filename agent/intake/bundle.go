@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/carelog/carelog/projections/fhirjson"
+	"github.com/carelog/carelog/projections/fhirjson/structure"
 )
 
 // document reads a bundle or a single resource. It is read twice: first to see what
@@ -16,7 +18,7 @@ import (
 func (r *reader) document(p part) {
 	at := Item{Source: p.name, Line: p.line}
 	x := newIndex()
-	isBundle, err := r.index(p, x)
+	isBundle, around, err := r.index(p, x)
 	if err != nil {
 		r.fail(at, err)
 		return
@@ -24,6 +26,9 @@ func (r *reader) document(p part) {
 	if !isBundle {
 		r.single(p, at)
 		return
+	}
+	if err := around.check(); err != nil {
+		r.fail(at, err)
 	}
 	if len(x.disputed) > 0 {
 		err = r.each(p, func(_ int, raw json.RawMessage) { x.settle(raw) })
@@ -58,17 +63,22 @@ func (r *reader) single(p part, at Item) {
 
 // index reads a document for the first time. It is an error where the document is not
 // one whole JSON object: half a transaction is worse than none.
-func (r *reader) index(p part, x *index) (isBundle bool, err error) {
+func (r *reader) index(p part, x *index) (isBundle bool, around wrapper, err error) {
 	resourceType, first := "", ""
 	var meta struct{ Tag []fhirjson.Tag }
 	err = r.walk(p, func(name string, d *json.Decoder) error {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return err
+		}
+		around.add(name, raw)
 		switch name {
 		case "resourceType":
-			return tolerant(d.Decode(&resourceType))
+			return tolerant(json.Unmarshal(raw, &resourceType))
 		case "meta":
-			return tolerant(d.Decode(&meta))
+			return tolerant(json.Unmarshal(raw, &meta))
 		}
-		return skip(d)
+		return nil
 	}, func(d *json.Decoder) error {
 		var e envelope[head]
 		if err := tolerant(d.Decode(&e)); err != nil {
@@ -90,7 +100,45 @@ func (r *reader) index(p part, x *index) (isBundle bool, err error) {
 		}
 		err = errConflict(first)
 	}
-	return isBundle, err
+	return isBundle, around, err
+}
+
+// maxWrapper bounds what stands around the entries of a bundle, in bytes.
+const maxWrapper = 1 << 20
+
+// wrapper is what stands around the entries of a bundle: its other members, as they were given.
+type wrapper struct {
+	members []byte
+	over    bool // there is more than is kept
+}
+
+func (w *wrapper) add(name string, value json.RawMessage) {
+	if w.over = w.over || len(w.members)+len(value) > maxWrapper; w.over {
+		w.members = nil
+		return
+	}
+	quoted, _ := json.Marshal(name) // a string always has a form
+	w.members = slices.Concat(w.members, []byte(","), quoted, []byte(":"), value)
+}
+
+// check holds it against R4.
+func (w *wrapper) check() error {
+	if w.over {
+		return fmt.Errorf("what stands around its entries has more than %d bytes", maxWrapper)
+	}
+	return structure.CheckBundle(slices.Concat([]byte("{"), bytes.TrimPrefix(w.members, []byte(",")), []byte("}")))
+}
+
+// checkEntry holds what stands around the resource of an entry against R4: a condition that is misspelt would be none.
+func checkEntry(n int, entry, resource json.RawMessage) error {
+	around := bytes.Replace(entry, resource, []byte("{}"), 1)
+	err := structure.CheckBundle(slices.Concat([]byte(`{"resourceType":"Bundle","type":"collection","entry":[`), around, []byte("]}")))
+	if wrong := (*structure.Error)(nil); errors.As(err, &wrong) {
+		for i := range wrong.Issues {
+			wrong.Issues[i].Path = strings.Replace(wrong.Issues[i].Path, "[0]", fmt.Sprintf("[%d]", n-1), 1)
+		}
+	}
+	return err
 }
 
 // errConflict is of a Bundle of the versions of a record that was in conflict where it was exported.
@@ -249,6 +297,10 @@ func (r *reader) entry(at Item, raw json.RawMessage, x *index) {
 	}
 	if len(e.Resource) == 0 {
 		r.fail(at, errors.New("it has no resource"))
+		return
+	}
+	if err := checkEntry(at.Entry, raw, e.Resource); err != nil {
+		r.fail(at, err)
 		return
 	}
 	read, err := fhirjson.Check(e.Resource)

@@ -97,7 +97,11 @@ func TestForms(t *testing.T) {
 		{"a first line that is broken", "a.ndjson", "oops\n" + patient, "Patient/p1", []string{"line 1"}},
 		{"bundles on lines", "a.ndjson", bundle("collection", `{"resource":`+patient+`}`) + "\n" + bundle("collection", `{"resource":`+weight+`}`, `{}`), "Patient/p1 Observation/o1", []string{"line 2, entry 2"}},
 		{"a bundle", "a.json", bundle("batch", `{"resource":`+patient+`}`, `{"resource":`+weight+`}`), "Patient/p1 Observation/o1", nil},
-		{"a bundle that names its kind last", "a.json", `{"entry":[{"resource":` + patient + `}],"resourceType":"Bundle"}`, "Patient/p1", nil},
+		{"a bundle that names its kind last", "a.json", `{"entry":[{"resource":` + patient + `}],"type":"collection","resourceType":"Bundle"}`, "Patient/p1", nil},
+		{"a bundle with what R4 does not have", "a.json", `{"resourceType":"Bundle","type":"batch","foo":1,"entry":[{"resource":` + patient + `}]}`, "Patient/p1", []string{"Bundle.foo"}},
+		{"a bundle without its kind", "a.json", `{"resourceType":"Bundle","entry":[{"resource":` + patient + `}]}`, "Patient/p1", []string{"Bundle.type"}},
+		{"an entry with what R4 does not have", "a.json", bundle("batch", `{"resource":`+weight+`,"request":{"method":"PUT","url":"Observation/o1"}}`, `{"resource":`+patient+`,"request":{"method":"POST","url":"Patient","ifnoneexist":"identifier=1"}}`), "Observation/o1", []string{"Bundle.entry[1].request.ifnoneexist"}},
+		{"an entry with a resource twice", "a.json", bundle("batch", `{"resource":`+patient+`,"resource":`+weight+`}`), "", []string{"stands twice"}},
 		{"a bundle without entries", "a.json", `{"resourceType":"Bundle","type":"collection"}`, "", nil},
 		{"an entry that is none", "a.json", bundle("batch", `7`, `{"resource":[]}`, `{"resource":`+weight+`}`), "Observation/o1", []string{"entry 1", "entry 2"}},
 		{"an entry that deletes", "a.json", bundle("transaction", `{"request":{"method":"DELETE","url":"Patient/p1"}}`, `{"resource":`+weight+`}`), "Observation/o1", []string{`"DELETE"`}},
@@ -377,7 +381,7 @@ func TestLargeLines(t *testing.T) {
 	}
 	letter := `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"` + data(events.MaxAttachment) + `","securityContext":{"reference":"Patient/p1"}}`
 	over := `{"resourceType":"Basic","id":"c","data":"` + data(events.MaxPlain) + `"}`
-	conflict := `{"resourceType":"Bundle","meta":{"tag":[{"system":"` + fhirjson.ConflictTag.System + `","code":"` + fhirjson.ConflictTag.Code + `"}]},"entry":[{"resource":` + letter + `}]}`
+	conflict := `{"resourceType":"Bundle","meta":{"tag":[{"system":"` + fhirjson.ConflictTag.System + `","code":"` + fhirjson.ConflictTag.Code + `"}]},"type":"collection","entry":[{"resource":` + letter + `}]}`
 	document := `{"resourceType":"DocumentReference","id":"d","content":[{"attachment":{"data":"` + data(events.MaxPlain) + `"}}]}`
 	lines := []string{patient, letter, over, document, conflict, strings.Repeat(" ", intake.MaxLetter+1), weight}
 	items, errs := collect(intake.Read(t.Context(), strings.NewReader(strings.Join(lines, "\n")), "x.ndjson"))

@@ -12,7 +12,10 @@ func TestIdentityOfAnEntry(t *testing.T) {
 		if id != "" {
 			id = `"id":"` + id + `",`
 		}
-		return fmt.Sprintf(`{"fullUrl":%q,"resource":{%s"resourceType":"Patient","gender":"female"},"request":{"method":%q,"url":%q}}`, fullURL, id, method, url)
+		if fullURL != "" {
+			fullURL = `"fullUrl":"` + fullURL + `",`
+		}
+		return fmt.Sprintf(`{%s"resource":{%s"resourceType":"Patient","gender":"female"},"request":{"method":%q,"url":%q}}`, fullURL, id, method, url)
 	}
 	refers := func(to string) string {
 		return `{"resource":{"resourceType":"Basic","id":"b","subject":{"reference":"` + to + `"}}}`

@@ -234,7 +234,7 @@ func TestUndoIsOfferedWhereverADecisionIsShown(t *testing.T) {
 	other.missing(".empty a", "Undo")
 }
 
-// By keyboard alone: field by field with a union that is proposed, a preview, a decision; then
+// By keyboard alone: field by field with a union, a preview, a decision; then
 // whole versions by number.
 func TestConflictByKeyboard(t *testing.T) {
 	d := newDesk(t)
@@ -252,8 +252,7 @@ func TestConflictByKeyboard(t *testing.T) {
 	b.see(".compare", "Wheals")
 	b.see(".chip.high", "Safety")
 	b.keys("f")
-	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "what one version alone changed, proposed")
-	b.until(`document.querySelector('[name="take-reaction"][value="union"]').checked`, "a union, proposed")
+	b.until(`document.querySelector('[name="take-reaction"][value="union"]') && !document.querySelector('.pick input:checked')`, "that nothing of an allergy is chosen by nobody")
 	b.until(`document.getElementById('to-preview').disabled`, "no preview before each field is chosen")
 	b.shoot("conflict-fields")
 	to := func(field string) {
@@ -267,6 +266,11 @@ func TestConflictByKeyboard(t *testing.T) {
 			b.keys(kb.ArrowDown)
 		}
 	}
+	to("criticality")
+	b.keys("1")
+	to("reaction")
+	b.keys(kb.ArrowRight)
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked && document.querySelector('[name="take-reaction"][value="union"]').checked`, "the first version of the risk, and all reactions together")
 	to("note")
 	b.keys("2")
 	b.until(`document.querySelector('[name="take-note"][value="1"]').checked`, "the second version of the remark")
@@ -328,7 +332,7 @@ func TestConflictByTheNumbersOfABelgianKeyboard(t *testing.T) {
 	record, _, _ := torn(d)
 	b.visit("/conflicts/" + record)
 	b.click("#by-field", "")
-	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "the fields")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]')`, "the fields")
 	b.run(`document.querySelector('[name="take-criticality"]').focus()`)
 	press("é", "Digit2")
 	b.until(`document.querySelector('[name="take-criticality"][value="1"]').checked`, "the second version of a field")
@@ -427,8 +431,9 @@ func TestWhatThePreviewSaidIsDecided(t *testing.T) {
 	b.visit("/conflicts/" + record)
 	b.see(".compare thead", "Marc Dubois")
 	b.click("#by-field", "")
-	b.until(`document.querySelector('[name="take-criticality"][value="0"]').checked`, "what one alone changed, proposed")
+	b.until(`document.querySelector('[name="take-criticality"][value="0"]')`, "the fields")
 	b.run(`document.querySelector('[name="take-criticality"][value="1"]').click()`)
+	b.run(`document.querySelector('[name="take-onsetDateTime"][value="1"]').click()`)
 	b.click("#to-preview", "")
 	b.see(".preview", "Low risk")
 	d.arrives("Practitioner/dr-2", "", "dr-1", `{"resourceType":"Practitioner","id":"dr-2","name":[{"family":"Dupont","given":["Marc"]}]}`, shownID(t, d, "Practitioner/dr-2"))

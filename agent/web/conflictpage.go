@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -20,6 +21,7 @@ type conflictPage struct {
 	Record   string // Type/id
 	Title    string
 	Settled  string // why there is nothing to choose; empty: there is
+	Never    bool   // nothing under this address was ever in conflict
 	By       string // whose doing that is, or what stands since it was looked at
 	Changed  string // what became of it since
 	Left     int
@@ -40,12 +42,13 @@ type conflictPage struct {
 	Same     []field // in all versions; empty where none can be read
 }
 
-// versionHead is what stands above a version; for the ancestor When alone, or nothing.
+// versionHead is what stands above a version; for the ancestor When and Letters alone, or nothing.
 type versionHead struct {
 	Event, Number, Who, Where, When string
 	Shown, Deleted, Queued          bool
 	Clock                           string // what was wrong with it
 	Said                            said   // what it is about, where no field differs
+	Letters                         []letter
 	Unread                          bool
 }
 
@@ -92,32 +95,44 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 	if err != nil {
 		return nil, err
 	}
-	state, err := h.records.Record(r.Context(), record)
-	if err != nil {
-		return nil, err
-	}
+	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type]}
 	all, err := h.records.Conflicts(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	known := h.newNames(r, p.said)
-	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type], Patient: state.Patient}
 	c.among(all, record, query)
+	state, err := h.records.Record(r.Context(), record)
+	if errors.Is(err, projections.ErrNotFound) {
+		c.never(p.said, record)
+		if h.desk.Incomplete(r.Context()) != nil {
+			c.By = p.said.must("errors.codes.incomplete")
+		}
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	known := h.newNames(r, p.said)
+	c.Patient = state.Patient
 	from, ok, err := h.candidatesOf(r.Context(), state, undo)
 	if err != nil {
 		return nil, err
 	}
 	h.saw(r, record.String(), state.Patient)
 	if !ok {
+		history, err := h.records.History(r.Context(), record)
+		if err != nil {
+			return nil, err
+		}
+		if !everTorn(history) {
+			c.never(p.said, record)
+			return c, nil
+		}
 		c.Title = p.said.kind(record.Type)
 		if c.Settled = p.said.must("conflicts.solvedElsewhere"); undo != (events.ID{}) {
 			c.Settled = p.said.must("conflicts.undoGone")
 		}
 		c.By = known.madeBy(state.Heads[0])
-		history, err := h.records.History(r.Context(), record)
-		if err != nil {
-			return nil, err
-		}
 		if event, ok := undoable(state, history); ok {
 			c.Undo = event.String()
 		}
@@ -136,6 +151,28 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 		}
 	}
 	return c, nil
+}
+
+// never says that there is nothing to choose, nor ever was.
+func (c *conflictPage) never(s *spoken, record events.Record) {
+	c.Never, c.Title, c.Settled = true, s.kind(record.Type), s.must("conflicts.never")
+}
+
+// everTorn reports whether two versions of a history were ever written on one, or beside each other.
+func everTorn(history []projections.Version) bool {
+	builtOn := make(map[events.ID]bool)
+	begun := false
+	for _, v := range history {
+		switch parents := v.Event.Parents; {
+		case len(parents) > 1, len(parents) == 0 && begun, len(parents) == 1 && builtOn[parents[0]]:
+			return true
+		case len(parents) == 0:
+			begun = true
+		default:
+			builtOn[parents[0]] = true
+		}
+	}
+	return false
 }
 
 func undoOf(query url.Values) (undo events.ID, err error) {
@@ -188,7 +225,7 @@ func (c *conflictPage) fill(from *candidates, known *names, byField bool) {
 	}
 	c.Over = strings.Join(ids, ",")
 	if from.ancestor != nil {
-		c.Ancestor.When = s.moment(from.ancestor.Event.Time)
+		c.Ancestor.When, c.Ancestor.Letters = s.moment(from.ancestor.Event.Time), known.lettersOf(from.record, *from.ancestor, from.before)
 	}
 	readable := -1
 	for i, v := range from.versions {
@@ -231,7 +268,7 @@ func (n *names) versionHead(from *candidates, i int) versionHead {
 		Shown: i == from.stands, Deleted: v.Deleted(), Queued: v.Sequence == 0, Unread: v.content == nil && !v.Deleted(),
 	}
 	if v.content != nil {
-		head.Said = n.about(v.content)
+		head.Said, head.Letters = n.about(v.content), n.lettersOf(from.record, v.Version, v.content)
 	}
 	switch {
 	case !v.Stored.IsZero() && v.Event.Time.Sub(v.Stored) > clockError:
@@ -240,6 +277,12 @@ func (n *names) versionHead(from *candidates, i int) versionHead {
 		head.Clock = n.said.must("conflicts.clockBefore", n.said.moment(madeAt(*from.ancestor)))
 	}
 	return head
+}
+
+// lettersOf are all letters of one version, also of one whose text stands beside: what it looks like may be what differs.
+func (n *names) lettersOf(record events.Record, v projections.Version, content object) []letter {
+	said := n.about(content)
+	return n.said.letters(record, v.Event.ID.String(), content, firstOf(said.Title, n.said.kind(record.Type)), false)
 }
 
 // madeAt is when a version was there at the latest: a PC whose clock was ahead wrote a time that had not come when the server had it.

@@ -136,3 +136,64 @@ func joinIDs(ids []events.ID) string {
 	}
 	return strings.Join(texts, `","`)
 }
+
+// What was preselected says so once more before it is decided on; of an allergy nothing is.
+func TestPreviewSaysWhatWasProposed(t *testing.T) {
+	d := newDesk(t)
+	fork := func(record, of string) (a, b events.ID) {
+		body := func(says, since string) string {
+			kind, id, _ := strings.Cut(record, "/")
+			return `{"resourceType":"` + kind + `","id":"` + id + `","` + of + `":{"reference":"Patient/p1"},"code":{"text":"` + says + `"},"onsetDateTime":"` + since + `"}`
+		}
+		parent := d.arrives(record, "p1", "dr-1", body("Asthma", "1998"))
+		return d.arrives(record, "p1", "dr-1", body("Asthma, severe", "1998"), parent), d.arrives(record, "p1", "dr-2", body("Asthma", "1999"), parent)
+	}
+	chosen := func(record string) int {
+		_, page := d.ask("GET", "/fragments/conflicts/"+record+"?by=field", "")
+		return strings.Count(page, " checked>")
+	}
+	proposed := func(record string, code, onset events.ID) int {
+		answer, page := d.ask("GET", "/fragments/conflicts/"+record+"/preview?take=code:"+code.String()+"&take=onsetDateTime:"+onset.String(), "", "Accept-Language: en")
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: got %s %s", record, answer.Status, page)
+		}
+		return strings.Count(page, ">proposed<")
+	}
+	a, b := fork("Condition/c1", "subject")
+	if got := chosen("Condition/c1"); got != 2 {
+		t.Errorf("%d fields of a problem are proposed, want both", got)
+	}
+	if both, one, none := proposed("Condition/c1", a, b), proposed("Condition/c1", a, a), proposed("Condition/c1", b, a); both != 2 || one != 1 || none != 0 {
+		t.Errorf("%d, %d and %d fields are said to be proposed, want 2, 1 and 0", both, one, none)
+	}
+	a, b = fork("AllergyIntolerance/a1", "patient")
+	if got := chosen("AllergyIntolerance/a1"); got != 0 {
+		t.Errorf("%d fields of an allergy are chosen by nobody", got)
+	}
+	if got := proposed("AllergyIntolerance/a1", a, b); got != 0 {
+		t.Errorf("%d fields of an allergy are said to be proposed", got)
+	}
+}
+
+// An address under which nothing was ever in conflict says so, in each language, and is not found; one that is settled says that it is.
+func TestThereIsNoSuchConflict(t *testing.T) {
+	d := newDesk(t)
+	root, a, b := twoHeads(d)
+	d.arrives("Condition/c1", "p1", "dr-1", note("Asthma, mild"), a, b)
+	changed := d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma"), "c1", "c2", 1))
+	d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma, mild"), "c1", "c2", 1), changed)
+	for language, words := range map[string][2]string{
+		"en": {"There is no such conflict.", "already settled"}, "nl": {"Dit conflict bestaat niet.", "al elders opgelost"},
+		"fr": {"Ce conflit n’existe pas.", "déjà été résolu"}, "de": {"Diesen Konflikt gibt es nicht.", "schon anderswo gelöst"},
+	} {
+		for address, want := range map[string]int{"Condition/c2": 404, "Condition/none": 404, "Condition/c2?undo=" + root.String(): 404, "Condition/c1": 200} {
+			answer, page := d.ask("GET", "/conflicts/"+address, "", "Accept-Language: "+language)
+			if answer.StatusCode != want || strings.Contains(page, words[0]) != (want == 404) || strings.Contains(page, words[1]) != (want == 200) {
+				t.Errorf("%s in %s: got %s %s", address, language, answer.Status, page)
+			}
+			if answer, part := d.ask("GET", "/fragments/conflicts/"+address, "", "Accept-Language: "+language); answer.StatusCode != http.StatusOK || strings.Contains(part, words[0]) != (want == 404) {
+				t.Errorf("the inside of %s in %s: got %s %s", address, language, answer.Status, part)
+			}
+		}
+	}
+}

@@ -11,8 +11,14 @@ import (
 
 // previewed is what would stand after a choice of fields.
 type previewed struct {
-	From   []field // where each field that was chosen comes from
+	From   []origin
 	Fields []field
+}
+
+// origin is where a field comes from that was chosen.
+type origin struct {
+	field
+	Proposed bool // as it was preselected: perhaps no person chose it
 }
 
 // previewFragment answers GET /fragments/conflicts/<Type>/<id>/preview with what would stand after the choice of ?take=, each
@@ -56,11 +62,12 @@ func (h *Handler) previewFragment(w http.ResponseWriter, r *http.Request) error 
 	h.saw(r, record.String(), state.Patient)
 	p.Preview = &previewed{Fields: known.fields(readResource(body))}
 	for _, row := range p.said.perMember(p.said.comparedFields(from), from) {
-		where := p.said.must("conflicts.fromAll")
-		if place := taken[row.member]; place != union {
+		where, place := p.said.must("conflicts.fromAll"), taken[row.member]
+		if place != union {
 			where = p.said.must("conflicts.fromVersion", place+1)
 		}
-		p.Preview.From = append(p.Preview.From, field{row.Label, where})
+		proposed, ok := from.proposal(row.member)
+		p.Preview.From = append(p.Preview.From, origin{field{row.Label, where}, ok && place == proposed})
 	}
 	return h.render(w, http.StatusOK, "preview", p)
 }

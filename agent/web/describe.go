@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/carelog/carelog/projections/sumehr"
 )
 
 // said is what a resource is about. Past marks what is over, so that it does not stand between what
@@ -62,9 +64,10 @@ func (s *spoken) about(r object) said {
 		return s.describeNote(r)
 	case "Condition":
 		state := codeOf(at(r, "clinicalStatus"))
+		past := slices.Contains([]string{"inactive", "resolved", "remission"}, state)
 		return said{
-			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: joined(", ", s.unlessActive(state), s.unsure(r)),
-			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: slices.Contains([]string{"inactive", "resolved", "remission"}, state),
+			Title: s.named(r, concept(at(r, "code")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), State: s.sentence(joined(", ", s.unlessActive(state), s.unsure(r), s.abated(r, past))),
+			When: firstOf(started(r, "onset"), textAt(r, "recordedDate")), Past: past,
 		}
 	case "AllergyIntolerance":
 		return s.describeAllergy(r)
@@ -73,11 +76,25 @@ func (s *spoken) about(r object) said {
 	case "Immunization":
 		return said{Title: s.named(r, concept(at(r, "vaccineCode")), cut(notesOf(r), mostTitle)), Detail: notesOf(r), When: textAt(r, "occurrenceDateTime")}
 	case "Observation":
-		return said{Title: s.measure(at(r, "code")), Detail: joined(". ", s.measured(r), notesOf(r)), When: started(r, "effective")}
+		state, high := s.read(r)
+		return said{Title: s.measure(at(r, "code")), Detail: joined(". ", s.measured(r), notesOf(r)), State: state, When: started(r, "effective"), High: high}
 	}
 	d := describeOther(r)
 	d.Past = textAt(r, "resourceType") == "Flag" && textAt(r, "status") == "inactive"
 	return d
+}
+
+// abated says until when there was a problem, in whichever form that stands; empty where nobody says.
+func (s *spoken) abated(r object, past bool) string {
+	end := firstOf(textAt(r, "abatementDateTime"), textAt(r, "abatementPeriod", "end"))
+	said := firstOf(s.date(end), s.quantity(at(r, "abatementAge")), joined(" – ", s.quantity(at(r, "abatementRange", "low")), s.quantity(at(r, "abatementRange", "high"))), textAt(r, "abatementString"))
+	switch {
+	case said == "":
+		return ""
+	case end != "" && (past || !sumehr.Ended(end, time.Now())):
+		return s.must("form.endsOn", said)
+	}
+	return s.must("form.ended", said)
 }
 
 // describeAllergy names what somebody is allergic to: by its code, else by what a reaction was to, else by
@@ -253,18 +270,115 @@ func (s *spoken) measure(v any) string {
 	return concept(v)
 }
 
-// measured is what an Observation found, in itself or in its parts; why not, where it found nothing.
+// measured is what an Observation found, in itself or in its parts; why not, where it found nothing. Beside each value stands what is
+// usual; beside that of a part, too, whether it is.
 func (s *spoken) measured(r object) string {
 	parts := listAt(r, "component")
 	said := s.bloodPressure(parts)
+	of := func(c any) string { return joined(", ", append(s.readings(c), s.ranges(c))...) }
 	if said == "" {
 		each := make([]string, len(parts))
 		for i, c := range parts {
-			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + s.found(c))
+			each[i] = strings.TrimSpace(s.measure(at(c, "code")) + " " + bracketed(s.found(c), of(c)))
 		}
 		said = strings.Join(each, ", ")
+	} else {
+		var each []string
+		for _, c := range parts {
+			if more := of(c); more != "" {
+				each = append(each, s.must("named", s.measure(at(c, "code")), more))
+			}
+		}
+		said = bracketed(said, strings.Join(each, "; "))
 	}
-	return firstOf(s.found(r), said)
+	return bracketed(firstOf(s.found(r), said), s.ranges(r))
+}
+
+// bracketed writes what is to be known of a value behind it.
+func bracketed(value, more string) string {
+	if more == "" {
+		return value
+	}
+	return strings.TrimSpace(value + " (" + more + ")")
+}
+
+// read is what an Observation and its parts say of their values, and whether that is critical; nothing of what is as usual.
+func (s *spoken) read(r object) (said string, critical bool) {
+	var words []string
+	for _, v := range append([]any{r}, listAt(r, "component")...) {
+		for _, word := range s.readings(v) {
+			words = add(words, word)
+		}
+		for _, i := range listAt(v, "interpretation") {
+			critical = critical || slices.Contains([]string{"HH", "LL", "AA", "HU", "LU"}, readingOf(i))
+		}
+	}
+	return s.sentence(joined(", ", words...)), critical
+}
+
+// readings are what is said of a value, but that it is as usual.
+func (s *spoken) readings(v any) (words []string) {
+	for _, i := range listAt(v, "interpretation") {
+		if readingOf(i) != "N" {
+			words = add(words, s.reading(i))
+		}
+	}
+	return words
+}
+
+// reading is one of them, in the words of its code; another code, or none, is said as it stands.
+func (s *spoken) reading(i any) string { return firstOf(s.has("readings", readingOf(i)), concept(i)) }
+
+// readingOf is the code of a reading in HL7's table, by its name of today or an earlier one; empty: it has none.
+func readingOf(i any) string {
+	for _, c := range listAt(i, "coding") {
+		if system := textAt(c, "system"); system == "" || strings.Contains(system, "ObservationInterpretation") || strings.HasSuffix(system, "0078") {
+			return textAt(c, "code")
+		}
+	}
+	return ""
+}
+
+// ranges are what is usual for a value, or meant for whom it was measured; empty where nobody says.
+func (s *spoken) ranges(v any) string {
+	var all []string
+	for _, x := range listAt(v, "referenceRange") {
+		all = append(all, s.rangeOf(x))
+	}
+	said := joined("; ", all...)
+	if said == "" {
+		return ""
+	}
+	return s.must("dossier.usual", said)
+}
+
+func (s *spoken) rangeOf(x any) string {
+	low, high := s.quantity(at(x, "low")), s.quantity(at(x, "high"))
+	said := ""
+	switch {
+	case low != "" && high != "" && unitOf(at(x, "low")) == unitOf(at(x, "high")):
+		said = s.figures(at(x, "low"), "value") + " – " + high
+	case low != "" && high != "":
+		said = low + " – " + high
+	case low != "":
+		said = "≥ " + low
+	case high != "":
+		said = "≤ " + high
+	}
+	var whom []string
+	if text := textAt(x, "text"); said == "" {
+		said = text
+	} else if text != said {
+		whom = append(whom, text)
+	}
+	if kind := at(x, "type"); codeOf(kind) != "normal" {
+		whom = append(whom, concept(kind))
+	}
+	for _, who := range listAt(x, "appliesTo") {
+		whom = append(whom, concept(who))
+	}
+	whom = append(whom, joined(" – ", s.quantity(at(x, "age", "low")), s.quantity(at(x, "age", "high"))))
+	return bracketed(said, joined(", ", whom...))
 }
 
 // found is the value of an Observation or of a part of one, in whichever form it has.

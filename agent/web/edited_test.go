@@ -40,10 +40,30 @@ func TestAChangeTouchesNothingElse(t *testing.T) {
 			map[string]string{"value": "82,50"},
 			[]string{`"value":81.0`, `"value":82.50`},
 		},
+		"Observation/read": {
+			`"status":"final","code":{"text":"Potassium"},"subject":{"reference":"Patient/p7"},"effectiveDateTime":"2026-11-01","valueQuantity":{"value":6.8,"unit":"mmol/l"},"interpretation":[{"coding":[{"code":"HH"}]}],"referenceRange":[{"high":{"value":5.00}}]`,
+			map[string]string{"value": "4,8"},
+			[]string{`"value":6.8`, `"value":4.8`, `,"interpretation":[{"coding":[{"code":"HH"}]}]`, ``},
+		},
+		"Observation/pressure": {
+			`"status":"final","code":{"text":"Pressure"},"subject":{"reference":"Patient/p7"},"effectiveDateTime":"2026-11-01","interpretation":[{"text":"high"}],"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":174,"unit":"mmHg"},"interpretation":[{"text":"too high"}]},{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":101,"unit":"mmHg"}}]`,
+			map[string]string{"value": "128/80"},
+			[]string{`"value":174`, `"value":128`, `"value":101`, `"value":80`, `"interpretation":[{"text":"high"}],`, ``, `,"interpretation":[{"text":"too high"}]`, ``},
+		},
 		"Condition/e": {
 			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"coding":[{"system":"urn:p","code":"9"}],"text":"Gout"},"subject":{"reference":"Patient/p7"},"onsetDateTime":"2019-01","severity":{"text":"mild"}`,
 			map[string]string{"since": "03/2018"},
 			[]string{`"onsetDateTime":"2019-01"`, `"onsetDateTime":"2018-03"`},
+		},
+		"Condition/over": {
+			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Shingles"},"subject":{"reference":"Patient/p7"},"onsetDateTime":"2025-11","abatementString":"in spring"`,
+			map[string]string{"clinical": "resolved", "end": "03/2026"},
+			[]string{`"code":"active"`, `"code":"resolved"`, `,"abatementString":"in spring"`, `,"abatementDateTime":"2026-03"`},
+		},
+		"Condition/back": {
+			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},"code":{"text":"Sciatica"},"subject":{"reference":"Patient/p7"}, "abatementDateTime":"2024","severity":{"text":"mild"}`,
+			map[string]string{"clinical": "recurrence", "end": ""},
+			[]string{`"code":"active"`, `"code":"recurrence"`, `, "abatementDateTime":"2024"`, ``},
 		},
 		"MedicationStatement/e": {
 			`"status":"active","medicationCodeableConcept":{"text":"Allopurinol 100 mg"},"subject":{"reference":"Patient/p7"},"effectivePeriod":{"start":"2020-01-01","end":"2030-01-01"},"dosage":[{"text":"1 a day","doseAndRate":[{"doseQuantity":{"value":1.00}}]}],"note":[{"text":"from hospital"}]`,

@@ -93,6 +93,12 @@ func NewCandidates(ancestor *string, bodies ...string) Candidates {
 	return Candidates{c}
 }
 
+// Of has them be versions of a record of another type.
+func (c Candidates) Of(kind string) Candidates {
+	c.c.record.Type = kind
+	return c
+}
+
 // Union, Proposal and Merge are the choices that they offer; -1 stands for a union.
 func (c Candidates) Union(member string) string                 { return string(c.c.items(member)) }
 func (c Candidates) Proposal(member string) (int, bool)         { return c.c.proposal(member) }

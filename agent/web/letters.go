@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,30 +28,58 @@ type Attachments interface {
 	OpenAttachment(ctx context.Context, patient string, of events.Attachment) (*attachments.Content, error)
 }
 
-// letter is a content of a DocumentReference that can be opened: what does not stand in its row as text.
+// letter is a content of a record that can be opened.
 type letter struct {
-	Place int    // among the contents
-	Title string // its own, else that of its record
-	About string // its kind, size and date, as far as they are given
+	Address string
+	Title   string // its own, else that of its record
+	About   string // its kind, size and date, as far as they are given
 }
 
-// Letters are the contents of the version shown.
-func (r *registration) Letters() (list []letter) {
-	if r.Type != "DocumentReference" {
-		return nil
-	}
-	said := r.page.said
+// Letters are the contents of the version shown that do not stand in its row as text.
+func (r *registration) Letters() []letter {
 	_, isText := noteText(r.content)
-	for i, c := range listAt(r.content, "content") {
-		a := at(c, "attachment")
-		if _, ours := binaryAt(a); !ours && (textAt(a, "data") == "" || i == 0 && isText) {
+	return r.page.said.letters(events.Record{Type: r.Type, ID: r.ID}, "", r.content, r.Name, isText)
+}
+
+// letters are the contents of a version of a record, of the one shown where that is empty; without the first one where it is read elsewhere.
+func (s *spoken) letters(record events.Record, version string, content object, name string, butFirst bool) (list []letter) {
+	query := ""
+	if version != "" {
+		query = "?version=" + version
+	}
+	for i, a := range contentsOf(content) {
+		_, beside := binaryAt(a)
+		if held := beside || textAt(a, "data") != "" || keptBeside(a); !held || i == 0 && butFirst {
 			continue
 		}
 		kind, _, _ := strings.Cut(textAt(a, "contentType"), ";")
 		kind = strings.ToLower(strings.TrimSpace(kind))
-		list = append(list, letter{i, firstOf(textAt(a, "title"), r.Name), joined(", ", firstOf(said.has("letters.kinds", kind), kind), said.sizeOf(a), said.date(textAt(a, "creation")))})
+		list = append(list, letter{
+			fmt.Sprintf("/letters/%s/%d%s", record, i, query), firstOf(textAt(a, "title"), name),
+			joined(", ", firstOf(s.has("letters.kinds", kind), kind), s.sizeOf(a), s.date(textAt(a, "creation"))),
+		})
 	}
 	return list
+}
+
+// contentsOf are what a record has to open, in its order: its attachments, or itself. Their places are those of an address.
+func contentsOf(r object) (list []any) {
+	switch textAt(r, "resourceType") {
+	case "DocumentReference":
+		for _, c := range listAt(r, "content") {
+			list = append(list, at(c, "attachment"))
+		}
+	case "DiagnosticReport":
+		return listAt(r, "presentedForm")
+	case "Binary":
+		return []any{r}
+	}
+	return list
+}
+
+// keptBeside tells that a Binary refers to a content beside the log.
+func keptBeside(binary any) bool {
+	return slices.ContainsFunc(listAt(binary, "_data", "extension"), func(e any) bool { return textAt(e, "url") == fhirjson.AttachmentURL })
 }
 
 // binaryAt is the Binary of ours to which an attachment refers, perhaps beside an address of the client's.
@@ -91,14 +120,15 @@ type sentLetter struct {
 // errNoLetter is of a content that there is not, or not for this dossier.
 var errNoLetter = errors.New("there is no such content")
 
-// letter answers GET /letters/<DocumentReference>/<place> with a content of the version shown, else with a page that says why not.
+// letter answers GET /letters/<Type>/<id>/<place> with a content of the version shown, or of ?version=, else with a page that says why not.
 func (h *Handler) letter(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "a letter can only be read", http.StatusMethodNotAllowed)
 		return
 	}
-	c, err := h.openLetter(r.Context(), events.Record{Type: "DocumentReference", ID: r.PathValue("id")}, r.PathValue("place"))
+	record := events.Record{Type: r.PathValue("type"), ID: r.PathValue("id")}
+	c, err := h.openLetter(r.Context(), record, r.URL.Query().Get("version"), r.PathValue("place"))
 	if err != nil {
 		h.noLetter(w, r, c.patient, err)
 		return
@@ -111,43 +141,71 @@ func (h *Handler) letter(w http.ResponseWriter, r *http.Request) {
 }
 
 // openLetter opens a content, the beginning of which can be read then. The patient is told with an error too, where it is known.
-func (h *Handler) openLetter(ctx context.Context, record events.Record, place string) (c sentLetter, err error) {
+func (h *Handler) openLetter(ctx context.Context, record events.Record, version, place string) (c sentLetter, err error) {
 	i, err := strconv.ParseUint(place, 10, 16)
 	if record.Validate() != nil || err != nil {
 		return c, errNoLetter
 	}
-	state, err := h.records.Record(ctx, record)
+	v, err := h.versionOf(ctx, record, version)
 	if err != nil {
 		return c, err
 	}
-	note := readResource(state.Shown.Body)
-	a := at(note, "content", int(i), "attachment")
-	c = sentLetter{record: record, patient: state.Patient, mediaType: textAt(a, "contentType"), title: firstOf(textAt(a, "title"), textAt(note, "description"))}
-	binary, ours := binaryAt(a)
-	if !ours {
-		data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(textAt(a, "data")), ""))
-		if err != nil || len(data) == 0 {
-			return c, errNoLetter
-		}
-		c.ReadCloser, c.size = io.NopCloser(bytes.NewReader(data)), int64(len(data))
-		return c, nil
+	body := readResource(v.Body)
+	c = sentLetter{record: record, patient: v.Event.Patient}
+	contents := contentsOf(body)
+	if i >= uint64(len(contents)) {
+		return c, errNoLetter
 	}
-	c.record = binary
-	err = h.openBinary(ctx, &c)
-	return c, err
+	a := contents[i]
+	c.mediaType, c.title = textAt(a, "contentType"), firstOf(textAt(a, "title"), textAt(body, "description"))
+	if keptBeside(a) {
+		err = h.openBinary(ctx, &c, v)
+		return c, err
+	}
+	if binary, ours := binaryAt(a); ours {
+		c.record = binary
+		err = h.openReferred(ctx, &c)
+		return c, err
+	}
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(textAt(a, "data")), ""))
+	if err != nil || len(data) == 0 {
+		return c, errNoLetter
+	}
+	c.ReadCloser, c.size = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	return c, nil
 }
 
-// openBinary opens the content of a Binary of the letter's own dossier: what another's refers to is never shown in this one.
-func (h *Handler) openBinary(ctx context.Context, c *sentLetter) error {
-	state, err := h.records.Record(ctx, c.record)
+// versionOf is a version of a record, the one shown where none is named.
+func (h *Handler) versionOf(ctx context.Context, record events.Record, version string) (v projections.Version, err error) {
+	if version == "" {
+		state, err := h.records.Record(ctx, record)
+		return state.Shown, err
+	}
+	id, err := events.ParseID(version)
+	if err != nil {
+		return v, errNoLetter
+	}
+	return h.records.Version(ctx, record, id)
+}
+
+// openReferred opens a Binary of the letter's own dossier: what another's refers to is never shown in this one.
+func (h *Handler) openReferred(ctx context.Context, c *sentLetter) error {
+	v, err := h.versionOf(ctx, c.record, "")
 	if errors.Is(err, projections.ErrNotFound) && h.desk.Need(ctx, c.patient) != nil {
 		return attachments.ErrAway
 	}
 	if err != nil {
 		return err
 	}
-	v := state.Shown
-	if v.Event.Patient != c.patient || v.Deleted() || h.attachments == nil {
+	if v.Event.Patient != c.patient || v.Deleted() {
+		return errNoLetter
+	}
+	return h.openBinary(ctx, c, v)
+}
+
+// openBinary opens the content that a version of a Binary refers to.
+func (h *Handler) openBinary(ctx context.Context, c *sentLetter, v projections.Version) error {
+	if h.attachments == nil {
 		return errNoLetter
 	}
 	b, err := fhirjson.BinaryOf(v.Body)
@@ -221,7 +279,7 @@ func (h *Handler) noLetter(w http.ResponseWriter, r *http.Request, patient strin
 		h.log.Error("a letter could not be opened", "page", r.URL.Path, "error", err)
 	}
 	p := h.newPage(r)
-	p.Letter = &letterPage{p.said.must("letters.why." + why), p.said.must("letters.do." + why), patient, r.URL.Path}
+	p.Letter = &letterPage{p.said.must("letters.why." + why), p.said.must("letters.do." + why), patient, r.URL.RequestURI()}
 	if err := h.render(w, status, "letter.html", p); err != nil {
 		h.fail(w, r, err)
 	}

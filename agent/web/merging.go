@@ -138,8 +138,12 @@ func (c *candidates) itemsBefore(member string) []item {
 }
 
 // proposal is what nobody would choose otherwise: what one version alone changed, or a union of what several added.
-// Where all of them replaced the same item there is none: a person must choose.
+// Where all of them replaced the same item there is none: a person must choose. So they must in a record that a prescriber
+// must not overlook: nothing of an allergy or a medicine is chosen by nobody.
 func (c *candidates) proposal(member string) (choice int, ok bool) {
+	if safetyTypes[c.record.Type] {
+		return 0, false
+	}
 	places, living := c.living()
 	before := c.shared[member]
 	first, different := -1, make(map[string]bool)

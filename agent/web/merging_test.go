@@ -40,7 +40,8 @@ func TestUnionOfLists(t *testing.T) {
 	}
 }
 
-// What one alone changed is proposed, and a union of what several added; never two doses side by side.
+// What one alone changed is proposed, and a union of what several added; never two doses side by side, and nothing of what a
+// prescriber must not overlook.
 func TestWhatIsProposed(t *testing.T) {
 	const union, nothing = -1, -2
 	for _, c := range []struct {
@@ -63,6 +64,11 @@ func TestWhatIsProposed(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+		for _, kind := range []string{"AllergyIntolerance", "MedicationStatement", "MedicationRequest", "Flag"} {
+			if got, ok := web.NewCandidates(c.ancestor, c.versions...).Of(kind).Proposal(c.member); ok {
+				t.Errorf("%s of %s: %d is chosen by nobody", c.name, kind, got)
+			}
 		}
 	}
 }

@@ -133,7 +133,11 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	if err := h.write(asUser(r), p); err != nil {
 		h.log.Warn("a page could not be written: its script asks again, and says why", "page", r.URL.Path, "err", err)
 	}
-	if err := h.render(w, http.StatusOK, "page.html", p); err != nil {
+	status := http.StatusOK
+	if p.Conflict != nil && p.Conflict.Never {
+		status = http.StatusNotFound
+	}
+	if err := h.render(w, status, "page.html", p); err != nil {
 		h.fail(w, r, err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestPagesAndAssets(t *testing.T) {
 	d := newDesk(t)
 	for path, want := range map[string]int{
-		"/": 200, "/patients/p1": 200, "/new-patient": 200, "/patients/new": 200, "/conflicts": 200, "/conflicts/Condition/c1": 200, "/sync": 200, "/sumehr": 200, "/sumehr/p1": 200, "/sumehr/p1/x": 404,
+		"/": 200, "/patients/p1": 200, "/new-patient": 200, "/patients/new": 200, "/conflicts": 200, "/conflicts/Condition/c1": 404, "/sync": 200, "/sumehr": 200, "/sumehr/p1": 200, "/sumehr/p1/x": 404,
 		"/nothing": 404, "/patients": 404, "/patients/p1/x": 404, "/conflicts/Condition": 404,
 		"/assets/js/main.js": 200, "/assets/css/base.css": 200, "/assets/html/page.html": 404, "/assets/js/joined.js": 200, "/assets/js/others.js": 200, "/assets/css/joined.css": 200, "/assets/nothing.js": 404, "/assets/": 404, "/assets/../web.go": 404,
 	} {

@@ -245,7 +245,7 @@ func TestAddressesOfNothing(t *testing.T) {
 // A page that only its script can make says so, and not that it shows how things stood.
 func TestPagesOfScriptsSaySo(t *testing.T) {
 	d := newDesk(t)
-	for path, want := range map[string]bool{"/conflicts/Condition/c1": true, "/history/Condition/c1": true, "/new-patient": true, "/conflicts": false, "/patients/p1": false} {
+	for path, want := range map[string]bool{"/conflicts/Condition/c1": false, "/history/Condition/c1": true, "/new-patient": true, "/conflicts": false, "/patients/p1": false} {
 		_, page := d.ask("GET", path, "", "Accept-Language: en")
 		if strings.Contains(page, "made by JavaScript") != want || strings.Contains(page, "how things stood") == want {
 			t.Errorf("%s: got %s, want it to need scripts: %v", path, page, want)

@@ -109,7 +109,7 @@ func (v *visitor) patients() {
 
 func (v *visitor) dossier() {
 	v.stop("dossier", "/patients/p7", "h1", "Jan Janssens")
-	v.do(chromedp.Navigate(v.url + "/letters/nobody/0"))
+	v.do(chromedp.Navigate(v.url + "/letters/DocumentReference/nobody/0"))
 	v.see("h1", "cannot be opened")
 	v.look("letter-none")
 	v.stop("dossier-again", "/patients/p7", "h1", "Jan Janssens")

@@ -539,3 +539,39 @@ func (d *desk) living(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// An end is refused of a problem that goes on (con-4), and before its beginning; what an EHR has written so holds up no other change.
+func TestTheEndOfAProblem(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	odd := `{"resourceType":"Condition","id":"odd","subject":{"reference":"Patient/p7"},"code":{"text":"Gout"},` + clinical("Condition", "active") + `,"abatementDateTime":"2020"}`
+	d.arrives("Condition/odd", "p7", "dr-2", odd)
+	b := openBrowser(t, d)
+	b.visit("/patients/p7")
+	b.see("[data-record='Condition/odd']", "Ended: 2020")
+	b.click(".section-Condition .section-head button", "Add")
+	b.fill("problem", "Shingles")
+	b.fill("since", "2/2026")
+	b.fill("end", "3/2026")
+	save(b)
+	b.see(".field-error", "look at its state")
+	b.fill("clinical", "resolved")
+	b.fill("end", "1/2026")
+	save(b)
+	b.see(".field-error", "The end is before the beginning")
+	b.fill("end", "3/2026")
+	save(b)
+	b.missing(".form", "")
+	b.until(`[...document.querySelectorAll('.section-Condition .registration')].some((row) => row.textContent.includes('Shingles') && row.textContent.includes('Over, until Mar 2026'))`, "a problem with its end")
+	b.click("[data-record='Condition/odd'] button", "Edit")
+	b.fill("remark", "Left foot")
+	save(b)
+	b.missing(".form", "")
+	if got, want := shown(t, d, "Condition/odd"), strings.Replace(odd, `"2020"}`, `"2020","note":[{"text":"Left foot"}]}`, 1); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	b.click("[data-record='Condition/odd'] button", "Edit")
+	b.fill("clinical", "relapse")
+	save(b)
+	b.see(".field-error", "look at its state")
+}

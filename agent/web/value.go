@@ -109,6 +109,12 @@ func (n *names) value(v any, name string) string {
 		if doseMembers[name] {
 			return n.said.dosage(v)
 		}
+		switch name {
+		case "interpretation":
+			return n.said.reading(v)
+		case "referenceRange":
+			return n.said.rangeOf(v)
+		}
 		return n.objectValue(v)
 	}
 	return ""

@@ -201,7 +201,7 @@ func New(c Config) *Handler {
 	h.route("/fragments/conflicts/{type}/{id}", methods{"GET": h.conflictFragment})
 	h.route("/fragments/conflicts/{type}/{id}/preview", methods{"GET": h.previewFragment})
 	h.route("/fragments/history/{type}/{id}", methods{"GET": h.historyFragment})
-	h.mux.HandleFunc("/letters/{id}/{place}", h.letter)
+	h.mux.HandleFunc("/letters/{type}/{id}/{place}", h.letter)
 	h.mux.HandleFunc("/", h.servePage)
 	h.mux.HandleFunc("/assets/", h.serveAsset)
 	return h

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -51,7 +52,10 @@ func (c *brokerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := operator.ProvisionAll(env.ctx, server.URL(), c.Replicas, server.OutOfService()...); err != nil {
+	err = operator.ProvisionAll(env.ctx, server.URL(), c.Replicas, server.OutOfService()...)
+	if drift := (*broker.DriftError)(nil); errors.As(err, &drift) {
+		env.log.Error("a practice's streams are not as they should be: until they are set right nothing is made for it; it goes on with what it has, and so do the other practices", slog.Any("error", err))
+	} else if err != nil {
 		return err
 	}
 	if c.JSON {

@@ -131,7 +131,7 @@ func (c *demoCommand) start(ctx context.Context, parts *processes) (ready demoRe
 	}
 	ready.Hub = demoPart{at.URL, pid}
 	for n := range c.Desks {
-		d, err := c.startDesk(ctx, parts, sheet, ready.Hub.URL, n)
+		d, err := c.startDesk(ctx, parts, sheet, ready, n)
 		if err != nil {
 			return ready, err
 		}
@@ -140,8 +140,7 @@ func (c *demoCommand) start(ctx context.Context, parts *processes) (ready demoRe
 	return ready, nil
 }
 
-// brokerPort keeps the broker's port over a restart on the same folder, since the
-// enrolments name it.
+// brokerPort is the same after a restart with the same port.
 func (c *demoCommand) brokerPort() string {
 	if c.Port == 0 {
 		return "-1"
@@ -175,10 +174,11 @@ func (c *demoCommand) practice(ctx context.Context, env *environment, brokerData
 	return enrolment.ParseSheet(f)
 }
 
-func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, hub string, n int) (d demoDesk, err error) {
+// startDesk starts a desk, with the addresses that broker and hub have this time: of any free ports these are others than its enrolment names.
+func (c *demoCommand) startDesk(ctx context.Context, parts *processes, sheet enrolment.Sheet, ready demoReady, n int) (d demoDesk, err error) {
 	id := "desk-" + strconv.Itoa(n+1)
 	data := filepath.Join(c.Data, id)
-	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--hub", hub, "--json"}
+	args := []string{"agent", "--data", data, "--listen", c.deskAddress(n), "--broker", ready.Broker.URL, "--hub", ready.Hub.URL, "--json"}
 	if doctors := c.practitioners(ctx); len(doctors) > 0 {
 		args = append(args, "--user", doctors[n%len(doctors)])
 	}

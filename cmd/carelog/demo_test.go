@@ -69,6 +69,21 @@ func TestNothingOfADemoOutlivesIt(t *testing.T) {
 	}
 }
 
+// A demo that is started again on any free ports has its desks on the line, as at the first time.
+func TestADemoIsStartedAgain(t *testing.T) {
+	o := &office{t: t, dir: t.TempDir()}
+	for range 2 {
+		s := o.start("demo", "demo", "--data", "demo", "--port", "0", "--patients", "1", "--json")
+		t.Cleanup(func() { s.end(t) })
+		for _, desk := range []string{"desk-1", "desk-2"} {
+			o.carelog("wait", "--data", filepath.Join("demo", desk), "--for", "current", "--timeout", "60s")
+		}
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // pidsOf are the processes that a demo says it started.
 func pidsOf(t *testing.T, s *service) (pids []int) {
 	t.Helper()

@@ -25,8 +25,12 @@ const (
 )
 
 // Look reads a body as Check does; every error is an *Error. The caller closes the resource.
-func Look(body []byte) (resource Element, err error) {
-	t, err := parse(body)
+func Look(body []byte) (resource Element, err error) { return look(parse(body)) }
+
+// LookAround is Look of a Bundle whose resources may each be as deep as by itself, as Entries reads it.
+func LookAround(bundle []byte) (resource Element, err error) { return look(parseAround(bundle)) }
+
+func look(t *tree, err error) (Element, error) {
 	if err != nil {
 		return None, err
 	}

@@ -10,10 +10,10 @@ type BundleEntry struct {
 	Method, URL, IfNoneMatch, IfModifiedSince, IfMatch, IfNoneExist string
 }
 
-// Entries reads a Bundle strictly, as Check does, and returns its type and what is in it.
+// Entries reads a Bundle strictly, as Check does, and returns its type and what is in it. A resource in it may be as deep as by itself.
 // Every error is an *Error.
 func Entries(bundle []byte) (kind string, entries []BundleEntry, err error) {
-	t, err := parse(bundle)
+	t, err := parseAround(bundle)
 	if err != nil {
 		return "", nil, err
 	}

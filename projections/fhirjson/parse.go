@@ -15,6 +15,8 @@ const (
 	// MaxDepth is how deep objects and arrays may stand in one another; the
 	// resource itself is 1.
 	MaxDepth = 64
+	// inEntry is how much deeper a resource stands in an entry of a Bundle.
+	inEntry = 3
 	// MaxValues is how many values a resource may hold, so that what it takes to
 	// read one is bounded too.
 	MaxValues = 1 << 20
@@ -25,19 +27,27 @@ type parser struct {
 	*tree
 	at    int
 	depth int
+	most  int // of depth
 	err   *Error
 	steps []string            // the way to the fault, innermost first
 	seen  map[string]struct{} // names of a large object
 }
 
 // parse reads a body strictly. The error is an *Error.
-func parse(body []byte) (*tree, error) { return parseAs(body, '{', "a resource is one JSON object") }
+func parse(body []byte) (*tree, error) {
+	return parseAs(body, '{', "a resource is one JSON object", MaxDepth)
+}
 
-// parseAs is parse for a value that opens with a bracket of its own.
-func parseAs(body []byte, opening byte, otherwise string) (*tree, error) {
+// parseAround is parse of a Bundle, each of whose resources is as deep as it is by itself.
+func parseAround(body []byte) (*tree, error) {
+	return parseAs(body, '{', "a resource is one JSON object", MaxDepth+inEntry)
+}
+
+// parseAs is parse for a value that opens with a bracket of its own, or has a depth of its own.
+func parseAs(body []byte, opening byte, otherwise string, most int) (*tree, error) {
 	t := trees.Get().(*tree)
 	t.body, t.nodes = body, t.nodes[:0]
-	p := parser{tree: t}
+	p := parser{tree: t, most: most}
 	if len(body) > events.MaxPlain {
 		t.free()
 		return nil, &Error{Reason: fmt.Sprintf("it has %d bytes: at most %d", len(body), events.MaxPlain), TooLarge: true}
@@ -133,8 +143,8 @@ func (p *parser) value(nameStart, nameEnd int, nameEscaped bool) bool {
 
 // nested reads the inside of an object or an array.
 func (p *parser) nested(k kind, closing byte) bool {
-	if p.depth++; p.depth > MaxDepth {
-		return p.fail("it is nested more than %d deep", MaxDepth)
+	if p.depth++; p.depth > p.most {
+		return p.fail("it is nested more than %d deep", p.most)
 	}
 	i := uint32(len(p.nodes) - 1)
 	p.at++

@@ -39,7 +39,7 @@ func (e *PatchError) Error() string {
 // is still a resource is for Check to say. Errors: *PatchError, and *Error where a
 // resource would be over its bounds.
 func Patch(body, patch []byte) ([]byte, error) {
-	list, err := parseAs(patch, '[', "a JSON Patch is one array of operations")
+	list, err := parseAs(patch, '[', "a JSON Patch is one array of operations", MaxDepth)
 	if err != nil {
 		return nil, &PatchError{Operation: -1, Reason: err.Error(), Malformed: true}
 	}

@@ -17,7 +17,11 @@ func Check(body []byte) error { return check(body, false) }
 func CheckBundle(body []byte) error { return check(body, true) }
 
 func check(body []byte, shell bool) error {
-	v, err := fhirjson.Look(body)
+	look := fhirjson.Look
+	if shell {
+		look = fhirjson.LookAround
+	}
+	v, err := look(body)
 	if err != nil {
 		return err
 	}
@@ -267,6 +271,9 @@ func (c *checker) value(n fhirjson.Element, p *property) {
 		c.object(n, p.of, anywhere)
 		if p.codes != nil {
 			c.concept(n, p.codes)
+		}
+		if p.targets != nil && p.of.name == "Reference" {
+			c.target(n, p.targets)
 		}
 	}
 }

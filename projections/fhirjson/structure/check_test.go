@@ -301,3 +301,26 @@ func TestManyPlaceholders(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A reference names a record of a type that can stand there; what names no type of R4 passes.
+func TestTargetsOfReferences(t *testing.T) {
+	condition := func(members string) string { return of("Condition", `"subject":{"reference":"Patient/1"},`+members) }
+	for body, want := range map[string]string{
+		of("Condition", `"subject":{"reference":"Practitioner/x"}`):                                                                        "value Condition.subject.reference",
+		condition(`"encounter":{"reference":"Patient/1"}`):                                                                                 "value Condition.encounter.reference",
+		condition(`"encounter":{"reference":"Patient/1/_history/2"}`):                                                                      "value Condition.encounter.reference",
+		condition(`"encounter":{"reference":"https://other.example/fhir/Patient/1"}`):                                                      "value Condition.encounter.reference",
+		condition(`"recorder":{"reference":"Organization?identifier=a|Practitioner/1"}`):                                                   "value Condition.recorder.reference",
+		condition(`"evidence":[{"detail":[{"reference":"Patient/1"}]}]`):                                                                   "",
+		condition(`"encounter":{"reference":"Encounter/1/_history/2"},"recorder":{"reference":"PractitionerRole/1"}`):                      "",
+		condition(`"encounter":{"reference":"urn:uuid:0f1e"},"recorder":{"reference":"#a"},"asserter":{"display":"x"}`):                    "",
+		condition(`"encounter":{"reference":"https://other.example/visits/1"},"asserter":{"identifier":{"value":"7"}}`):                    "",
+		of("MedicationStatement", `"status":"active","subject":{"reference":"Group/g"},"medicationReference":{"reference":"Substance/1"}`): "value MedicationStatement.medication.reference",
+		of("Patient", `"generalPractitioner":[{"reference":"Organization/1"},{"reference":"Patient/1"}]`):                                  "value Patient.generalPractitioner[1].reference",
+		of("Patient", `"extension":[{"url":"u","valueReference":{"reference":"Condition/1"}}]`):                                            "",
+	} {
+		if got := strings.Join(issues(t, body), " "); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}

@@ -53,6 +53,7 @@ type property struct {
 	slot    uint8 // of the element, in its type
 	choice  uint8 // the number of the choice in its type, from 1; 0: it is none
 	codes   *codes
+	targets []string // the types that a Reference can name, sorted; nil: any
 }
 
 // required is an element that must stand.
@@ -196,8 +197,12 @@ func (t *definitions) fill(d *definition) {
 func (t *definitions) element(d *definition, name, line string, slot, choice uint8) {
 	words := strings.Split(line, " ")
 	p := property{name: name, element: name, slot: slot, many: strings.HasSuffix(words[0], "*")}
-	if len(words) > 2 {
-		p.codes = t.sets[words[2]]
+	for _, word := range words[2:] {
+		if targets, ok := strings.CutPrefix(word, ">"); ok {
+			p.targets = strings.Split(targets, ",")
+		} else {
+			p.codes = t.sets[word]
+		}
 	}
 	if words[0][0] != '0' {
 		d.required = append(d.required, required{name, slot})

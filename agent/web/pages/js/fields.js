@@ -44,6 +44,7 @@ export function field(definition, resource, id, changed) {
       else if (definition.fits && text && !definition.fits(text, resource)) say(words.form.decimal);
       else if (isDate && text && text !== typedDate(given) && readDate(text) === null) say(looksLikeDay(text) ? words.form.noDay : words.form.date);
       else if (turned(definition, resource, values)) say(words.form.endsBefore);
+      else if (goesOn(definition, resource, values)) say(words.form.goesOn);
       else {
         say('');
         if (definition.input === 'ssin' && text && !validSSIN(text.replace(/\D/g, ''))) message.textContent = words.form.number;
@@ -59,6 +60,13 @@ function turned({ name, notBefore, read }, resource, values) {
   if (!notBefore) return false;
   const began = values[notBefore.name];
   return endsBefore(values[name], began) && (values[name] !== read(resource) || began !== notBefore.read(resource));
+}
+
+// goesOn tells whether an end is given to what by its state has none. Here, too, what stands so already may stay.
+function goesOn({ name, onlyWhile, read }, resource, values) {
+  if (!onlyWhile || !values[name]) return false;
+  const { field: other, is } = onlyWhile;
+  return !is.includes(values[other.name]) && (values[name] !== read(resource) || values[other.name] !== other.read(resource));
 }
 
 function make(definition, id, changed) {

@@ -3,7 +3,7 @@
 
 import { parse } from './api.js';
 import { codingOf, newConsent, tableOf } from './consents.js';
-import { fits, typedPressure, unitOfPressure, writePressure, writeUnitOfPressure } from './pressure.js';
+import { fits, typedPressure, unitOfPressure, unread, writePressure, writeUnitOfPressure } from './pressure.js';
 import { current } from './user.js';
 import { words } from './words.js';
 import { SSIN, code, concept, fromBase64, nameOf, ssinOf, toBase64, writeSSIN } from './resource.js';
@@ -15,8 +15,8 @@ const clinicalSystem = {
   AllergyIntolerance: 'http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical',
 };
 
-// A field is {name, input, options, required, fits, notBefore, read(resource) -> text, write(text, resource, value) -> text}; a date
-// is notBefore that of another field.
+// A field is {name, input, options, required, fits, notBefore, onlyWhile, read(resource) -> text, write(text, resource, value) -> text}; a date
+// is notBefore that of another field, and stands onlyWhile another field is one of a few.
 
 /** A field that is one string at a path. */
 function plain(name, path, more = {}) {
@@ -89,13 +89,17 @@ const note = {
   }),
 };
 
+const since = when('since', ['onsetDateTime'], 'onset');
+const state = coded('clinical', ['clinicalStatus'], clinicalSystem.Condition, words.form.clinical);
+
 const problem = {
   type: 'Condition',
   patient: 'subject',
   fields: [
     inWords('problem', ['code'], { required: true }),
-    coded('clinical', ['clinicalStatus'], clinicalSystem.Condition, words.form.clinical),
-    when('since', ['onsetDateTime'], 'onset'),
+    state,
+    since,
+    when('end', ['abatementDateTime'], 'abatement', { notBefore: since, onlyWhile: { field: state, is: ['inactive', 'remission', 'resolved'] } }), // con-4
     remark,
   ],
   make: (subject) => ({
@@ -111,7 +115,7 @@ const allergy = {
     picked('criticality', ['criticality'], words.form.criticality),
     inWords('reaction', ['reaction', 0, 'manifestation', 0]),
     coded('clinical', ['clinicalStatus'], clinicalSystem.AllergyIntolerance, pick(words.form.clinical, 'active', 'inactive', 'resolved')),
-    when('since', ['onsetDateTime'], 'onset'),
+    since,
     remark,
   ],
   make: (patient) => ({
@@ -203,7 +207,7 @@ const measurement = {
         const pressure = writePressure(text, r, value);
         if (pressure !== null) return pressure;
         const [, bound, figures] = /^([<>]=?)?\s*(.*)$/.exec(value);
-        const exact = setTextAt(text, ['valueQuantity', 'value'], figures.replace(',', '.'));
+        const exact = setTextAt(unread(text, []), ['valueQuantity', 'value'], figures.replace(',', '.'));
         const comparator = ['valueQuantity', 'comparator'];
         return bound ? setAt(exact, comparator, bound) : removeAt(exact, comparator);
       },
@@ -215,7 +219,7 @@ const measurement = {
       write: (text, r, value) => {
         const pressure = writeUnitOfPressure(text, r, value);
         if (pressure !== null) return pressure;
-        const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), text);
+        const bare = ['code', 'system'].reduce((t, n) => removeAt(t, ['valueQuantity', n]), unread(text, []));
         return value ? setAt(bare, ['valueQuantity', 'unit'], value) : removeAt(bare, ['valueQuantity', 'unit']);
       },
     },

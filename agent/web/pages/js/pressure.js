@@ -44,8 +44,13 @@ export function writePressure(text, r, typed) {
   const values = valuesOf(typed);
   if (!values) return null;
   const places = placesOf(r) ?? [0, 1];
-  const t = placesOf(r) ? text : begun(text, r);
+  const t = placesOf(r) ? unread(text, [], ...places.map((place) => ['component', place])) : begun(text, r);
   return places.reduce((t, place, i) => setTextAt(t, ['component', place, 'valueQuantity', 'value'], values[i]), t);
+}
+
+/** unread takes away what was said of values, at places: that another value were high or low as well would be a lie. */
+export function unread(text, ...places) {
+  return places.reduce((t, place) => removeAt(t, [...place, 'interpretation']), text);
 }
 
 // begun is a new one, under the name that was typed and with the code by which every program knows it.
@@ -58,7 +63,7 @@ function begun(text, r) {
 export function writeUnitOfPressure(text, r, unit) {
   return placesOf(r)?.reduce((t, place) => {
     const quantity = ['component', place, 'valueQuantity'];
-    const bare = ['code', 'system'].reduce((rest, name) => removeAt(rest, [...quantity, name]), t);
+    const bare = ['code', 'system'].reduce((rest, name) => removeAt(rest, [...quantity, name]), unread(t, [], ['component', place]));
     return unit ? setAt(bare, [...quantity, 'unit'], unit) : removeAt(bare, [...quantity, 'unit']);
   }, text) ?? null;
 }

@@ -23,8 +23,9 @@ type element struct {
 	Base             struct{ Path string }
 	ContentReference string
 	Type             []struct {
-		Code      string
-		Extension []struct{ URL, ValueURL string }
+		Code          string
+		TargetProfile []string
+		Extension     []struct{ URL, ValueURL string }
 	}
 	Binding struct{ Strength, ValueSet string }
 }

@@ -12,7 +12,7 @@ import (
 //	codes <number> <code>…              a value set of plain codes
 //	concepts <number> <system> <code>…  a value set of codings; a line for each system
 //	type <name> <base> <kind>           - for no base
-//	<space><name> <min>..<max> <type>,… [<number of a value set>]
+//	<space><name> <min>..<max> <type>,… [<number of a value set>] [><type that a Reference can name>,…]
 type writer struct {
 	out     io.Writer
 	sets    library
@@ -172,7 +172,28 @@ func (w *writer) property(e element) {
 	if kind := bound(e); kind != "" && w.numbers[kind+" "+e.Binding.ValueSet] >= 0 {
 		line += fmt.Sprintf(" %d", w.numbers[kind+" "+e.Binding.ValueSet])
 	}
+	if targets := targetsOf(e); len(targets) > 0 {
+		line += " >" + strings.Join(targets, ",")
+	}
 	w.line("%s", line)
+}
+
+// targetsOf are the types that a Reference can name, sorted; none where it can name any.
+func targetsOf(e element) (targets []string) {
+	for _, t := range e.Type {
+		for _, profile := range t.TargetProfile {
+			if t.Code != "Reference" {
+				continue // a canonical names no record
+			}
+			name := profile[strings.LastIndexByte(profile, '/')+1:]
+			if name == "Resource" {
+				return nil
+			}
+			targets = append(targets, name)
+		}
+	}
+	slices.Sort(targets)
+	return slices.Compact(targets)
 }
 
 // typeOf names the type of an element in the table.
