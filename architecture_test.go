@@ -28,7 +28,7 @@ type listed struct {
 }
 
 // helpers are the packages that exist for tests alone.
-var helpers = []string{"agent/agenttest", "broker/brokertest", "broker/logtest", "broker/memlog", "events/eventstest", "internal/inputtest", "internal/largetest", "internal/npmtest", "internal/sharedtest", "projections/fhirjson/sampletest"}
+var helpers = []string{"agent/agenttest", "broker/brokertest", "broker/logtest", "broker/memlog", "events/eventstest", "internal/inputtest", "internal/largetest", "internal/npmtest", "internal/pipetest", "internal/sharedtest", "projections/fhirjson/sampletest"}
 
 // rule forbids packages of ours to need others, by whatever way. A name stands for
 // itself, and one that ends in /... for all below it as well; "..." is all of ours.

@@ -13,7 +13,7 @@ import (
 // What the tests of impatience and pace need to see.
 const (
 	BusyLine    = busyLine
-	LongestWait = lineBytes / slowestLine * time.Second
+	LongestWait = longestWait
 	ObjectAhead = objectAhead
 	ObjectMost  = objectAheadFast
 	ObjectChunk = objectChunk
@@ -23,6 +23,9 @@ const (
 func Impatience(patience time.Duration, carried func() uint64, giveUp context.CancelCauseFunc) (stop func()) {
 	return impatience(patience, carried, giveUp)
 }
+
+// LibraryPatience is how long the library of NATS waits for an answer by itself.
+func (l *Log) LibraryPatience() time.Duration { return l.js.Options().DefaultTimeout }
 
 // Pace is how fast objects come.
 type Pace struct{ pace }

@@ -42,6 +42,20 @@ func TestImpatience(t *testing.T) {
 	}
 }
 
+// The library that asks for us does not give up before: a busy line of 1 Mbit/s keeps an answer for longer than
+// the five seconds that it waits of itself.
+func TestTheLibraryIsNotMoreImpatient(t *testing.T) {
+	c := broker.Config{Practice: "p1", Device: "desk-1", URLs: []string{"nats://127.0.0.1:1"}, Timeout: 2 * time.Second}
+	l, err := broker.Connect(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got, want := l.LibraryPatience(), broker.LongestWait+2*c.Timeout; got < want {
+		t.Errorf("it gives up after %v, and we after %v at most", got, want)
+	}
+}
+
 func TestWhoeverHasTheAnswerIsNotImpatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := broker.Impatience(time.Second, func() uint64 { return 0 }, func(err error) { t.Errorf("given up: %v", err) })

@@ -94,7 +94,7 @@ func Connect(ctx context.Context, c Config) (*Log, error) {
 			return jetstream.NewWithAPIPrefix(conn, desksAPIToken, o...)
 		}
 	}
-	js, err := newJetStream(k.conn.Load())
+	js, err := newJetStream(k.conn.Load(), jetstream.WithDefaultTimeout(2*c.Timeout+longestWait)) // else it gives up before we do
 	if err != nil {
 		k.close()
 		return nil, fmt.Errorf("connect to the broker: %w", err)

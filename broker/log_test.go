@@ -20,15 +20,13 @@ func TestConnectDoesNotWait(t *testing.T) {
 	b := brokertest.Start(t)
 	d := b.Device("desk-1")
 	b.Stop()
-	begin := time.Now()
-	l, err := broker.Connect(t.Context(), d.Config())
+	c := d.Config()
+	c.Timeout = time.Hour // who waits for anything waits so long
+	l, err := broker.Connect(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("to connect without a network took %v", took)
-	}
 	if _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", "Condition/c-1")); !errors.Is(err, events.ErrOffline) {
 		t.Errorf("error %v, want that it is offline", err)
 	}

@@ -288,7 +288,7 @@ func TestPracticesAreApart(t *testing.T) {
 	if _, err := conn.Request(w.record.Subject, nil, 100*time.Millisecond); err == nil {
 		t.Error("a device of p2 has written to p1")
 	}
-	answer, err := conn.Request("carelogapi.STREAM.MSG.GET.RECORDS", []byte(`{"seq":1}`), time.Second)
+	answer, err := conn.Request("carelogapi.STREAM.MSG.GET.RECORDS", []byte(`{"seq":1}`), 20*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

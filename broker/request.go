@@ -20,6 +20,8 @@ var errNotSent = errors.New("nothing was sent")
 const (
 	busyLine  = 32 << 10
 	lineBytes = 1 << 20
+	// longestWait is how much longer than usual an answer is waited for at most, but for one more look.
+	longestWait = lineBytes / slowestLine * time.Second
 )
 
 // impatience calls giveUp when nothing was heard for so long, until stop is called. As long
@@ -36,7 +38,7 @@ func impatience(patience time.Duration, carried func() uint64, giveUp context.Ca
 	var timer *time.Timer
 	timer = time.AfterFunc(time.Hour, func() {
 		now := carried()
-		if now-seen >= busyLine && time.Since(began) < patience+lineBytes/slowestLine*time.Second {
+		if now-seen >= busyLine && time.Since(began) < patience+longestWait {
 			seen = now
 			timer.Reset(patience)
 			return

@@ -207,22 +207,28 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		enough, dead := make(chan struct{}), make(chan struct{})
 		go func() {
-			// Some hundred writes in: in the middle of one, as far as anybody can say.
-			timer := time.NewTimer(time.Duration(300+100*round) * time.Millisecond)
-			<-timer.C
-			process.Process.Kill()
+			defer close(dead)
+			<-enough
+			process.Process.Kill() // in the middle of a write, as far as anybody can say
+			process.Wait()
 		}()
-		for {
+		for acknowledged, killed := 0, false; !killed; {
 			m := logtest.Event(t, "pat-1", "Condition/c-1")
 			if _, err := l.Append(t.Context(), m); err == nil {
 				id, _ := m.Peek()
 				sent = append(sent, id)
-			} else if len(sent) > 0 && !l.Connected() {
-				break
+				if acknowledged++; acknowledged == 20*(round+1) {
+					close(enough)
+				}
+			}
+			select {
+			case <-dead:
+				killed = true
+			default:
 			}
 		}
-		process.Wait()
 		l.Close()
 	}
 	process, address := spawn(t, dir)

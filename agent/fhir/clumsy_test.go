@@ -3,7 +3,6 @@ package fhir_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,9 +11,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/carelog/carelog/agent/agenttest"
 	"github.com/carelog/carelog/agent/fhir"
+	"github.com/carelog/carelog/internal/pipetest"
 )
 
 // What a hostile or clumsy client sends, and what it is told. check holds of every answer
@@ -112,109 +114,87 @@ func TestWhatClumsyClientsSend(t *testing.T) {
 // A caller who stops in the middle of a body is told so, and its place is free again;
 // nothing is written.
 func TestABodyThatStops(t *testing.T) {
-	d := newDesk(t)
-	config := doorConfig(d, d.store)
-	config.Stall, config.Concurrent = 20*time.Millisecond, 1
-	server := httptest.NewServer(fhir.New(config))
-	defer server.Close()
-	for typ, want := range map[string]string{"application/fhir+json": "408 ", "text/plain": "415 "} { // one is read, the other is not
-		conn, err := net.Dial("tcp", server.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+	agenttest.WarmUp()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		config := doorConfig(d, d.store)
+		config.Concurrent = 1
+		server := pipetest.Serve(t, fhir.New(config))
+		for typ, want := range map[string]string{"application/fhir+json": "408 ", "text/plain": "415 "} { // one is read, the other is not
+			conn := server.Dial()
+			fmt.Fprintf(conn, "POST /fhir/Basic HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n{", typ)
+			said, err := io.ReadAll(conn) // to its end: the server closes the connection
+			if err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 "+want) || !strings.Contains(string(said), `"OperationOutcome"`) {
+				t.Errorf("%s: got %q, %v", typ, said, err)
+			}
 		}
-		defer conn.Close()
-		fmt.Fprintf(conn, "POST /fhir/Basic HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n{", typ)
-		said, err := io.ReadAll(conn) // to its end: the server closes the connection
-		if err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 "+want) || !strings.Contains(string(said), `"OperationOutcome"`) {
-			t.Errorf("%s: got %q, %v", typ, said, err)
+		if d.writes != 0 {
+			t.Error("something was written")
 		}
-	}
-	if d.writes != 0 {
-		t.Error("something was written")
-	}
-	answer, err := http.Get(server.URL + "/fhir/metadata")
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("then a read is %s", answer.Status)
-	}
+		answer := server.Get("/fhir/metadata")
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("then a read is %s", answer.Status)
+		}
+	})
 }
 
 // A caller who stops taking an answer loses it, and its place is free again; one that takes it
 // slowly gets all of it, though that lasts longer than an answer may stop.
 func TestAnAnswerThatIsNotTaken(t *testing.T) {
-	d := newDesk(t)
-	config := doorConfig(d, d.store)
-	config.Stall, config.Concurrent = 300*time.Millisecond, 1
-	server := httptest.NewUnstartedServer(fhir.New(config))
-	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		_ = c.(*net.TCPConn).SetWriteBuffer(64 << 10) // what the system keeps of an answer nobody has taken
-		return ctx
-	}
-	server.Start()
-	defer server.Close()
-	large := `{"resourceType":"Basic","id":"b1","code":{"text":"` + strings.Repeat("x", 800<<10) + `"}}`
-	d.do("PUT", "/fhir/Basic/b1", large).want(201)
-	ask := func() net.Conn {
-		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	agenttest.WarmUp()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		config := doorConfig(d, d.store)
+		config.Stall, config.Concurrent = time.Minute, 1
+		server := pipetest.Serve(t, fhir.New(config))
+		large := `{"resourceType":"Basic","id":"b1","code":{"text":"` + strings.Repeat("x", 800<<10) + `"}}`
+		d.do("PUT", "/fhir/Basic/b1", large).want(201)
+		ask := func() net.Conn {
+			conn := server.Dial()
+			fmt.Fprintf(conn, "GET /fhir/Basic/b1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			return conn
+		}
+		if _, err := io.ReadFull(ask(), make([]byte, 12)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []int{http.StatusTooManyRequests, http.StatusOK} { // its place is the only one
+			answer := server.Get("/fhir/metadata")
+			if answer.StatusCode != want {
+				t.Errorf("beside an answer that nobody takes: %s, want %d", answer.Status, want)
+			}
+			if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+				t.Error(err)
+			}
+			answer.Body.Close()
+			time.Sleep(2 * config.Stall) // longer than it may stop
+		}
+		slow := ask()
+		var got bytes.Buffer
+		began := time.Now()
+		for {
+			_, err := io.CopyN(&got, slow, 8<<10)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("after %d bytes and %v: %v", got.Len(), time.Since(began), err)
+			}
+			time.Sleep(config.Stall / 20) // the line is slow
+		}
+		took := time.Since(began)
+		answer, err := http.ReadResponse(bufio.NewReader(&got), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
-		fmt.Fprintf(conn, "GET /fhir/Basic/b1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		return conn
-	}
-	stopped := ask()
-	defer stopped.Close()
-	if _, err := io.ReadFull(stopped, make([]byte, 12)); err != nil {
-		t.Fatal(err)
-	}
-	refused := 0
-	for began := time.Now(); ; refused++ { // its place is the only one
-		answer, err := http.Get(server.URL + "/fhir/metadata")
-		if err != nil {
-			t.Fatal(err)
+		defer answer.Body.Close()
+		if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || len(body) < len(large) {
+			t.Errorf("slowly came %s and %d bytes, %v", answer.Status, len(body), err)
 		}
-		_, _ = io.Copy(io.Discard, answer.Body) // to its end: its own place is free then
-		answer.Body.Close()
-		if answer.StatusCode == http.StatusOK {
-			break
+		if took < config.Stall {
+			t.Errorf("it took %v: no longer than an answer may stop", took)
 		}
-		if answer.StatusCode != http.StatusTooManyRequests || time.Since(began) > 20*time.Second {
-			t.Fatalf("beside an answer that nobody takes: %s", answer.Status)
-		}
-	}
-	if refused == 0 {
-		t.Error("the answer that was not taken never held a place")
-	}
-	slow := ask()
-	defer slow.Close()
-	var got bytes.Buffer
-	began := time.Now()
-	for {
-		n, err := io.CopyN(&got, slow, 8<<10)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatalf("after %d bytes and %v: %v", got.Len(), time.Since(began), err)
-		}
-		<-time.After(time.Duration(n) * 600 * time.Millisecond / (800 << 10)) // the line is slow
-	}
-	took := time.Since(began)
-	answer, err := http.ReadResponse(bufio.NewReader(&got), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || len(body) < len(large) {
-		t.Errorf("slowly came %s and %d bytes, %v", answer.Status, len(body), err)
-	}
-	if took < config.Stall {
-		t.Errorf("it took %v: no longer than an answer may stop", took)
-	}
+	})
 }
 
 // Whoever misspells the way to the door is told so in FHIR: a page of HTML helps no program.
