@@ -38,6 +38,7 @@ type Agent struct {
 	lock        *localdisk.Lock
 	practice    events.Key // wraps the keys of patients
 	ring        *events.Keyring
+	saved       []events.WrappedKey // out of a projection that is damaged, for the next one
 	store       *projections.Store
 	outbox      *outbox.Outbox
 	attachments *attachments.Store
@@ -223,21 +224,20 @@ func (a *Agent) putAside(ctx context.Context, damage error) error {
 	return nil
 }
 
-// saveKeys puts on the ring what can be read of the keys in a damaged projection: nobody else has them here, and usually
+// saveKeys takes what can be read of the keys out of a damaged projection, for the next one: nobody else has them here, and usually
 // it is another part of the file that is damaged.
 func (a *Agent) saveKeys(ctx context.Context) {
-	saved := 0
 	for k, err := range a.store.Keys(ctx) {
 		if err == nil {
-			err = a.ring.Add(k)
+			err = a.ring.Check(k)
 		}
 		if err != nil {
 			a.log.Warn("a key in the damaged projection is lost", "err", err)
 			continue
 		}
-		saved++
+		a.saved = append(a.saved, k)
 	}
-	a.log.Info("keys saved from the damaged projection", "keys", saved)
+	a.log.Info("keys saved from the damaged projection", "keys", len(a.saved))
 }
 
 // loadKeys lets the ring have the keys that are here. Those of patients are looked for when they are needed; the practice's own
@@ -268,7 +268,12 @@ func (a *Agent) loadKeys(ctx context.Context) error {
 		a.ring.Retire(k)
 	}
 	a.tellRefusedKeys()
-	return a.store.PutKeys(ctx, made...)
+	if err := a.store.PutKeys(ctx, made...); err != nil { // on the ring they stay: the file may have one, and spoilt
+		return err
+	}
+	saved := a.saved
+	a.saved = nil
+	return a.putKeys(ctx, saved)
 }
 
 // replayOutbox shows what is queued, also where the projection was lost, or the

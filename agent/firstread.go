@@ -255,6 +255,7 @@ func (a *Agent) takeOver(ctx context.Context, path string) error {
 	if err := a.store.Replace(ctx, path, queued...); err != nil {
 		return err
 	}
+	a.ring.Keep(a.store.KeysOf) // the file has more keys than the one before
 	defer a.changed.fire()
 	return a.replica.Replaced(ctx)
 }

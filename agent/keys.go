@@ -53,10 +53,19 @@ func (a *Agent) keepKeys(ctx context.Context, made *newKeys) {
 	for _, k := range made.wrapped {
 		failed = errors.Join(failed, a.ring.Add(k))
 	}
-	if err := errors.Join(failed, a.store.PutKeys(ctx, made.wrapped...)); err != nil {
+	if err := errors.Join(failed, a.putKeys(ctx, made.wrapped)); err != nil {
 		a.unshown.addKeys(err, made.wrapped)
 		a.settleUnshown(err)
 	}
+}
+
+// putKeys keeps keys that are on the ring, which need not have them from then on.
+func (a *Agent) putKeys(ctx context.Context, keys []events.WrappedKey) error {
+	err := a.store.PutKeys(ctx, keys...)
+	if err == nil {
+		a.ring.Stored(keys...)
+	}
+	return err
 }
 
 // pushKeys sends the keys that were made here, before the events that need them, and those

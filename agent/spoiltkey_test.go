@@ -1,8 +1,13 @@
 package agent_test
 
 import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 	"github.com/carelog/carelog/broker/memlog"
 	"github.com/carelog/carelog/events"
@@ -72,5 +77,54 @@ func TestASpoiltKeyIsGivenToNobody(t *testing.T) {
 			}
 		}
 		w.agreed()
+	})
+}
+
+// spoilTable writes zeros over the first page of a table of record.db; the machine must have stopped.
+func (m *machine) spoilTable(name string) {
+	m.world.t.Helper()
+	path := filepath.Join(m.Config.Data, agent.ProjectionFile)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		m.world.t.Fatal(err)
+	}
+	var page, size int64
+	err = db.QueryRow("SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = ?", name).Scan(&page, &size)
+	if err := errors.Join(err, db.Close()); err != nil {
+		m.world.t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, size), (page-1)*size)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		m.world.t.Fatal(err)
+	}
+}
+
+// The keys in a projection whose other part is damaged go into the next one, also those that the server has lost: it gets them back.
+func TestKeysOutOfADamagedProjectionAreKept(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.two()
+		two.register("pat-1")
+		w.settled()
+		one.stop()
+		two.stop()
+		w.server.LoseKeys("pat-1")
+		one.spoilTable("event")
+		one.start()
+		if !one.warned("projection-rebuilt") {
+			t.Error("it is not said that the projection was damaged")
+		}
+		w.settled()
+		one.stop()
+		one.start()
+		w.settled()
+		three := w.desk("three")
+		w.settled()
+		for _, m := range []*machine{one, three} {
+			w.await(t, "what the key opens at "+m.Name, func() bool { return m.shown("pat-1") })
+		}
 	})
 }

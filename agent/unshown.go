@@ -143,7 +143,7 @@ func (a *Agent) show(ctx context.Context) error {
 }
 
 func (a *Agent) takeIn(ctx context.Context, keys []events.WrappedKey, gone []*events.Event, entries []projections.Entry) error {
-	if err := a.store.PutKeys(ctx, keys...); err != nil {
+	if err := a.putKeys(ctx, keys); err != nil {
 		return err
 	}
 	for _, e := range gone {

@@ -130,10 +130,11 @@ func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
 }
 
 // Keys are handed over while more are on their way once there are keysAtOnce of them that came in keysEvery: whoever keeps
-// them writes into the same pages of a table each time, so a fast line hands over nearly all at once.
+// them writes into the same pages of a table each time, so a fast line hands over many at once, but no more than keysMost.
 const (
 	keysAtOnce = 1000
 	keysEvery  = 500 * time.Millisecond
+	keysMost   = 32_768
 )
 
 // KeysAfter reads the wrapped keys that came after read, and hands them over in their order, with how far they are read
@@ -158,7 +159,7 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys
 		if err != nil {
 			return fmt.Errorf("read the new keys: %w", err)
 		}
-		if len(keys) >= keysAtOnce && time.Since(began) >= keysEvery {
+		if len(keys) >= keysMost || len(keys) >= keysAtOnce && time.Since(began) >= keysEvery {
 			if err := take(keys, now); err != nil {
 				return err
 			}

@@ -76,22 +76,14 @@ type PieceSeal struct {
 }
 
 // Attach names a content by its digest, under the key that also seals the patient's
-// records; where there are several, under the one with the smallest id, so that equal
-// contents of a dossier are kept once. Errors: ErrNoKey, ErrKeysUnread, ErrAttachmentSize.
+// records (Seal), so that equal contents of a dossier are kept once. Errors: ErrNoKey, ErrKeysUnread, ErrAttachmentSize.
 func (r *Keyring) Attach(patient string, size int64, digest Digest) (*PieceSeal, error) {
-	keys, err := r.all(patient)
-	if err == nil && len(keys) == 0 {
-		err = ErrNoKey
-	}
+	k, err := r.sealing(patient)
 	if err != nil {
 		return nil, fmt.Errorf("name an attachment of patient %q: %w", patient, err)
 	}
-	a := Attachment{Key: keys[0].id, Size: size, Digest: digest}
+	a := Attachment{Key: k.id, Size: size, Digest: digest}
 	if err := a.sized(); err != nil {
-		return nil, err
-	}
-	k, err := r.key(keys[0])
-	if err != nil {
 		return nil, err
 	}
 	if a.Name, err = k.attachmentName(a); err != nil {

@@ -146,3 +146,25 @@ func FuzzOpenPiece(f *testing.F) {
 		}
 	})
 }
+
+// A key that was erased names no new content: a desk that comes later is not given it, and could not open what it names.
+func TestAnErasedKeyNamesNoAttachment(t *testing.T) {
+	ring := events.NewKeyring(practiceKey)
+	erased := make(map[events.KeyID]bool)
+	for range 3 { // the smallest id comes first or not
+		k := must(ring.Make("pat.1"))
+		erased[k.ID] = true
+		ring.Retire(k)
+	}
+	if _, err := ring.Attach("pat.1", 1, events.Digest{}); !errors.Is(err, events.ErrNoKey) {
+		t.Errorf("with erased keys alone: %v, want ErrNoKey", err)
+	}
+	for range 3 {
+		if _, err := ring.Make("pat.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if by := attach(t, ring, "pat.1", []byte("a letter")).Attachment().Key; erased[by] {
+		t.Errorf("it is named by %s, which was erased", by)
+	}
+}

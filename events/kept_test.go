@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/carelog/carelog/events"
+	"github.com/carelog/carelog/internal/largetest"
 )
 
 // chest keeps keys outside a ring.
@@ -138,4 +139,79 @@ func TestKeyringIsSmall(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(keys)
+}
+
+// A disk that spoilt more keys than a ring notes: the others are found when those are mended.
+func TestKeyringFindsAllThatIsSpoilt(t *testing.T) {
+	other := events.NewKeyring(practiceKey)
+	spoilt := make(map[string]events.WrappedKey)
+	good := make(map[string]events.WrappedKey)
+	sealed := make(map[string]*events.Event)
+	for i := range 2500 {
+		k := must(other.Make(fmt.Sprint("pat-", i)))
+		good[k.Patient], sealed[k.Patient] = k, sealedBy(k)
+		k.Wrapped = nil
+		spoilt[k.Patient] = k
+	}
+	ring := events.NewKeyring(practiceKey)
+	ring.Keep(func(patient string) ([]events.WrappedKey, error) {
+		return []events.WrappedKey{spoilt[patient]}, nil
+	})
+	for round := range 3 {
+		for patient, e := range sealed {
+			if _, err := ring.Open(e); (err == nil) != (spoilt[patient].Wrapped != nil) {
+				t.Fatalf("round %d: of %s: %v", round, patient, err)
+			}
+		}
+		list := ring.Spoilt()
+		if want := min(1024, 2500-1024*round); len(list) != want {
+			t.Errorf("round %d: it notes %d, want %d", round, len(list), want)
+		}
+		for _, k := range list {
+			spoilt[k.Patient] = good[k.Patient]
+			ring.Mended(good[k.Patient])
+		}
+	}
+	for patient, e := range sealed {
+		if _, err := ring.Open(e); err != nil || !must(ring.Has(patient)) {
+			t.Errorf("%s after all were mended: %v", patient, err)
+		}
+	}
+}
+
+// What a ring has in memory does not grow with the patients: not of keys that it was told of, and not of those that it asks for.
+func TestKeyringOfALargePracticeIsBounded(t *testing.T) {
+	largetest.Unwatched(t)
+	const patients, room = 1_000_000, 32 << 20
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	keyOf := func(i int) events.WrappedKey {
+		return must(events.NewKeyring(practiceKey).Make(fmt.Sprintf("patient-%030d", i)))
+	}
+	before := heap()
+	ring := events.NewKeyring(practiceKey)
+	ring.Keep(func(patient string) ([]events.WrappedKey, error) { return nil, nil })
+	look := func(what string, i int) {
+		if i%100_000 != 0 {
+			return
+		}
+		if grown := heap() - before; grown > room {
+			t.Fatalf("with %d %s it takes %d bytes, want at most %d", i, what, grown, room)
+		}
+	}
+	for i := range patients {
+		ring.Stored(keyOf(i))
+		look("keys that it was told of", i)
+	}
+	for i := range patients {
+		if must(ring.Has(fmt.Sprint("nobody-", i))) {
+			t.Fatal("nobody has a key")
+		}
+		look("patients that it asked for", i)
+	}
+	runtime.KeepAlive(ring)
 }

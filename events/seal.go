@@ -116,8 +116,12 @@ func KeyFrom(raw []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("make a key: %w", err)
 	}
-	sum := sha256.Sum256(append([]byte("carelog key id v1\n"), raw...))
-	return Key{id: KeyID(sum[:keyIDSize]), aead: aead, raw: [keySize]byte(raw)}, nil
+	return Key{id: keyIDOf(raw), aead: aead, raw: [keySize]byte(raw)}, nil
+}
+
+func keyIDOf(raw []byte) KeyID {
+	sum := sha256.Sum256(append(append(make([]byte, 0, 64), "carelog key id v1\n"...), raw...))
+	return KeyID(sum[:keyIDSize])
 }
 
 // String names the key and does not tell it, so that no log and no error can.

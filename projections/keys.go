@@ -43,17 +43,27 @@ func (b *batch) putKeys(keys []events.WrappedKey) error {
 	keys = slices.SortedStableFunc(slices.Values(keys), func(x, y events.WrappedKey) int {
 		return cmp.Or(strings.Compare(x.Patient, y.Patient), bytes.Compare(x.ID[:], y.ID[:]))
 	})
-	rows := make([]any, 0, insertKeys.values*len(keys))
-	for i := range keys {
-		rows = append(rows, keys[i].Patient, keys[i].ID[:], nonNil(keys[i].Wrapped))
+	var all int64
+	for part := range slices.Chunk(keys, keysPage) { // the rows of all would take more room than the keys
+		rows := make([]any, 0, insertKeys.values*len(part))
+		for i := range part {
+			rows = append(rows, part[i].Patient, part[i].ID[:], nonNil(part[i].Wrapped))
+		}
+		added, err := b.addRows(&insertKeys, rows)
+		if err != nil {
+			return err
+		}
+		all += added
 	}
-	added, err := b.addRows(&insertKeys, rows)
-	if err != nil || added == 0 {
-		return err
+	if all == 0 {
+		return nil
 	}
-	_, err = b.exec(addKeysHere, added)
+	_, err := b.exec(addKeysHere, all)
 	return err
 }
+
+// keysPage is how many keys are read or written together.
+const keysPage = 1024
 
 // KeysRead is how far the server's keys were read.
 func (s *Store) KeysRead(ctx context.Context) (read events.KeyMark, err error) {
@@ -113,33 +123,48 @@ func (s *Store) KeysOf(patient string) (keys []events.WrappedKey, err error) {
 
 const keysOf = "SELECT id, wrapped FROM wrapped_key WHERE patient = ? ORDER BY id"
 
-// Keys is every wrapped key, by patient and id. The iteration ends after an error.
+// Keys is every wrapped key, by patient and id, a page at a time: of what is kept meanwhile it may have some. The
+// iteration ends after an error.
 func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error] {
 	return func(yield func(events.WrappedKey, error) bool) {
-		var keys []events.WrappedKey
-		err := q.view(ctx, "read the keys", func(v *view) error {
-			return v.inPassing(func() error {
-				return v.each("SELECT patient, id, wrapped FROM wrapped_key ORDER BY patient, id", nil, func(scan func(...any) error) error {
-					var k events.WrappedKey
-					var id []byte
-					err := scan(&k.Patient, &id, &k.Wrapped)
-					copy(k.ID[:], id)
-					keys = append(keys, k)
-					return err
-				})
-			})
-		})
-		if err != nil {
-			yield(events.WrappedKey{}, err)
-			return
-		}
-		for _, k := range keys {
-			if !yield(k, nil) {
+		var last events.WrappedKey
+		for {
+			page, err := q.keysAfter(ctx, last)
+			if err != nil {
+				yield(events.WrappedKey{}, err)
 				return
 			}
+			for _, k := range page {
+				if !yield(k, nil) {
+					return
+				}
+			}
+			if len(page) < keysPage {
+				return
+			}
+			last = page[len(page)-1]
 		}
 	}
 }
+
+// keysAfter is a page of the keys behind one, by patient and id. No key has the id of the zero one.
+func (q *questions) keysAfter(ctx context.Context, last events.WrappedKey) (page []events.WrappedKey, err error) {
+	err = q.view(ctx, "read the keys", func(v *view) error {
+		return v.inPassing(func() error {
+			return v.each(pageOfKeys, []any{last.Patient, last.ID[:], keysPage}, func(scan func(...any) error) error {
+				var k events.WrappedKey
+				var id []byte
+				err := scan(&k.Patient, &id, &k.Wrapped)
+				copy(k.ID[:], id)
+				page = append(page, k)
+				return err
+			})
+		})
+	})
+	return page, err
+}
+
+const pageOfKeys = "SELECT patient, id, wrapped FROM wrapped_key WHERE (patient, id) > (?, ?) ORDER BY patient, id LIMIT ?"
 
 var (
 	attachOld  = &statement{"ATTACH DATABASE ? AS old"}

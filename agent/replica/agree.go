@@ -1,8 +1,8 @@
 package replica
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -125,8 +125,7 @@ func (r *Replica) FetchKeys(ctx context.Context, log Log) error {
 	if err != nil {
 		return fmt.Errorf("fetch the keys of the patients: %w", err)
 	}
-	_, err = r.fetchKeys(ctx, log, read)
-	return err
+	return r.fetchKeys(ctx, log, read, func([]events.WrappedKey) {})
 }
 
 // LackedKeys takes over all keys that the server has, and returns those that only this
@@ -136,19 +135,19 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState
 	if err := r.noteErased(ctx, state); err != nil {
 		return nil, err
 	}
-	keys, err := r.fetchKeys(ctx, log, events.KeyMark{})
-	if err != nil {
+	there := make(map[[16]byte]struct{}) // that is all of them: of each as little as tells it apart
+	if err := r.fetchKeys(ctx, log, events.KeyMark{}, func(keys []events.WrappedKey) {
+		for _, k := range keys {
+			there[digestOf(k)] = struct{}{}
+		}
+	}); err != nil {
 		return nil, err
-	}
-	there := make(map[string][]byte, len(keys))
-	for _, k := range keys {
-		there[k.Name()] = k.Wrapped
 	}
 	for k, err := range r.config.Store.Keys(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("find the keys that the server lacks: %w", err)
 		}
-		if wrapped, ok := there[k.Name()]; ok && bytes.Equal(wrapped, k.Wrapped) {
+		if _, ok := there[digestOf(k)]; ok {
 			continue
 		}
 		if r.config.Ring.Check(k) == nil { // else this disk has spoilt it, and the server would have that for ever
@@ -161,37 +160,55 @@ func (r *Replica) LackedKeys(ctx context.Context, log Log, state events.KeyState
 	return lacked, nil
 }
 
-// fetchKeys takes over the keys that came to the server after read. Those that came before it was cut off stay here.
-func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark) (keys []events.WrappedKey, err error) {
-	err = log.KeysAfter(ctx, read, func(came []events.WrappedKey, now events.KeyMark) error {
-		came, err := r.alive(ctx, came)
+// digestOf is of a key's name and of what stands under it.
+func digestOf(k events.WrappedKey) [16]byte {
+	sum := sha256.Sum256(append([]byte(k.Name()+"\n"), k.Wrapped...))
+	return [16]byte(sum[:])
+}
+
+// fetchKeys takes over the keys that came to the server after read, and gives heed those that were not erased, some at a
+// time. Those that came before it was cut off stay here.
+func (r *Replica) fetchKeys(ctx context.Context, log Log, read events.KeyMark, heed func([]events.WrappedKey)) error {
+	came := false
+	err := log.KeysAfter(ctx, read, func(keys []events.WrappedKey, now events.KeyMark) error {
+		keys, err := r.alive(ctx, keys)
 		if err == nil && now.Anew {
 			err = r.config.Store.PutKeysGone(ctx, noSuchGone)
 		}
 		if err == nil && !now.Same(read) {
-			err = r.config.Store.PutRead(ctx, now, r.takeKeys(came)...)
+			err = r.takeKeys(ctx, now, keys)
 		}
-		keys = append(keys, came...)
+		heed(keys)
+		came = came || len(keys) > 0
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("fetch the keys of the patients: %w", err)
+		return fmt.Errorf("fetch the keys of the patients: %w", err)
 	}
 	if err := r.reopen(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if len(keys) > 0 {
+	if came {
 		r.weigh()
 	}
-	return keys, nil
+	return nil
 }
 
-// takeKeys puts keys on the ring and returns them. One that does not unwrap is junk that
-// somebody put there, and stops no other.
-func (r *Replica) takeKeys(keys []events.WrappedKey) []events.WrappedKey {
+// takeKeys keeps keys up to which the server's are read now, and lets the ring know.
+func (r *Replica) takeKeys(ctx context.Context, read events.KeyMark, keys []events.WrappedKey) error {
+	keys = r.sound(keys)
+	err := r.config.Store.PutRead(ctx, read, keys...)
+	if err == nil {
+		r.config.Ring.Stored(keys...)
+	}
+	return err
+}
+
+// sound leaves out what does not unwrap: junk that somebody put there, which stops no other.
+func (r *Replica) sound(keys []events.WrappedKey) []events.WrappedKey {
 	good := make([]events.WrappedKey, 0, len(keys))
 	for _, k := range keys {
-		if err := r.config.Ring.Add(k); err != nil {
+		if err := r.config.Ring.Check(k); err != nil {
 			r.config.Warn("key-damaged", "The server has a key that is none of this practice: "+err.Error()+". What was sealed with the right one opens where that one is known.")
 			continue
 		}

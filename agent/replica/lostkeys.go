@@ -20,7 +20,7 @@ func (r *Replica) CountKeys(ctx context.Context, log Log, state events.KeyState)
 		read, err = r.config.Store.KeysRead(ctx)
 	}
 	if err == nil && read.Sequence != state.Counted { // else what came from others would stand for what is lost
-		_, err = r.fetchKeys(ctx, log, read)
+		err = r.fetchKeys(ctx, log, read, func([]events.WrappedKey) {})
 	}
 	if err == nil {
 		count, err = r.config.Store.CountKeys(ctx)
@@ -84,9 +84,7 @@ func (r *Replica) MendKeys(ctx context.Context, log Log) (mended int, err error)
 		if err := r.config.Store.MendKey(ctx, k); err != nil {
 			return mended, err
 		}
-		if err := r.config.Ring.Mended(k); err != nil {
-			return mended, err
-		}
+		r.config.Ring.Mended(k)
 		mended++
 	}
 	if mended == 0 {

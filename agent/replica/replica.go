@@ -391,11 +391,15 @@ func (r *Replica) FetchKey(ctx context.Context, log Log, patient string, id even
 	switch {
 	case errors.Is(err, events.ErrOffline) || ctx.Err() != nil:
 		return err
-	case err != nil || r.config.Ring.Add(k) != nil:
+	case err != nil || r.config.Ring.Check(k) != nil:
 		return nil
 	}
+	if err := r.config.Store.PutKeys(ctx, k); err != nil {
+		return err
+	}
+	r.config.Ring.Stored(k)
 	r.fetched(patient)
-	return r.config.Store.PutKeys(ctx, k)
+	return nil
 }
 
 // fetched notes a patient whose key came late: what did not open before may open now.
