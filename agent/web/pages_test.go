@@ -53,7 +53,7 @@ func TestPagesAndAssets(t *testing.T) {
 	}
 }
 
-// A page asks for its modules and words at once: what is found only when something else has come is late.
+// A page asks for its modules and words together: what is found only when something else has come is late.
 func TestWhatIsPreloaded(t *testing.T) {
 	d := newDesk(t)
 	for path, want := range map[string][]string{"/": {"words/fr.js"}, "/patients/p1": {"words/fr.js", "js/others.js"}, "/sync": {"words/fr.js", "js/others.js"}} {
