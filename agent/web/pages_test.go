@@ -53,7 +53,7 @@ func TestPagesAndAssets(t *testing.T) {
 	}
 }
 
-// A page asks for its modules and words at once: what is found only when something else has come is late.
+// A page asks for its modules and words together: what is found only when something else has come is late.
 func TestWhatIsPreloaded(t *testing.T) {
 	d := newDesk(t)
 	for path, want := range map[string][]string{"/": {"words/fr.js"}, "/patients/p1": {"words/fr.js", "js/others.js"}, "/sync": {"words/fr.js", "js/others.js"}} {
@@ -64,6 +64,19 @@ func TestWhatIsPreloaded(t *testing.T) {
 		}
 		if !slices.Equal(named, want) {
 			t.Errorf("%s names %v, want %v", path, named, want)
+		}
+	}
+}
+
+// Text has two weights and few sizes: of each pair a browser asks the system, and draws its letters anew, before the first paint.
+func TestFewSizesOfText(t *testing.T) {
+	d := newDesk(t)
+	_, styles := d.ask("GET", "/assets/css/joined.css", "")
+	allowed := map[string][]string{"font-weight": {"400", "600"}, "font-size": {".875rem", "1rem", "1.125rem", "1.375rem", "1.75rem"}}
+	small := []string{".7em", ".75rem", "10pt"} // signs that a script or a choice draws, and paper
+	for _, m := range regexp.MustCompile(`(font-weight|font-size): ([^;}]+)`).FindAllStringSubmatch(styles, -1) {
+		if !slices.Contains(allowed[m[1]], m[2]) && !slices.Contains(small, m[2]) {
+			t.Errorf("there is a %s of %s, want one of %v", m[1], m[2], allowed[m[1]])
 		}
 	}
 }

@@ -1,6 +1,5 @@
 // The frame around every page, and the way to each.
 
-import './painted.js';
 import { findButton } from './find.js';
 import { languagePicker } from './language.js';
 import { light } from './light.js';
