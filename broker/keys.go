@@ -129,12 +129,10 @@ func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
 	return k, err == nil
 }
 
-// Keys are handed over while more are on their way once there are keysAtOnce of them that came in keysEvery: whoever keeps
-// them writes into the same pages of a table each time, so a fast line hands over nearly all at once.
-const (
-	keysAtOnce = 1000
-	keysEvery  = 500 * time.Millisecond
-)
+// Keys are handed over every keysEvery while more are on their way: whoever keeps
+// them writes into the same pages of a table each time, so a fast line hands over nearly all at once, and whoever
+// wants the line for something else can keep those that come next waiting.
+const keysEvery = 100 * time.Millisecond
 
 // KeysAfter reads the wrapped keys that came after read, and hands them over in their order, with how far they are read
 // then: what take has kept need not be read again after a cut. Where the bucket does not have the entry that read is of, all are
@@ -158,7 +156,7 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys
 		if err != nil {
 			return fmt.Errorf("read the new keys: %w", err)
 		}
-		if len(keys) >= keysAtOnce && time.Since(began) >= keysEvery {
+		if len(keys) > 0 && time.Since(began) >= keysEvery {
 			if err := take(keys, now); err != nil {
 				return err
 			}
@@ -217,7 +215,7 @@ func (l *Log) all(ctx context.Context, stream, subject string, after uint64) ite
 			return
 		}
 		if yield(next, nil) && next.Sequence < last.Sequence {
-			l.span(ctx, delivery{stream: stream, subject: subject, from: next.Sequence + 1}, last.Sequence, true)(yield)
+			l.span(ctx, delivery{stream: stream, subject: subject, from: next.Sequence + 1, mass: true}, last.Sequence, true)(yield)
 		}
 	}
 }
