@@ -385,6 +385,9 @@ func (a *Agent) Store() *projections.Store { return a.store }
 // projection or the outbox. Take it before reading what may change.
 func (a *Agent) Changed() <-chan struct{} { return a.changed.wait() }
 
+// Light is the state of the light now.
+func (a *Agent) Light() light.State { return a.light.State() }
+
 // Status is the state of the desk now.
 func (a *Agent) Status(ctx context.Context) (Status, error) {
 	concerns, err := a.store.Concerns(ctx)

@@ -59,11 +59,11 @@ func (e *estimate) note(now time.Time, done, total uint64) (rate float64, left i
 }
 
 // metered is a log of which the mass is read: it counts the bytes of messages and keys, as they come over the line, and
-// lets the agenda go first.
+// leaves the line to what goes first.
 type metered struct {
 	Log
-	agenda *agenda // goes first
-	bytes  atomic.Uint64
+	ahead *ahead // goes first
+	bytes atomic.Uint64
 }
 
 // frame is about what comes over the line with each message, in bytes: what kind it is, how long it is, and where to answer,
@@ -75,7 +75,7 @@ func (l *metered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored
 	return func(yield func(events.Stored, error) bool) {
 		for m, err := range l.Log.Read(ctx, from) {
 			l.bytes.Add(uint64(frame + len(m.Message.Subject) + m.Message.Size()))
-			l.agenda.goFirst(ctx)
+			l.ahead.goFirst(ctx)
 			if !yield(m, err) {
 				return
 			}
@@ -87,7 +87,7 @@ func (l *metered) Read(ctx context.Context, from uint64) iter.Seq2[events.Stored
 func (l *metered) Sealed(ctx context.Context, name string, after events.ObjectPlace) iter.Seq2[events.ObjectPiece, error] {
 	return func(yield func(events.ObjectPiece, error) bool) {
 		for piece, err := range l.Log.Sealed(ctx, name, after) {
-			l.agenda.goFirst(ctx)
+			l.ahead.goFirst(ctx)
 			if !yield(piece, err) {
 				return
 			}
@@ -101,6 +101,7 @@ func (l *metered) KeysAfter(ctx context.Context, read events.KeyMark, take func(
 		for _, k := range keys {
 			l.bytes.Add(uint64(frame + len(k.Name()) + len(k.Wrapped)))
 		}
+		l.ahead.goFirst(ctx)
 		return take(keys, now)
 	})
 }

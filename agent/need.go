@@ -30,12 +30,19 @@ type ahead struct {
 	unfinished atomic.Bool // the log was never read to its end
 	opened     *signal     // session was set
 	agenda     agenda
+	urgent     urgent
 
 	// mu is held for reading while a dossier is fetched, and for writing by what must
 	// not happen meanwhile: the end of a session, and a store that takes another's place.
 	mu      sync.RWMutex
 	session context.Context // ends what is being fetched
-	log     Log             // nil: nothing is fetched
+	log     Log             // nil: nothing is fetched; with a session, not yet
+}
+
+// goFirst waits while dossiers are fetched that the mass of the log must not hold up.
+func (a *ahead) goFirst(ctx context.Context) {
+	a.urgent.goFirst(ctx)
+	a.agenda.goFirst(ctx)
 }
 
 // openAhead learns whether the first read was ever finished.
@@ -84,24 +91,32 @@ var errReadToEnd = errors.New("the log was read to its end")
 // openLine lets dossiers be fetched over a log until end is called.
 func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func(why error)) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a.ahead.mu.Lock()
-	a.ahead.session, a.ahead.log = ctx, log
-	a.ahead.mu.Unlock()
-	a.ahead.opened.fire()
 	var tasks sync.WaitGroup
-	tasks.Go(func() { a.workAgenda(ctx) })
 	if behind > ownLineFrom {
+		a.fetchIn(ctx, nil) // until its own line stands
 		tasks.Go(func() { a.holdOwnLine(ctx, log) })
+	} else {
+		a.fetchIn(ctx, log)
 	}
+	tasks.Go(func() { a.workAgenda(ctx) })
 	return func(why error) {
 		cancel(why)
 		tasks.Wait()
 		a.ahead.mu.Lock()
-		defer a.ahead.mu.Unlock()
-		if a.ahead.session == ctx {
-			a.ahead.session, a.ahead.log = nil, nil
+		current := a.ahead.session == ctx
+		a.ahead.mu.Unlock()
+		if current {
+			a.fetchIn(nil, nil)
 		}
 	}
+}
+
+// fetchIn lets what is fetched ahead end with a session, and come over a log. What is under way is waited for.
+func (a *Agent) fetchIn(session context.Context, log Log) {
+	a.ahead.mu.Lock()
+	a.ahead.session, a.ahead.log = session, log
+	a.ahead.mu.Unlock()
+	a.ahead.opened.fire()
 }
 
 // finishedReading notes that the whole log is here.
@@ -145,14 +160,22 @@ func asIncomplete(err error) error {
 // waits for the server for Config.Patience at most, and not at all where there is no
 // connection, save in the first second after Open. An error wraps ErrIncomplete: what
 // is here may then be less than what the practice knows, as where a change that was made here
-// cannot be shown.
+// cannot be shown. While it waits the mass of the log leaves it the line.
 func (a *Agent) Need(ctx context.Context, patient string) error {
+	defer a.ahead.urgent.wait()()
+	return a.fetchAhead(ctx, patient)
+}
+
+// fetchAhead is Need for whom nobody waits.
+func (a *Agent) fetchAhead(ctx context.Context, patient string) error {
 	if patient != "" && events.ValidateID("patient", patient) != nil {
 		return nil // no dossier has such a name
 	}
 	if err := a.unseen(ctx, func(e *events.Event) bool { return e.Patient == patient }); err != nil {
 		return asIncomplete(err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
+	defer cancel()
 	if err := a.awaitAhead(ctx); err != nil {
 		return err
 	}
@@ -164,8 +187,6 @@ func (a *Agent) Need(ctx context.Context, patient string) error {
 		}
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.config.Patience)
-	defer cancel()
 	defer context.AfterFunc(a.ahead.session, cancel)()
 	came, err := a.replica.Ahead(ctx, a.ahead.log, patient)
 	if came {
@@ -178,26 +199,27 @@ func (a *Agent) Need(ctx context.Context, patient string) error {
 }
 
 // awaitAhead gives a desk that has just started, and has not read everything, a moment
-// to be connected.
+// to be connected, and waits for the line that is made for what is fetched ahead.
 func (a *Agent) awaitAhead(ctx context.Context) error {
 	left := startGrace - a.config.Now().Sub(a.opened)
-	if left <= 0 || left > startGrace {
-		return nil
+	if left > startGrace {
+		left = 0
 	}
 	grace := time.NewTimer(left)
 	defer grace.Stop()
+	late := left <= 0
 	for {
 		opened := a.ahead.opened.wait()
 		a.ahead.mu.RLock()
-		there := a.ahead.log != nil
+		there, coming := a.ahead.log != nil, a.ahead.session != nil
 		a.ahead.mu.RUnlock()
-		if there || !a.readsFirst() || a.chosenOffline() {
+		if there || !coming && (late || !a.readsFirst() || a.chosenOffline()) {
 			return nil
 		}
 		select {
 		case <-opened:
 		case <-grace.C:
-			return nil
+			late = true
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the server: %w: %w", ErrIncomplete, context.Cause(ctx))
 		}

@@ -29,6 +29,7 @@ func TestTheKeyOfAnOpenedDossierComesFirst(t *testing.T) {
 			if err != nil || state.Shown.Body == nil || took > worldPatience {
 				t.Errorf("%s: after %v the patient is %q, %v", with, took, state.Shown.Body, err)
 			}
+			synctest.Wait() // what left it the line has gone on
 			if s := two.Now(); s.Reason != "fetching the keys of the dossiers" {
 				t.Errorf("%s: the other keys are here as well: %s", with, s.Reason)
 			}

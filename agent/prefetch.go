@@ -97,6 +97,7 @@ func (a *Agent) workAgenda(ctx context.Context) {
 func (a *Agent) fetchAgenda(ctx context.Context) {
 	g := &a.ahead.agenda
 	for ctx.Err() == nil {
+		a.ahead.urgent.goFirst(ctx)
 		changed := g.changed.wait()
 		patient, made, ok := g.next()
 		if !ok {
@@ -106,7 +107,7 @@ func (a *Agent) fetchAgenda(ctx context.Context) {
 			}
 			continue
 		}
-		err := a.Need(ctx, patient)
+		err := a.fetchAhead(ctx, patient)
 		if err != nil {
 			if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
 				g.giveBack(patient, made) // it is next, also in the next session

@@ -166,7 +166,7 @@ func (a *Agent) serve(ctx context.Context, log Log, changed <-chan struct{}) err
 	stop := cancelOn(ctx, changed, func() { cancel(errLinkDown) })
 	defer stop()
 	defer a.whileRoom(ctx, cancel)()
-	s := &session{agent: a, log: log, metered: &metered{Log: log, agenda: &a.ahead.agenda}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
+	s := &session{agent: a, log: log, metered: &metered{Log: log, ahead: &a.ahead}, contents: &contentLine{Log: log, agent: a, over: ctx}, fail: cancel, over: ctx}
 	a.meet(s)
 	unhint := s.hint(ctx)
 	err := s.run(ctx)

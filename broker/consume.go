@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/carelog/carelog/events"
@@ -17,23 +18,15 @@ import (
 // that should have come.
 var errIdle = errors.New("the server delivers nothing more")
 
-// Bounds of one delivery. What is under way to a reader is bounded by bytes as well as by
-// number, since a message can have up to 1 MiB. All of it is ahead of every answer and of
-// the signs of life: on a line of 1 Mbit/s, 1 MiB for 8 seconds.
-const (
-	pullMessages   = 1000
-	pullBytes      = 5 << 18
-	pullExpiry     = 30 * time.Second
-	pullHeartbeat  = 5 * time.Second
-	consumerExpiry = time.Minute // without a pull: the server then removes the consumer
-)
+// consumerExpiry is after what time without a pull the server removes a consumer.
+const consumerExpiry = time.Minute
 
 // delivery is what a consumer is to deliver.
 type delivery struct {
 	stream, subject string
 	from            uint64
 	patience        time.Duration // 0: for ever; longer while the line is busy, see impatience
-	most            int           // messages under way; 0: as usual
+	mass, pieces    bool          // of the log or keys, or of an object: it leaves room on a slow line for what is asked for meanwhile
 }
 
 // consume makes a consumer and gives its messages to each until each wants no more
@@ -52,7 +45,7 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 	defer done(nil)
 	defer l.link.onDenied(l.api+"CONSUMER.CREATE."+d.stream+"."+name+"."+d.subject, done)()
 	defer l.impatience(l.timeout, func(err error) { done(fmt.Errorf("%w: %w", events.ErrOffline, err)) })()
-	consumer, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
+	_, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
 		Name:              name,
 		FilterSubject:     d.subject,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -69,20 +62,16 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 		return fmt.Errorf("make a consumer of %s: %w", d.stream, err)
 	}
 	defer l.removeConsumer(session, d.stream, name)
-	return l.deliver(live, consumer, d, each)
+	return l.deliver(live, name, d, each)
 }
 
 // deliver passes on what a consumer delivers.
-func (l *Log) deliver(live context.Context, consumer jetstream.Consumer, d delivery, each func(events.Stored) (bool, error)) error {
-	bounds := jetstream.PullMessagesOpt(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes))
-	if d.most > 0 {
-		bounds = jetstream.PullMaxMessages(d.most)
-	}
-	messages, err := consumer.Messages(bounds, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+func (l *Log) deliver(live context.Context, consumer string, d delivery, each func(events.Stored) (bool, error)) error {
+	messages, stop, err := l.pull(d.stream, consumer, newWindow(d))
 	if err != nil {
 		return fmt.Errorf("pull from a consumer of %s: %w", d.stream, err)
 	}
-	defer messages.Stop()
+	defer stop()
 	for count := uint64(1); ; count++ {
 		m, err := l.next(live, messages, d.patience)
 		if err != nil {
@@ -98,7 +87,7 @@ func (l *Log) deliver(live context.Context, consumer jetstream.Consumer, d deliv
 		more, err := each(events.Stored{
 			Sequence: meta.Sequence.Stream,
 			Time:     meta.Timestamp.UTC(),
-			Message:  events.Message{Subject: m.Subject(), Header: asGiven(m.Headers()), Data: m.Data()},
+			Message:  events.Message{Subject: m.Subject, Header: asGiven(m.Header), Data: m.Data},
 		})
 		if err != nil || !more {
 			return err
@@ -107,19 +96,14 @@ func (l *Log) deliver(live context.Context, consumer jetstream.Consumer, d deliv
 }
 
 // next waits for one message.
-func (l *Log) next(live context.Context, messages jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
-	waiting := live
-	if patience > 0 {
-		var cancel context.CancelCauseFunc
-		waiting, cancel = context.WithCancelCause(live)
-		defer cancel(nil)
-		defer l.impatience(patience, func(error) { cancel(errIdle) })()
+func (l *Log) next(live context.Context, messages *puller, patience time.Duration) (*nats.Msg, error) {
+	if patience == 0 {
+		return messages.next(live)
 	}
-	m, err := messages.Next(jetstream.NextContext(waiting))
-	if err != nil && waiting.Err() != nil {
-		return nil, context.Cause(waiting)
-	}
-	return m, err
+	waiting, cancel := context.WithCancelCause(live)
+	defer cancel(nil)
+	defer l.impatience(patience, func(error) { cancel(errIdle) })()
+	return messages.next(waiting)
 }
 
 // removeConsumer removes a consumer that is not needed any more, as long as the

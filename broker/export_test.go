@@ -10,12 +10,11 @@ import (
 	"github.com/nats-io/jwt/v2"
 )
 
-// What the tests of impatience and pace need to see.
+// What the tests of impatience and of windows need to see.
 const (
 	BusyLine    = busyLine
 	LongestWait = longestWait
-	ObjectAhead = objectAhead
-	ObjectMost  = objectAheadFast
+	ObjectMost  = objectMost
 	ObjectChunk = objectChunk
 )
 
@@ -27,19 +26,27 @@ func Impatience(patience time.Duration, carried func() uint64, giveUp context.Ca
 // LibraryPatience is how long the library of NATS waits for an answer by itself.
 func (l *Log) LibraryPatience() time.Duration { return l.js.Options().DefaultTimeout }
 
-// Pace is how fast objects come.
-type Pace struct{ pace }
+// Window is how much of a delivery may be under way.
+type Window struct{ *window }
 
-// Most is how many pieces of an object may be under way.
-func (p *Pace) Most(session context.Context) int { return p.most(session) }
+// MassWindow is that of a log or of keys; ObjectWindow that of an object.
+func MassWindow() Window   { return Window{newWindow(delivery{mass: true})} }
+func ObjectWindow() Window { return Window{newWindow(delivery{pieces: true})} }
 
-// Note learns from an object.
-func (p *Pace) Note(session context.Context, bytes int, took time.Duration) {
-	p.note(session, bytes, took)
+// Messages is how many may be under way.
+func (w Window) Messages() int { return w.messages() }
+
+// Pulled learns from a pull of so many messages, of so many bytes each.
+func (w Window) Pulled(messages, bytes int, first, last time.Duration) {
+	for range messages {
+		w.size(bytes)
+	}
+	w.began(first)
+	w.ended(last)
 }
 
-// PiecesAhead is how many pieces of the next object may be under way.
-func (l *Log) PiecesAhead() int { return l.pace.most(l.link.current()) }
+// Received is how many bytes have come over the connection.
+func (l *Log) Received() uint64 { return l.link.conn.Load().Stats().InBytes }
 
 // Edit changes the accounts of a practice as an operator does with the tools of NATS.
 func (o *Operator) Edit(ctx context.Context, practice string, f func(data, desks *jwt.AccountClaims)) error {

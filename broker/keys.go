@@ -129,12 +129,12 @@ func (l *Log) readKey(s events.Stored) (events.WrappedKey, bool) {
 	return k, err == nil
 }
 
-// Keys are handed over while more are on their way once there are keysAtOnce of them that came in keysEvery: whoever keeps
-// them writes into the same pages of a table each time, so a fast line hands over many at once, but no more than keysMost.
+// Keys are handed over every keysEvery while more are on their way, and keysMost of them at most: whoever keeps
+// them writes into the same pages of a table each time, so a fast line hands over many at once, and whoever
+// wants the line for something else can keep those that come next waiting.
 const (
-	keysAtOnce = 1000
-	keysEvery  = 500 * time.Millisecond
-	keysMost   = 32_768
+	keysEvery = 100 * time.Millisecond
+	keysMost  = 32_768
 )
 
 // KeysAfter reads the wrapped keys that came after read, and hands them over in their order, with how far they are read
@@ -159,7 +159,7 @@ func (l *Log) KeysAfter(ctx context.Context, read events.KeyMark, take func(keys
 		if err != nil {
 			return fmt.Errorf("read the new keys: %w", err)
 		}
-		if len(keys) >= keysMost || len(keys) >= keysAtOnce && time.Since(began) >= keysEvery {
+		if len(keys) >= keysMost || len(keys) > 0 && time.Since(began) >= keysEvery {
 			if err := take(keys, now); err != nil {
 				return err
 			}
@@ -218,7 +218,7 @@ func (l *Log) all(ctx context.Context, stream, subject string, after uint64) ite
 			return
 		}
 		if yield(next, nil) && next.Sequence < last.Sequence {
-			l.span(ctx, delivery{stream: stream, subject: subject, from: next.Sequence + 1}, last.Sequence, true)(yield)
+			l.span(ctx, delivery{stream: stream, subject: subject, from: next.Sequence + 1, mass: true}, last.Sequence, true)(yield)
 		}
 	}
 }

@@ -61,7 +61,6 @@ type Log struct {
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
 	announced        announced
-	pace             pace
 	opened           openedWord
 	sweepAfter       atomic.Int64 // by the server's clock, ns: no upload that was left behind is old enough before
 

@@ -21,18 +21,15 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// objectChunk is how an object is cut: each piece is synced on its own. objectAhead is how
-// many of them are on their way to a reader at once, also where several objects are read
-// side by side over a slow line; on a fast one it is what comes in objectUnderWay.
+// objectChunk is how an object is cut: each piece is synced on its own. One is on its way to a reader at first,
+// and objectMost on a fast line at most.
 const (
-	objectChunk     = 128 << 10
-	objectAhead     = 2
-	objectAheadFast = 64
-	objectUnderWay  = time.Second
+	objectChunk = 128 << 10
+	objectMost  = 64
 )
 
-// objectPatience leaves a slow line the time for the pieces that are under way at once.
-const objectPatience = patience + objectAhead*objectChunk/slowestLine*time.Second
+// objectPatience leaves a slow line the time for pieces of other objects that come before one.
+const objectPatience = patience + 2*objectChunk/slowestLine*time.Second
 
 // objectAttempts bounds how often an object is looked for, or announced, while others
 // change it.
@@ -211,16 +208,8 @@ func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.Obj
 			fail(&events.DamagedError{Name: info.Name, Reason: "its size is none of an object"})
 			return
 		}
-		session, began, before := l.link.current(), time.Now(), read.Bytes
-		defer func() {
-			if came := int(read.Bytes - before); read.Bytes == info.Size && came > 0 {
-				l.pace.note(session, came, time.Since(began))
-			} else {
-				l.pace.note(session, 0, time.Since(began))
-			}
-		}()
 		if read.Bytes < info.Size {
-			d := delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: read.Sequence + 1, patience: objectPatience, most: l.pace.most(session)}
+			d := delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: read.Sequence + 1, patience: objectPatience, pieces: true}
 			for s, err := range l.span(ctx, d, info.sequence, true) {
 				if err != nil {
 					fail(err)

@@ -102,7 +102,7 @@ func (r *reader) check(ctx context.Context) error {
 
 // session reads as long as one connection lasts.
 func (r *reader) session(ctx, session context.Context) error {
-	d := delivery{stream: streamRecords, subject: events.Subjects(r.log.practice), from: r.next}
+	d := delivery{stream: streamRecords, subject: events.Subjects(r.log.practice), from: r.next, mass: true}
 	return r.log.consume(ctx, session, d, func(s events.Stored) (bool, error) {
 		if s.Sequence != r.next {
 			if err := r.confirm(ctx, s.Sequence); err != nil {

@@ -120,7 +120,9 @@ func (c *agentCommand) serve(env *environment, a *agent.Agent, e enrolment.Enrol
 	if err := c.announce(env, e, base, token, d.guard); err != nil {
 		return err
 	}
-	return runTogether(env.ctx, a.Run, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener, finishWithin) })
+	bar := progressOn(env, c.JSON)
+	draw := func(ctx context.Context) error { bar.follow(ctx, a); return nil }
+	return runTogether(env.ctx, a.Run, draw, d.sumehrs.Run, d.trail.Share, d.publish, func(ctx context.Context) error { return serveUntil(ctx, server, listener, finishWithin) })
 }
 
 func (c *agentCommand) announce(env *environment, e enrolment.Enrolment, base, token string, g *guard.Guard) error {

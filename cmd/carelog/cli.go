@@ -57,6 +57,7 @@ type environment struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	screen *screen // stderr, for the log and a line of progress
 	log    *slog.Logger
 }
 
@@ -99,8 +100,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if isTerminal(stdout) {
 		stdout = tame(stdout)
 	}
-	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
-		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
+	screen := &screen{out: stderr}
+	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, screen: screen,
+		log: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: level}))}
 	err = k.Run(env)
 	if err == nil {
 		return exitOK

@@ -21,7 +21,7 @@ const MaxHeaderTime = maxHeaderTime
 type Progress struct{ line *progress }
 
 // NewProgress draws it somewhere.
-func NewProgress(out io.Writer) Progress { return Progress{&progress{out: out}} }
+func NewProgress(out io.Writer) Progress { return Progress{&progress{screen: &screen{out: out}}} }
 
 func (p Progress) Show(what string, done, total uint64, rate float64) {
 	p.line.show(what, done, total, rate)

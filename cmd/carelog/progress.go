@@ -1,18 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
+	"github.com/carelog/carelog/agent"
 	"github.com/carelog/carelog/agent/light"
 )
 
 // progress draws one line on a terminal, again and again.
 type progress struct {
-	out   io.Writer
-	drawn time.Time
+	screen *screen
+	drawn  time.Time
 }
 
 // progressOn returns a progress line where the errors go to a terminal and the
@@ -21,7 +22,7 @@ func progressOn(env *environment, script bool) *progress {
 	if script || !isTerminal(env.stderr) {
 		return nil
 	}
-	return &progress{out: env.stderr}
+	return &progress{screen: env.screen}
 }
 
 const barWidth = 30
@@ -33,15 +34,15 @@ func (p *progress) show(what string, done, total uint64, rate float64) {
 	}
 	p.drawn = time.Now()
 	if total == 0 {
-		fmt.Fprintf(p.out, "\r%s: %d (%.0f/s)\x1b[K", what, done, rate)
+		p.screen.draw(fmt.Sprintf("%s: %d (%.0f/s)", what, done, rate))
 		return
 	}
 	filled := int(min(done, total) * barWidth / total)
-	fmt.Fprintf(p.out, "\r%s [%s%s] %d of %d", what, strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled), done, total)
+	line := fmt.Sprintf("%s [%s%s] %d of %d", what, strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled), done, total)
 	if rate > 0 && done < total {
-		fmt.Fprintf(p.out, ", %s left", (time.Duration(float64(total-done)/rate) * time.Second).Round(time.Second))
+		line += fmt.Sprintf(", %s left", (time.Duration(float64(total-done)/rate) * time.Second).Round(time.Second))
 	}
-	fmt.Fprint(p.out, "\x1b[K")
+	p.screen.draw(line)
 }
 
 // activity draws what a desk is doing, with the desk's own estimate.
@@ -59,6 +60,37 @@ func (p *progress) activity(a *light.Activity) {
 // end leaves the line.
 func (p *progress) end() {
 	if p != nil && !p.drawn.IsZero() {
-		fmt.Fprintln(p.out)
+		fmt.Fprintln(p.screen.out)
+	}
+}
+
+// drawEvery is how often the line of a running desk is drawn.
+const drawEvery = 200 * time.Millisecond
+
+// follow draws what a desk is doing for as long as it does something, until ctx ends.
+func (p *progress) follow(ctx context.Context, a *agent.Agent) {
+	if p == nil {
+		<-ctx.Done()
+		return
+	}
+	tick := time.NewTicker(drawEvery)
+	defer tick.Stop()
+	for {
+		changed := a.Changed()
+		if doing := a.Light().Activity; doing != nil {
+			p.activity(doing)
+		} else {
+			p.screen.draw("")
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			p.screen.draw("")
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
 }

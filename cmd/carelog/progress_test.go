@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,46 @@ func TestAnImportDrawsItsProgress(t *testing.T) {
 	if !regexp.MustCompile(`(?s)^\r\S*practice\.ndjson \[=* *\] \d+ of \d+.*\x1b\[K\r\n$`).Match(shown) {
 		t.Errorf("the terminal shows %q", shown)
 	}
+}
+
+// On a terminal a desk shows how far its first read is, below what it logs, and takes the line away when that is done.
+func TestADeskDrawsItsFirstRead(t *testing.T) {
+	t.Parallel()
+	o := openOffice(t, "one")
+	o.carelog("generate", "--patients", "20", "--out", "practice.ndjson")
+	o.carelog("import", "--data", "one", "practice.ndjson")
+	o.settle()
+	o.carelog("device", "enrol", "two", "--sheet", "sheet.txt", "--out", "two.json")
+	screen, terminal := newTerminal(t)
+	cmd := exec.Command("carelog", "agent", "--data", "two", "--enrolment", "two.json", "--listen", "127.0.0.1:0", "--broker", narrow(t, o.broker.text("url"), 250_000))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = o.dir, terminal, terminal
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	terminal.Close()
+	shown := read(t, screen, regexp.MustCompile(`\rinitial \[=+ +\] \d+ of \d+[^\n]*\x1b\[K(?s:.*)\r\x1b\[K`))
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	rest, _ := io.ReadAll(screen) // it ends in an error, since nobody has the terminal any more
+	_ = cmd.Wait()                // interrupted
+	for line := range strings.Lines(string(shown) + string(rest)) {
+		if i := strings.LastIndex(line, "level="); i >= 0 && strings.Contains(line[:i], " of ") && !strings.Contains(line[:i], "\r\x1b[Ktime=") {
+			t.Errorf("what is logged stands in the line: %q", line)
+		}
+	}
+}
+
+// read reads what a terminal shows until it has what is waited for.
+func read(t *testing.T, screen io.Reader, until *regexp.Regexp) (shown []byte) {
+	t.Helper()
+	for buffer := make([]byte, 4096); !until.Match(shown); {
+		n, err := screen.Read(buffer)
+		if shown = append(shown, buffer[:n]...); err != nil {
+			t.Fatalf("%v; the terminal shows %q", err, shown)
+		}
+	}
+	return shown
 }
 
 // newTerminal makes a terminal, and what is seen on it.
