@@ -103,11 +103,11 @@ func (a *Agent) openLine(ctx context.Context, log Log, behind uint64) (end func(
 		cancel(why)
 		tasks.Wait()
 		a.ahead.mu.Lock()
-		current := a.ahead.session == ctx
-		a.ahead.mu.Unlock()
-		if current {
-			a.fetchIn(nil, nil)
+		if a.ahead.session == ctx {
+			a.ahead.session, a.ahead.log = nil, nil
 		}
+		a.ahead.mu.Unlock()
+		a.ahead.opened.fire()
 	}
 }
 
