@@ -163,7 +163,9 @@ func TestTwoTabsWithTheSameForm(t *testing.T) {
 	second.visit("/patients/p7")
 	second.see(".form .note", "has not been saved yet")
 	second.fill("text", "Begun in the first, gone on in the second.")
-	second.until(`Object.values(localStorage).some((v) => v.includes('gone on in the second'))`, "the draft of the second")
+	for _, tab := range []*browser{second, first} { // each has a process of its own, which hears of the other's after a while
+		tab.until(`Object.values(localStorage).some((v) => v.includes('gone on in the second'))`, "the draft of the second")
+	}
 	save(first)
 	first.missing(".form", "Cancel")
 	drafts(first, 1)
