@@ -79,7 +79,7 @@ func (a *Agent) Prefetch(patients []string) error {
 func (a *Agent) readingAhead() bool {
 	a.ahead.mu.RLock()
 	defer a.ahead.mu.RUnlock()
-	return a.ahead.log != nil
+	return a.ahead.session != nil // perhaps before its line stands
 }
 
 // workAgenda fetches what is on the agenda, until ctx ends.

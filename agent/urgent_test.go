@@ -119,3 +119,46 @@ func TestTheFirstDossierWaitsForItsOwnLine(t *testing.T) {
 		})
 	}
 }
+
+// An agenda that is given while the line of what is fetched ahead is being made is not done: what it names may be behind.
+func TestAnAgendaBeforeItsLineIsNotDone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.desk("one"), w.desk("two")
+		one.register("p7")
+		w.settled()
+		two.stop()
+		drafts := make([]agent.Draft, 300)
+		for i := range drafts {
+			id := fmt.Sprintf("c%d", i)
+			drafts[i] = agent.Draft{Record: agenttest.Condition(id), Patient: "p7", Body: agenttest.Body(id, "asthma")}
+		}
+		if _, err := one.WriteMany(t.Context(), drafts); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		var left atomic.Int64 // nothing of the log comes
+		run, lines := &program{}, 0
+		two.run = run
+		two.Config.Connect = func(_ context.Context, report func(bool, error)) (agent.Log, error) {
+			if lines++; lines == 1 {
+				return trickle{two.connect(run, report), &left}, nil
+			}
+			own := w.server.Client("two")
+			time.AfterFunc(time.Second, func() { own.OnConnection(report) })
+			return own, nil
+		}
+		two.Desk.Start()
+		synctest.Wait()
+		if err := two.Prefetch([]string{"p7"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := two.Now().Prefetch; got == nil || *got != (agent.Prefetch{Total: 1}) {
+			t.Errorf("before its line stands the agenda is at %+v", got)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := two.Now().Prefetch; got == nil || *got != (agent.Prefetch{Done: 1, Total: 1}) {
+			t.Errorf("then it is at %+v", got)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
 )
 
 // What the tests of impatience and of windows need to see.
@@ -87,3 +88,23 @@ func (s *Server) Stood(data string, logger *slog.Logger) int { return len(s.stoo
 func EraseKeysNoting(ctx context.Context, a Access, subject string, noted func()) (int, error) {
 	return eraseKeys(ctx, a, subject, noted)
 }
+
+// Puller asks a consumer for messages.
+type Puller struct{ *puller }
+
+// NewPuller asks at a subject, for what is neither a mass nor of an object.
+func NewPuller(conn *nats.Conn, subject string) (Puller, error) {
+	p := &puller{conn: conn, subject: subject, window: newWindow(delivery{}), in: make(chan *nats.Msg, pullMessages+pullWords)}
+	var err error
+	p.inbox, err = conn.ChanSubscribe(conn.NewInbox(), p.in)
+	return Puller{p}, err
+}
+
+// Ask asks for more where little is under way.
+func (p Puller) Ask() error { return p.ask() }
+
+// Next waits for one message.
+func (p Puller) Next(ctx context.Context) (*nats.Msg, error) { return p.next(ctx) }
+
+// PullMessages is how many may be under way.
+const PullMessages = pullMessages

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -114,7 +115,7 @@ func (p *puller) receive(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// took notes that a message of the oldest pull came.
+// took notes that a message came, as of the oldest pull.
 func (p *puller) took(m *nats.Msg) {
 	if len(p.pulls) == 0 {
 		return // the server sends more than was asked for
@@ -132,20 +133,30 @@ func (p *puller) took(m *nats.Msg) {
 	}
 }
 
-// hear takes what the server says of the oldest pull.
+// lost notes that so many messages do not come any more. Of which pull they were is not told, and cannot be counted: the
+// server takes from all that are under way by turns.
+func (p *puller) lost(messages int) {
+	for messages > 0 && len(p.pulls) > 0 {
+		oldest := &p.pulls[0]
+		of := min(messages, oldest.left)
+		messages, p.asked = messages-of, p.asked-of
+		if oldest.left -= of; oldest.left == 0 {
+			p.pulls = p.pulls[1:]
+		}
+	}
+}
+
+// hear takes what the server says of a pull.
 func (p *puller) hear(m *nats.Msg) error {
 	switch m.Header.Get("Status") {
 	case "100": // it is alive
 		return nil
 	case "408", "409":
-		left := m.Header.Get("Nats-Pending-Messages")
-		if left == "" {
+		left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
+		if err != nil {
 			break // it is not the pull that is over
 		}
-		if left != "0" && len(p.pulls) > 0 { // more does not come of it; else all has
-			p.asked -= p.pulls[0].left
-			p.pulls = p.pulls[1:]
-		}
+		p.lost(left) // 0: all have come
 		return nil
 	}
 	return fmt.Errorf("%w: %s %s", errIdle, m.Header.Get("Status"), m.Header.Get("Description"))

@@ -113,12 +113,12 @@ type wrapper struct {
 }
 
 func (w *wrapper) add(name string, value json.RawMessage) {
-	if w.over = w.over || len(w.members)+len(value) > maxWrapper; w.over {
+	if w.over = w.over || len(w.members)+len(name)+len(value) > maxWrapper; w.over {
 		w.members = nil
 		return
 	}
 	quoted, _ := json.Marshal(name) // a string always has a form
-	w.members = slices.Concat(w.members, []byte(","), quoted, []byte(":"), value)
+	w.members = append(append(append(append(w.members, ','), quoted...), ':'), value...)
 }
 
 // check holds it against R4.

@@ -392,3 +392,20 @@ func TestLargeLines(t *testing.T) {
 		t.Errorf("got the errors %v", errs)
 	}
 }
+
+// Each member beside the entries of a Bundle costs what it has, and not what stands before it.
+func TestManyMembersOfABundle(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"resourceType":"Bundle","type":"collection"`)
+	for i := range 20_000 {
+		fmt.Fprintf(&b, `,"member%d":1`, i)
+	}
+	b.WriteString("}")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, errs := read(t, "a.json", []byte(b.String()))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; len(errs) == 0 || took > 100<<20 {
+		t.Errorf("%d bytes of members took %d of memory, and the errors are %v", b.Len(), took, errs)
+	}
+}

@@ -96,6 +96,7 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 		return nil, err
 	}
 	c := &conflictPage{Record: record.String(), Safety: safetyTypes[record.Type]}
+	incomplete := h.desk.Incomplete(r.Context()) != nil // before what it is said of
 	all, err := h.records.Conflicts(r.Context())
 	if err != nil {
 		return nil, err
@@ -103,10 +104,7 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 	c.among(all, record, query)
 	state, err := h.records.Record(r.Context(), record)
 	if errors.Is(err, projections.ErrNotFound) {
-		c.never(p.said, record)
-		if h.desk.Incomplete(r.Context()) != nil {
-			c.By = p.said.must("errors.codes.incomplete")
-		}
+		c.never(p.said, record, incomplete)
 		return c, nil
 	}
 	if err != nil {
@@ -125,7 +123,7 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 			return nil, err
 		}
 		if !everTorn(history) {
-			c.never(p.said, record)
+			c.never(p.said, record, incomplete)
 			return c, nil
 		}
 		c.Title = p.said.kind(record.Type)
@@ -153,9 +151,12 @@ func (h *Handler) readConflict(r *http.Request, p *page, record events.Record) (
 	return c, nil
 }
 
-// never says that there is nothing to choose, nor ever was.
-func (c *conflictPage) never(s *spoken, record events.Record) {
+// never says that there is nothing to choose, nor ever was, as far as is known here.
+func (c *conflictPage) never(s *spoken, record events.Record, incomplete bool) {
 	c.Never, c.Title, c.Settled = true, s.kind(record.Type), s.must("conflicts.never")
+	if incomplete {
+		c.By = s.must("errors.codes.incomplete")
+	}
 }
 
 // everTorn reports whether two versions of a history were ever written on one, or beside each other.

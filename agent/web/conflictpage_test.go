@@ -197,3 +197,18 @@ func TestThereIsNoSuchConflict(t *testing.T) {
 		}
 	}
 }
+
+// A desk that has not read everything may have less than was in conflict, and says so beside it.
+func TestWhatIsNotReadMayHaveBeenAConflict(t *testing.T) {
+	d := newDesk(t)
+	changed := d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma"), "c1", "c2", 1))
+	d.arrives("Condition/c2", "p1", "dr-1", strings.Replace(note("Asthma, mild"), "c1", "c2", 1), changed)
+	for _, incomplete := range []bool{false, true} {
+		d.set(func() { d.status.Incomplete = incomplete })
+		for _, address := range []string{"Condition/c2", "Condition/none"} {
+			if _, page := d.ask("GET", "/fragments/conflicts/"+address, "", "Accept-Language: en"); strings.Contains(page, "This PC cannot show it yet.") != incomplete {
+				t.Errorf("%s, incomplete %t: got %s", address, incomplete, page)
+			}
+		}
+	}
+}
