@@ -45,7 +45,7 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 	defer done(nil)
 	defer l.link.onDenied(l.api+"CONSUMER.CREATE."+d.stream+"."+name+"."+d.subject, done)()
 	defer l.impatience(l.timeout, func(err error) { done(fmt.Errorf("%w: %w", events.ErrOffline, err)) })()
-	_, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
+	made, err := l.js.CreateConsumer(asking, d.stream, jetstream.ConsumerConfig{
 		Name:              name,
 		FilterSubject:     d.subject,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -62,6 +62,9 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 		return fmt.Errorf("make a consumer of %s: %w", d.stream, err)
 	}
 	defer l.removeConsumer(session, d.stream, name)
+	if d.pieces && made.CachedInfo().NumPending == 0 {
+		return fmt.Errorf("%w: no piece is left", errIdle)
+	}
 	return l.deliver(live, name, d, each)
 }
 
@@ -91,6 +94,10 @@ func (l *Log) deliver(live context.Context, consumer string, d delivery, each fu
 		})
 		if err != nil || !more {
 			return err
+		}
+		// Of a piece that is damaged on its disk the server says nothing: it counts it, and passes it over.
+		if d.pieces && (meta.NumPending == 0 || len(m.Data) < objectChunk) {
+			return fmt.Errorf("%w: a piece is missing", errIdle)
 		}
 	}
 }

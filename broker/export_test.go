@@ -49,6 +49,9 @@ func (w Window) Pulled(messages, bytes int, first, last time.Duration) {
 // Received is how many bytes have come over the connection.
 func (l *Log) Received() uint64 { return l.link.conn.Load().Stats().InBytes }
 
+// WaitForPieces sets how long a reader of objects waits for a piece that the server may have.
+func (l *Log) WaitForPieces(patience time.Duration) { l.objectPatience = patience }
+
 // Edit changes the accounts of a practice as an operator does with the tools of NATS.
 func (o *Operator) Edit(ctx context.Context, practice string, f func(data, desks *jwt.AccountClaims)) error {
 	return o.locked(ctx, func() error {

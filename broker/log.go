@@ -60,6 +60,7 @@ type Log struct {
 	link             *link
 	api              string              // prefix of requests to JetStream
 	js               jetstream.JetStream // for consumers only
+	objectPatience   time.Duration       // with a piece of an object that the server may have
 	announced        announced
 	opened           openedWord
 	sweepAfter       atomic.Int64 // by the server's clock, ns: no upload that was left behind is old enough before
@@ -98,7 +99,7 @@ func Connect(ctx context.Context, c Config) (*Log, error) {
 		k.close()
 		return nil, fmt.Errorf("connect to the broker: %w", err)
 	}
-	return &Log{practice: c.Practice, device: c.Device, timeout: c.Timeout, logger: c.Logger, link: k, api: api, js: js}, nil
+	return &Log{practice: c.Practice, device: c.Device, timeout: c.Timeout, logger: c.Logger, link: k, api: api, js: js, objectPatience: objectPatience}, nil
 }
 
 // Close ends the connection, every call that waits on it, and its goroutines.

@@ -209,7 +209,7 @@ func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.Obj
 			return
 		}
 		if read.Bytes < info.Size {
-			d := delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: read.Sequence + 1, patience: objectPatience, pieces: true}
+			d := delivery{stream: streamSnapshots, subject: objectChunks + info.ID, from: read.Sequence + 1, patience: l.objectPatience, pieces: true}
 			for s, err := range l.span(ctx, d, info.sequence, true) {
 				if err != nil {
 					fail(err)

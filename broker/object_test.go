@@ -2,13 +2,17 @@ package broker_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/carelog/carelog/broker"
 	"github.com/carelog/carelog/broker/brokertest"
+	"github.com/carelog/carelog/events"
 )
 
 // What makes an object count is lost, or only the answer to it: the object is there.
@@ -84,6 +88,33 @@ func TestFewObjectsAreLookedInto(t *testing.T) {
 	} {
 		if got := taken(t, do); got > objects*size/3 {
 			t.Errorf("%s: %d MB of memory for a store of %d", what, got>>20, objects*size>>20)
+		}
+	}
+}
+
+// A piece that the server does not have is not waited for: its reader hears at once that the content is gone.
+func TestAPieceThatIsGoneIsNotWaitedFor(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	l.WaitForPieces(time.Hour)
+	stream, err := admin(t, b.Access()).Stream(t.Context(), "OBJ_SNAPSHOTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pieces = 4 // and what announces them behind
+	for gone := range uint64(pieces) {
+		if err := l.PutObject(t.Context(), "a", bytes.Repeat([]byte{1}, pieces*broker.ObjectChunk-1)); err != nil {
+			t.Fatal(err)
+		}
+		info, err := stream.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.DeleteMsg(t.Context(), info.State.LastSeq-pieces+gone); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Object(t.Context(), "a"); !errors.Is(err, events.ErrNoMessage) {
+			t.Errorf("piece %d of %d is gone: %d bytes, %v", gone, pieces, len(got), err)
 		}
 	}
 }
