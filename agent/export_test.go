@@ -83,3 +83,18 @@ func (a *Agent) ShowLater(cause error, v projections.Version) {
 	defer a.unlockWriting()
 	a.showLater(cause, projections.Entry{Event: v.Event, Body: v.Body})
 }
+
+// UrgentFirst and RestTurn are how a dossier that is opened and a first read share the line.
+const (
+	UrgentFirst = urgentFirst
+	RestTurn    = restTurn
+)
+
+// Urgent is urgent.
+type Urgent struct{ urgent }
+
+// Wait is urgent.wait.
+func (u *Urgent) Wait() (done func()) { return u.wait() }
+
+// GoFirst is urgent.goFirst.
+func (u *Urgent) GoFirst(ctx context.Context) { u.goFirst(ctx) }

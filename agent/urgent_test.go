@@ -162,3 +162,30 @@ func TestAnAgendaBeforeItsLineIsNotDone(t *testing.T) {
 		}
 	})
 }
+
+// A program that opens one dossier after the other leaves a first read a part of the line.
+func TestTheRestHasItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u agent.Urgent
+		const lasts, each = time.Minute, 10 * time.Millisecond
+		end := time.Now().Add(lasts)
+		go func() {
+			for time.Now().Before(end) {
+				done := u.Wait()
+				time.Sleep(time.Second)
+				done()
+			}
+		}()
+		synctest.Wait()
+		messages := 0
+		for time.Now().Before(end) {
+			u.GoFirst(t.Context())
+			time.Sleep(each)
+			messages++
+		}
+		all, least := int(lasts/each), int(90*agent.RestTurn/(agent.UrgentFirst+agent.RestTurn))
+		if share := 100 * messages / all; share < least || share > 50 {
+			t.Errorf("%d %% of the messages came beside the dossiers", share)
+		}
+	})
+}
