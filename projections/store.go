@@ -102,7 +102,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.numbering, err = s.writer.numbering(); err != nil {
 		return err
 	}
-	if s.moving, err = openCheckpointer(s.path); err != nil {
+	if s.moving, err = openCheckpointer(s.path, s.changing); err != nil {
 		return err
 	}
 	s.readers, err = openReaders(ctx, s.readSource())
