@@ -32,6 +32,7 @@ type batch struct {
 	devices   map[string]*device
 	args      []any     // of the row under way
 	called    []nameRow // new ones
+	lately    int       // numbers that stand in named_lately, about; see Store
 	fresh     []*record // new ones that were settled and have no row yet
 
 	lastRecord, lastDossier, lastDevice int64 // keys given
@@ -53,7 +54,7 @@ var (
 
 func newBatch(ctx context.Context, s *Store) (*batch, error) {
 	b := &batch{
-		ctx: ctx, store: s, writer: s.writer,
+		ctx: ctx, store: s, writer: s.writer, lately: s.lately,
 		records: make(map[events.Record]*record), byKey: make(map[int64]*record),
 		dossiers: make(map[string]*dossier), devices: make(map[string]*device),
 	}

@@ -9,11 +9,12 @@ import (
 // checkpointer moves what stands in the WAL into the file, side by side with the writer,
 // which would else wait for the disk: half a second for every 80 MB.
 type checkpointer struct {
-	wal  string // its path
-	pool *sql.DB
-	full chan struct{} // something is to be done
-	stop context.CancelFunc
-	done chan struct{} // closed when the goroutine has ended
+	wal      string // its path
+	pool     *sql.DB
+	changing chan struct{} // of the store
+	full     chan struct{} // something is to be done
+	stop     context.CancelFunc
+	done     chan struct{} // closed when the goroutine has ended
 }
 
 const (
@@ -29,19 +30,16 @@ const (
 	// walPages is the length at which the writer does it by itself, where the
 	// checkpointer cannot keep up, or fails: 480 MB. Its error is then the writer's.
 	walPages = 120_000
-	// walPasses bounds how often it is tried in a row to catch up with the writer. Each
-	// time less is left; a question that still reads the WAL keeps it from the end.
-	walPasses = 8
 )
 
-func openCheckpointer(path string) (*checkpointer, error) {
+func openCheckpointer(path string, changing chan struct{}) (*checkpointer, error) {
 	pool, err := sql.Open("sqlite", source(path, "synchronous(NORMAL)", "cache_size(-1024)"))
 	if err != nil {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
 	ctx, stop := context.WithCancel(context.Background())
-	c := &checkpointer{wal: path + "-wal", pool: pool, full: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	c := &checkpointer{wal: path + "-wal", pool: pool, changing: changing, full: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
 	go c.run(ctx)
 	return c, nil
 }
@@ -73,19 +71,35 @@ func (c *checkpointer) run(ctx context.Context) {
 	}
 }
 
-// move leaves the WAL so that the next change begins it anew. An error is not of
-// interest here: nothing was lost, and the writer will meet it.
+// move leaves the WAL so that the next change begins it anew. That can only be where all of it is moved
+// when a change begins, and with one change right after the other it never is: what came while the rest was
+// moved, and then what came during that, is little, and the next change waits for it.
 func (c *checkpointer) move(ctx context.Context) {
-	for range walPasses {
-		var busy, length, moved int
-		err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &length, &moved)
-		if err != nil || moved >= length {
-			return
-		}
+	first, ok := c.pass(ctx)
+	if !ok {
+		return
+	}
+	second, ok := c.pass(ctx)
+	if !ok || second == first {
+		return
+	}
+	select {
+	case c.changing <- struct{}{}:
+		defer func() { <-c.changing }()
+		c.pass(ctx)
+	case <-ctx.Done():
 	}
 }
 
-// close ends it and waits for what it is at.
+// pass moves what stands in the WAL, whose length in pages it returns. It is not ok where some of it had to stay,
+// since a question still reads it there. An error is not of interest here: nothing was lost, and the writer will meet it.
+func (c *checkpointer) pass(ctx context.Context) (length int, ok bool) {
+	var busy, moved int
+	err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &length, &moved)
+	return length, err == nil && moved >= length
+}
+
+// close ends it and waits for what it is at. It may be called during a change.
 func (c *checkpointer) close() error {
 	c.stop()
 	<-c.done

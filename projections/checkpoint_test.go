@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,8 +11,8 @@ import (
 	"github.com/carelog/carelog/events"
 )
 
-// A long WAL is moved into the file while changes go on, long before the writer would
-// have to do so itself.
+// A long WAL is moved into the file while changes go on, one right after the other, and is then begun anew,
+// long before the writer would have to do so itself.
 func TestWALIsMovedBesideChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record.db")
 	s, a := openAt(t, path), newDesk("a")
@@ -37,10 +38,27 @@ func TestWALIsMovedBesideChanges(t *testing.T) {
 	for size(path+"-wal") < enough {
 		write(letter)
 	}
-	for size(path) < enough/2 { // one change after the other, as people make them
-		write([]byte("a note"))
+	for first := walBegun(t, path); walBegun(t, path) == first; write([]byte("a note")) {
 		if size(path+"-wal") > tooLong {
-			t.Fatal("the WAL grows and nothing of it is moved")
+			t.Fatal("the WAL grows and is not begun anew")
 		}
 	}
+	if size(path) < enough/2 {
+		t.Error("the WAL was begun anew and is not in the file")
+	}
+}
+
+// walBegun tells how often the WAL of the store at path was begun, as its header has it.
+func walBegun(t *testing.T, path string) uint32 {
+	t.Helper()
+	wal, err := os.Open(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer wal.Close()
+	var header [32]byte
+	if _, err := wal.ReadAt(header[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	return binary.BigEndian.Uint32(header[12:])
 }

@@ -21,7 +21,7 @@ var usualNaming = naming{many: 256, full: 100_000}
 var (
 	insertNamed   = insertPairs("named (name, record)")
 	insertLately  = insertPairs("named_lately (name, record)")
-	countLately   = &statement{"SELECT count(*) FROM (SELECT 1 FROM named_lately LIMIT ?)"}
+	countLately   = &statement{"SELECT count(*) FROM named_lately"}
 	moveLately    = &statement{"INSERT OR IGNORE INTO named (name, record) SELECT name, record FROM named_lately ORDER BY name, record"}
 	clearLately   = &statement{"DELETE FROM named_lately"}
 	deleteNamed   = &statement{"DELETE FROM named WHERE name = ? AND record = ?"}
@@ -64,16 +64,24 @@ func (b *batch) writeNames() error {
 	if _, err := b.addRows(into, pairs); err != nil || !many {
 		return err
 	}
-	var n int
-	if _, err := b.one(countLately, []any{b.store.naming.full}, &n); err != nil || n < b.store.naming.full {
+	if b.lately != unknownLately {
+		b.lately += len(b.called)
+	} else if _, err := b.one(countLately, nil, &b.lately); err != nil {
 		return err
+	}
+	if b.lately < b.store.naming.full {
+		return nil
 	}
 	if _, err := b.exec(moveLately); err != nil {
 		return err
 	}
+	b.lately = 0
 	_, err := b.exec(clearLately)
 	return err
 }
+
+// unknownLately says that the numbers in named_lately were not counted yet.
+const unknownLately = -1
 
 // insertPairs makes the statements that add rows to a table with two columns.
 func insertPairs(table string) rowStatements {

@@ -49,6 +49,7 @@ type Store struct {
 	bounds    bounds       // of a search
 	many      int          // so many entries make a batch whose records are indexed later
 	naming    naming
+	lately    int // how many numbers stood in named_lately after the last change, a removed one included; unknownLately: since the file was opened nobody asked
 
 	waiting atomic.Int64 // Waiting
 }
@@ -89,6 +90,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.waiting.Store(unknownWaiting)
+	s.lately = unknownLately
 	var err error
 	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-16384)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), fmt.Sprintf("journal_size_limit(%d)", walKept))); err != nil {
@@ -100,7 +102,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.numbering, err = s.writer.numbering(); err != nil {
 		return err
 	}
-	if s.moving, err = openCheckpointer(s.path); err != nil {
+	if s.moving, err = openCheckpointer(s.path, s.changing); err != nil {
 		return err
 	}
 	s.readers, err = openReaders(ctx, s.readSource())
@@ -246,6 +248,7 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 	if err == nil {
 		b.acquainted()
 		s.waits(b)
+		s.lately = b.lately
 		s.moving.look(b.later)
 	}
 	if err != nil {
