@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/events"
@@ -49,9 +50,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err = r.check(ctx); err == nil {
-			err = r.session(ctx, session)
-		}
+		err = r.session(ctx, session)
 		var refused *events.RefusedError
 		switch {
 		case r.stopped:
@@ -100,10 +99,23 @@ func (r *reader) check(ctx context.Context) error {
 	return err
 }
 
-// session reads as long as one connection lasts.
+// session reads as long as one connection lasts. The log is compared while the consumer is made and the broker looks for its
+// first message, which is given only when that was done.
 func (r *reader) session(ctx, session context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	var checking sync.WaitGroup
+	checking.Go(func() {
+		if err := r.check(ctx); err != nil {
+			end(err)
+		}
+	})
+	defer checking.Wait() // after end, as deferred calls go backwards
+	defer end(nil)
 	d := delivery{stream: streamRecords, subject: events.Subjects(r.log.practice), from: r.next, mass: true}
 	return r.log.consume(ctx, session, d, func(s events.Stored) (bool, error) {
+		if checking.Wait(); ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
 		if s.Sequence != r.next {
 			if err := r.confirm(ctx, s.Sequence); err != nil {
 				return false, err

@@ -94,6 +94,9 @@ func (r *Replica) isAt(ctx context.Context, p events.Position, m events.Stored, 
 // Begin prepares a read of the stream that the server has now. After a loss the
 // whole log is read again; what it no longer has stays here until Heal.
 func (r *Replica) Begin(ctx context.Context, state events.LogState, loss Loss) error {
+	r.mu.Lock()
+	r.last = state.Last
+	r.mu.Unlock()
 	if _, stream, _ := r.Position(); loss == "" && stream == state.Identity {
 		return nil // as nearly always
 	}

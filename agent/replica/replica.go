@@ -8,6 +8,8 @@ import (
 	"iter"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/carelog/carelog/events"
 	"github.com/carelog/carelog/projections"
@@ -59,7 +61,10 @@ type Replica struct {
 	altered  uint64        // how often that may have become something else
 	stirs    chan struct{} // keys came: there may be something to judge again
 
+	applying atomic.Bool // a batch is being judged and applied
+
 	mu       sync.Mutex
+	last     uint64 // where the server's log ended when the reading began
 	position events.Position
 	stream   string
 	moved    chan struct{} // closed and replaced when the position moves
@@ -115,6 +120,13 @@ func (r *Replica) Position() (events.Position, string, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.position, r.stream, r.moved
+}
+
+// end is where the server's log ended when the reading began.
+func (r *Replica) end() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
 }
 
 // Revoked reports whether the log shuts a device out.
@@ -253,7 +265,7 @@ func (r *Replica) sameStart(ctx context.Context, log Log, start events.Position)
 // prepare opens what has arrived, part by part: the first is applied while the others are opened.
 func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead *budget, in <-chan events.Stored, out chan opened) error {
 	for first := range in {
-		messages, bytes := gather(first, in)
+		messages, bytes := gather(ctx, first, in, r.end())
 		ahead.give(bytes)
 		part := opened{r.open(ctx, log, messages), bytes}
 		for _, m := range part.messages {
@@ -270,8 +282,15 @@ func (r *Replica) prepare(ctx context.Context, log Log, p events.Position, ahead
 	return nil
 }
 
-// gather takes what has arrived already: one event when current, many when behind.
-func gather(first events.Stored, in <-chan events.Stored) (part []events.Stored, bytes int) {
+// Where more than a part is known to come, one of less than partLeast waits for others, partPause at a time: each
+// part costs its opening, and each transaction much more, what a few hundred events do.
+const (
+	partLeast = 200
+	partPause = 500 * time.Microsecond
+)
+
+// gather takes what has arrived already: one event when current, many when behind. The log ends at end, as far as is known.
+func gather(ctx context.Context, first events.Stored, in <-chan events.Stored, end uint64) (part []events.Stored, bytes int) {
 	part, bytes = append(make([]events.Stored, 0, min(1+len(in), partSize)), first), sizeOf(first)
 	for len(part) < partSize && bytes < partBytes {
 		select {
@@ -281,10 +300,24 @@ func gather(first events.Stored, in <-chan events.Stored) (part []events.Stored,
 			}
 			part, bytes = append(part, m), bytes+sizeOf(m)
 		default:
-			return part, bytes
+			if len(part) >= partLeast || first.Sequence+partSize > end || !more(ctx, in) {
+				return part, bytes
+			}
 		}
 	}
 	return part, bytes
+}
+
+// more waits for partPause and reports whether anything came. It is not woken by each message: that would cost more than it is for.
+func more(ctx context.Context, in <-chan events.Stored) bool {
+	pause := time.NewTimer(partPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return len(in) > 0
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // opened are messages that are open, in their order, and how large they were.
@@ -314,10 +347,15 @@ func hand(ctx context.Context, out chan opened, part opened) bool {
 	}
 }
 
-// open decodes and opens messages, on all cores where they are many.
+// open decodes and opens messages, on all cores where they are many, but for one that a batch is being applied on: that
+// is done by one goroutine, and what it is kept waiting the whole read takes longer.
 func (r *Replica) open(ctx context.Context, log Log, messages []events.Stored) []*prepared {
 	batch, space := make([]*prepared, len(messages)), make([]prepared, len(messages))
-	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/64)
+	cores := runtime.GOMAXPROCS(0)
+	if r.applying.Load() {
+		cores = max(1, cores-1)
+	}
+	workers := min(cores, 1+len(messages)/64)
 	var wg sync.WaitGroup
 	for w := range workers {
 		work := func() {
@@ -449,7 +487,9 @@ func (r *Replica) apply(ctx context.Context, stream string, in <-chan opened) er
 			if !ok {
 				return nil
 			}
+			r.applying.Store(true)
 			position, err := r.take(ctx, stream, batch.messages)
+			r.applying.Store(false)
 			if err != nil {
 				return err
 			}
