@@ -186,6 +186,11 @@ func (s *Server) run(ctx context.Context, c ServerConfig) error {
 	return nil
 }
 
+// storeMost is how many bytes the streams may take: the disk is the bound. nats-server by itself takes three quarters
+// of what its streams have and what is free when it starts, and a broker that is started with more than that refuses all writing
+// and reading of practices that had room before. A disk that is full ends the broker, which says so.
+const storeMost = 1 << 62
+
 // options are those of nats-server. They cannot be used twice.
 func options(c ServerConfig, o *Operator, accounts *resolver) *server.Options {
 	return &server.Options{
@@ -202,6 +207,7 @@ func options(c ServerConfig, o *Operator, accounts *resolver) *server.Options {
 		TrustedOperators:       []*jwt.OperatorClaims{o.claims},
 		SystemAccount:          o.system,
 		AccountResolver:        accounts,
+		JetStreamMaxStore:      storeMost,
 		JetStreamLimits:        server.JSLimitOpts{DefaultMaxConsumers: -1}, // each reader has one for a while
 	}
 }
