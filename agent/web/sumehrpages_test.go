@@ -116,6 +116,38 @@ func TestSumehrPage(t *testing.T) {
 	b.see(".empty", "No Sumehr is made of this dossier")
 }
 
+// A switch shows what it was turned to once it can be turned again: the desk tells how the Sumehr stands before
+// its answer to the write is here, and a click on what was drawn by then was lost.
+func TestASwitchThatIsDrawnTakesClicks(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	d.judged()
+	b := openBrowser(t, d)
+	b.visit("/patients/p3?view=privacy")
+	b.until(`document.querySelector('.switch')?.getAttribute('aria-checked') === 'false'`, "a switch that is off")
+	b.run(`(() => {
+		const real = window.fetch;
+		window.told = 0; // how often the desk told, after the write, how the Sumehr stands
+		window.held = new Promise((go) => { window.letGo = go; });
+		let written = false;
+		window.fetch = async (at, ...rest) => {
+			const answer = await real(at, ...rest);
+			if (String(at).includes('/fragments/sumehr/')) setTimeout(() => { if (written) window.told++; });
+			if (rest[0]?.method !== 'PUT') return answer;
+			written = true;
+			await window.held;
+			return answer;
+		};
+	})()`)
+	b.click(".switch", "")
+	b.until(`window.told > 0`, "how the Sumehr stands")
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'false'`, "a switch that waits for the answer to its write")
+	b.run(`window.letGo()`)
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'true'`, "a switch that is on")
+	b.click(".switch", "")
+	b.until(`document.querySelector('.switch').getAttribute('aria-checked') === 'false'`, "a switch that is off again")
+}
+
 // The privacy tab switches the Sumehr, records what allows it, and takes it from the hub as a
 // choice of its own. A desk without a hub says so, and keeps the wish all the same.
 func TestPrivacy(t *testing.T) {

@@ -42,6 +42,7 @@ export function privacy(patient, torn, { changed }) {
   }, apart);
 
   const drawHub = (standing) => {
+    if (busy) return; // what is drawn takes clicks; act asks again
     const active = (refusal) => records.some((r) => r.heads.some(({ content }) => isWish(content) && holds(content) && refuses(content) === refusal));
     if (trouble?.conflict && !records.some((r) => r.conflict)) trouble = null; // it was settled
     const on = standing ? standing.dataset.wished !== undefined : active(false);
