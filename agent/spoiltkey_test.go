@@ -57,12 +57,7 @@ func TestAKeyIsSpoiltOnADesk(t *testing.T) {
 // It is not given to a server that has lost it: nobody could give it the right one any more.
 func TestASpoiltKeyIsGivenToNobody(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		one, two := w.two()
-		two.register("pat-1")
-		w.settled()
-		one.stop()
-		two.stop()
-		w.server.LoseKeys("pat-1")
+		one, two := w.lostKey()
 		one.spoilKey("pat-1")
 		one.start()
 		w.settled()
@@ -106,12 +101,7 @@ func (m *machine) spoilTable(name string) {
 // The keys in a projection whose other part is damaged go into the next one, also those that the server has lost: it gets them back.
 func TestKeysOutOfADamagedProjectionAreKept(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		one, two := w.two()
-		two.register("pat-1")
-		w.settled()
-		one.stop()
-		two.stop()
-		w.server.LoseKeys("pat-1")
+		one, _ := w.lostKey()
 		one.spoilTable("event")
 		one.start()
 		if !one.warned("projection-rebuilt") {
@@ -127,4 +117,15 @@ func TestKeysOutOfADamagedProjectionAreKept(t *testing.T) {
 			w.await(t, "what the key opens at "+m.Name, func() bool { return m.shown("pat-1") })
 		}
 	})
+}
+
+// lostKey has two desks that are stopped, and a patient of theirs whose key the server has lost.
+func (w *world) lostKey() (one, two *machine) {
+	one, two = w.two()
+	two.register("pat-1")
+	w.settled()
+	one.stop()
+	two.stop()
+	w.server.LoseKeys("pat-1")
+	return one, two
 }

@@ -56,19 +56,25 @@ func TestProvisionAgain(t *testing.T) {
 	}
 }
 
-// What somebody changed in one practice's streams is said, and keeps no other practice from its own.
-func TestProvisionAllPastDrift(t *testing.T) {
-	b := brokertest.Start(t)
-	js := admin(t, b.Access())
+// changeRecords changes the settings of the log past all of ours.
+func changeRecords(t *testing.T, js jetstream.JetStream, change func(*jetstream.StreamConfig)) {
+	t.Helper()
 	stream, err := js.Stream(t.Context(), "RECORDS")
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := stream.CachedInfo().Config
-	changed.MaxAge = 24 * time.Hour
-	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+	config := stream.CachedInfo().Config
+	change(&config)
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What somebody changed in one practice's streams is said, and keeps no other practice from its own.
+func TestProvisionAllPastDrift(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	changeRecords(t, js, func(c *jetstream.StreamConfig) { c.MaxAge = 24 * time.Hour })
 	others := []string{"a-before", "z-behind"}
 	for _, practice := range others {
 		_, public := newSigning(t)
@@ -76,7 +82,7 @@ func TestProvisionAllPastDrift(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err = b.Server().Provision(t.Context())
+	err := b.Server().Provision(t.Context())
 	var drift *broker.DriftError
 	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") {
 		t.Errorf("error %v, want the practice and what differs", err)
@@ -96,19 +102,13 @@ func TestProvisionAllPastDrift(t *testing.T) {
 func TestProvisionDrift(t *testing.T) {
 	b := brokertest.Start(t)
 	js := admin(t, b.Access())
-	stream, err := js.Stream(t.Context(), "RECORDS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := stream.CachedInfo().Config
-	changed.MaxAge, changed.Duplicates, changed.AllowDirect = 24*time.Hour, time.Minute, true
-	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
-		t.Fatal(err)
-	}
+	changeRecords(t, js, func(c *jetstream.StreamConfig) {
+		c.MaxAge, c.Duplicates, c.AllowDirect = 24*time.Hour, time.Minute, true
+	})
 	if err := js.DeleteStream(t.Context(), "TRAIL"); err != nil {
 		t.Fatal(err)
 	}
-	err = broker.Provision(t.Context(), b.Access(), brokertest.Practice, 1)
+	err := broker.Provision(t.Context(), b.Access(), brokertest.Practice, 1)
 	var drift *broker.DriftError
 	if !errors.As(err, &drift) {
 		t.Fatalf("error %v, want what differs", err)

@@ -60,7 +60,7 @@ func (p *progress) activity(a *light.Activity) {
 // end leaves the line.
 func (p *progress) end() {
 	if p != nil && !p.drawn.IsZero() {
-		fmt.Fprintln(p.screen.out)
+		p.screen.leave()
 	}
 }
 

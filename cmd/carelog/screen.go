@@ -38,3 +38,11 @@ func (s *screen) draw(line string) {
 	s.drawn = line != ""
 	_, _ = io.WriteString(s.out, clearLine[:1]+line+clearLine[1:]) // a terminal that is gone shows nothing
 }
+
+// leave lets the line of progress stand, and goes on below it.
+func (s *screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawn = false
+	_, _ = io.WriteString(s.out, "\n") // as in draw
+}
