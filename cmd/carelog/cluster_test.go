@@ -169,14 +169,14 @@ func put(t *testing.T, desk *service, id string) {
 	}
 }
 
-// streams calls look with each stream of the practice.
-func streams(t *testing.T, data string, clients []string, look func(*jetstream.StreamInfo)) {
+// asOperator is the JetStream of the practice at a broker, as whoever has the broker's data folder reaches it.
+func asOperator(t *testing.T, data, url string) jetstream.JetStream {
 	t.Helper()
 	operator, err := broker.OpenOperator(filepath.Join(data, "operator"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	access, err := operator.Access("dr-peeters", "nats://127.0.0.1:"+clients[0])
+	access, err := operator.Access("dr-peeters", url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +184,18 @@ func streams(t *testing.T, data string, clients []string, look func(*jetstream.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return js
+}
+
+// streams calls look with each stream of the practice.
+func streams(t *testing.T, data string, clients []string, look func(*jetstream.StreamInfo)) {
+	t.Helper()
+	js := asOperator(t, data, "nats://127.0.0.1:"+clients[0])
 	list := js.ListStreams(t.Context())
 	for info := range list.Info() {
 		look(info)

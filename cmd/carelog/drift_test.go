@@ -6,34 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/carelog/carelog/broker"
 )
 
 // A broker starts on streams whose settings somebody changed, since only while it runs they can be set right: it names what
 // differs, and the desks go on.
 func TestABrokerStartsOnChangedSettings(t *testing.T) {
 	o := openOffice(t, "one")
-	operator, err := broker.OpenOperator(filepath.Join(o.dir, "broker", "operator"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	access, err := operator.Access("dr-peeters", o.broker.text("url"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := nats.Connect(access.URLs[0], nats.UserJWTAndSeed(access.JWT, access.Seed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := asOperator(t, filepath.Join(o.dir, "broker"), o.broker.text("url"))
 	stream, err := js.Stream(t.Context(), "RECORDS")
 	if err != nil {
 		t.Fatal(err)
