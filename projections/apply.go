@@ -22,7 +22,8 @@ func (s *Store) Apply(ctx context.Context, in Batch) ([]events.Record, error) {
 		if err := b.prefetch(in.Entries); err != nil {
 			return err
 		}
-		b.later = in.Later || len(in.Entries) >= s.many
+		b.many = len(in.Entries) >= s.many
+		b.later = in.Later || b.many
 		if len(in.Entries) >= manyEntries {
 			b.ahead = s.lookAhead(in.Entries)
 			defer b.ahead()

@@ -22,6 +22,7 @@ type batch struct {
 	arrived int64        // time of this change
 	before  func() error // what is waited for before the commit; nil: nothing
 	ahead   func() []found
+	many    bool // it has many entries, and more such batches may follow
 	later   bool // its records are indexed later
 
 	strangers *strangers

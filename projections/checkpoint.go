@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 )
 
@@ -12,7 +13,7 @@ type checkpointer struct {
 	wal      string // its path
 	pool     *sql.DB
 	changing chan struct{} // of the store
-	full     chan struct{} // something is to be done
+	full     chan bool     // the WAL may be long enough; true: after a large batch
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the goroutine has ended
 }
@@ -25,12 +26,31 @@ const (
 	walEnoughOfMany = 3 * walEnough
 	// walKept is how long the file of the WAL stays when all of it was moved: it must be
 	// below walEnough, since its length is what is looked at, and not by much, since what
-	// is cut off has to be made again.
+	// is cut off has to be made again. After a large batch nothing is cut off: that, and making
+	// it again, took a twentieth of such a read.
 	walKept = walEnough - 1<<20
-	// walPages is the length at which the writer does it by itself, where the
-	// checkpointer cannot keep up, or fails: 480 MB. Its error is then the writer's.
-	walPages = 120_000
+	// walMost is the length at which the writer does it by itself, where the
+	// checkpointer cannot keep up, or fails. Its error is then the writer's.
+	walMost = 480 << 20
 )
+
+var (
+	keepWAL = &statement{"PRAGMA journal_size_limit = -1"}
+	cutWAL  = &statement{fmt.Sprintf("PRAGMA journal_size_limit = %d", walKept)}
+)
+
+// boundWAL says from which length on the writer moves the WAL by itself, and how much of it is kept.
+func (w *writer) boundWAL(ctx context.Context) error {
+	var pageSize int
+	if err := w.conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&pageSize); err != nil {
+		return err
+	}
+	if _, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", walMost/pageSize)); err != nil {
+		return err
+	}
+	_, err := w.exec(cutWAL)
+	return err
+}
 
 func openCheckpointer(path string, changing chan struct{}) (*checkpointer, error) {
 	pool, err := sql.Open("sqlite", source(path, "synchronous(NORMAL)", "cache_size(-1024)"))
@@ -39,7 +59,7 @@ func openCheckpointer(path string, changing chan struct{}) (*checkpointer, error
 	}
 	pool.SetMaxOpenConns(1)
 	ctx, stop := context.WithCancel(context.Background())
-	c := &checkpointer{wal: path + "-wal", pool: pool, changing: changing, full: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	c := &checkpointer{wal: path + "-wal", pool: pool, changing: changing, full: make(chan bool, 1), stop: stop, done: make(chan struct{})}
 	go c.run(ctx)
 	return c, nil
 }
@@ -54,7 +74,7 @@ func (c *checkpointer) look(many bool) {
 		return
 	}
 	select {
-	case c.full <- struct{}{}:
+	case c.full <- many:
 	default: // it is at it
 	}
 }
@@ -63,12 +83,24 @@ func (c *checkpointer) run(ctx context.Context) {
 	defer close(c.done)
 	for {
 		select {
-		case <-c.full:
-			c.move(ctx)
+		case many := <-c.full:
+			if !many || c.holds(ctx) >= walEnoughOfMany {
+				c.move(ctx)
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// holds is how many bytes in the WAL are still to be moved: its file says it only where it is cut off.
+func (c *checkpointer) holds(ctx context.Context) int64 {
+	var busy, length, moved, pageSize int64
+	if c.pool.QueryRowContext(ctx, "PRAGMA page_size").Scan(&pageSize) != nil ||
+		c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &length, &moved) != nil {
+		return 0 // as with pass
+	}
+	return (length - moved) * pageSize
 }
 
 // move leaves the WAL so that the next change begins it anew. That can only be where all of it is moved

@@ -43,6 +43,7 @@ type Store struct {
 	changing  chan struct{}
 	writer    *writer // nil once closed
 	moving    *checkpointer
+	keepsWAL  bool         // see keepWAL
 	opening   sync.RWMutex // read-held while keys are looked for, held while the file is opened and closed; taken last
 	keyed     *readers     // of KeysOf alone; nil once closed
 	strangers *strangers   // nil: everybody may be known
@@ -92,13 +93,16 @@ func (s *Store) open(ctx context.Context) error {
 	s.waiting.Store(unknownWaiting)
 	s.lately = unknownLately
 	var err error
-	if s.writer, err = openWriter(ctx, source(s.path, "synchronous(NORMAL)", "cache_size(-16384)",
-		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), fmt.Sprintf("journal_size_limit(%d)", walKept))); err != nil {
+	if s.writer, err = openWriter(ctx, source(s.path, pageSize, "synchronous(NORMAL)", "cache_size(-16384)")); err != nil {
 		return err
 	}
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
 		return err
 	}
+	if err := s.writer.boundWAL(ctx); err != nil {
+		return err
+	}
+	s.keepsWAL = false
 	if s.numbering, err = s.writer.numbering(); err != nil {
 		return err
 	}
@@ -148,6 +152,9 @@ func (s *Store) release() error {
 
 // readSource is the name under which SQLite opens the file for questions.
 func (s *Store) readSource() string { return source(s.path, readPragmas...) }
+
+// pageSize is that of new files, in bytes.
+const pageSize = "page_size(8192)"
 
 var readPragmas = []string{"query_only(1)", fmt.Sprintf("cache_size(%d)", readCache)}
 
@@ -249,7 +256,8 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 		b.acquainted()
 		s.waits(b)
 		s.lately = b.lately
-		s.moving.look(b.later)
+		s.keepWAL(b.many)
+		s.moving.look(b.many)
 	}
 	if err != nil {
 		_, undo := s.writer.exec(rollback)
@@ -258,6 +266,20 @@ func (s *Store) change(ctx context.Context, what string, f func(*batch) error) e
 		}
 	}
 	return s.explain(what, err)
+}
+
+// keepWAL lets the WAL have its length when it is begun anew, as long as large batches come.
+func (s *Store) keepWAL(keep bool) {
+	if s.keepsWAL == keep {
+		return
+	}
+	st := cutWAL
+	if keep {
+		st = keepWAL
+	}
+	if _, err := s.writer.exec(st); err == nil { // else it is tried again after the next change
+		s.keepsWAL = keep
+	}
 }
 
 // Promise makes every question asked from now on, and Remove, wait until done is closed: a change

@@ -96,7 +96,7 @@ func TestNoRoomForRowsThatWereHeld(t *testing.T) {
 	ctx := context.Background()
 	d := newDesk("a")
 	var list []projections.Entry
-	for i := range 200 {
+	for i := range 400 {
 		list = append(list, at(uint64(i+1), d.write(events.Record{Type: "Condition", ID: fmt.Sprint("c", i)}, note1("asthma"))))
 	}
 	s := open(t)
@@ -128,7 +128,7 @@ func TestNoRoomForRowsThatWereHeld(t *testing.T) {
 	if _, err := s.SetMaxPages(ctx, usual); err != nil {
 		t.Fatal(err)
 	}
-	last := at(201, d.write(allergy, note1("penicillin")))
+	last := at(401, d.write(allergy, note1("penicillin")))
 	apply(t, s, last) // nothing that was held comes with it
 	apply(t, s, list[1:]...)
 	whole := open(t)

@@ -27,8 +27,11 @@ type bareTable struct {
 
 // openBare makes a file with one table, by the driver and with the settings of ours.
 func openBare(path, synchronous string) (*bareTable, error) {
-	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-16384)",
+	pragmas := []string{"page_size(4096)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-16384)",
 		"wal_autocheckpoint(20000)", "journal_size_limit(67108864)"}
+	if synchronous == normal { // the copy of the log has larger pages than the outbox
+		pragmas[0], pragmas[4] = "page_size(8192)", "wal_autocheckpoint(10000)"
+	}
 	source := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}).String()
 	db, err := sql.Open("sqlite", source)
 	if err != nil {
