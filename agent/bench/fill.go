@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -172,13 +173,12 @@ func (p *page) seal(ctx context.Context, w *scribe) {
 
 // send sends the pages in order.
 func (g *ground) send(ctx context.Context, s enrolment.Sheet, f *filling) (bytes int64, err error) {
-	// Once for all logins: turned on and off between batches, the broker was seen to leave one unanswered.
-	was, err := g.keysInBulk(ctx, s, true)
+	was, err := g.keepIDs(ctx, s, shortest)
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
-		_, failed := g.keysInBulk(ctx, s, was)
+		_, failed := g.keepIDs(ctx, s, was)
 		err = errors.Join(err, failed)
 	}()
 	for from, more := 0, true; more; from += pagesPerLogin {
@@ -233,35 +233,32 @@ func (g *ground) sendPages(ctx context.Context, s enrolment.Sheet, f *filling, f
 	return bytes, more, nil
 }
 
-// The bucket of the keys, as the broker's package lays it out.
-const (
-	keyStream  = "KV_KEYS"
-	keySubject = "$KV.KEYS."
-)
+// keySubject begins the subjects of the keys, as the broker's package lays them out.
+const keySubject = "$KV.KEYS."
 
-// keysInBulk says whether keys may be sent in atomic batches, and returns whether they could be before:
-// one sync for each of sixty thousand keys would take longer than a million events.
-func (g *ground) keysInBulk(ctx context.Context, s enrolment.Sheet, may bool) (was bool, err error) {
+// shortest is the least for which nats-server knows ids.
+const shortest = 100 * time.Millisecond
+
+// keepIDs says for how long the broker knows the ids of a log's messages, and returns how long it was before. A log
+// that is filled within a minute would else be read from a broker that has all of its ids in memory, which no practice's has.
+func (g *ground) keepIDs(ctx context.Context, s enrolment.Sheet, window time.Duration) (was time.Duration, err error) {
 	conn, err := g.dial(s)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer conn.Close()
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	stream, err := js.Stream(ctx, keyStream)
+	stream, err := js.Stream(ctx, recordStream)
 	if err != nil {
-		return false, fmt.Errorf("find the stream of the keys: %w", err)
+		return 0, fmt.Errorf("find the stream of the log: %w", err)
 	}
 	config := stream.CachedInfo().Config
-	if was = config.AllowAtomicPublish; was == may {
-		return was, nil
-	}
-	config.AllowAtomicPublish = may
+	was, config.Duplicates = config.Duplicates, window
 	if _, err := js.UpdateStream(ctx, config); err != nil {
-		return was, fmt.Errorf("let keys come in batches (%v): %w", may, err)
+		return was, fmt.Errorf("let the broker know ids for %v: %w", window, err)
 	}
 	return was, nil
 }
