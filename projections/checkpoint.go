@@ -11,6 +11,7 @@ import (
 // which would else wait for the disk: half a second for every 80 MB.
 type checkpointer struct {
 	wal      string // its path
+	pageSize int64  // in bytes
 	pool     *sql.DB
 	changing chan struct{} // of the store
 	full     chan bool     // the WAL may be long enough; true: after a large batch
@@ -39,27 +40,30 @@ var (
 	cutWAL  = &statement{fmt.Sprintf("PRAGMA journal_size_limit = %d", walKept)}
 )
 
-// boundWAL says from which length on the writer moves the WAL by itself, and how much of it is kept.
-func (w *writer) boundWAL(ctx context.Context) error {
-	var pageSize int
+// boundWAL says from which length on the writer moves the WAL by itself, and how much of it is kept. It returns
+// the size of the file's pages, in bytes.
+func (w *writer) boundWAL(ctx context.Context) (pageSize int64, err error) {
 	if err := w.conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&pageSize); err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", walMost/pageSize)); err != nil {
-		return err
+		return 0, err
 	}
-	_, err := w.exec(cutWAL)
-	return err
+	_, err = w.exec(cutWAL)
+	return pageSize, err
 }
 
-func openCheckpointer(path string, changing chan struct{}) (*checkpointer, error) {
+func openCheckpointer(path string, pageSize int64, changing chan struct{}) (*checkpointer, error) {
 	pool, err := sql.Open("sqlite", source(path, "synchronous(NORMAL)", "cache_size(-1024)"))
 	if err != nil {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
 	ctx, stop := context.WithCancel(context.Background())
-	c := &checkpointer{wal: path + "-wal", pool: pool, changing: changing, full: make(chan bool, 1), stop: stop, done: make(chan struct{})}
+	c := &checkpointer{
+		wal: path + "-wal", pageSize: pageSize, pool: pool, changing: changing,
+		full: make(chan bool, 1), stop: stop, done: make(chan struct{}),
+	}
 	go c.run(ctx)
 	return c, nil
 }
@@ -95,12 +99,11 @@ func (c *checkpointer) run(ctx context.Context) {
 
 // holds is how many bytes in the WAL are still to be moved: its file says it only where it is cut off.
 func (c *checkpointer) holds(ctx context.Context) int64 {
-	var busy, length, moved, pageSize int64
-	if c.pool.QueryRowContext(ctx, "PRAGMA page_size").Scan(&pageSize) != nil ||
-		c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &length, &moved) != nil {
+	var busy, length, moved int64
+	if c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &length, &moved) != nil {
 		return 0 // as with pass
 	}
-	return (length - moved) * pageSize
+	return (length - moved) * c.pageSize
 }
 
 // move leaves the WAL so that the next change begins it anew. That can only be where all of it is moved

@@ -93,20 +93,21 @@ func (s *Store) open(ctx context.Context) error {
 	s.waiting.Store(unknownWaiting)
 	s.lately = unknownLately
 	var err error
-	if s.writer, err = openWriter(ctx, source(s.path, pageSize, "synchronous(NORMAL)", "cache_size(-16384)")); err != nil {
+	if s.writer, err = openWriter(ctx, source(s.path, newPages, "synchronous(NORMAL)", "cache_size(-16384)")); err != nil {
 		return err
 	}
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {
 		return err
 	}
-	if err := s.writer.boundWAL(ctx); err != nil {
+	pageSize, err := s.writer.boundWAL(ctx)
+	if err != nil {
 		return err
 	}
 	s.keepsWAL = false
 	if s.numbering, err = s.writer.numbering(); err != nil {
 		return err
 	}
-	if s.moving, err = openCheckpointer(s.path, s.changing); err != nil {
+	if s.moving, err = openCheckpointer(s.path, pageSize, s.changing); err != nil {
 		return err
 	}
 	s.readers, err = openReaders(ctx, s.readSource())
@@ -153,8 +154,8 @@ func (s *Store) release() error {
 // readSource is the name under which SQLite opens the file for questions.
 func (s *Store) readSource() string { return source(s.path, readPragmas...) }
 
-// pageSize is that of new files, in bytes.
-const pageSize = "page_size(8192)"
+// newPages says how large the pages of new files are, in bytes.
+const newPages = "page_size(8192)"
 
 var readPragmas = []string{"query_only(1)", fmt.Sprintf("cache_size(%d)", readCache)}
 
