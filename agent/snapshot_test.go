@@ -442,6 +442,9 @@ func TestAMakerTriesAgain(t *testing.T) {
 			w.settled()
 			notes(one, "c", 2*every)
 			w.await(t, "the warning", func() bool { return warned(one, "snapshot-failed") != "" })
+			if _, err := one.MakeSnapshot(context.Background()); err == nil || strings.Count(err.Error(), "make a snapshot") != 1 {
+				t.Errorf("error %v, want that it says once what was being done", err)
+			}
 			if _, err := two.MakeSnapshot(context.Background()); err != nil {
 				t.Fatal(err)
 			}

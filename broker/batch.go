@@ -201,8 +201,15 @@ func (l line) commit(ctx context.Context, s *sending) (uint64, error) {
 		return 0, publishError(err)
 	}
 	sequence, err := readBatchAck(answer.Data, last.Header[batchID][0], len(s.wire))
+	var refused *events.RefusedError
+	if errors.As(err, &refused) && refused.Code == codeTooLarge {
+		return 0, &events.BatchError{Index: len(s.wire) - 1, Err: err} // of the others it does not say so
+	}
 	if !isCode(err, codeBatchIncomplete) {
 		return sequence, err
+	}
+	if over := l.overLimit(ctx, s.wire); over != nil {
+		return 0, over
 	}
 	// One of them did not arrive, or was not allowed: that is told apart from the answer.
 	late := time.NewTimer(denialLate)
@@ -214,6 +221,28 @@ func (l line) commit(ctx context.Context, s *sending) (uint64, error) {
 	case <-ctx.Done():
 	}
 	return sequence, err
+}
+
+// overLimit finds the first message that has more bytes than the log takes, where whoever runs the server limits that:
+// the server drops it without a word, and finds the batch incomplete however often it is sent. nil: none has, or the
+// limit cannot be had.
+func (l line) overLimit(ctx context.Context, wire []*nats.Msg) error {
+	var info struct {
+		Config struct {
+			MaxMsgSize int `json:"max_msg_size"`
+		} `json:"config"`
+	}
+	if err := l.request(ctx, "STREAM.INFO."+streamRecords, nil, &info); err != nil {
+		return nil
+	}
+	most := info.Config.MaxMsgSize
+	for i, m := range wire {
+		if size := headerSize(m.Header) + len(m.Data); most > 0 && size > most {
+			return &events.BatchError{Index: i, Err: &events.RefusedError{Code: codeTooLarge,
+				Reason: fmt.Sprintf("message size exceeds maximum allowed: it has %d bytes, and the log takes %d", size, most)}}
+		}
+	}
+	return nil
 }
 
 // denialLate is how long after a batch was found incomplete it is waited for that the server

@@ -61,10 +61,9 @@ func (l *Log) PutObject(ctx context.Context, name string, data []byte) error {
 	err := l.putObject(ctx, name, data)
 	if isFull(err) {
 		l.sweepObjects(ctx)
-		err = fmt.Errorf("%w: %v", events.ErrFull, err)
 	}
 	if err != nil {
-		return fmt.Errorf("store object %s: %w", name, err)
+		return fmt.Errorf("store object %s: %w", name, asFull(streamSnapshots, err))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,20 @@ func TestFewObjectsAreLookedInto(t *testing.T) {
 }
 
 // A piece that the server does not have is not waited for: its reader hears at once that the content is gone.
+// Whoever reads it can do something, and is not told that the object might be there.
+func TestAFullStoreSaysWhatToDo(t *testing.T) {
+	b := brokertest.Start(t)
+	l := b.Device("desk-1").Connect()
+	b.LimitObjects(1 << 20)
+	err := l.PutObject(t.Context(), "a", make([]byte, 2<<20))
+	if err == nil || !strings.Contains(err.Error(), "make room on its disk") || !strings.Contains(err.Error(), "OBJ_SNAPSHOTS") {
+		t.Errorf("error %v, want what to do", err)
+	}
+	if err != nil && strings.Contains(err.Error(), events.ErrUnknownOutcome.Error()) {
+		t.Errorf("error %v says that it is in doubt", err)
+	}
+}
+
 func TestAPieceThatIsGoneIsNotWaitedFor(t *testing.T) {
 	b := brokertest.Start(t)
 	l := b.Device("desk-1").Connect()

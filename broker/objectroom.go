@@ -35,6 +35,15 @@ func isFull(err error) bool {
 	return e.Code == codeStoreFailed && strings.Contains(e.Description, "maximum")
 }
 
+// asFull is err as events.ErrFull with what to do about a stream, where it says that there is no room, and else as it is.
+func asFull(stream string, err error) error {
+	var e *apiError
+	if !isFull(err) || !errors.As(err, &e) {
+		return err
+	}
+	return fmt.Errorf("%w: whoever runs it should make room on its disk, or take off the limit of its stream %s or of its account (%v)", events.ErrFull, stream, e)
+}
+
 // inFlight is how many pieces are on the line at once: more would keep the signs of
 // life of a slow line waiting for so long that it is taken for dead.
 const inFlight = 2

@@ -56,7 +56,7 @@ type LeaseTakenError struct {
 	Until        time.Time // by the broker's clock
 }
 
-// Error says for how long it is taken.
+// Error says until when to wait at most.
 func (e *LeaseTakenError) Error() string {
-	return fmt.Sprintf("%s is done by device %s until %s", clip(e.Name), clip(e.Device), e.Until.Format(time.RFC3339))
+	return fmt.Sprintf("device %s is at work on it (%s); if it was cut off, others can begin after %s", clip(e.Device), clip(e.Name), e.Until.Format(time.RFC3339))
 }

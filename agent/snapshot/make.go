@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -39,15 +38,7 @@ func partSize(total int64) int64 { return min(max(total/aimParts, minPart), maxP
 // one at the same time. A maker that was killed begins anew: its copy would be older
 // than one that is made now. Nothing half-made stays here after an error, nor on the
 // server where that can be reached. The error of a full store wraps events.ErrFull.
-func Make(ctx context.Context, c Config, store Objects) (Manifest, error) {
-	m, err := makeOne(ctx, c, store)
-	if err != nil {
-		return Manifest{}, fmt.Errorf("make a snapshot: %w", err)
-	}
-	return m, nil
-}
-
-func makeOne(ctx context.Context, c Config, store Objects) (m Manifest, err error) {
+func Make(ctx context.Context, c Config, store Objects) (m Manifest, err error) {
 	path := filepath.Join(c.Dir, makingFile)
 	if err := removeCopy(path); err != nil {
 		return m, err

@@ -17,6 +17,7 @@ func batchCases() map[string]func(*testing.T, World) {
 		"BatchIsStale":     testBatchIsStale,
 		"BatchIsInPart":    testBatchIsInPart,
 		"BatchRefused":     testBatchRefused,
+		"BatchOverALimit":  testBatchOverALimit,
 		"BatchUnexpecting": testBatchUnexpecting,
 	}
 	for name, f := range faults {
@@ -189,6 +190,38 @@ func testBatchRefused(t *testing.T, w World) {
 		t.Errorf("too large together: error %v, want that it is refused", err)
 	}
 	wantLog(t, w)
+}
+
+// Where the log takes less of a message than the server does, the one that is larger is named, wherever it stands,
+// announced or not.
+func testBatchOverALimit(t *testing.T, w World) {
+	d := w.Device("desk-1")
+	w.LimitEvents(64 << 10)
+	for at := range 4 {
+		for _, announced := range []bool{false, true} {
+			list := batchOf(nil, mixed(t, 4)...)
+			list[at].Message.Data = make([]byte, 64<<10)
+			if announced {
+				d.Announce(list)
+			}
+			_, err := d.AppendBatch(t.Context(), list)
+			var refused *events.RefusedError
+			var blamed *events.BatchError
+			if !errors.As(err, &refused) || !errors.As(err, &blamed) || blamed.Index != at {
+				t.Errorf("announced %v: error %v, want that message %d is refused for good", announced, err, at)
+			}
+			if errors.Is(err, events.ErrUnknownOutcome) || errors.Is(err, events.ErrOffline) {
+				t.Errorf("announced %v, message %d: error %v says two things", announced, at, err)
+			}
+		}
+	}
+	wantLog(t, w)
+	list := mixed(t, 4)
+	w.LimitEvents(0)
+	if _, err := d.AppendBatch(t.Context(), batchOf(nil, list...)); err != nil {
+		t.Error(err)
+	}
+	wantLog(t, w, list...)
 }
 
 // Who expects nothing is not hindered, and is still stored once.

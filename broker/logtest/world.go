@@ -79,6 +79,7 @@ type World interface {
 	EraseKeys(patient string)
 	LimitObjects(bytes int64)     // 0: no limit
 	LimitAttachments(bytes int64) // 0: no limit
+	LimitEvents(bytes int32)      // the size of each; 0: no limit
 	DamageObject(name string)
 	LoseObject(name string)  // its content
 	Stored() []events.Stored // the whole log, past all lines

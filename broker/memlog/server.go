@@ -137,6 +137,11 @@ func (s *Server) dropKeys(patient string) {
 // that is too large. Nil ends it. f must not call the server or a device.
 func (s *Server) Refuse(f func(events.Message) bool) { s.change(func() { s.refuses = f }) }
 
+// LimitEvents is Refuse for every event that has more than so many bytes; 0 is no limit.
+func (s *Server) LimitEvents(bytes int32) {
+	s.Refuse(func(m events.Message) bool { return bytes > 0 && m.Size() > int(bytes) })
+}
+
 // Stored returns the whole log, past all lines.
 func (s *Server) Stored() []events.Stored {
 	s.mu.Lock()

@@ -59,7 +59,7 @@ func Take(ctx context.Context, line Line, device, name string, length time.Durat
 	lease, err := put(ctx, line, device, name, length, after)
 	if errors.Is(err, events.ErrLeaseLost) { // another was faster
 		if last, held, err = read(ctx, line, name); err == nil {
-			err = &events.LeaseTakenError{Name: name, Device: held.Device, Until: last.Time.Add(held.Length)}
+			return events.Lease{}, &events.LeaseTakenError{Name: name, Device: held.Device, Until: last.Time.Add(held.Length)}
 		}
 	}
 	if err != nil {
