@@ -40,10 +40,7 @@ func (l *Log) LookState(ctx context.Context) (identity string, devices []string,
 func (l *Log) PutLooks(ctx context.Context, data []byte, after uint64) (sequence uint64, err error) {
 	sequence, err = l.publish(ctx, &nats.Msg{Subject: looksOf(l.practice, l.device), Data: data,
 		Header: nats.Header{expectSubject: []string{strconv.FormatUint(after, 10)}}})
-	switch {
-	case isFull(err):
-		err = fmt.Errorf("%w: %v", events.ErrFull, err)
-	case errors.Is(err, writing.ErrConflict):
+	if errors.Is(err, writing.ErrConflict) {
 		err = events.ErrTaken
 	}
 	if err != nil {

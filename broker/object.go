@@ -59,9 +59,8 @@ type objectInfo struct {
 // events.ErrUnknownOutcome (either stands).
 func (l *Log) PutObject(ctx context.Context, name string, data []byte) error {
 	err := l.putObject(ctx, name, data)
-	if isFull(err) {
+	if errors.Is(err, events.ErrFull) {
 		l.sweepObjects(ctx)
-		err = fmt.Errorf("%w: %v", events.ErrFull, err)
 	}
 	if err != nil {
 		return fmt.Errorf("store object %s: %w", name, err)
@@ -87,7 +86,7 @@ func (l *Log) putObject(ctx context.Context, name string, data []byte) error {
 	if err := l.publishAll(ctx, chunks); err != nil {
 		l.purgeObjects(ctx, objectChunks+info.ID)
 		var refused *events.RefusedError
-		if isFull(err) || errors.As(err, &refused) {
+		if errors.Is(err, events.ErrFull) || errors.As(err, &refused) {
 			return err
 		}
 		// Pieces that nobody has announced are no object, however many arrived.
@@ -95,7 +94,7 @@ func (l *Log) putObject(ctx context.Context, name string, data []byte) error {
 	}
 	replaced, err := l.announce(ctx, info, old)
 	if err != nil {
-		if !errors.Is(err, events.ErrUnknownOutcome) || isFull(err) {
+		if !errors.Is(err, events.ErrUnknownOutcome) {
 			l.purgeObjects(ctx, objectChunks+info.ID)
 		}
 		return err
@@ -121,7 +120,7 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 		switch {
 		case err == nil:
 			return old, nil
-		case doubt == nil && (isFull(err) || !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict)):
+		case doubt == nil && !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict):
 			return objectInfo{}, err
 		case errors.Is(err, events.ErrUnknownOutcome):
 			doubt = err

@@ -22,19 +22,6 @@ var token = regexp.MustCompile("^[A-Za-z0-9]{1,64}$")
 // unannounced is how long pieces may wait for their object to be announced.
 const unannounced = time.Hour
 
-// isFull reports whether the server has no room for it.
-func isFull(err error) bool {
-	var e *apiError
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code {
-	case codeAccountFull, codeServerFull, codeStorageFull:
-		return true
-	}
-	return e.Code == codeStoreFailed && strings.Contains(e.Description, "maximum")
-}
-
 // inFlight is how many pieces are on the line at once: more would keep the signs of
 // life of a slow line waiting for so long that it is taken for dead.
 const inFlight = 2
