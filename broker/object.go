@@ -138,8 +138,8 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 }
 
 // Object reads an object, and checks its digest. events.ErrNoMessage where there is
-// none, or where its content is gone; *events.DamagedError where it is not what was
-// stored.
+// none; *events.DamagedError where it is not what was stored; both where its content is
+// not all there.
 func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
 	data, info, err := l.object(ctx, name)
 	if err == nil && objectDigest(data) != info.Digest {
@@ -173,10 +173,11 @@ func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace)
 }
 
 func (l *Log) object(ctx context.Context, name string) (data []byte, info objectInfo, err error) {
+	var gone error
 	for last := uint64(0); ; last = info.sequence {
 		info, err = l.objectInfo(ctx, name)
 		if err == nil && info.sequence == last { // not replaced while it was read
-			err = errContentGone
+			return nil, info, gone
 		}
 		if err != nil {
 			return nil, info, err
@@ -184,10 +185,9 @@ func (l *Log) object(ctx context.Context, name string) (data []byte, info object
 		if data, err = l.objectData(ctx, info); !errors.Is(err, events.ErrNoMessage) {
 			return data, info, err
 		}
+		gone = err
 	}
 }
-
-var errContentGone = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
 
 func (l *Log) objectData(ctx context.Context, info objectInfo) (data []byte, err error) {
 	for piece, err := range l.objectPieces(ctx, info, events.ObjectPlace{}) {
@@ -228,7 +228,7 @@ func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.Obj
 		}
 		switch {
 		case read.Bytes < info.Size:
-			fail(errContentGone)
+			fail(&events.DamagedError{Name: info.Name, Gone: true, Reason: fmt.Sprintf("the server can read %d of its %d bytes", read.Bytes, info.Size)})
 		case read.Bytes > info.Size:
 			fail(&events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"})
 		}
