@@ -80,6 +80,19 @@ func TestProvisionAllPastDrift(t *testing.T) {
 	b := brokertest.Start(t)
 	js := admin(t, b.Access())
 	changeRecords(t, js, func(c *jetstream.StreamConfig) { c.MaxAge = 24 * time.Hour })
+	mild := "a-mild"
+	_, public := newSigning(t)
+	if _, err := b.Server().Operator().AddPractice(t.Context(), broker.AddPractice{ID: mild, SigningKey: public}); err != nil {
+		t.Fatal(err)
+	}
+	access, err := b.Server().Operator().Access(mild, b.Server().URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Provision(t.Context(), access, mild, 1); err != nil {
+		t.Fatal(err)
+	}
+	changeRecords(t, admin(t, access), func(c *jetstream.StreamConfig) { c.AllowDirect = true })
 	others := []string{"a-before", "z-behind"}
 	for _, practice := range others {
 		_, public := newSigning(t)
@@ -87,10 +100,14 @@ func TestProvisionAllPastDrift(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := b.Server().Provision(t.Context())
+	err = b.Server().Provision(t.Context())
 	var drift *broker.DriftError
-	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") {
-		t.Errorf("error %v, want the practice and what differs", err)
+	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") ||
+		!strings.Contains(err.Error(), "practice "+mild) {
+		t.Errorf("error %v, want the practices and what differs", err)
+	}
+	if drift != nil && !drift.Deletes() {
+		t.Errorf("error %v, want that something is deleted", err)
 	}
 	for _, practice := range others {
 		access, err := b.Server().Operator().Access(practice, b.Server().URL())
@@ -119,7 +136,7 @@ func TestProvisionDrift(t *testing.T) {
 		t.Fatalf("error %v, want what differs", err)
 	}
 	want := []broker.Drift{
-		{Stream: "RECORDS", Setting: "max_age", Want: "0s", Got: "24h0m0s"},
+		{Stream: "RECORDS", Setting: "max_age", Want: "0s", Got: "24h0m0s", Deletes: true},
 		{Stream: "RECORDS", Setting: "duplicate_window", Want: "2m0s", Got: "1m0s"},
 		{Stream: "RECORDS", Setting: "allow_direct", Want: "false", Got: "true"},
 	}
@@ -233,6 +250,51 @@ func existing(t *testing.T, change func(*server.Options)) (*broker.Log, broker.A
 	t.Cleanup(func() { _ = l.Close() })
 	<-up
 	return l, access
+}
+
+// A setting by which the server deletes by itself what nobody can make again is told from one that only refuses.
+func TestDriftThatDeletes(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	for _, c := range []struct {
+		stream, setting string
+		change          func(*jetstream.StreamConfig)
+		deletes         bool
+	}{
+		{"RECORDS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, true},
+		{"RECORDS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, true},
+		{"RECORDS", "max_msgs", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 << 20 }, true},
+		{"RECORDS", "max_msgs_per_subject", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1000 }, true},
+		{"RECORDS", "allow_direct", func(c *jetstream.StreamConfig) { c.AllowDirect = true }, false},
+		{"KV_KEYS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, true},
+		{"KV_KEYS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, false},
+		{"ATTACHMENTS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, false},
+		{"TRAIL", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, false},
+		{"OBJ_SNAPSHOTS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, false},
+	} {
+		t.Run(c.stream+" "+c.setting, func(t *testing.T) {
+			stream, err := js.Stream(t.Context(), c.stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound := stream.CachedInfo().Config
+			changed := sound
+			c.change(&changed)
+			if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if _, err := js.UpdateStream(t.Context(), sound); err != nil {
+					t.Error(err)
+				}
+			}()
+			var drift *broker.DriftError
+			if err := b.Server().Provision(t.Context()); !errors.As(err, &drift) || len(drift.Drifts) != 1 ||
+				drift.Drifts[0].Setting != c.setting || drift.Deletes() != c.deletes {
+				t.Errorf("error %v, want %s, and that it deletes: %v", err, c.setting, c.deletes)
+			}
+		})
+	}
 }
 
 // An existing server without accounts is provisioned and used in the same way.
