@@ -83,7 +83,7 @@ const warnSnapshot = "snapshot-unusable"
 // refuseSnapshot says that one cannot be taken, beside the others.
 func (a *Agent) refuseSnapshot(id string, reason error) {
 	why := reason.Error()
-	if errors.Is(reason, events.ErrNoMessage) {
+	if errors.Is(reason, events.ErrNoMessage) && !errors.As(reason, new(*events.DamagedError)) {
 		why = "a part of it is not there any more"
 	}
 	a.refused[id] = why

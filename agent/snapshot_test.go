@@ -189,6 +189,38 @@ func TestANewDeskTakesTheSnapshotAndTheTail(t *testing.T) {
 	})
 }
 
+// What is wrong with a snapshot is said as it is: a part of it is damaged on the server, or is removed while it is fetched.
+func TestTheWarningOfASnapshotSaysWhatIsWrong(t *testing.T) {
+	for want, gone := range map[string]func(w *world, part string) error{
+		"can read none of its bytes": func(w *world, part string) error { w.server.LoseObject(part); return nil },
+		"its digest is another one":  func(w *world, part string) error { w.server.DamageObject(part); return nil },
+		"is not there any more":      func(*world, string) error { return events.ErrNoMessage },
+	} {
+		t.Run(want, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				list, err := filled(t, w).Snapshots(context.Background())
+				if err != nil || len(list) != 1 {
+					t.Fatalf("snapshots: %+v, %v; want one", list, err)
+				}
+				part := list[0].ID + ".000000"
+				failure := gone(w, part)
+				var read atomic.Int64
+				two := w.machine("two").snapshots(every).counted(&read, func(name string, data []byte) ([]byte, error) {
+					if name == part && failure != nil {
+						return nil, failure
+					}
+					return data, nil
+				})
+				two.start()
+				w.settled()
+				if text := warned(two, "snapshot-unusable"); !strings.Contains(text, want) {
+					t.Errorf("warning %q, want that it %s", text, want)
+				}
+			})
+		})
+	}
+}
+
 func TestASnapshotThatCannotBeTakenIsSaidAndTheLogIsRead(t *testing.T) {
 	isPart := func(name string) bool { return !strings.HasSuffix(name, ".manifest") }
 	for what, spoil := range map[string]func(string, []byte) ([]byte, error){

@@ -22,8 +22,8 @@ import (
 // two minutes is not stored twice; after that, only the caller knows: it has read
 // the log before it pushes what it had queued.
 //
-// Errors: events.ErrOffline (not stored by this call), events.ErrUnknownOutcome,
-// *events.RefusedError.
+// Errors: events.ErrOffline and events.ErrFull (not stored by this call),
+// events.ErrUnknownOutcome, *events.RefusedError.
 func (l *Log) Append(ctx context.Context, m events.Message) (uint64, error) {
 	return writing.Append(ctx, line{l}, m)
 }

@@ -39,7 +39,7 @@ const slowestLine = 64 << 10
 // Errors: *events.StaleError where a dossier does not end where its After says, or
 // where a part of the batch is in the log already; *events.RefusedError; both within
 // *events.BatchError, with the index of the message, where that is known. Else
-// events.ErrOffline and events.ErrUnknownOutcome as in Append. With an error, nothing
+// events.ErrOffline and events.ErrUnknownOutcome as in Append, the latter also of a full server. With an error, nothing
 // of the batch was stored by this call, but for events.ErrUnknownOutcome.
 func (l *Log) AppendBatch(ctx context.Context, list []events.Appending) (first uint64, err error) {
 	return writing.Batch(ctx, line{l}, list)
@@ -252,7 +252,11 @@ const denialLate = 100 * time.Millisecond
 // readBatchAck reads a stream's answer to the last message of a batch. One that does not
 // name the batch is of a server that took each message by itself.
 func readBatchAck(data []byte, id string, size int) (last uint64, err error) {
-	if last, err = readAck(data); err != nil {
+	last, err = readAck(data)
+	switch {
+	case errors.Is(err, events.ErrFull): // the first of them may have found room
+		return 0, fmt.Errorf("%w: %v", events.ErrUnknownOutcome, err)
+	case err != nil:
 		return 0, err
 	}
 	var ack struct {

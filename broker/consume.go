@@ -70,11 +70,8 @@ func (l *Log) consume(ctx, session context.Context, d delivery, each func(events
 
 // deliver passes on what a consumer delivers.
 func (l *Log) deliver(live context.Context, consumer string, d delivery, each func(events.Stored) (bool, error)) error {
-	messages, stop, err := l.pull(d.stream, consumer, newWindow(d))
-	if err != nil {
-		return fmt.Errorf("pull from a consumer of %s: %w", d.stream, err)
-	}
-	defer stop()
+	messages := newPuller(l.link.conn.Load(), l.api+"CONSUMER.MSG.NEXT."+d.stream+"."+consumer, newWindow(d))
+	defer messages.stop()
 	for count := uint64(1); ; count++ {
 		m, err := l.next(live, messages, d.patience)
 		if err != nil {

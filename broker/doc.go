@@ -9,7 +9,7 @@
 //
 //   - What Append, AppendAfter, AppendAtEnd and AppendBatch return without an error is on the
 //     server's disk, once. An error says which of three things is true: it was not
-//     stored (events.ErrOffline, *events.StaleError, events.ErrNotAtEnd), it will never be
+//     stored (events.ErrOffline, events.ErrFull, *events.StaleError, events.ErrNotAtEnd), it will never be
 //     (*events.RefusedError), or nobody knows yet (events.ErrUnknownOutcome). It is
 //     never guessed, and nothing is sent a second time before a read has shown that
 //     the first one is not there. A batch is stored as a whole or not at all.

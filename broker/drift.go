@@ -9,7 +9,11 @@ import (
 )
 
 // Drift is one setting of a stream that is not as it should be.
-type Drift struct{ Stream, Setting, Want, Got string }
+type Drift struct {
+	Stream, Setting, Want, Got string
+	// Deletes says that the server deletes by it, by itself, what nobody can make again.
+	Deletes bool
+}
 
 // DriftError says that a practice's streams are not as Provision would make them.
 // Nothing was changed: a person decides.
@@ -21,8 +25,32 @@ func (e *DriftError) Error() string {
 	b.WriteString("its streams are not as they should be; nothing was changed. Set right, with the tools of your NATS server:")
 	for _, d := range e.Drifts {
 		fmt.Fprintf(&b, "\n  %s: %s is %s, and should be %s", d.Stream, d.Setting, d.Got, d.Want)
+		if d.Deletes {
+			b.WriteString(": the server deletes by it what nobody can make again")
+		}
 	}
 	return b.String()
+}
+
+// Deletes reports whether the server deletes by one of them what nobody can make again.
+func (e *DriftError) Deletes() bool {
+	return slices.ContainsFunc(e.Drifts, func(d Drift) bool { return d.Deletes })
+}
+
+// deletes reports whether a stream loses messages by a setting that it has beyond what is wanted.
+func deletes(setting string, got jetstream.StreamConfig) bool {
+	if got.Name == streamTrail || got.Name == streamSnapshots { // which can be made again
+		return false
+	}
+	switch setting {
+	case "max_age", "retention":
+		return true
+	case "max_msgs", "max_bytes":
+		return got.Discard == jetstream.DiscardOld
+	case "max_msgs_per_subject":
+		return got.Discard == jetstream.DiscardOld || !got.DiscardNewPerSubject
+	}
+	return false
 }
 
 // compare lists what differs of what matters. The description and what the server
@@ -30,9 +58,9 @@ func (e *DriftError) Error() string {
 func compare(want, got jetstream.StreamConfig) []Drift {
 	var list []Drift
 	name := want.Name
-	check := func(setting string, want, got any) {
-		if w, g := fmt.Sprint(want), fmt.Sprint(got); w != g {
-			list = append(list, Drift{Stream: name, Setting: setting, Want: w, Got: g})
+	check := func(setting string, wanted, found any) {
+		if w, g := fmt.Sprint(wanted), fmt.Sprint(found); w != g {
+			list = append(list, Drift{Stream: name, Setting: setting, Want: w, Got: g, Deletes: deletes(setting, got)})
 		}
 	}
 	check("subjects", sorted(want.Subjects), sorted(got.Subjects))

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/carelog/carelog/broker/internal/writing"
 	"github.com/carelog/carelog/events"
@@ -37,9 +38,18 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("the server answers %d: %s", e.Code, e.Description)
 }
 
+// full reports whether the server has no room for a message: it asks itself that before it stores or proposes one.
+func (e *apiError) full() bool {
+	switch e.Code {
+	case codeAccountFull, codeServerFull, codeStorageFull:
+		return true
+	}
+	return e.Code == codeStoreFailed && strings.Contains(e.Description, "maximum")
+}
+
 // appendError says what the answer to a publish means for the message. Only what
-// can never succeed is refused for good: a full disk or a missing leader passes,
-// and whether such a message was stored is for a read to tell.
+// can never succeed is refused for good: a missing leader passes, and whether such a
+// message was stored is for a read to tell.
 func appendError(e *apiError) error {
 	switch e.Code {
 	case codeWrongLastSequence, codeWrongLastInFlight:
@@ -48,6 +58,9 @@ func appendError(e *apiError) error {
 		return fmt.Errorf("%w: %w", writing.ErrDuplicate, e)
 	case codeTooLarge, codeHeaderTooLarge, codeExpectedStream, codeBatchTooLarge:
 		return &events.RefusedError{Code: e.Code, Reason: e.Description}
+	}
+	if e.full() {
+		return fmt.Errorf("%w: %w", events.ErrFull, e)
 	}
 	return fmt.Errorf("%w: %w", events.ErrUnknownOutcome, e)
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"slices"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/carelog/carelog/events"
 )
 
 // What the tests of impatience and of windows need to see.
@@ -96,11 +100,18 @@ func EraseKeysNoting(ctx context.Context, a Access, subject string, noted func()
 type Puller struct{ *puller }
 
 // NewPuller asks at a subject, for what is neither a mass nor of an object.
-func NewPuller(conn *nats.Conn, subject string) (Puller, error) {
-	p := &puller{conn: conn, subject: subject, window: newWindow(delivery{}), in: make(chan *nats.Msg, pullMessages+pullWords)}
-	var err error
-	p.inbox, err = conn.ChanSubscribe(conn.NewInbox(), p.in)
-	return Puller{p}, err
+func NewPuller(conn *nats.Conn, subject string) Puller {
+	return Puller{newPuller(conn, subject, newWindow(delivery{}))}
+}
+
+// Pull asks a new consumer of the log, for at most so many bytes at once.
+func (l *Log) Pull(ctx context.Context, bytes int) (Puller, error) {
+	name := l.device + "_" + rand.Text()
+	_, err := l.js.CreateConsumer(ctx, streamRecords, jetstream.ConsumerConfig{Name: name,
+		FilterSubject: events.Subjects(l.practice), AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true})
+	p := NewPuller(l.link.conn.Load(), l.api+"CONSUMER.MSG.NEXT."+streamRecords+"."+name)
+	p.window.pull = bytes
+	return p, err
 }
 
 // Ask asks for more where little is under way.
@@ -108,6 +119,9 @@ func (p Puller) Ask() error { return p.ask() }
 
 // Next waits for one message.
 func (p Puller) Next(ctx context.Context) (*nats.Msg, error) { return p.next(ctx) }
+
+// Stop ends all that is under way.
+func (p Puller) Stop() { p.stop() }
 
 // PullMessages is how many may be under way.
 const PullMessages = pullMessages

@@ -36,7 +36,7 @@ func (l *Log) PutKey(ctx context.Context, k events.WrappedKey) error {
 		switch {
 		case err == nil:
 			return nil
-		case doubt == nil && (errors.Is(err, events.ErrOffline) || errors.As(err, &refused)):
+		case doubt == nil && (errors.Is(err, events.ErrOffline) || errors.Is(err, events.ErrFull) || errors.As(err, &refused)):
 			return fmt.Errorf("store key %s: %w", k.Name(), err)
 		case errors.Is(err, events.ErrUnknownOutcome):
 			doubt = err

@@ -59,7 +59,7 @@ type objectInfo struct {
 // events.ErrUnknownOutcome (either stands).
 func (l *Log) PutObject(ctx context.Context, name string, data []byte) error {
 	err := l.putObject(ctx, name, data)
-	if isFull(err) {
+	if errors.Is(err, events.ErrFull) {
 		l.sweepObjects(ctx)
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *Log) putObject(ctx context.Context, name string, data []byte) error {
 	if err := l.publishAll(ctx, chunks); err != nil {
 		l.purgeObjects(ctx, objectChunks+info.ID)
 		var refused *events.RefusedError
-		if isFull(err) || errors.As(err, &refused) {
+		if errors.Is(err, events.ErrFull) || errors.As(err, &refused) {
 			return err
 		}
 		// Pieces that nobody has announced are no object, however many arrived.
@@ -94,7 +94,7 @@ func (l *Log) putObject(ctx context.Context, name string, data []byte) error {
 	}
 	replaced, err := l.announce(ctx, info, old)
 	if err != nil {
-		if !errors.Is(err, events.ErrUnknownOutcome) || isFull(err) {
+		if !errors.Is(err, events.ErrUnknownOutcome) {
 			l.purgeObjects(ctx, objectChunks+info.ID)
 		}
 		return err
@@ -120,7 +120,7 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 		switch {
 		case err == nil:
 			return old, nil
-		case doubt == nil && (isFull(err) || !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict)):
+		case doubt == nil && !errors.Is(err, events.ErrUnknownOutcome) && !errors.Is(err, writing.ErrConflict):
 			return objectInfo{}, err
 		case errors.Is(err, events.ErrUnknownOutcome):
 			doubt = err
@@ -138,8 +138,8 @@ func (l *Log) announce(ctx context.Context, info, old objectInfo) (replaced obje
 }
 
 // Object reads an object, and checks its digest. events.ErrNoMessage where there is
-// none, or where its content is gone; *events.DamagedError where it is not what was
-// stored.
+// none; *events.DamagedError where it is not what was stored; both where its content is
+// not all there.
 func (l *Log) Object(ctx context.Context, name string) ([]byte, error) {
 	data, info, err := l.object(ctx, name)
 	if err == nil && objectDigest(data) != info.Digest {
@@ -173,10 +173,11 @@ func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace)
 }
 
 func (l *Log) object(ctx context.Context, name string) (data []byte, info objectInfo, err error) {
+	var gone error
 	for last := uint64(0); ; last = info.sequence {
 		info, err = l.objectInfo(ctx, name)
 		if err == nil && info.sequence == last { // not replaced while it was read
-			err = errContentGone
+			return nil, info, gone
 		}
 		if err != nil {
 			return nil, info, err
@@ -184,10 +185,9 @@ func (l *Log) object(ctx context.Context, name string) (data []byte, info object
 		if data, err = l.objectData(ctx, info); !errors.Is(err, events.ErrNoMessage) {
 			return data, info, err
 		}
+		gone = err
 	}
 }
-
-var errContentGone = fmt.Errorf("its content is gone: %w", events.ErrNoMessage)
 
 func (l *Log) objectData(ctx context.Context, info objectInfo) (data []byte, err error) {
 	for piece, err := range l.objectPieces(ctx, info, events.ObjectPlace{}) {
@@ -228,7 +228,7 @@ func (l *Log) objectPieces(ctx context.Context, info objectInfo, read events.Obj
 		}
 		switch {
 		case read.Bytes < info.Size:
-			fail(errContentGone)
+			fail(&events.DamagedError{Name: info.Name, Gone: true, Reason: fmt.Sprintf("the server can read %d of its %d bytes", read.Bytes, info.Size)})
 		case read.Bytes > info.Size:
 			fail(&events.DamagedError{Name: info.Name, Reason: "it has not as many bytes as were stored"})
 		}

@@ -128,8 +128,8 @@ func TestAPieceThatIsGoneIsNotWaitedFor(t *testing.T) {
 		if err := stream.DeleteMsg(t.Context(), info.State.LastSeq-pieces+gone); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := l.Object(t.Context(), "a"); !errors.Is(err, events.ErrNoMessage) {
-			t.Errorf("piece %d of %d is gone: %d bytes, %v", gone, pieces, len(got), err)
+		if got, err := l.Object(t.Context(), "a"); !errors.Is(err, events.ErrNoMessage) || !errors.As(err, new(*events.DamagedError)) {
+			t.Errorf("piece %d of %d is gone: %d bytes, %v; want that it is damaged", gone, pieces, len(got), err)
 		}
 	}
 }

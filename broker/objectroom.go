@@ -22,23 +22,10 @@ var token = regexp.MustCompile("^[A-Za-z0-9]{1,64}$")
 // unannounced is how long pieces may wait for their object to be announced.
 const unannounced = time.Hour
 
-// isFull reports whether the server has no room for it.
-func isFull(err error) bool {
-	var e *apiError
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code {
-	case codeAccountFull, codeServerFull, codeStorageFull:
-		return true
-	}
-	return e.Code == codeStoreFailed && strings.Contains(e.Description, "maximum")
-}
-
-// asFull is err as events.ErrFull with what to do about a stream, where it says that there is no room, and else as it is.
+// asFull says what to do about a stream where the server has no room for it.
 func asFull(stream string, err error) error {
 	var e *apiError
-	if !isFull(err) || !errors.As(err, &e) {
+	if !errors.Is(err, events.ErrFull) || !errors.As(err, &e) {
 		return err
 	}
 	return fmt.Errorf("%w: whoever runs it should make room on its disk, or take off the limit of its stream %s or of its account (%v)", events.ErrFull, stream, e)

@@ -58,8 +58,7 @@ func (l *Log) Pieces(ctx context.Context, name string) (map[int]bool, error) {
 // perhaps; events.ErrFull, events.ErrOffline, *events.RefusedError;
 // events.ErrUnknownOutcome, after which it may be sent again: nothing is stored twice.
 func (l *Log) PutPiece(ctx context.Context, name string, number int, data []byte, after uint64) error {
-	err := l.putPiece(ctx, name, number, data, after)
-	if err != nil {
+	if err := l.putPiece(ctx, name, number, data, after); err != nil {
 		return fmt.Errorf("store piece %d of attachment %s: %w", number, name, asFull(streamAttachments, err))
 	}
 	return nil

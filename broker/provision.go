@@ -180,7 +180,7 @@ func passing(err error) bool {
 // ProvisionAll provisions every practice of this operator at the given broker, and lets its
 // devices do what they need for that: accounts of an earlier version are brought up to date. Some can be left out.
 // A practice whose streams somebody changed keeps no other from its own: the error has a *DriftError then, and names each
-// such practice; all others are provisioned.
+// such practice, those by whose settings something is deleted first; all others are provisioned.
 func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int, but ...string) error {
 	practices, err := o.Practices()
 	if err != nil {
@@ -199,9 +199,12 @@ func (o *Operator) ProvisionAll(ctx context.Context, url string, replicas int, b
 			return err
 		}
 		err = Provision(ctx, access, practice, replicas)
-		if drift := (*DriftError)(nil); errors.As(err, &drift) {
+		switch drift := (*DriftError)(nil); {
+		case errors.As(err, &drift) && drift.Deletes():
+			drifts = slices.Insert(drifts, 0, err)
+		case drift != nil:
 			drifts = append(drifts, err)
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 	}

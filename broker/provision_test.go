@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -23,7 +24,11 @@ import (
 // admin connects as one who may do all with the practice's streams.
 func admin(t *testing.T, a broker.Access) jetstream.JetStream {
 	t.Helper()
-	conn, err := nats.Connect(a.URLs[0], nats.UserJWTAndSeed(a.JWT, a.Seed))
+	var options []nats.Option
+	if a.JWT != "" {
+		options = append(options, nats.UserJWTAndSeed(a.JWT, a.Seed))
+	}
+	conn, err := nats.Connect(a.URLs[0], options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +80,19 @@ func TestProvisionAllPastDrift(t *testing.T) {
 	b := brokertest.Start(t)
 	js := admin(t, b.Access())
 	changeRecords(t, js, func(c *jetstream.StreamConfig) { c.MaxAge = 24 * time.Hour })
+	mild := "a-mild"
+	_, public := newSigning(t)
+	if _, err := b.Server().Operator().AddPractice(t.Context(), broker.AddPractice{ID: mild, SigningKey: public}); err != nil {
+		t.Fatal(err)
+	}
+	access, err := b.Server().Operator().Access(mild, b.Server().URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Provision(t.Context(), access, mild, 1); err != nil {
+		t.Fatal(err)
+	}
+	changeRecords(t, admin(t, access), func(c *jetstream.StreamConfig) { c.AllowDirect = true })
 	others := []string{"a-before", "z-behind"}
 	for _, practice := range others {
 		_, public := newSigning(t)
@@ -82,10 +100,14 @@ func TestProvisionAllPastDrift(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := b.Server().Provision(t.Context())
+	err = b.Server().Provision(t.Context())
 	var drift *broker.DriftError
-	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") {
-		t.Errorf("error %v, want the practice and what differs", err)
+	if !errors.As(err, &drift) || !strings.Contains(err.Error(), "practice "+brokertest.Practice) || !strings.Contains(err.Error(), "max_age") ||
+		!strings.Contains(err.Error(), "practice "+mild) {
+		t.Errorf("error %v, want the practices and what differs", err)
+	}
+	if drift != nil && !drift.Deletes() {
+		t.Errorf("error %v, want that something is deleted", err)
 	}
 	for _, practice := range others {
 		access, err := b.Server().Operator().Access(practice, b.Server().URL())
@@ -114,7 +136,7 @@ func TestProvisionDrift(t *testing.T) {
 		t.Fatalf("error %v, want what differs", err)
 	}
 	want := []broker.Drift{
-		{Stream: "RECORDS", Setting: "max_age", Want: "0s", Got: "24h0m0s"},
+		{Stream: "RECORDS", Setting: "max_age", Want: "0s", Got: "24h0m0s", Deletes: true},
 		{Stream: "RECORDS", Setting: "duplicate_window", Want: "2m0s", Got: "1m0s"},
 		{Stream: "RECORDS", Setting: "allow_direct", Want: "false", Got: "true"},
 	}
@@ -197,15 +219,17 @@ func TestProvisionLeavesTheAgeOfLooks(t *testing.T) {
 	}
 }
 
-// An existing server without accounts is provisioned and used in the same way.
-func TestExistingServer(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+// existing starts a server without accounts that others run, provisions it and connects a desk to it.
+func existing(t *testing.T, change func(*server.Options)) (*broker.Log, broker.Access) {
+	t.Helper()
+	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
+	change(options)
+	s, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Start()
-	defer s.WaitForShutdown()
-	defer s.Shutdown()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the existing server does not start")
 	}
@@ -223,9 +247,60 @@ func TestExistingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	m := logtest.Event(t, "pat-1", "Condition/c-1")
+	t.Cleanup(func() { _ = l.Close() })
 	<-up
+	return l, access
+}
+
+// A setting by which the server deletes by itself what nobody can make again is told from one that only refuses.
+func TestDriftThatDeletes(t *testing.T) {
+	b := brokertest.Start(t)
+	js := admin(t, b.Access())
+	for _, c := range []struct {
+		stream, setting string
+		change          func(*jetstream.StreamConfig)
+		deletes         bool
+	}{
+		{"RECORDS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, true},
+		{"RECORDS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, true},
+		{"RECORDS", "max_msgs", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 << 20 }, true},
+		{"RECORDS", "max_msgs_per_subject", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1000 }, true},
+		{"RECORDS", "allow_direct", func(c *jetstream.StreamConfig) { c.AllowDirect = true }, false},
+		{"KV_KEYS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, true},
+		{"KV_KEYS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, false},
+		{"ATTACHMENTS", "max_bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, false},
+		{"TRAIL", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, false},
+		{"OBJ_SNAPSHOTS", "max_age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, false},
+	} {
+		t.Run(c.stream+" "+c.setting, func(t *testing.T) {
+			stream, err := js.Stream(t.Context(), c.stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound := stream.CachedInfo().Config
+			changed := sound
+			c.change(&changed)
+			if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if _, err := js.UpdateStream(t.Context(), sound); err != nil {
+					t.Error(err)
+				}
+			}()
+			var drift *broker.DriftError
+			if err := b.Server().Provision(t.Context()); !errors.As(err, &drift) || len(drift.Drifts) != 1 ||
+				drift.Drifts[0].Setting != c.setting || drift.Deletes() != c.deletes {
+				t.Errorf("error %v, want %s, and that it deletes: %v", err, c.setting, c.deletes)
+			}
+		})
+	}
+}
+
+// An existing server without accounts is provisioned and used in the same way.
+func TestExistingServer(t *testing.T) {
+	l, access := existing(t, func(*server.Options) {})
+	m := logtest.Event(t, "pat-1", "Condition/c-1")
 	if sequence, err := l.AppendAfter(t.Context(), m, 0); err != nil || sequence != 1 {
 		t.Fatalf("%d, %v; want 1", sequence, err)
 	}
@@ -237,6 +312,46 @@ func TestExistingServer(t *testing.T) {
 	}
 	if err := broker.Provision(t.Context(), access, "p1", 3); err == nil {
 		t.Error("one node is provisioned with three replicas")
+	}
+}
+
+// Where the server has no room for it, one message is certainly not stored. Of a batch that is not known: a part of it may
+// have been stored before the room ended.
+func TestAFullServerStoresNothing(t *testing.T) {
+	l, access := existing(t, func(o *server.Options) { o.JetStreamMaxStore = 8 << 10 })
+	first := logtest.Event(t, "pat-1", "Condition/c-1")
+	first.Data = bytes.Repeat([]byte("x"), 10<<10)
+	if _, err := l.Append(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range map[string]func() error{
+		"Append": func() error { _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", "Condition/c-2")); return err },
+		"AppendAfter": func() error {
+			_, err := l.AppendAfter(t.Context(), logtest.Event(t, "pat-2", "Condition/c-2"), 0)
+			return err
+		},
+		"AppendAtEnd": func() error {
+			_, err := l.AppendAtEnd(t.Context(), logtest.Event(t, "pat-1", "Condition/c-2"), 1)
+			return err
+		},
+		"PutKey": func() error {
+			return l.PutKey(t.Context(), events.WrappedKey{Patient: "pat-1", ID: events.KeyID{1}, Wrapped: []byte("w")})
+		},
+	} {
+		if err := store(); !errors.Is(err, events.ErrFull) || errors.Is(err, events.ErrUnknownOutcome) || errors.Is(err, events.ErrOffline) {
+			t.Errorf("%s: error %v, want that the server is full", name, err)
+		}
+	}
+	_, err := l.AppendBatch(t.Context(), []events.Appending{{Message: logtest.Event(t, "pat-1", "Condition/c-3")}, {Message: logtest.Event(t, "pat-1", "Condition/c-4")}})
+	if !errors.Is(err, events.ErrUnknownOutcome) || errors.Is(err, events.ErrFull) || !strings.Contains(err.Error(), events.ErrFull.Error()) {
+		t.Errorf("AppendBatch: error %v, want that it is not known, with the reason in words", err)
+	}
+	stream, err := admin(t, access).Stream(t.Context(), "RECORDS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d messages were stored, want 1", n)
 	}
 }
 

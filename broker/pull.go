@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,27 +29,36 @@ type puller struct {
 	conn    *nats.Conn
 	subject string // where to ask
 	in      chan *nats.Msg
-	inbox   *nats.Subscription
 	window  *window
-	pulls   []pull // under way, the oldest first
-	asked   int    // messages of them
+	pulls   []*pull // under way
 }
 
-// pull is what was asked for at once.
+// pull is what was asked for at once. What comes of it comes to a place of its own: the server takes from all that are under
+// way by turns, and ends one without a word, by the number of its messages or of its bytes.
 type pull struct {
-	left int // messages that have not come
-	at   time.Time
-	came bool // something has
+	inbox *nats.Subscription
+	left  int // messages that have not come
+	room  int // bytes that may still come: what the server counts of a message is its Size here
+	at    time.Time
+	came  bool // something has
 }
 
-// pull begins to ask a consumer. stop must be called.
-func (l *Log) pull(stream, consumer string, w *window) (p *puller, stop func(), err error) {
-	p = &puller{conn: l.link.conn.Load(), subject: l.api + "CONSUMER.MSG.NEXT." + stream + "." + consumer, window: w,
-		in: make(chan *nats.Msg, pullMessages+pullWords)}
-	if p.inbox, err = p.conn.ChanSubscribe(p.conn.NewInbox(), p.in); err != nil {
-		return nil, nil, err
+// newPuller asks at a subject. stop must be called.
+func newPuller(conn *nats.Conn, subject string, w *window) *puller {
+	return &puller{conn: conn, subject: subject, window: w, in: make(chan *nats.Msg, pullMessages+pullWords)}
+}
+
+// stop ends all that is under way.
+func (p *puller) stop() {
+	for len(p.pulls) > 0 {
+		p.end(p.pulls[0])
 	}
-	return p, func() { _ = p.inbox.Unsubscribe() }, nil
+}
+
+// end takes a pull as over.
+func (p *puller) end(of *pull) {
+	_ = of.inbox.Unsubscribe()
+	p.pulls = slices.DeleteFunc(p.pulls, func(other *pull) bool { return other == of })
 }
 
 // next waits for one message. Whoever does not ask for the next one lets nothing more be sent than is under way.
@@ -72,8 +83,11 @@ func (p *puller) next(ctx context.Context) (*nats.Msg, error) {
 
 // ask asks for more where less than half of what may be is under way.
 func (p *puller) ask() error {
-	most := p.window.messages()
-	if p.asked > most/2 {
+	most, asked := p.window.messages(), 0
+	for _, under := range p.pulls {
+		asked += under.left
+	}
+	if asked > most/2 {
 		return nil
 	}
 	wish := struct {
@@ -81,15 +95,19 @@ func (p *puller) ask() error {
 		Batch     int           `json:"batch"`
 		Bytes     int           `json:"max_bytes,omitempty"`
 		Heartbeat time.Duration `json:"idle_heartbeat"`
-	}{pullExpiry, most - p.asked, p.window.pull, pullHeartbeat}
+	}{pullExpiry, most - asked, p.window.pull, pullHeartbeat}
 	data, err := json.Marshal(wish)
-	if err == nil {
-		err = p.conn.PublishRequest(p.subject, p.inbox.Subject, data)
-	}
 	if err != nil {
 		return fmt.Errorf("ask a consumer for more: %w", err)
 	}
-	p.pulls, p.asked = append(p.pulls, pull{left: wish.Batch, at: time.Now()}), most
+	inbox, err := p.conn.ChanSubscribe(p.conn.NewInbox(), p.in)
+	if err != nil {
+		return fmt.Errorf("ask a consumer for more: %w", err)
+	}
+	p.pulls = append(p.pulls, &pull{inbox: inbox, left: wish.Batch, room: cmp.Or(wish.Bytes, math.MaxInt), at: time.Now()})
+	if err = p.conn.PublishRequest(p.subject, inbox.Subject, data); err != nil {
+		return fmt.Errorf("ask a consumer for more: %w", err)
+	}
 	return nil
 }
 
@@ -115,34 +133,32 @@ func (p *puller) receive(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// took notes that a message came, as of the oldest pull.
-func (p *puller) took(m *nats.Msg) {
-	if len(p.pulls) == 0 {
-		return // the server sends more than was asked for
+// under is the pull that m came of; nil where that is over.
+func (p *puller) under(m *nats.Msg) *pull {
+	for _, under := range p.pulls {
+		if under.inbox == m.Sub {
+			return under
+		}
 	}
-	now, oldest := time.Now(), &p.pulls[0]
-	p.window.size(m.Size())
-	if !oldest.came {
-		oldest.came = true
-		p.window.began(now.Sub(oldest.at))
-	}
-	p.asked--
-	if oldest.left--; oldest.left == 0 {
-		p.window.ended(now.Sub(oldest.at))
-		p.pulls = p.pulls[1:]
-	}
+	return nil
 }
 
-// lost notes that so many messages do not come any more. Of which pull they were is not told, and cannot be counted: the
-// server takes from all that are under way by turns.
-func (p *puller) lost(messages int) {
-	for messages > 0 && len(p.pulls) > 0 {
-		oldest := &p.pulls[0]
-		of := min(messages, oldest.left)
-		messages, p.asked = messages-of, p.asked-of
-		if oldest.left -= of; oldest.left == 0 {
-			p.pulls = p.pulls[1:]
-		}
+// took notes that a message came.
+func (p *puller) took(m *nats.Msg) {
+	p.window.size(m.Size())
+	of := p.under(m)
+	if of == nil {
+		return // the server sends more than was asked for
+	}
+	now := time.Now()
+	if !of.came {
+		of.came = true
+		p.window.began(now.Sub(of.at))
+	}
+	of.left, of.room = of.left-1, of.room-m.Size()
+	if of.left == 0 || of.room <= 0 {
+		p.window.ended(now.Sub(of.at))
+		p.end(of)
 	}
 }
 
@@ -152,11 +168,12 @@ func (p *puller) hear(m *nats.Msg) error {
 	case "100": // it is alive
 		return nil
 	case "408", "409":
-		left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
-		if err != nil {
+		if m.Header.Get("Nats-Pending-Messages") == "" {
 			break // it is not the pull that is over
 		}
-		p.lost(left) // 0: all have come
+		if of := p.under(m); of != nil {
+			p.end(of)
+		}
 		return nil
 	}
 	return fmt.Errorf("%w: %s %s", errIdle, m.Header.Get("Status"), m.Header.Get("Description"))

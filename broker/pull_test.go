@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/carelog/carelog/broker"
+	"github.com/carelog/carelog/broker/brokertest"
+	"github.com/carelog/carelog/broker/logtest"
 )
 
 // turns is a consumer that takes from the pulls under way by turns, as that of nats-server does.
@@ -17,8 +19,13 @@ type turns struct {
 	t     *testing.T
 	conn  *nats.Conn
 	asked *nats.Subscription
-	pulls []int // messages that each has left, the next one first
-	most  int   // that were under way at once
+	pulls []under // the next one first
+	most  int     // messages that were under way at once
+}
+
+// under is a pull under way.
+type under struct {
+	left  int // messages
 	inbox string
 }
 
@@ -44,18 +51,18 @@ func (c *turns) look() {
 		if err := json.Unmarshal(m.Data, &wish); err != nil {
 			c.t.Fatal(err)
 		}
-		c.pulls, c.inbox = append(c.pulls, wish.Batch), m.Reply
+		c.pulls = append(c.pulls, under{wish.Batch, m.Reply})
 	}
-	under := 0
-	for _, left := range c.pulls {
-		under += left
+	sum := 0
+	for _, p := range c.pulls {
+		sum += p.left
 	}
-	c.most = max(c.most, under)
+	c.most = max(c.most, sum)
 }
 
-func (c *turns) send(m *nats.Msg) {
+func (c *turns) send(to under, m *nats.Msg) {
 	c.t.Helper()
-	m.Subject = c.inbox
+	m.Subject = to.inbox
 	if err := c.conn.PublishMsg(m); err != nil {
 		c.t.Fatal(err)
 	}
@@ -67,17 +74,19 @@ func (c *turns) deliver() {
 	if len(c.pulls) == 0 {
 		c.t.Fatal("no pull is under way")
 	}
-	left := c.pulls[0] - 1
-	if c.pulls = c.pulls[1:]; left > 0 {
-		c.pulls = append(c.pulls, left)
+	p := c.pulls[0]
+	p.left--
+	if c.pulls = c.pulls[1:]; p.left > 0 {
+		c.pulls = append(c.pulls, p)
 	}
-	c.send(&nats.Msg{Reply: "its.place"})
+	c.send(p, &nats.Msg{Reply: "its.place"})
 }
 
 // expire ends one pull.
 func (c *turns) expire(at int) {
 	c.look()
-	c.send(&nats.Msg{Header: nats.Header{"Status": {"408"}, "Nats-Pending-Messages": {strconv.Itoa(c.pulls[at])}}})
+	p := c.pulls[at]
+	c.send(p, &nats.Msg{Header: nats.Header{"Status": {"408"}, "Nats-Pending-Messages": {strconv.Itoa(p.left)}}})
 	c.pulls = slices.Delete(c.pulls, at, at+1)
 }
 
@@ -98,10 +107,8 @@ func TestPullsThatAreServedByTurns(t *testing.T) {
 	if c.asked, err = conn.SubscribeSync("next.of.a.consumer"); err != nil {
 		t.Fatal(err)
 	}
-	p, err := broker.NewPuller(conn, "next.of.a.consumer")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := broker.NewPuller(conn, "next.of.a.consumer")
+	defer p.Stop()
 	next := func() {
 		t.Helper()
 		if _, err := p.Next(t.Context()); err != nil {
@@ -125,4 +132,32 @@ func TestPullsThatAreServedByTurns(t *testing.T) {
 	if c.look(); c.most > broker.PullMessages {
 		t.Errorf("%d messages were under way, of %d that may be", c.most, broker.PullMessages)
 	}
+}
+
+// The server ends a pull whose bytes are used up to the last one without a word: more is asked for all the same.
+func TestAPullWhoseBytesAreUsedUpIsOver(t *testing.T) {
+	l := brokertest.Start(t).Device("desk-1").Connect()
+	for range 4 {
+		if _, err := l.Append(t.Context(), logtest.Event(t, "pat-1", "Condition/c-1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(bytes int) (sizes []int) {
+		t.Helper()
+		p, err := l.Pull(t.Context(), bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Stop()
+		for range 4 {
+			m, err := p.Next(t.Context())
+			if err != nil {
+				t.Fatalf("%v after %d messages of 4", err, len(sizes))
+			}
+			sizes = append(sizes, m.Size())
+		}
+		return sizes
+	}
+	sizes := read(1 << 20)
+	read(sizes[0] + sizes[1] + sizes[2])
 }

@@ -32,7 +32,14 @@ type ObjectPlace struct {
 var ErrFull = errors.New("the server's store is full")
 
 // DamagedError says that an object is not what was stored under its name.
-type DamagedError struct{ Name, Reason string }
+type DamagedError struct {
+	Name, Reason string
+	// Gone says that it is not all there: it is ErrNoMessage too, since it may just be removed or replaced.
+	Gone bool
+}
+
+// Is reports whether target is ErrNoMessage, of what is not all there.
+func (e *DamagedError) Is(target error) bool { return e.Gone && target == ErrNoMessage }
 
 // Error names the object.
 func (e *DamagedError) Error() string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,33 @@ func listHeads(b *testing.B, s *projections.Store, n int) {
 }
 
 // BenchmarkSearch asks for patients by the beginning of a name.
+// A device that wrote much of one record is judged worse: its record is made anew a page at a time, and not for each event.
+func BenchmarkJudgedWorse(b *testing.B) {
+	const many, page = 2000, 500
+	for b.Loop() {
+		b.StopTimer()
+		s := openAt(b, filepath.Join(b.TempDir(), "record.db"))
+		d, r := newDesk("a"), events.Record{Type: "Condition", ID: "c"}
+		var entries []projections.Entry
+		for i := range many {
+			entries = append(entries, at(uint64(i+1), d.write(r, "text")))
+		}
+		apply(b, s, entries...)
+		for i := range entries {
+			entries[i].Doubt, entries[i].Reason, entries[i].Body = projections.DoubtRevoked, "why", nil
+		}
+		b.StartTimer()
+		for list := range slices.Chunk(entries, page) {
+			if _, err := s.Rejudge(b.Context(), list); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		s.Close()
+		b.StartTimer()
+	}
+}
+
 func BenchmarkSearch(b *testing.B) {
 	s := openAt(b, filepath.Join(b.TempDir(), "record.db"))
 	defer s.Close()

@@ -163,45 +163,16 @@ func (b *batch) takeOutAll() error {
 	if _, err := b.exec(secureWords, 1); err != nil {
 		return err
 	}
-	type link struct {
-		device  string
-		counter uint64
-	}
-	var gone []*row
-	shrunk := make(map[link]bool)
-	var records []*record
-	for _, arrival := range arrivals {
+	gone := make([]*row, len(arrivals))
+	for i, arrival := range arrivals {
 		v, err := b.load(arrival)
 		if err != nil {
 			return err
 		}
-		r, err := b.record(v.event.Record)
-		if err != nil {
-			return err
-		}
-		if _, err := b.exec(deleteRow, arrival); err != nil {
-			return err
-		}
-		if !r.touched {
-			r.touched = true
-			records = append(records, r)
-		}
-		gone = append(gone, &v.row)
+		gone[i] = &v.row
 	}
-	for n, held := range gone {
-		of := link{held.event.Device, held.event.Chain.Counter}
-		if held.doubt == DoubtSignature || shrunk[of] {
-			continue
-		}
-		shrunk[of] = true
-		if err := errors.Join(b.alive(n), b.shrink(held)); err != nil {
-			return err
-		}
-	}
-	for n, r := range records {
-		if err := errors.Join(b.alive(n), b.rebuild(r)); err != nil {
-			return err
-		}
+	if err := b.takeOut(gone...); err != nil {
+		return err
 	}
 	for _, held := range gone {
 		if err := b.promote(held.event.ID); err != nil {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -165,16 +166,12 @@ func (v *view) toJudge(arrivals, device string, shutAt uint64, after int64) (pag
 
 // Rejudge gives events that are here another verdict, also a worse one, since more is known now
 // of who may sign; where they stand in the log they stay. It returns the records that changed.
+// No event stands in list twice.
 func (s *Store) Rejudge(ctx context.Context, list []Entry) ([]events.Record, error) {
 	var changed []events.Record
 	err := s.change(ctx, fmt.Sprintf("judge %d events again", len(list)), func(b *batch) error {
-		for i := range list {
-			if err := b.alive(i); err != nil {
-				return err
-			}
-			if err := b.rejudge(list[i]); err != nil {
-				return fmt.Errorf("event %s: %w", list[i].Event.ID, err)
-			}
+		if err := b.rejudge(list); err != nil {
+			return err
 		}
 		changed = b.changed()
 		return nil
@@ -185,28 +182,51 @@ func (s *Store) Rejudge(ctx context.Context, list []Entry) ([]events.Record, err
 	return changed, nil
 }
 
-// rejudge takes what got worse out and in again, since all else here only gets better.
-func (b *batch) rejudge(e Entry) error {
-	var held row
-	if err := b.loadRow(&held, selectByID, e.Event.ID[:]); err != nil {
+// rejudge takes what got worse out and in again, since all else here only gets better: all of it at
+// once, or a record with many such events would be made anew for each.
+func (b *batch) rejudge(list []Entry) error {
+	about := func(e Entry, err error) error { return fmt.Errorf("event %s: %w", e.Event.ID, err) }
+	var gone []*row
+	var worse []Entry
+	for i, e := range list {
+		held := new(row)
+		if err := errors.Join(b.alive(i), b.loadRow(held, selectByID, e.Event.ID[:])); err != nil {
+			return about(e, err)
+		}
+		e.Sequence, e.Stored, e.Hash = 0, time.Time{}, events.Digest{} // its place is known
+		if held.event.Fingerprint() != e.Event.Fingerprint() || e.Doubt.rank() <= held.doubt.rank() || held.sequence <= 0 {
+			if err := b.again(&e); err != nil {
+				return about(e, err)
+			}
+			continue
+		}
+		e.Sequence, e.Stored, e.Hash = confirmed(held.sequence), held.broker(), held.hash
+		gone, worse = append(gone, held), append(worse, e)
+	}
+	if err := b.takeOut(gone...); err != nil {
 		return err
 	}
-	e.Sequence, e.Stored, e.Hash = 0, time.Time{}, events.Digest{} // its place is known
-	if held.event.Fingerprint() != e.Event.Fingerprint() || e.Doubt.rank() <= held.doubt.rank() || held.sequence <= 0 {
-		return b.again(&e)
+	for i := range worse {
+		if err := errors.Join(b.alive(i), b.take(&worse[i], alone)); err != nil {
+			return about(worse[i], err)
+		}
 	}
-	if err := b.takeOut(&held); err != nil {
-		return err
+	for i := range worse {
+		if err := b.overshadow(worse[i].Event.ID); err != nil {
+			return about(worse[i], err)
+		}
 	}
-	e.Sequence, e.Stored, e.Hash = confirmed(held.sequence), held.broker(), held.hash
-	if err := b.take(&e, alone); err != nil {
-		return err
-	}
-	twin, err := b.bestTwin(e.Event.ID)
+	return nil
+}
+
+// overshadow lets the best of the twins under an id stand where it beats the event that does.
+func (b *batch) overshadow(id events.ID) error {
+	twin, err := b.bestTwin(id)
 	if err != nil || twin == nil {
 		return err
 	}
-	if err := b.loadRow(&held, selectByID, e.Event.ID[:]); err != nil {
+	var held row
+	if err := b.loadRow(&held, selectByID, id[:]); err != nil {
 		return err
 	}
 	return b.choose(&held, twin)

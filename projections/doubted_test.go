@@ -44,10 +44,12 @@ func TestJudgedAgain(t *testing.T) {
 		}
 		again := openAt(t, filepath.Join(dir, fmt.Sprint(n, "a.db")))
 		inBatches(t, again, first)
-		for _, e := range rapid.Permutation(last).Draw(t, "order") {
-			if _, err := again.Rejudge(context.Background(), []projections.Entry{e}); err != nil {
+		for rest := rapid.Permutation(last).Draw(t, "order"); len(rest) > 0; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "together")
+			if _, err := again.Rejudge(context.Background(), rest[:n]); err != nil {
 				t.Fatal(err)
 			}
+			rest = rest[n:]
 		}
 		atOnce := openAt(t, filepath.Join(dir, fmt.Sprint(n, "b.db")))
 		inBatches(t, atOnce, last)

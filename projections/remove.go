@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/carelog/carelog/events"
@@ -49,20 +50,45 @@ func (s *Store) Remove(ctx context.Context, id events.ID) error {
 	})
 }
 
-// takeOut deletes the row of an event and makes its record and its device's chain anew.
-func (b *batch) takeOut(held *row) error {
-	r, err := b.record(held.event.Record)
-	if err != nil {
-		return err
+// takeOut deletes the rows of events, and makes their records and their devices' chains anew, each once.
+func (b *batch) takeOut(gone ...*row) error {
+	var records []*record
+	met := make(map[*record]bool)
+	for _, held := range gone {
+		r, err := b.record(held.event.Record)
+		if err != nil {
+			return err
+		}
+		if _, err := b.exec(deleteRow, held.arrival); err != nil {
+			return err
+		}
+		if !met[r] {
+			met[r] = true
+			records = append(records, r)
+		}
 	}
-	if _, err := b.exec(deleteRow, held.arrival); err != nil {
-		return err
+	b.lastEvent = -1 // it may have been one of them
+	type link struct {
+		device  string
+		counter uint64
 	}
-	b.lastEvent = -1 // it may have been that one
-	if err := b.shrink(held); err != nil {
-		return err
+	shrunk := make(map[link]bool)
+	for n, held := range gone {
+		of := link{held.event.Device, held.event.Chain.Counter}
+		if held.doubt == DoubtSignature || shrunk[of] {
+			continue
+		}
+		shrunk[of] = true
+		if err := errors.Join(b.alive(n), b.shrink(held)); err != nil {
+			return err
+		}
 	}
-	return b.rebuild(r)
+	for n, r := range records {
+		if err := errors.Join(b.alive(n), b.rebuild(r)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rebuild makes what is derived for a record anew from its events.

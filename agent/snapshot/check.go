@@ -34,7 +34,7 @@ func check(ctx context.Context, c Config, store Objects, m Manifest) error {
 		buffer := make([]byte, 0, m.largest())
 		for i, ok := next(); ok; i, ok = next() {
 			sealed, err := store.Object(ctx, partName(m.ID, i))
-			if errors.Is(err, events.ErrNoMessage) {
+			if errors.Is(err, events.ErrNoMessage) && !errors.As(err, new(*events.DamagedError)) {
 				err = &events.DamagedError{Name: partName(m.ID, i), Reason: "it is not there any more"}
 			}
 			if err == nil {

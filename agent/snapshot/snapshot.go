@@ -12,7 +12,7 @@ import (
 
 // Objects is what is needed of the server's object store. An object is stored whole or
 // not at all. PutObject fails with events.ErrFull where there is no room, Object with
-// events.ErrNoMessage where there is none of that name. Sealed is Object by pieces, those that
+// events.ErrNoMessage where there is none of that name, *events.DamagedError too where its content is not all there. Sealed is Object by pieces, those that
 // come after a place, and may leave it to the seal to show what was damaged.
 type Objects interface {
 	PutObject(ctx context.Context, name string, data []byte) error

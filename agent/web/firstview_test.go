@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/carelog/carelog/agent/fhir"
@@ -92,6 +93,26 @@ func TestFirstViewIsSmall(t *testing.T) {
 	}
 	if _, page := d.ask("GET", "/", "", "Accept-Language: nl"); !strings.Contains(page, "<strong>Bogaert</strong>") || !strings.Contains(page, "12 mrt 1957") {
 		t.Errorf("got %s, want the patients in it", page)
+	}
+}
+
+// A browser that cannot tell of its paints comes to life at once.
+func TestAPageComesToLifeWithoutWordOfItsPaint(t *testing.T) {
+	d := newDesk(t)
+	morning(d)
+	for name, lacks := range map[string]string{
+		"there is no observer":     `delete globalThis.PerformanceObserver`,
+		"it refuses to be made":    `globalThis.PerformanceObserver = class { constructor() { throw new Error('no') } }`,
+		"it refuses what is asked": `PerformanceObserver.prototype.observe = () => { throw new Error('no') }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := openBrowser(t, d)
+			if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: lacks}); err != nil {
+				t.Fatal(err)
+			}
+			b.visit("/")
+			b.see("tbody", "Bogaert")
+		})
 	}
 }
 

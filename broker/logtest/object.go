@@ -119,6 +119,14 @@ func testObjectDamaged(t *testing.T, w World) {
 	}
 	_, err := d.Object(t.Context(), "gone")
 	wantError(t, err, events.ErrNoMessage)
+	if !errors.As(err, &damaged) || damaged.Name != "gone" {
+		t.Errorf("error %v, want that what stands under the name is damaged", err)
+	}
+	_, err = d.Object(t.Context(), "never was")
+	wantError(t, err, events.ErrNoMessage)
+	if errors.As(err, &damaged) {
+		t.Errorf("error %v, want that there is none", err)
+	}
 	for _, name := range []string{"damaged", "gone"} { // and can be made again
 		data := noise(100, 9)
 		if err := d.PutObject(t.Context(), name, data); err != nil {

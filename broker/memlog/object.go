@@ -28,7 +28,7 @@ func (s *Server) DamageObject(name string) {
 
 // LoseObject loses the content of an object; its name stays.
 func (s *Server) LoseObject(name string) {
-	s.breakObject(name, fmt.Errorf("its content is gone: %w", events.ErrNoMessage))
+	s.breakObject(name, &events.DamagedError{Name: name, Gone: true, Reason: "the server can read none of its bytes"})
 }
 
 func (s *Server) breakObject(name string, err error) {

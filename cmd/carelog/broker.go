@@ -54,7 +54,8 @@ func (c *brokerCommand) Run(env *environment) error {
 	}
 	err = operator.ProvisionAll(env.ctx, server.URL(), c.Replicas, server.OutOfService()...)
 	if drift := (*broker.DriftError)(nil); errors.As(err, &drift) {
-		env.log.Error("a practice's streams are not as they should be: until they are set right nothing is made for it; it goes on with what it has, and so do the other practices", slog.Any("error", err))
+		env.log.Error("a practice's streams are not as they should be: until they are set right nothing is made for it; it goes on with what it has, and so do the other practices",
+			slog.Bool("deletes", drift.Deletes()), slog.Any("error", err))
 	} else if err != nil {
 		return err
 	}

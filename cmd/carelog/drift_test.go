@@ -29,7 +29,8 @@ func TestABrokerStartsOnChangedSettings(t *testing.T) {
 	put(t, o.desks[0].current(), "p1")
 	o.settle()
 	said, err := os.ReadFile(filepath.Join(o.dir, "broker.log"))
-	if err != nil || !strings.Contains(string(said), "practice dr-peeters") || !strings.Contains(string(said), "RECORDS: max_age is 1000h0m0s, and should be 0s") {
-		t.Errorf("the broker says %s (%v), want the practice and what differs", said, err)
+	if err != nil || !strings.Contains(string(said), "practice dr-peeters") || !strings.Contains(string(said), "RECORDS: max_age is 1000h0m0s, and should be 0s") ||
+		!strings.Contains(string(said), "deletes=true") {
+		t.Errorf("the broker says %s (%v), want the practice, what differs, and that it deletes", said, err)
 	}
 }

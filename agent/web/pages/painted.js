@@ -8,7 +8,7 @@ if (!document.hidden) {
     new PerformanceObserver((seen) => seen.getEntriesByName('first-contentful-paint').forEach(done)).observe({ type: 'paint', buffered: true });
     document.addEventListener('visibilitychange', done, { once: true }); // what nobody sees is not painted
     setTimeout(done, longest);
-  });
+  }).catch(() => {}); // it has no word of paints at all
 }
 document.documentElement.classList.add('painted'); // what the style sheet leaves until then
 document.head.append(document.getElementById('life').content);

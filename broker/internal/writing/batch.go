@@ -17,7 +17,7 @@ var ErrDuplicate = errors.New("the log has one of these messages already")
 type BatchLine interface {
 	Line
 	// PublishBatch sends a batch once and never again, and returns the sequence of its
-	// last message. Errors as in Publish, and ErrDuplicate; *events.BatchError around
+	// last message. Errors as in Publish but for events.ErrFull, and ErrDuplicate; *events.BatchError around
 	// *events.RefusedError where it is known whose fault it is.
 	PublishBatch(ctx context.Context, list []events.Appending) (last uint64, err error)
 	// End reads the last message of a subject from the log's leader; events.ErrNoMessage

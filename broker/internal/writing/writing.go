@@ -22,8 +22,8 @@ var ErrConflict = errors.New("the log has changed meanwhile")
 // Line carries messages to the log and reads a dossier back.
 type Line interface {
 	// Publish sends m once and never again. Its errors, and no others:
-	// ErrConflict, events.ErrOffline (nothing was sent), *events.RefusedError,
-	// and events.ErrUnknownOutcome for all else.
+	// ErrConflict, events.ErrOffline (nothing was sent), events.ErrFull (nothing was
+	// stored), *events.RefusedError, and events.ErrUnknownOutcome for all else.
 	Publish(ctx context.Context, m events.Message, x Expectation) (sequence uint64, err error)
 	// Subject reads the messages of one subject after a sequence, in order, from
 	// the log's leader, and ends where the subject ends now.
