@@ -17,6 +17,11 @@ SUMS := crypto/internal/fips140/edwards25519/... encoding/base64 regexp/...
 # reported as a race where it meets the standard library, which is watched.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race $(patsubst %,-gcflags=%=-race=false,$(C_MADE_GO) $(SUMS)))
 
+# Tests that may stand beside each other mostly wait, for a process or for an answer that was lost: so they are more at
+# a time than there are processors.
+PROCESSORS := $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),1)
+BESIDE := -parallel $(shell expr $(PROCESSORS) + 2)
+
 # The tests of what is large, whose time goes over bytes one by one, are passed over by the
 # detector and run without it (internal/largetest).
 LARGE = CGO_ENABLED=0 $(GO) test -vet=off -run Large -timeout 10m $(sort $(dir $(shell grep -rl --include='*_test.go' 'largetest\.Unwatched' .)))
@@ -61,7 +66,7 @@ demo: build ## Start a broker and two desks with sample patients; Ctrl-C ends al
 test: ## Vet and test everything, with the race detector where there is a C compiler.
 	$(VET)
 	@$(if $(RACE),,echo "There is no C compiler here: testing without the race detector.")
-	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -vet=off -timeout 25m ./...
+	RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) $(BESIDE) -vet=off -timeout 25m ./...
 	$(if $(RACE),$(LARGE),@:)
 
 samples: ## Load every bundle of the samples at one desk, read all of it back at another, and hear what public validators say.
@@ -69,7 +74,7 @@ samples: ## Load every bundle of the samples at one desk, read all of it back at
 
 search: CHECKS = 1000
 search: ## Test longer: with all samples, CHECKS cases of each property, and KILLS kills.
-	CARELOG_SAMPLES=all CARELOG_KILL9_ROUNDS=$(KILLS) RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) -vet=off -count 1 -timeout 0 ./...
+	CARELOG_SAMPLES=all CARELOG_KILL9_ROUNDS=$(KILLS) RAPID_CHECKS=$(CHECKS) $(GO) test $(RACE) $(BESIDE) -vet=off -count 1 -timeout 0 ./...
 	$(if $(RACE),$(LARGE) -count 1,@:)
 
 lint: ## Look for what is wrong without running it: gofmt, vet, staticcheck.

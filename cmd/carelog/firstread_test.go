@@ -144,7 +144,9 @@ func (r firstRead) status() (s firstStatus) {
 
 // await waits until the desk comes to a stage, and reports whether it does.
 func (r firstRead) await(at readStage) bool {
-	for r.t.Context().Err() == nil {
+	tick := time.NewTicker(time.Millisecond) // who asks without rest takes the processor from the desk
+	defer tick.Stop()
+	for ; r.t.Context().Err() == nil; <-tick.C {
 		if at.come(r) {
 			return true
 		}
