@@ -8,7 +8,7 @@
 //     look up: each Issue has the place, a code of FHIR's issue-type, and a text that
 //     says what to do. At most MaxIssues are gathered.
 //   - What it does not know passes: extensions of any URL, profiles, codes of open
-//     bindings, references to another server. Nothing is fetched, and nothing is changed.
+//     bindings, references to what names no type. Nothing is fetched, and nothing is changed.
 //   - What Check accepts, fhirjson.Check accepts too, and white space changes no verdict.
 //   - Numbers are read by their digits; no float is made. Dates exist in the calendar.
 //   - Nothing panics, and time and memory are bounded by a multiple of the input.

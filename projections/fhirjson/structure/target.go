@@ -8,7 +8,7 @@ import (
 )
 
 // target checks of which type the record is that a Reference names. What names no type is passed over: a resource that is contained, an
-// entry of the same Bundle, an identifier; so is what is no type of R4, and what is another server's: that one judges it.
+// entry of the same Bundle, an identifier; so is what is no type of R4, since it may be another server's.
 func (c *checker) target(reference fhirjson.Element, targets []string) {
 	named := reference.Member("reference")
 	if named == fhirjson.None || named.Kind() != fhirjson.Text {
@@ -21,11 +21,8 @@ func (c *checker) target(reference fhirjson.Element, targets []string) {
 	c.failAt("reference", CodeValue, "it names a %s, and can name only %s", typ, strings.Join(targets, ", "))
 }
 
-// typeNamed is the type in Type/id, perhaps of a version, and in Type?criteria, of this door; empty where there is none.
+// typeNamed is the type in Type/id, perhaps of a version and below an address, and in Type?criteria; empty where there is none.
 func typeNamed(reference string) string {
-	if reference = fhirjson.Local(reference); strings.Contains(reference, "://") {
-		return ""
-	}
 	if typ, _, conditional := strings.Cut(reference, "?"); conditional {
 		return typ
 	}
