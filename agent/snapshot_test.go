@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -449,6 +450,35 @@ func TestAMakerTriesAgain(t *testing.T) {
 			w.await(t, "the warning", func() bool { return warned(one, "snapshot-failed") != "" })
 			w.made(t, one, 0)
 			w.await(t, "the end of the warning", func() bool { return warned(one, "snapshot-failed") == "" })
+		})
+	})
+	t.Run("less and less often", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			var mu sync.Mutex
+			var tries []time.Time
+			one := w.machine("one").snapshots(every).asking(func(context.Context) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(tries) == 4 { // it is made
+					return nil
+				}
+				tries = append(tries, time.Now())
+				if len(tries) < 4 {
+					return errors.New("the disk of the server is full, and ends it")
+				}
+				return nil
+			})
+			one.start()
+			w.settled()
+			notes(one, "c", 2*every)
+			w.made(t, one, 0)
+			mu.Lock()
+			defer mu.Unlock()
+			for i, least := 1, 5*time.Minute; i < len(tries); i, least = i+1, 2*least {
+				if gap := tries[i].Sub(tries[i-1]); gap < least || gap > least+5*time.Minute {
+					t.Errorf("try %d comes %v after the one before: want %v, or a little more", i+1, gap, least)
+				}
+			}
 		})
 	})
 	t.Run("where another one died of it", func(t *testing.T) {

@@ -15,8 +15,10 @@ import (
 
 const (
 	snapshotLease = "snapshot"
-	// makeAgain is how long a desk waits from one try to make one by itself to the next.
-	makeAgain = 5 * time.Minute
+	// makeAgain is how long a desk waits from its first try to make one by itself to the next, and twice as long after
+	// each that failed, or was cut off, up to makeRarely: where the server's disk has no room for it, one ends the server.
+	makeAgain  = 5 * time.Minute
+	makeRarely = 24 * time.Hour
 )
 
 // Snapshot is one in the practice's object store.
@@ -151,14 +153,17 @@ func (s *session) offerSnapshot(ctx context.Context) {
 	if now := a.config.Now(); every < 0 || position.Sequence < s.newest.Load()+uint64(every) || now.Before(a.makeAfter) {
 		return
 	}
-	a.makeAfter = a.config.Now().Add(makeAgain)
+	a.makeAfter = a.config.Now().Add(min(makeAgain<<min(a.makeTries.Add(1)-1, 9), makeRarely))
 	s.makers.Go(func() {
 		_, err := s.makeSnapshot(ctx, uint64(every))
 		var taken *events.LeaseTakenError
 		switch {
-		case err == nil, ctx.Err() != nil, errors.As(err, &taken):
+		case err == nil, errors.As(err, &taken):
+			a.makeTries.Store(0)
 		case errors.Is(err, errNotDue):
+			a.makeTries.Store(0)
 			a.clearWarning(warnMake) // another desk made it
+		case ctx.Err() != nil:
 		default:
 			a.warn(warnMake, "No snapshot could be made: %v. It is tried again; new desks read more of the log until one is made.", err)
 		}
