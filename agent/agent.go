@@ -203,9 +203,9 @@ const (
 // putAside takes a damaged projection out of the way, and keeps it.
 func (a *Agent) putAside(ctx context.Context, damage error) error {
 	if a.store != nil {
-		a.saveKeys(ctx)
 		_ = a.store.Close() // it cannot be closed well any more
 	}
+	a.saveKeys(ctx)
 	aside := a.projection() + ".damaged-" + a.config.Now().UTC().Format("20060102T150405.000")
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Rename(a.projection()+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -228,7 +228,7 @@ func (a *Agent) putAside(ctx context.Context, damage error) error {
 // saveKeys takes what can be read of the keys out of a damaged projection, for the next one: nobody else has them here, and usually
 // it is another part of the file that is damaged.
 func (a *Agent) saveKeys(ctx context.Context) {
-	for k, err := range a.store.Keys(ctx) {
+	for k, err := range projections.KeysIn(ctx, a.projection()) {
 		if err == nil {
 			err = a.ring.Check(k)
 		}

@@ -147,6 +147,25 @@ func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error
 	}
 }
 
+// KeysIn is Keys of a file of which nothing else can be relied on: one that Open finds damaged. A page of keys that is
+// damaged itself ends it.
+func KeysIn(ctx context.Context, path string) iter.Seq2[events.WrappedKey, error] {
+	return func(yield func(events.WrappedKey, error) bool) {
+		q := questions{path: path, unread: new(unread)}
+		var err error
+		if q.readers, err = openReaders(ctx, source(path, readPragmas...)+"&mode=ro"); err != nil {
+			yield(events.WrappedKey{}, q.explain("open a damaged record store for its keys", err))
+			return
+		}
+		defer q.readers.close() // nothing was written
+		for k, err := range q.Keys(ctx) {
+			if !yield(k, err) {
+				return
+			}
+		}
+	}
+}
+
 // keysAfter is a page of the keys behind one, by patient and id. No key has the id of the zero one.
 func (q *questions) keysAfter(ctx context.Context, last events.WrappedKey) (page []events.WrappedKey, err error) {
 	err = q.view(ctx, "read the keys", func(v *view) error {

@@ -25,7 +25,7 @@ func measureReconnect(ctx context.Context, g *ground, report func(Figure) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	for round := range min(g.Rounds, 3) {
+	for round := range min(g.Rounds, 5) {
 		queued, err := r.queue(ctx)
 		if err != nil {
 			return err
