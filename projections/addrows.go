@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -12,29 +13,37 @@ import (
 // besides its rows; with twice as many it is no less.
 const rowsAtOnce = 32
 
-// rowStatements add one row of a table, two, and so on.
+// rowStatements add one row of a table, two, four, and so on: one for each number would be prepared for the rest
+// of each batch anew.
 type rowStatements struct {
 	values int // bound for each row
-	of     [rowsAtOnce]*statement
+	of     []*statement
 }
 
 // insertRows makes the statements for rows of so many bound values each.
-func insertRows(into, row string, values int) (list rowStatements) {
-	list.values = values
-	for i := range list.of {
-		list.of[i] = &statement{into + row + strings.Repeat(", "+row, i)}
+func insertRows(into, row string, values int) rowStatements {
+	list := rowStatements{values: values}
+	for rows := 1; rows <= rowsAtOnce; rows *= 2 {
+		list.of = append(list.of, &statement{into + row + strings.Repeat(", "+row, rows-1)})
 	}
 	return list
 }
 
+// most is the statement that adds the most of so many rows, and how many these are.
+func (r *rowStatements) most(of int) (st *statement, rows int) {
+	i := min(bits.Len(uint(of)), len(r.of)) - 1
+	return r.of[i], 1 << i
+}
+
 // addRows adds rows, whose values stand one after the other, and returns how many were not there.
 func (w *writer) addRows(into *rowStatements, values []any) (added int64, err error) {
-	for part := range slices.Chunk(values, into.values*rowsAtOnce) {
-		n, err := w.exec(into.of[len(part)/into.values-1], part...)
+	for len(values) > 0 {
+		st, rows := into.most(len(values) / into.values)
+		n, err := w.exec(st, values[:rows*into.values]...)
 		if err != nil {
 			return added, err
 		}
-		added += n
+		added, values = added+n, values[rows*into.values:]
 	}
 	return added, nil
 }
@@ -74,17 +83,22 @@ func (w *writer) hold(into *rowStatements, key int64, row ...any) error {
 
 // write writes the rows that are held of one table.
 func (w *writer) write(h *heldRows) error {
-	if len(h.args) == 0 {
-		return nil
-	}
-	st := h.into.of[len(h.args)/h.into.values-1]
-	result, err := w.run(st, h.args)
-	h.drop()
-	if err != nil {
-		return err
-	}
-	if key, err := result.LastInsertId(); err != nil || key != h.key {
-		return errors.Join(err, fmt.Errorf("%q: the last row has the key %d: want %d", st.text, key, h.key))
+	defer h.drop()
+	for left := h.args; len(left) > 0; {
+		st, rows := h.into.most(len(left) / h.into.values)
+		args := left[:rows*h.into.values]
+		for i := range args {
+			args[i].Ordinal = i + 1
+		}
+		result, err := w.run(st, args)
+		if err != nil {
+			return err
+		}
+		left = left[len(args):]
+		last := h.key - int64(len(left)/h.into.values)
+		if key, err := result.LastInsertId(); err != nil || key != last {
+			return errors.Join(err, fmt.Errorf("%q: the last row has the key %d: want %d", st.text, key, last))
+		}
 	}
 	return nil
 }

@@ -135,3 +135,22 @@ func (s *Store) InPassing(ctx context.Context, f func() error) (within, after in
 // AtEachStart are questions that a desk asks at each start and log-in, or again and again, for which it must not go through all
 // events or keys, with how many values are bound to each.
 var AtEachStart = map[string]int{deviceRecords: 0, doubtedByDevice: 1, misjudged: 3, countKeys: 0, keysOf: 1, sentLate: 3, countFrom: 2}
+
+// Strangers meets n names and tells how many of them are taken for strangers then, and how many
+// of as many others are not.
+func Strangers(n int) (forgotten, mistaken int) {
+	s := newStrangers()
+	name := func(i int) events.Record { return events.Record{Type: "Condition", ID: fmt.Sprint(i)} }
+	for i := range n {
+		s.meet(name(i))
+	}
+	for i := range n {
+		if s.is(name(i)) {
+			forgotten++
+		}
+		if !s.is(name(n + i)) {
+			mistaken++
+		}
+	}
+	return forgotten, mistaken
+}

@@ -10,19 +10,45 @@ import (
 // log which is read for the first time need not ask the file for each. It is a Bloom
 // filter: of what was here it never says so, of what was not it may fail to.
 type strangers struct {
-	seed maphash.Seed
-	bits [strangerBits / chunkBits]*[chunkBits / 64]uint64 // nil: nobody was met there
+	seed  maphash.Seed
+	names int // that were met
+	near  [nearLines]line
+	far   [farLines / chunkLines]*[chunkLines]line // nil: nobody was met there
 	// What the store had given when this was last true: the last number of the feed, and
 	// the last key of a dossier, since a message that is no event has no such number.
 	arrival, lastDossier int64
 }
 
 const (
-	strangerBits   = 1 << 26 // 8 MB; with 5 million names, 1 in 118 strangers is asked for
+	nearLines      = 1 << 12 // 256 KB, which the processor keeps at hand
+	nearNames      = 100_000 // so many stand there; 1 in 200 strangers is asked for
+	farLines       = 1 << 17 // 8 MB for all others; with 5 million names, 1 in 118 strangers is asked for
+	chunkLines     = 1 << 6  // made when somebody is met there: most stores stay small
 	strangerProbes = 3
-	lineBits       = 1 << 9  // which the processor reads together: all probes of a name are there
-	chunkBits      = 1 << 15 // made when somebody is met there: most stores stay small
 )
+
+// line is what the processor reads together: all probes of a name are there.
+type line [8]uint64
+
+const lineBits = 8 * 64
+
+func (l *line) has(probes uint64) bool {
+	for range strangerProbes {
+		if bit := probes % lineBits; l[bit/64]&(1<<(bit%64)) == 0 {
+			return false
+		}
+		probes /= lineBits
+	}
+	return true
+}
+
+func (l *line) add(probes uint64) {
+	for range strangerProbes {
+		bit := probes % lineBits
+		l[bit/64] |= 1 << (bit % 64)
+		probes /= lineBits
+	}
+}
 
 func newStrangers() *strangers { return &strangers{seed: maphash.MakeSeed()} }
 
@@ -37,12 +63,13 @@ func (s *strangers) isEvent(id events.ID) bool {
 }
 
 func (s *strangers) lacks(sum uint64) bool {
-	for at := range probes(sum) {
-		if chunk := s.bits[at/chunkBits]; chunk == nil || chunk[at%chunkBits/64]&(1<<(at%64)) == 0 {
-			return true
-		}
+	at, probes := sum%(1<<32), sum>>32
+	if s.near[at%nearLines].has(probes) {
+		return false
 	}
-	return false
+	at %= farLines
+	chunk := s.far[at/chunkLines]
+	return chunk == nil || !chunk[at%chunkLines].has(probes)
 }
 
 func (s *strangers) meet(name events.Record) {
@@ -58,26 +85,17 @@ func (s *strangers) meetEvent(id events.ID) {
 }
 
 func (s *strangers) note(sum uint64) {
-	for at := range probes(sum) {
-		chunk := &s.bits[at/chunkBits]
-		if *chunk == nil {
-			*chunk = new([chunkBits / 64]uint64)
-		}
-		(*chunk)[at%chunkBits/64] |= 1 << (at % 64)
+	at, probes := sum%(1<<32), sum>>32
+	if s.names++; s.names <= nearNames {
+		s.near[at%nearLines].add(probes)
+		return
 	}
-}
-
-func probes(sum uint64) func(func(uint64) bool) {
-	return func(yield func(uint64) bool) {
-		line := sum % (strangerBits / lineBits) * lineBits
-		sum >>= 32
-		for range strangerProbes {
-			if !yield(line + sum%lineBits) {
-				return
-			}
-			sum /= lineBits
-		}
+	at %= farLines
+	chunk := &s.far[at/chunkLines]
+	if *chunk == nil {
+		*chunk = new([chunkLines]line)
 	}
+	(*chunk)[at%chunkLines].add(probes)
 }
 
 // acquaint gives a batch what is known of who is a stranger: something where the store

@@ -137,3 +137,13 @@ func TestNoRoomForRowsThatWereHeld(t *testing.T) {
 		t.Errorf("not as it would be with room (-want +got):\n%s", diff)
 	}
 }
+
+// Nobody who was met is a stranger, however many there are, and nearly all others are.
+func TestStrangersOfManyNames(t *testing.T) {
+	for _, n := range []int{1000, 100_000, 300_000} {
+		forgotten, mistaken := projections.Strangers(n)
+		if forgotten > 0 || mistaken > n/100 {
+			t.Errorf("of %d names %d are forgotten, want none, and of as many others %d are taken for known, want 1 in 100 at most", n, forgotten, mistaken)
+		}
+	}
+}
