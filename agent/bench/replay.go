@@ -17,8 +17,12 @@ import (
 // opens every event, and applies it to all its tables and indexes. Beside it stands
 // an ordered consumer that puts the same messages as they come into a bare table.
 func measureReplay(ctx context.Context, g *ground, report func(Figure) error) error {
+	turns := g.rounds()
+	if g.size < baseSize {
+		turns *= 3 // each is a tenth of a second, in which much else happens on a machine
+	}
 	var ours, limit series
-	for range g.rounds() {
+	for range turns {
 		if err := g.replayBare(ctx, &limit); err != nil {
 			return err
 		}
