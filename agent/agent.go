@@ -74,8 +74,7 @@ type Agent struct {
 	doubted   map[string]doubt  // by device: what it was read again for
 	refused   map[string]string // by snapshot: why it cannot be taken
 	explained []events.SignedPosition
-	makeAfter time.Time     // when it is looked at again whether a snapshot is due
-	makeTries atomic.Uint32 // so many times one was begun since one was made
+	making    making // of snapshots, by itself
 
 	keptPast light.Episode // the newest in pastFile; of the goroutine of keepPast, and of Run when that has ended
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/carelog/carelog/agent/snapshot"
@@ -150,24 +151,57 @@ func (s *session) offerSnapshot(ctx context.Context) {
 	a := s.agent
 	position, _, _ := a.replica.Position()
 	every := a.config.SnapshotEvery
-	if now := a.config.Now(); every < 0 || position.Sequence < s.newest.Load()+uint64(every) || now.Before(a.makeAfter) {
+	if every < 0 || position.Sequence < s.newest.Load()+uint64(every) || !a.making.begin(a.config.Now()) {
 		return
 	}
-	a.makeAfter = a.config.Now().Add(min(makeAgain<<min(a.makeTries.Add(1)-1, 9), makeRarely))
 	s.makers.Go(func() {
 		_, err := s.makeSnapshot(ctx, uint64(every))
 		var taken *events.LeaseTakenError
 		switch {
-		case err == nil, errors.As(err, &taken):
-			a.makeTries.Store(0)
+		case err == nil:
+		case errors.As(err, &taken):
+			a.making.notTried()
 		case errors.Is(err, errNotDue):
-			a.makeTries.Store(0)
+			a.making.done(a.config.Now())
 			a.clearWarning(warnMake) // another desk made it
 		case ctx.Err() != nil:
 		default:
 			a.warn(warnMake, "No snapshot could be made: %v. It is tried again; new desks read more of the log until one is made.", err)
 		}
 	})
+}
+
+// making says when a desk may try to make a snapshot by itself. Its zero value is ready.
+type making struct {
+	mu    sync.Mutex
+	after time.Time
+	tries uint // since one was made, by whichever desk
+}
+
+// begin reports whether one may be tried now, and counts it as a try that failed until it is known.
+func (m *making) begin(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now.Before(m.after) {
+		return false
+	}
+	m.after = now.Add(min(makeAgain<<min(m.tries, 9), makeRarely))
+	m.tries++
+	return true
+}
+
+// notTried takes a try back: another desk is at it.
+func (m *making) notTried() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tries = max(m.tries, 1) - 1
+}
+
+// done says that one was made.
+func (m *making) done(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.after, m.tries = now.Add(makeAgain), 0
 }
 
 const warnMake = "snapshot-failed"
@@ -209,6 +243,7 @@ func (s *session) makeAlone(ctx context.Context, every uint64) (m snapshot.Manif
 	m, err = snapshot.Make(ctx, c, s.log)
 	if err == nil {
 		s.newest.Store(m.Position.Sequence)
+		a.making.done(a.config.Now())
 		a.clearWarning(warnMake)
 		a.log.Info("snapshot made", "snapshot", m.ID, "position", m.Position.Sequence, "bytes", m.Sealed())
 	}

@@ -42,13 +42,18 @@ func deletes(setting string, got jetstream.StreamConfig) bool {
 	if got.Name == streamTrail || got.Name == streamSnapshots { // which can be made again
 		return false
 	}
+	old := got.Discard == jetstream.DiscardOld
 	switch setting {
-	case "max_age", "retention":
+	case "retention":
 		return true
-	case "max_msgs", "max_bytes":
-		return got.Discard == jetstream.DiscardOld
-	case "max_msgs_per_subject":
-		return got.Discard == jetstream.DiscardOld || !got.DiscardNewPerSubject
+	case "max_age":
+		return got.MaxAge > 0
+	case "max_msgs":
+		return got.MaxMsgs > 0 && old
+	case "max_bytes":
+		return got.MaxBytes > 0 && old
+	case "max_msgs_per_subject", "discard", "discard_new_per_subject":
+		return got.MaxMsgsPerSubject > 0 && (old || !got.DiscardNewPerSubject)
 	}
 	return false
 }

@@ -163,13 +163,25 @@ func (l *Log) Sealed(ctx context.Context, name string, after events.ObjectPlace)
 		}
 		for piece, err := range l.objectPieces(ctx, info, after) {
 			if err != nil {
-				err = fmt.Errorf("read object %s: %w", name, err)
+				err = fmt.Errorf("read object %s: %w", name, l.removedMeanwhile(ctx, info, err))
 			}
 			if !yield(piece, err) {
 				return
 			}
 		}
 	}
+}
+
+// removedMeanwhile is err, or events.ErrNoMessage alone where what is not all there was removed or replaced while it was read.
+func (l *Log) removedMeanwhile(ctx context.Context, of objectInfo, err error) error {
+	if !errors.Is(err, events.ErrNoMessage) {
+		return err
+	}
+	now, failed := l.objectInfo(ctx, of.Name)
+	if errors.Is(failed, events.ErrNoMessage) || failed == nil && now.sequence != of.sequence {
+		return events.ErrNoMessage
+	}
+	return err
 }
 
 func (l *Log) object(ctx context.Context, name string) (data []byte, info objectInfo, err error) {

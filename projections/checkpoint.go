@@ -97,13 +97,13 @@ func (c *checkpointer) run(ctx context.Context) {
 	}
 }
 
-// holds is how many bytes in the WAL are still to be moved: its file says it only where it is cut off.
+// holds is how many bytes of the WAL are in use: its file says it only where it is cut off.
 func (c *checkpointer) holds(ctx context.Context) int64 {
 	var busy, length, moved int64
 	if c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &length, &moved) != nil {
 		return 0 // as with pass
 	}
-	return (length - moved) * c.pageSize
+	return length * c.pageSize
 }
 
 // move leaves the WAL so that the next change begins it anew. That can only be where all of it is moved

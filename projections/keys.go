@@ -135,14 +135,17 @@ func (q *questions) Keys(ctx context.Context) iter.Seq2[events.WrappedKey, error
 				return
 			}
 			for _, k := range page {
-				if !yield(k, nil) {
+				if cmp.Or(strings.Compare(k.Patient, last.Patient), bytes.Compare(k.ID[:], last.ID[:])) <= 0 { // it would never end
+					yield(events.WrappedKey{}, q.explain("read the keys", &CorruptError{Path: q.path, Reason: "its keys are in no order"}))
+					return
+				}
+				if last = k; !yield(k, nil) {
 					return
 				}
 			}
 			if len(page) < keysPage {
 				return
 			}
-			last = page[len(page)-1]
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (s *Store) open(ctx context.Context) error {
 	s.waiting.Store(unknownWaiting)
 	s.lately = unknownLately
 	var err error
-	if s.writer, err = openWriter(ctx, source(s.path, newPages, "synchronous(NORMAL)", "cache_size(-16384)")); err != nil {
+	if s.writer, err = openWriter(ctx, source(s.path, newPages, "synchronous(NORMAL)", "cache_size(-16384)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
 	if err := s.writer.prepareFile(ctx, s.path, s.options.Practice); err != nil {

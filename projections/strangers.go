@@ -11,7 +11,7 @@ import (
 // filter: of what was here it never says so, of what was not it may fail to.
 type strangers struct {
 	seed  maphash.Seed
-	names int // that were met
+	names int // that were met, some more than once
 	near  [nearLines]line
 	far   [farLines / chunkLines]*[chunkLines]line // nil: nobody was met there
 	// What the store had given when this was last true: the last number of the feed, and
@@ -22,7 +22,7 @@ type strangers struct {
 const (
 	nearLines      = 1 << 12 // 256 KB, which the processor keeps at hand
 	nearNames      = 100_000 // so many stand there; 1 in 200 strangers is asked for
-	farLines       = 1 << 17 // 8 MB for all others; with 5 million names, 1 in 118 strangers is asked for
+	farLines       = 1 << 17 // 8 MB for all others; with 5 million names, 1 in 70 strangers is asked for in all
 	chunkLines     = 1 << 6  // made when somebody is met there: most stores stay small
 	strangerProbes = 3
 )

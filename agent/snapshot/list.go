@@ -43,7 +43,7 @@ func Newest(ctx context.Context, c Config, store Objects) ([]Manifest, []Rejecte
 			continue
 		}
 		m, err := open(ctx, c, store, id)
-		if errors.Is(err, events.ErrNoMessage) {
+		if errors.Is(err, events.ErrNoMessage) && !errors.As(err, new(*events.DamagedError)) {
 			continue // pruned meanwhile
 		}
 		if errors.Is(err, events.ErrOffline) || ctx.Err() != nil {
